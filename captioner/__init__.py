@@ -1,0 +1,1 @@
+"""Captions a photograph with three LSTM decoders that differ only in where their words' vectors come from."""

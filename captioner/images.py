@@ -1,0 +1,120 @@
+"""The only way a picture comes in: bytes in, checked RGB out, refused in one sentence when it is not a picture we can read.
+
+What a network takes (its scaling, its input size) is left to `captioner.encoder`.
+"""
+
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from captioner.errors import ImageError
+
+MAXIMUM_PIXELS = 50_000_000
+MAXIMUM_BYTES = 10 * 1024 * 1024
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+
+_NAMELESS = "the picture"
+_FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP or AVIF"
+# What brings the transparent colour of a PNG from the file's depth, named by Pillow's raw mode, to the 8 bits of its pixels.
+_TO_8_BITS = {"L;2": lambda level: level * 85, "L;4": lambda level: level * 17, "RGB;16B": lambda level: level >> 8}
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+
+def read(data: bytes, name: str = _NAMELESS) -> np.ndarray:
+    """The picture in these bytes, upright, in RGB, on white where it is see-through; uint8 (height, width, 3), read-only."""
+    subject = _subject(name)
+    if not data:
+        raise ImageError(f"{subject} is empty; choose a file that holds a picture.")
+    if len(data) > MAXIMUM_BYTES:
+        raise ImageError(f"{subject} is larger than {MAXIMUM_BYTES >> 20} MB; save it smaller or with more compression.")
+    try:
+        return _decode(data, subject)
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{subject} is not a {_FORMAT_NAMES} picture; save it as one of these.") from error
+    except _BOMBS as error:
+        raise ImageError(_too_many_pixels(subject)) from error
+    except MemoryError as error:
+        raise ImageError(f"{subject} needs more memory than there is; make it smaller.") from error
+    except Exception as error:  # A damaged file can make Pillow raise nearly anything.
+        raise ImageError(f"{subject} is damaged or cut short; get the file again or save it anew.") from error
+
+
+def read_file(path: str | Path) -> np.ndarray:
+    """The picture in a file, by the same way as `read`."""
+    return read(read_bytes(path), str(path))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """A picture's bytes from disk; never more of them than just enough for `read` to see that they are too many."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAXIMUM_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name is not a file's name"
+        raise ImageError(f"{_subject(str(path))} cannot be opened ({reason}); check its name and that it may be read.") from error
+
+
+def resize(rgb: np.ndarray, size: int) -> np.ndarray:
+    """The whole picture squashed into a square, as the networks take it; uint8 (size, size, 3)."""
+    return np.asarray(Image.fromarray(rgb).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def _subject(name: str) -> str:
+    """How a refusal names the picture: by its base name and never by where it lies."""
+    if name == _NAMELESS:
+        return "The picture"
+    base = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return "'" + "".join(character if character.isprintable() else "?" for character in base) + "'"
+
+
+def _too_many_pixels(subject: str, size: tuple[int, int] | None = None) -> str:
+    amount = f"has {size[0]} x {size[1]} pixels," if size else "has"
+    return f"{subject} {amount} more than the {MAXIMUM_PIXELS // 1_000_000} million pixels that are read; make it smaller."
+
+
+def _decode(data: bytes, subject: str) -> np.ndarray:
+    with Image.open(BytesIO(data), formats=FORMATS) as image:
+        # Only the header has been read so far; Pillow's own, higher limit is a process-wide setting and stays as it is.
+        if image.width * image.height > MAXIMUM_PIXELS:
+            raise ImageError(_too_many_pixels(subject, image.size))
+        _scale_transparent_colour(image)
+        image.load()
+        # Turned in place, the pixels are upright even when the rest of a broken EXIF block cannot be written back.
+        with suppress(Exception):
+            ImageOps.exif_transpose(image, in_place=True)
+        return np.asarray(_to_rgb(image))  # (height, width, 3)
+
+
+def _scale_transparent_colour(image: Image.Image) -> None:
+    """Scale a PNG's transparent colour as its pixels will be; Pillow scales the pixels only and would not find it in them."""
+    colour = image.info.get("transparency")
+    scale = _TO_8_BITS.get(image.tile[0].args) if image.format == "PNG" and image.tile else None
+    if scale and isinstance(colour, int):
+        image.info["transparency"] = scale(colour)
+    elif scale and isinstance(colour, tuple):
+        image.info["transparency"] = tuple(map(scale, colour))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return _from_16_bits(image)
+    if not image.has_transparency_data:
+        return image if image.mode == "RGB" else image.convert("RGB")
+    layer = image.convert("RGBA")
+    white = Image.new("RGB", layer.size, "white")
+    white.paste(layer, mask=layer.getchannel("A"))
+    return white
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits, scaled: Pillow's own conversion would cut everything above 255 to white."""
+    grey = np.asarray(image).astype(np.int64)
+    scaled = ((grey.clip(0, 65535) + 128) // 257).astype(np.uint8)
+    if "transparency" in image.info:
+        scaled[grey == image.info["transparency"]] = 255
+    return Image.fromarray(scaled).convert("RGB")

@@ -1,0 +1,57 @@
+"""Lays captions of several photographs side by side so that only real words are computed, as plain index arrays.
+
+Captions are sorted by length; the words of all captions at step 0 come first, then those at step 1, and so on. A caption
+that has ended is simply not among the rows of the later steps, so nothing is padded and nothing has to be masked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioner.vocabulary import END, START
+
+STEP_BUCKET = 8  # The compiled loop has a multiple of this many steps, so that few loops have to be compiled.
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The words of one batch, time-major without padding, and where each belongs."""
+
+    words: np.ndarray  # (words,) the word that goes in
+    targets: np.ndarray  # (words,) the word that should come out
+    counts: np.ndarray  # (steps,) captions still going on at each step, falling; zeros fill up the bucket
+    images: np.ndarray  # (captions,) the photograph of each caption, longest caption first
+    slots: np.ndarray  # (images, most words of one image): which word stands there, 0 where none does
+    places: np.ndarray  # (words,) the slot of each word, counted through all images
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        return self.words, self.targets, self.counts, self.images, self.slots, self.places
+
+
+def pack(captions: Sequence[Sequence[Sequence[int]]]) -> Packed:
+    """Pack the captions of several photographs; each caption is its words' numbers without start and end."""
+    rows = [(image, [*caption, END]) for image, group in enumerate(captions) for caption in group]
+    rows.sort(key=lambda row: -len(row[1]))
+    lengths = np.array([len(targets) for _, targets in rows])
+    steps = -(-int(lengths[0]) // STEP_BUCKET) * STEP_BUCKET
+    counts = (lengths[None, :] > np.arange(steps)[:, None]).sum(axis=1)  # (steps,)
+    alive = [range(count) for count in counts]
+    targets = np.array([rows[row][1][step] for step, still in enumerate(alive) for row in still], np.int32)
+    words = np.array([rows[row][1][step - 1] if step else START for step, still in enumerate(alive) for row in still], np.int32)
+    images = np.array([image for image, _ in rows], np.int32)
+    word_images = np.concatenate([images[:count] for count in counts])  # (words,)
+    slots, places = _slots(word_images, len(captions))
+    return Packed(words, targets, counts.astype(np.int32), images, slots, places)
+
+
+def _slots(word_images: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:
+    """Group the words by photograph: a table of word numbers per photograph, and each word's place in that table."""
+    sizes = np.bincount(word_images, minlength=images)
+    order = np.argsort(word_images, kind="stable")
+    within = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    slots = np.zeros((images, sizes.max()), np.int32)
+    slots[word_images[order], within] = order
+    places = np.empty(len(order), np.int32)
+    places[order] = word_images[order] * slots.shape[1] + within
+    return slots, places

@@ -1,0 +1,51 @@
+"""Tells how far long work has come, how fast it goes and how long it still takes, on standard error."""
+
+import sys
+import time
+from typing import TextIO
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    >>> duration(42.4), duration(125), duration(7500)
+    ('42 s', '2 min 05 s', '2 h 05 min')
+    """
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+
+
+class Progress:
+    """Counts finished pieces of work; on a terminal one line is rewritten, elsewhere a line comes now and then."""
+
+    def __init__(self, label: str, total: int, unit: str, stream: TextIO | None = None, every: float | None = None):
+        self.label, self.total, self.unit = label, total, unit
+        self.done = self._skipped = 0
+        self._stream = stream if stream is not None else sys.stderr
+        self._terminal = self._stream.isatty()
+        self._every = every if every is not None else (0.2 if self._terminal else 15.0)
+        self._start = self._last = time.monotonic()
+
+    def skip(self, count: int) -> None:
+        """Count work that an earlier run did; it says nothing about the rate of this one."""
+        self.done += count
+        self._skipped += count
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        self.done += count
+        now = time.monotonic()
+        if now - self._last >= self._every or (self.done >= self.total and count):
+            self._last = now
+            self._show(now, note)
+
+    def _show(self, now: float, note: str) -> None:
+        rate = (self.done - self._skipped) / max(now - self._start, 1e-9)
+        left = (self.total - self.done) / rate if rate > 0 else 0.0
+        line = f"{self.label}: {self.done} of {self.total} {self.unit}, {rate:.1f}/s, {duration(left)} left{note and ', ' + note}"
+        end = "\n" if not self._terminal or self.done >= self.total else ""
+        self._stream.write(f"\r\x1b[2K{line}{end}" if self._terminal else line + end)
+        self._stream.flush()

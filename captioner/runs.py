@@ -1,0 +1,223 @@
+"""A training run from data set to checkpoint: what the three decoders share is made once, then each is trained in turn.
+
+Loops and losses are left to `captioner.training`, files to `captioner.checkpoints` and `captioner.folders`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors.numpy import save as save_tensors
+
+from captioner.checkpoints import HISTORY, TABLE_WEIGHT, Checkpoint, EncoderMark, read_tensors, save
+from captioner.config import Preset, find_variant, to_json
+from captioner.datasets import Dataset, Record
+from captioner.encoder import Encoder
+from captioner.errors import DatasetError, TrainingError
+from captioner.features import VIEWS, FeatureCache
+from captioner.folders import exists, load_folder, parse_json, read_json, remove_folder, save_folder, write_json
+from captioner.vocabulary import SPECIAL_WORDS, Vocabulary, tokenize
+from embeddings.corpus import read_lines
+from embeddings.table import EmbeddingTable, build_table, learned_start
+
+if TYPE_CHECKING:
+    from captioner.training import Progressed
+
+Table = tuple[EmbeddingTable, dict[str, bytes]]  # the table, and files that belong to it
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the frozen tables come from: extra text to train on, or files of finished vectors."""
+
+    corpus: tuple[Path, ...] = ()
+    word2vec: Path | None = None
+    fasttext: Path | None = None
+
+
+class Preparation:
+    """What all decoders of a run share: photographs, features, vocabulary, text, and the tables made from it."""
+
+    def __init__(self, dataset: Dataset, encoder: Encoder, cache_folder: Path, preset: Preset, sources: Sources = Sources()):
+        self.encoder, self.preset, self.sources = encoder, preset, sources
+        self.cache = FeatureCache(cache_folder, encoder)
+        self.views = tuple(VIEWS)[: max(1, preset.training.views)]
+        failed = self.cache.fill(dataset.split("dev")) | self.cache.fill(dataset.split("train"), self.views)
+        self.train = _usable(dataset, "train", failed)
+        self.dev = _usable(dataset, "dev", failed)
+        self.failed = failed
+        self.vocabulary = Vocabulary.build(self.sentences, preset.training.minimum_count)
+
+    @cached_property
+    def sentences(self) -> list[list[str]]:
+        return [tokenize(caption) for record in self.train for caption in record.captions]
+
+    @cached_property
+    def text(self) -> list[list[str]]:
+        """The training captions and every line of the extra text, in words."""
+        extra = (tokenize(line) for path in self.sources.corpus for line in read_lines(path))
+        return self.sentences + [words for words in extra if words]
+
+    def table(self, variant: str, seed: int) -> Table:
+        """The word table that a variant starts with."""
+        return _TABLES[variant](self, seed)
+
+    def fingerprint(self, variant: str, seed: int) -> str:
+        """What an interrupted run must share with this one to be gone on with."""
+        facts = [variant, seed, to_json(self.preset), self.encoder.fingerprint, self.vocabulary.fingerprint]
+        pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
+        return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
+
+
+def _usable(dataset: Dataset, split: str, failed: Mapping[str, str]) -> tuple[Record, ...]:
+    records = tuple(record for record in dataset.split(split) if record.name not in failed)
+    if not records:
+        raise DatasetError(f"The split '{split}' of {dataset.name} has no photograph that can be read; check the picture files.")
+    return records
+
+
+def _learned(preparation: Preparation, seed: int) -> Table:
+    decoder = preparation.preset.decoder
+    return learned_start(preparation.vocabulary.words, decoder.embedding_dimensions, decoder.row_scale, seed), {}
+
+
+def _word2vec(preparation: Preparation, seed: int) -> Table:
+    from embeddings import word2vec
+
+    file = preparation.sources.word2vec
+    words = set(preparation.vocabulary.words)
+    vectors = word2vec.read(file, words) if file else word2vec.train(preparation.text, seed=1, **_training_settings(preparation))
+    return _placed(preparation, vectors.lookup, seed, vectors.source), {}
+
+
+def _fasttext(preparation: Preparation, seed: int) -> Table:
+    from embeddings import fasttext
+
+    file, buckets = preparation.sources.fasttext, preparation.preset.embedding.buckets
+    words = set(preparation.vocabulary.words)
+    if file:
+        vectors = fasttext.read(file, words)
+    else:
+        vectors = fasttext.train(preparation.text, seed=1, buckets=buckets, **_training_settings(preparation))
+    table = _placed(preparation, vectors.lookup, seed, vectors.source)
+    subwords = vectors.subwords
+    return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}
+
+
+_TABLES: dict[str, Callable[[Preparation, int], Table]] = {"learned": _learned, "word2vec": _word2vec, "fasttext": _fasttext}
+
+
+def _training_settings(preparation: Preparation) -> dict[str, int]:
+    settings = asdict(preparation.preset.embedding) | {"dimensions": preparation.preset.decoder.embedding_dimensions}
+    return {name: value for name, value in settings.items() if name != "buckets"}
+
+
+def _placed(preparation: Preparation, lookup: Callable, seed: int, source: str) -> EmbeddingTable:
+    return build_table(
+        preparation.vocabulary.words, SPECIAL_WORDS, lookup, preparation.preset.decoder.row_scale, seed, source
+    )
+
+
+class Run:
+    """One variant's training in one folder; it can be interrupted after any epoch and gone on with."""
+
+    def __init__(self, preparation: Preparation, variant: str, seed: int, out: Path):
+        self.preparation, self.variant, self.seed = preparation, variant, seed
+        self.folder = Path(out) / variant
+        self.resume_folder = Path(out) / ".resume" / variant
+
+    def execute(self, resume: bool = False) -> "Progressed":
+        """Train, writing history and state after every epoch, and the checkpoint at the end."""
+        from captioner.decoder import Decoder
+        from captioner.training import Examples, train
+
+        progressed, (table, extra) = self._begin(resume)
+        shared = self.preparation
+        config = replace(shared.preset.decoder, embedding_dimensions=table.dimensions)
+        decoder = Decoder(config, table.vectors, shared.encoder.channels, self._frozen, self.seed)
+        examples = Examples.of(shared.train, shared.vocabulary, shared.cache)
+        dev = Examples.of(shared.dev, shared.vocabulary, shared.cache)
+
+        def keep(progressed: "Progressed") -> None:
+            self._keep(progressed, table, extra)
+
+        settings = shared.preset.training
+        progressed = train(decoder, examples, dev, settings, self.seed, shared.views, progressed, keep, label=self.variant)
+        self._finish(progressed, table, extra)
+        return progressed
+
+    @property
+    def _frozen(self) -> bool:
+        return find_variant(self.variant).frozen
+
+    def _begin(self, resume: bool) -> tuple["Progressed | None", Table]:
+        if exists(self.resume_folder) and resume:
+            return self._resumed()
+        if exists(self.folder) and resume:
+            raise TrainingError(f"The run in {self.folder} is finished; there is nothing to resume. Train into another --out.")
+        if exists(self.folder) or exists(self.resume_folder):
+            raise TrainingError(f"{self.folder} already holds a run; go on with --resume, or train into another --out.")
+        return None, self.preparation.table(self.variant, self.seed)
+
+    def _resumed(self) -> tuple["Progressed", Table]:
+        from captioner.training import Epoch, Progressed
+
+        files = load_folder(self.resume_folder)
+        mark = parse_json(files["run.json"], "run.json")
+        if mark["fingerprint"] != self.preparation.fingerprint(self.variant, self.seed):
+            raise TrainingError(
+                f"The interrupted run in {self.folder} had other settings, another seed or other data; resume it with its own, "
+                "or train into another --out."
+            )
+        epochs = [Epoch(**epoch) for epoch in mark["epochs"]]
+        state, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
+        extra = {name: files[name] for name in mark["extra"]}
+        return Progressed(epochs, state, best), (EmbeddingTable.from_files(files), extra)
+
+    def _keep(self, progressed: "Progressed", table: EmbeddingTable, extra: Mapping[str, bytes]) -> None:
+        """Put down all that is needed to go on, then the history that a page follows."""
+        mark = {
+            "fingerprint": self.preparation.fingerprint(self.variant, self.seed),
+            "epochs": [asdict(epoch) for epoch in progressed.epochs],
+            "extra": sorted(extra),
+        }
+        files = {
+            "run.json": json.dumps(mark).encode(),
+            "state.safetensors": save_tensors(progressed.variables),
+            "best.safetensors": save_tensors(progressed.best),
+        }
+        save_folder(self.resume_folder, files | table.to_files() | dict(extra))
+        write_json(self.folder / HISTORY, self._history(progressed, "running"))
+
+    def stopped(self) -> None:
+        """Mark the history of an interrupted run, so that a page does not wait for its next epoch."""
+        path = self.folder / HISTORY
+        if path.is_file() and not exists(self.folder):
+            write_json(path, read_json(path) | {"state": "stopped"})
+
+    def _finish(self, progressed: "Progressed", table: EmbeddingTable, extra: dict[str, bytes]) -> None:
+        weights = dict(progressed.best)
+        learned = weights.pop(TABLE_WEIGHT, None)
+        if learned is not None:
+            table = replace(table, vectors=learned, source=f"{table.source} Trained with the decoder.")
+        shared = self.preparation
+        decoder = replace(shared.preset.decoder, embedding_dimensions=table.dimensions)
+        checkpoint = Checkpoint(
+            variant=self.variant,
+            seed=self.seed,
+            preset=replace(shared.preset, decoder=decoder),
+            encoder=EncoderMark.of(shared.encoder),
+            vocabulary=shared.vocabulary,
+            table=table,
+            weights=weights,
+            extra=extra,
+        )
+        save(self.folder, checkpoint, self._history(progressed, "finished"))
+        remove_folder(self.resume_folder)
+
+    def _history(self, progressed: "Progressed", state: str) -> dict:
+        return progressed.history(self.variant, self.seed, state)

@@ -1,0 +1,241 @@
+"""Trains one decoder: loss per real word, grouped by photograph, early stop on dev, a history that can be followed.
+
+Touches no disk: after every epoch the caller is handed all that is needed to go on, and decides what to keep.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from captioner.config import TrainingConfig
+from captioner.datasets import Record
+from captioner.decoder import PACKED_SIGNATURE, Decoder
+from captioner.errors import TrainingError
+from captioner.features import WHOLE, FeatureCache
+from captioner.packing import Packed, pack
+from captioner.progress import Progress
+from captioner.vocabulary import UNKNOWN, Vocabulary, tokenize
+
+_DEV_IMAGES_PER_BATCH = 50
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Photographs with their captions in numbers, and where their features are."""
+
+    records: tuple[Record, ...]
+    captions: tuple[tuple[tuple[int, ...], ...], ...]  # per photograph, per caption, the words' numbers
+    cache: FeatureCache
+
+    @classmethod
+    def of(cls, records: Sequence[Record], vocabulary: Vocabulary, cache: FeatureCache) -> "Examples":
+        captions = tuple(tuple(tuple(vocabulary.encode(tokenize(text))) for text in record.captions) for record in records)
+        return cls(tuple(records), captions, cache)
+
+    def batch(self, chosen: Sequence[int], views: Sequence[str] | None = None) -> tuple[np.ndarray, Packed]:
+        features = self.cache.rows([self.records[index] for index in chosen], views)
+        return features, pack([self.captions[index] for index in chosen])
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of a history; losses are mean cross-entropies per real target word, in nats."""
+
+    epoch: int
+    train_loss: float
+    dev_loss: float
+    seconds: float
+    learning_rate: float
+
+
+@dataclass
+class Progressed:
+    """All that is needed to go on after an epoch, and the best weights so far."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    variables: dict[str, np.ndarray] = field(default_factory=dict)
+    best: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def best_epoch(self) -> int:
+        return min(self.epochs, key=lambda epoch: epoch.dev_loss).epoch if self.epochs else 0
+
+    def finished(self, config: TrainingConfig) -> bool:
+        done = len(self.epochs)
+        return done >= config.epochs or done - self.best_epoch >= config.patience
+
+    def history(self, variant: str, seed: int, state: str) -> dict:
+        epochs = [asdict(epoch) for epoch in self.epochs]
+        return {"variant": variant, "seed": seed, "state": state, "epochs": epochs, "best_epoch": self.best_epoch}
+
+
+def train(
+    decoder: Decoder,
+    examples: Examples,
+    dev: Examples,
+    config: TrainingConfig,
+    seed: int,
+    views: Sequence[str] = (WHOLE,),
+    progressed: Progressed | None = None,
+    after_epoch: Callable[[Progressed], None] = lambda progressed: None,
+    label: str = "training",
+) -> Progressed:
+    """Train until the epochs are done or dev has not improved for `patience` of them; start from `progressed` if given."""
+    progressed = progressed or Progressed()
+    trainer = Trainer(decoder, config, seed, math.ceil(len(examples.records) / config.images_per_batch))
+    if progressed.variables:
+        trainer.restore(progressed.variables)
+    bar = Progress(label, config.epochs * trainer.steps_per_epoch, "batches")
+    bar.skip(len(progressed.epochs) * trainer.steps_per_epoch)
+    while not progressed.finished(config):
+        number = len(progressed.epochs) + 1
+        epoch = trainer.epoch(number, examples, dev, views, bar)
+        progressed.epochs.append(epoch)
+        progressed.variables = trainer.variables()
+        if progressed.best_epoch == number:
+            progressed.best = trainer.averaged_weights()
+        after_epoch(progressed)
+    return progressed
+
+
+class Trainer:
+    """The compiled steps of one run, with the optimizer and the averaged weights."""
+
+    def __init__(self, decoder: Decoder, config: TrainingConfig, seed: int, steps_per_epoch: int):
+        self.decoder, self.config, self.seed, self.steps_per_epoch = decoder, config, seed, steps_per_epoch
+        self.optimizer = _optimizer(config, steps_per_epoch)
+        self.optimizer.build(decoder.trainable_variables)
+        self.averages = [tf.Variable(variable.value, trainable=False) for variable in decoder.trainable_variables]
+        self._steps: dict[tuple[str, int], tf.types.experimental.PolymorphicFunction] = {}
+
+    def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
+        start, total, words = time.monotonic(), 0.0, 0
+        for features, packed in batches(examples, self.config, self.seed, number, views):
+            loss = float(self._compiled("train", len(packed.counts))(features, packed.arrays()))
+            if not math.isfinite(loss):
+                raise TrainingError(f"The loss became {loss} in epoch {number}; lower the learning rate and start again.")
+            total += loss * len(packed.targets)
+            words += len(packed.targets)
+            bar.advance(note=f"epoch {number}, loss {total / words:.3f}")
+        rate = float(self.optimizer.learning_rate)
+        return Epoch(number, total / words, self.dev_loss(dev), time.monotonic() - start, rate)
+
+    def dev_loss(self, dev: Examples) -> float:
+        """Mean loss per real word of the averaged weights, without dropout."""
+        with _Swapped(self.decoder.trainable_variables, self.averages):
+            return mean_loss(self.decoder, dev, self._compiled)
+
+    def averaged_weights(self) -> dict[str, np.ndarray]:
+        names = [variable.path for variable in self.decoder.trainable_variables]
+        return dict(zip(names, (average.numpy() for average in self.averages), strict=True))
+
+    def variables(self) -> dict[str, np.ndarray]:
+        """Everything that changes in a run: weights, their averages and the optimizer's state."""
+        return {name: np.asarray(variable.numpy()) for name, variable in self._named_variables()}
+
+    def restore(self, values: dict[str, np.ndarray]) -> None:
+        for name, variable in self._named_variables():
+            if name not in values or values[name].shape != tuple(variable.shape):
+                raise TrainingError(f"The interrupted run does not hold '{name}' as this version needs it; start the run anew.")
+            variable.assign(values[name])
+
+    def _named_variables(self) -> Iterator[tuple[str, tf.Variable]]:
+        for variable, average in zip(self.decoder.trainable_variables, self.averages, strict=True):
+            yield f"weights/{variable.path}", variable.value
+            yield f"averages/{variable.path}", average
+        for variable in self.optimizer.variables:
+            yield f"optimizer/{variable.path}", variable.value
+
+    def _compiled(self, kind: str, steps: int) -> tf.types.experimental.PolymorphicFunction:
+        """The compiled function for captions of up to `steps` words; one per kind and bucket of lengths."""
+        if (kind, steps) not in self._steps:
+            body = self._train_step if kind == "train" else self._loss_step
+            features = tf.TensorSpec((None, None, self.decoder.channels), tf.float16)
+            self._steps[kind, steps] = tf.function(
+                lambda features, packed: body(tf.cast(features, tf.float32), packed, steps), [features, PACKED_SIGNATURE]
+            )
+        return self._steps[kind, steps]
+
+    def _train_step(self, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
+        seed = tf.cast(self.optimizer.iterations, tf.int32) * 1000 + self.seed
+        with tf.GradientTape() as tape:
+            logits = self.decoder.logits(features, packed, steps, seed)
+            plain, smoothed = word_losses(logits, packed[1], self.config.label_smoothing)
+        variables = self.decoder.trainable_variables
+        self.optimizer.apply(tape.gradient(smoothed, [variable.value for variable in variables]), variables)
+        self._average()
+        return plain
+
+    def _loss_step(self, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
+        return word_losses(self.decoder.logits(features, packed, steps), packed[1], 0.0)[0]
+
+    def _average(self) -> None:
+        """Move the averages towards the weights, faster at the start, when the weights are still far from good."""
+        step = tf.cast(self.optimizer.iterations, tf.float32)
+        keep = tf.minimum(self.config.averaging, (1 + step) / (10 + step))
+        for variable, average in zip(self.decoder.trainable_variables, self.averages, strict=True):
+            average.assign_sub((1 - keep) * (average - variable.value))
+
+
+def word_losses(logits: tf.Tensor, targets: tf.Tensor, smoothing: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean cross-entropy per word, plain and with label smoothing (a share of the target spread over all words)."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)  # (words,)
+    plain = tf.reduce_mean(losses)
+    if smoothing == 0:
+        return plain, plain
+    chosen = tf.gather(logits, targets, batch_dims=1)
+    return plain, plain + smoothing * tf.reduce_mean(chosen - tf.reduce_mean(logits, axis=1))
+
+
+def mean_loss(decoder: Decoder, examples: Examples, compiled: Callable) -> float:
+    total, words = 0.0, 0
+    for first in range(0, len(examples.records), _DEV_IMAGES_PER_BATCH):
+        features, packed = examples.batch(range(first, min(first + _DEV_IMAGES_PER_BATCH, len(examples.records))))
+        total += float(compiled("loss", len(packed.counts))(features, packed.arrays())) * len(packed.targets)
+        words += len(packed.targets)
+    return total / words
+
+
+def batches(
+    examples: Examples, config: TrainingConfig, seed: int, epoch: int, views: Sequence[str]
+) -> Iterator[tuple[np.ndarray, Packed]]:
+    """The batches of one epoch; order, views and dropped words follow from the seed and the epoch's number alone."""
+    random = np.random.default_rng((seed, epoch))
+    order = random.permutation(len(examples.records))
+    for first in range(0, len(order), config.images_per_batch):
+        chosen = order[first : first + config.images_per_batch]
+        features, packed = examples.batch(chosen, [views[number] for number in random.integers(len(views), size=len(chosen))])
+        if config.word_dropout:
+            packed.words[random.random(len(packed.words)) < config.word_dropout] = UNKNOWN
+        yield features, packed
+
+
+def _optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    warmup = max(1, round(config.warmup_epochs * steps_per_epoch))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, config.epochs * steps_per_epoch - warmup), warmup_target=config.learning_rate, warmup_steps=warmup
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
+class _Swapped:
+    """Within it the decoder has its averaged weights; after it, its own again."""
+
+    def __init__(self, variables: Sequence[keras.Variable], averages: Sequence[tf.Variable]):
+        self.variables, self.averages = variables, averages
+
+    def __enter__(self) -> None:
+        self.own = [variable.numpy() for variable in self.variables]
+        for variable, average in zip(self.variables, self.averages, strict=True):
+            variable.assign(average)
+
+    def __exit__(self, *_error: object) -> None:
+        for variable, own in zip(self.variables, self.own, strict=True):
+            variable.assign(own)

@@ -1,0 +1,73 @@
+"""Words and their numbers: how a caption is cut into words, which words are kept, and a fingerprint of the list."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+from captioner.errors import VocabularyError
+
+PADDING, START, END, UNKNOWN = 0, 1, 2, 3
+SPECIAL_WORDS = ("<pad>", "<start>", "<end>", "<unk>")
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+
+
+def tokenize(text: str) -> list[str]:
+    """Cut a caption into lower-case words; punctuation is dropped, an apostrophe inside a word stays out of it.
+
+    >>> tokenize("A man's dog -- it runs!")
+    ['a', 'mans', 'dog', 'it', 'runs']
+    """
+    return [re.sub("['’]", "", word) for word in _WORD.findall(text.lower())]
+
+
+class Vocabulary:
+    """An immutable list of words, the four special ones first; a word's number is its place in the list."""
+
+    def __init__(self, words: Sequence[str]):
+        self.words = tuple(words)
+        if self.words[: len(SPECIAL_WORDS)] != SPECIAL_WORDS:
+            raise VocabularyError(
+                f"A vocabulary starts with {' '.join(SPECIAL_WORDS)}, but this one starts with "
+                f"{' '.join(map(str, self.words[:4])) or 'nothing'}; rebuild it from the training captions."
+            )
+        self._ids = {word: number for number, word in enumerate(self.words)}
+        if len(self._ids) != len(self.words):
+            twice = [word for word, count in Counter(self.words).items() if count > 1]
+            raise VocabularyError(f"The vocabulary names '{twice[0]}' twice; every word may stand in it once.")
+
+    @classmethod
+    def build(cls, captions: Iterable[Sequence[str]], minimum_count: int) -> "Vocabulary":
+        """Keep the words seen at least `minimum_count` times, commonest first, ties in alphabetical order."""
+        counts = Counter(word for caption in captions for word in caption)
+        kept = [word for word, count in counts.items() if count >= minimum_count]
+        if not kept:
+            raise VocabularyError(
+                f"No word occurs {minimum_count} times in the training captions, so there is nothing to learn; "
+                "give more captions or lower the setting minimum_count."
+            )
+        return cls(SPECIAL_WORDS + tuple(sorted(kept, key=lambda word: (-counts[word], word))))
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __contains__(self, word: str) -> bool:
+        return word in self._ids
+
+    def id(self, word: str) -> int:
+        """The number of a word; the unknown word's number when it is not in the list."""
+        return self._ids.get(word, UNKNOWN)
+
+    def encode(self, words: Iterable[str]) -> list[int]:
+        return [self.id(word) for word in words]
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        return [self.words[number] for number in ids]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short hash of the whole list: equal fingerprints mean that every number means the same word."""
+        return hashlib.sha256(json.dumps(self.words).encode()).hexdigest()[:16]

@@ -1,0 +1,146 @@
+"""Looking into tables: small ones whose answers can be worked out by hand, and NumPy by another road."""
+
+import numpy as np
+import pytest
+
+from embeddings.errors import EmbeddingError
+from embeddings.explore import analogy, ask, coverage_report, map_2d, neighbours, overlap
+from embeddings.subwords import Pieces, keep
+from embeddings.table import EmbeddingTable, Placement, build_table
+
+ROWS = {
+    "<pad>": ([0, 0, 0], "special"),
+    "<start>": ([1, 0, 0], "special"),
+    "king": ([2, 1, 0], "trained"),
+    "queen": ([2, -1, 0], "trained"),
+    "man": ([0.1, 1, 0], "trained"),
+    "woman": ([0.1, -1, 0], "subwords"),
+    "stone": ([0, 0, 5], "trained"),
+    "noise": ([2, 1, 0.1], "missing"),
+}
+THREE_FOUR = 0.6  # The cosine of (2, 1, 0) and (2, -1, 0): (4 - 1) / 5.
+
+
+@pytest.fixture
+def table():
+    words, rows = tuple(ROWS), list(ROWS.values())
+    return EmbeddingTable(words, np.array([row for row, _ in rows], float), tuple(origin for _, origin in rows), "By hand.")
+
+
+def learned(vectors, words=None):
+    words = words or [f"word{row}" for row in range(len(vectors))]
+    return EmbeddingTable(tuple(words), np.asarray(vectors, float), ("learned",) * len(words), "Learned.")
+
+
+def test_neighbours_are_ordered_by_cosine_without_special_and_random_rows(table):
+    found = neighbours(table, "king", 10)
+    assert [word for word, _ in found] == ["queen", "man", "stone", "woman"]
+    assert found[0][1] == pytest.approx(THREE_FOUR)
+    assert neighbours(table, "king", 1) == found[:1]
+
+
+def test_a_vector_may_be_asked_about(table):
+    found = neighbours(table, np.array([0, 0, 0.01]), 1)
+    assert found == [("stone", pytest.approx(1.0))]
+
+
+def test_learned_tables_hide_special_words_too():
+    table = learned([[0, 0], [1, 0], [1, 0.1], [0, 1]], ["<pad>", "<start>", "red", "blue"])
+    assert [word for word, _ in neighbours(table, "red")] == ["blue"]
+
+
+@pytest.mark.parametrize(
+    ("word", "k", "message"),
+    [
+        ("wolf", 3, "does not know 'wolf'"),
+        ("noise", 3, "'noise' is a random stand-in"),
+        ("<start>", 3, "'<start>' is a special word's"),
+        ("king", 0, "must be 1 or more, but is 0"),
+        (np.ones(4), 3, r"3 finite numbers .* shape \(4,\)"),
+        (np.array([np.nan, 1, 1]), 3, "finite"),
+    ],
+)
+def test_neighbours_refuse_in_sentences(table, word, k, message):
+    with pytest.raises(EmbeddingError, match=message):
+        neighbours(table, word, k)
+
+
+def test_analogy_leaves_out_its_three_words(table):
+    assert analogy(table, "man", "king", "woman", 1)[0][0] == "queen"
+    assert not {"man", "king", "woman"} & {word for word, _ in analogy(table, "man", "king", "woman")}
+
+
+def test_overlap_of_a_table_with_itself_is_whole_and_of_random_ones_small():
+    random = np.random.default_rng(0)
+    table, other = learned(random.normal(size=(700, 20))), learned(random.normal(size=(700, 20)))
+    assert {share for _, share in overlap(table, table, 5)} == {1.0}
+    assert np.mean([share for _, share in overlap(table, other, 5)]) < 0.05
+
+
+def test_overlap_agrees_with_neighbours_and_is_ranked():
+    random = np.random.default_rng(1)
+    vectors = random.normal(size=(40, 6))
+    table, other = learned(vectors), learned(vectors + random.normal(size=(40, 6)))
+    ranking = overlap(table, other, 4)
+    assert ranking == sorted(ranking, key=lambda pair: (-pair[1], pair[0]))
+    for word, share in ranking[:5]:
+        near = [{word for word, _ in neighbours(either, word, 4)} for either in (table, other)]
+        assert share == len(near[0] & near[1]) / 4
+
+
+def test_overlap_of_tables_without_common_words_is_refused(table):
+    with pytest.raises(EmbeddingError, match="fewer than two words in common"):
+        overlap(table, learned(np.eye(3)))
+
+
+def test_map_agrees_with_the_covariance_matrix():
+    vectors = np.random.default_rng(2).normal(size=(30, 5)) * [9, 1, 4, 1, 1]
+    table = learned(vectors)
+    drawn = map_2d(table, table.words)
+    values = np.linalg.eigvalsh(np.cov(table.vectors.astype(float).T))[::-1]
+    np.testing.assert_allclose(drawn.explained, values[:2] / values.sum(), rtol=1e-5)
+    np.testing.assert_allclose(drawn.positions.var(0, ddof=1), values[:2], rtol=1e-5)
+    assert np.array_equal(drawn.positions, map_2d(table, table.words).positions)
+
+
+def test_map_of_one_direction_or_one_point():
+    line = map_2d(learned([[1, 1], [2, 2], [5, 5]]), ["word0", "word1", "word2"])
+    assert line.explained == (pytest.approx(1.0), pytest.approx(0.0))
+    assert map_2d(learned(np.ones((3, 1))), ["word0", "word1", "word2"]).explained == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "method", "message"),
+    [(["king", "queen"], "pca", "3 words or more, but 2"), (["king"] * 3, "tsne", "no map 'tsne'"), (["king", "man", "elf"], "pca", "'elf'")],
+)
+def test_maps_refuse_in_sentences(table, words, method, message):
+    with pytest.raises(EmbeddingError, match=message):
+        map_2d(table, words, method)
+
+
+def test_coverage_is_one_sentence(table):
+    expected = "8 words: 4 with vectors of their own, 1 composed of pieces of words, 2 special, 1 missing from the source and random."
+    assert coverage_report(table) == expected
+
+
+def test_ask_answers_or_says_why_not(table):
+    assert ask("Word2Vec", table, "king", 1).neighbours == [("queen", pytest.approx(THREE_FOUR))]
+    for word, part in {"wolf": "does not know 'wolf'", "noise": "random stand-in", "<pad>": "special"}.items():
+        answer = ask("Word2Vec", table, word)
+        assert not answer.known and answer.message.startswith("Word2Vec") and part in answer.message
+
+
+def test_ask_composes_a_word_never_seen():
+    subwords = keep(Pieces(50, 3, 6), np.random.default_rng(0).normal(size=(50, 3)), ["king"])
+    rows = {"king": subwords.vector("king"), "stone": np.array([1.0, 2, 3])}
+    table = build_table(list(rows), (), lambda word: (rows[word], "trained"), 1.0, 0, "By hand.")
+    answer = ask("FastText", table, "kings", 1, subwords.placed(table.placement))
+    assert answer.known and answer.origin == "subwords" and answer.neighbours[0][0] == "king"
+    assert "6 of 14" in answer.message and "<king" in answer.message
+    stranger = ask("FastText", table, "wolf", 1, subwords)
+    assert not stranger.known and "nor any of the pieces" in stranger.message
+
+
+def test_placements_move_whole_matrices():
+    moved = Placement(np.array([1.0, 0.0]), 2.0).place(np.array([[1.0, 1.0], [2.0, 0.0]]))
+    assert moved.tolist() == [[0.0, 2.0], [2.0, 0.0]]
