@@ -45,7 +45,7 @@ class DecoderConfig:
     hidden_units: int = 512
     feature_dropout: float = 0.3
     dropout: float = 0.5
-    row_scale: float = 0.0577
+    row_scale: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class TrainingConfig:
     clip_norm: float = 5.0
     label_smoothing: float = 0.1
     averaging: float = 0.995
-    views: int = 2
+    views: int = 6
     word_dropout: float = 0.0
     minimum_count: int = 5
 
@@ -101,6 +101,16 @@ PRESETS: dict[str, Preset] = {
                 epochs=12, images_per_batch=16, learning_rate=1e-2, label_smoothing=0.0, averaging=0.9, views=1, minimum_count=1
             ),
             embedding=EmbeddingConfig(epochs=3, minimum_count=1, buckets=500),
+        ),
+        Preset(
+            "shapes",
+            decoder=DecoderConfig(
+                embedding_dimensions=64, units=128, image_units=128, heads=4, hidden_units=128, feature_dropout=0.1, dropout=0.2
+            ),
+            training=TrainingConfig(
+                epochs=20, images_per_batch=16, learning_rate=3e-3, label_smoothing=0.0, averaging=0.98, views=1, minimum_count=1
+            ),
+            embedding=EmbeddingConfig(epochs=20, minimum_count=1, buckets=500),
         ),
     )
 }

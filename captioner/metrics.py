@@ -108,9 +108,10 @@ class Scorer:
     def score(self, captions: Sequence[Text]) -> Scores:
         """Score one caption per image, in the order of the references; a caption without words scores 0."""
         if isinstance(captions, str) or len(captions) != len(self):
+            received = "one text" if isinstance(captions, str) else f"a list of {len(captions)}"
             raise DatasetError(
-                f"There should be one caption for each of {_count(len(self), 'image')}, but there "
-                f"{'is one text' if isinstance(captions, str) else f'are {len(captions)}'}; give them in the images' order."
+                f"There should be a list of {len(self)} captions, one per image, but there is {received}; "
+                "give one for every image, in the images' order."
             )
         words = [_words(caption) for caption in captions]
         table = np.array([self._row(*pair) for pair in zip(words, self._images, strict=True)], dtype=np.float64)
@@ -145,16 +146,16 @@ class Scorer:
             for ngram, weight in caption.weights.items():
                 other = reference.weights.get(ngram, 0.0)
                 products[len(ngram) - 1] += min(weight, other) * other
-            cosines = sum(
-                product / (norm * other) for product, norm, other in zip(products, caption.norms, reference.norms, strict=True) if product
-            )
+            norms = map(operator.mul, caption.norms, reference.norms)
+            cosines = sum(product / norm for product, norm in zip(products, norms, strict=True) if product)
             total += cosines * math.exp(-((caption.length - reference.length) ** 2) / (2 * CIDER_SIGMA**2))
         return CIDER_SCALE * total / (ORDERS * len(references))
 
 
 def count_ngrams(words: Sequence[str]) -> Ngrams:
     """How often each run of one to four words occurs."""
-    return Counter(tuple(words[start : start + order]) for order in range(1, ORDERS + 1) for start in range(len(words) - order + 1))
+    orders = range(1, ORDERS + 1)
+    return Counter(tuple(words[start : start + order]) for order in orders for start in range(len(words) - order + 1))
 
 
 def rouge_l(words: Sequence[str], references: Sequence[Sequence[str]]) -> float:
@@ -190,7 +191,3 @@ def _reference_words(texts: Any, number: int) -> list[list[str]]:
     if not words:
         raise DatasetError(f"Image {number} has no reference caption with a word in it; give it one or leave the image out.")
     return words
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -90,16 +90,15 @@ def train(
     trainer = Trainer(decoder, config, seed, math.ceil(len(examples.records) / config.images_per_batch))
     if progressed.variables:
         trainer.restore(progressed.variables)
-    bar = Progress(label, config.epochs * trainer.steps_per_epoch, "batches")
-    bar.skip(len(progressed.epochs) * trainer.steps_per_epoch)
-    while not progressed.finished(config):
-        number = len(progressed.epochs) + 1
-        epoch = trainer.epoch(number, examples, dev, views, bar)
-        progressed.epochs.append(epoch)
-        progressed.variables = trainer.variables()
-        if progressed.best_epoch == number:
-            progressed.best = trainer.averaged_weights()
-        after_epoch(progressed)
+    with Progress(label, config.epochs * trainer.steps_per_epoch, "batches") as bar:
+        bar.skip(len(progressed.epochs) * trainer.steps_per_epoch)
+        while not progressed.finished(config):
+            number = len(progressed.epochs) + 1
+            progressed.epochs.append(trainer.epoch(number, examples, dev, views, bar))
+            progressed.variables = trainer.variables()
+            if progressed.best_epoch == number:
+                progressed.best = trainer.averaged_weights()
+            after_epoch(progressed)
     return progressed
 
 
@@ -116,14 +115,12 @@ class Trainer:
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         start, total, words = time.monotonic(), 0.0, 0
         for features, packed in batches(examples, self.config, self.seed, number, views):
-            loss = float(self._compiled("train", len(packed.counts))(features, packed.arrays()))
-            if not math.isfinite(loss):
-                raise TrainingError(f"The loss became {loss} in epoch {number}; lower the learning rate and start again.")
+            loss = _finite(float(self._compiled("train", len(packed.counts))(features, packed.arrays())), number)
             total += loss * len(packed.targets)
             words += len(packed.targets)
             bar.advance(note=f"epoch {number}, loss {total / words:.3f}")
-        rate = float(self.optimizer.learning_rate)
-        return Epoch(number, total / words, self.dev_loss(dev), time.monotonic() - start, rate)
+        dev_loss, rate = _finite(self.dev_loss(dev), number), float(self.optimizer.learning_rate)
+        return Epoch(number, total / words, dev_loss, time.monotonic() - start, rate)
 
     def dev_loss(self, dev: Examples) -> float:
         """Mean loss per real word of the averaged weights, without dropout."""
@@ -182,6 +179,12 @@ class Trainer:
             average.assign_sub((1 - keep) * (average - variable.value))
 
 
+def _finite(loss: float, epoch: int) -> float:
+    if not math.isfinite(loss):
+        raise TrainingError(f"The loss became {loss} in epoch {epoch}; lower the learning rate and start again.")
+    return loss
+
+
 def word_losses(logits: tf.Tensor, targets: tf.Tensor, smoothing: float) -> tuple[tf.Tensor, tf.Tensor]:
     """Mean cross-entropy per word, plain and with label smoothing (a share of the target spread over all words)."""
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)  # (words,)
@@ -193,6 +196,7 @@ def word_losses(logits: tf.Tensor, targets: tf.Tensor, smoothing: float) -> tupl
 
 
 def mean_loss(decoder: Decoder, examples: Examples, compiled: Callable) -> float:
+    """Mean loss per real word over all examples; `compiled` gives the loss function for a kind and a number of steps."""
     total, words = 0.0, 0
     for first in range(0, len(examples.records), _DEV_IMAGES_PER_BATCH):
         features, packed = examples.batch(range(first, min(first + _DEV_IMAGES_PER_BATCH, len(examples.records))))

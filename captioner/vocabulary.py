@@ -12,14 +12,16 @@ from captioner.errors import VocabularyError
 PADDING, START, END, UNKNOWN = 0, 1, 2, 3
 SPECIAL_WORDS = ("<pad>", "<start>", "<end>", "<unk>")
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[&#]")
 
 
 def tokenize(text: str) -> list[str]:
     """Cut a caption into lower-case words; punctuation is dropped, an apostrophe inside a word stays out of it.
 
-    >>> tokenize("A man's dog -- it runs!")
-    ['a', 'mans', 'dog', 'it', 'runs']
+    The signs & and # are read aloud, so they are words; published scores of Flickr8k count them as such.
+
+    >>> tokenize("A man's black & white dog -- it runs!")
+    ['a', 'mans', 'black', '&', 'white', 'dog', 'it', 'runs']
     """
     return [re.sub("['’]", "", word) for word in _WORD.findall(text.lower())]
 
