@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from captioner.checkpoints import Checkpoint, load_all
+from captioner.checkpoints import Checkpoint, EncoderMark, load_all
 from captioner.config import SearchConfig
 from captioner.encoder import Encoder, load_encoder
 from captioner.errors import CheckpointError, ConfigError
@@ -51,7 +51,7 @@ class DecoderSteps:
         self.decoder = decoder = checkpoint.build()
         gates = tf.constant(decoder.gates_of_words())  # (vocabulary, 4 * units)
         regions, channels = checkpoint.encoder.rows * checkpoint.encoder.columns, checkpoint.encoder.channels
-        self._start = tf.function(decoder.start, [tf.TensorSpec((None, regions, channels), tf.float32)])
+        self._start = tf.function(decoder.start, [tf.TensorSpec((None, regions, channels), tf.float32)], autograph=False)
         grid = (regions, decoder.config.image_units) if decoder.config.image_entry == "attention" else (decoder.image.units,)
         part = tf.TensorSpec((None, decoder.config.units), tf.float32)
         state, rows = (part,) * (2 * decoder.config.layers), tf.TensorSpec((None,), tf.int32)
@@ -62,8 +62,8 @@ class DecoderSteps:
         def step_many(grid: tf.Tensor, state: tuple, words: tf.Tensor, images: tf.Tensor) -> tuple:
             return decoder.step(tf.gather(grid, images), state, tf.gather(gates, words))
 
-        self._one = tf.function(step_one, [tf.TensorSpec((1, *grid), tf.float32), state, rows])
-        self._many = tf.function(step_many, [tf.TensorSpec((None, *grid), tf.float32), state, rows, rows])
+        self._one = tf.function(step_one, [tf.TensorSpec((1, *grid), tf.float32), state, rows], autograph=False)
+        self._many = tf.function(step_many, [tf.TensorSpec((None, *grid), tf.float32), state, rows, rows], autograph=False)
 
     def search(self, features: np.ndarray, config: SearchConfig) -> list[list[Hypothesis]]:
         """The hypotheses of each photograph's features (photographs, regions, channels), best first."""
@@ -100,10 +100,10 @@ class Captioner:
         checkpoints = load_all(Path(folder), tuple(variants) if variants else None)
         mark = next(iter(checkpoints.values())).encoder
         encoder = encoder or load_encoder(mark.name)
-        if encoder.fingerprint != mark.fingerprint:
+        if EncoderMark.of(encoder) != mark:
             raise CheckpointError(
-                f"The decoders in {Path(folder).name} were trained with the encoder {mark.name} ({mark.fingerprint}), but this one "
-                f"is {encoder.name} ({encoder.fingerprint}); use the encoder and weights that they were trained with."
+                f"The decoders in {Path(folder).name} were trained with the encoder {mark.name} ({mark.fingerprint}), "
+                f"but this one is {encoder.name} ({encoder.fingerprint}); use the encoder and weights that they were trained with."
             )
         return cls(encoder, checkpoints)
 
@@ -124,10 +124,14 @@ class Captioner:
     def caption_features(
         self, features: np.ndarray, config: SearchConfig = SearchConfig(), variants: Sequence[str] | None = None
     ) -> list[dict[str, list[Caption]]]:
+        """The same for features (pictures, regions, channels) that are there already, in any float type."""
+        if not len(features):
+            return []
         names = tuple(variants) if variants else self.variants
         for name in names:
             if name not in self._decoders:
                 raise ConfigError(f"There is no decoder '{name}' here; choose among {', '.join(self.variants)}.")
+        features = features.astype(np.float32, copy=False)
         columns = list(self._pool.map(lambda name: self._captions(name, features, config), names))
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
@@ -146,5 +150,13 @@ class Captioner:
         if attention is not None:
             attention = attention.reshape(len(attention), self.encoder.rows, self.encoder.columns)
         return Caption(
-            variant, " ".join(words), words, found.log_probability, found.log_probabilities, alternatives, attention, found.finished, milliseconds
+            variant=variant,
+            text=" ".join(words),
+            words=words,
+            log_probability=found.log_probability,
+            word_log_probabilities=found.log_probabilities,
+            alternatives=alternatives,
+            attention=attention,
+            finished=found.finished,
+            milliseconds=milliseconds,
         )

@@ -15,8 +15,8 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from captioner.config import VARIANTS, Preset, find_variant, preset_from_json, to_json
-from captioner.errors import CheckpointError, TriptychError
-from captioner.folders import exists, load_folder, parse_json, save_folder, write_json
+from captioner.errors import CheckpointError, ConfigError, TriptychError
+from captioner.folders import exists, load_folder, parse_json, save_folder
 from captioner.vocabulary import Vocabulary
 from embeddings.table import EmbeddingTable
 
@@ -28,6 +28,7 @@ FORMAT = 1
 TABLE_WEIGHT = "decoder/table"  # A learned table is stored as a table, not among the weights.
 HISTORY, SCORES = "history.json", "scores.json"
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
+_LARGEST_GRID = 16384
 _NEEDED = ("config.json", "vocabulary.json", "decoder.safetensors", "table.json", "table.safetensors")
 
 
@@ -44,6 +45,15 @@ class EncoderMark:
     @classmethod
     def of(cls, encoder: "Encoder") -> "EncoderMark":
         return cls(encoder.name, encoder.fingerprint, encoder.rows, encoder.columns, encoder.channels)
+
+    @classmethod
+    def from_json(cls, data: Any) -> "EncoderMark":
+        mark = cls(**data)
+        texts, sizes = (mark.name, mark.fingerprint), (mark.rows, mark.columns, mark.channels)
+        sized = all(type(size) is int and 1 <= size <= _LARGEST_GRID for size in sizes)
+        if not sized or not all(type(text) is str for text in texts):
+            raise CheckpointError("config.json does not say which encoder it was, and of which sizes; copy the checkpoint again.")
+        return mark
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +74,10 @@ class Checkpoint:
         from captioner.decoder import Decoder
 
         frozen = find_variant(self.variant).frozen
-        decoder = Decoder(self.preset.decoder, self.table.vectors, self.encoder.channels, frozen)
+        try:
+            decoder = Decoder(self.preset.decoder, self.table.vectors, self.encoder.channels, frozen)
+        except ConfigError as error:
+            raise CheckpointError(f"The settings of {self.variant} do not fit its files: {error} Copy it again.") from error
         put_weights(decoder, self.weights, self.variant)
         return decoder
 
@@ -76,11 +89,13 @@ def put_weights(decoder: "Decoder", weights: Mapping[str, np.ndarray], variant: 
         raise CheckpointError(f"The weights of {variant} do not fit its settings: '{odd}' is on one side only; copy it again.")
     for name, variable in variables.items():
         value = weights[name]
-        if value.shape != tuple(variable.shape) or not np.isfinite(value).all():
+        if value.shape != tuple(variable.shape):
             raise CheckpointError(
-                f"The weight '{name}' of {variant} should be finite numbers of shape {tuple(variable.shape)}, but the file "
-                f"holds shape {value.shape}{'' if value.shape != tuple(variable.shape) else ' with others among them'}; copy it again."
+                f"The weight '{name}' of {variant} should have the shape {tuple(variable.shape)}, but has {value.shape}; "
+                "copy the checkpoint again."
             )
+        if value.dtype.kind != "f" or not np.isfinite(value).all():
+            raise CheckpointError(f"The weight '{name}' of {variant} is not all finite decimal numbers; copy the checkpoint again.")
         variable.assign(value.astype(np.float32))
 
 
@@ -102,8 +117,7 @@ def save(folder: Path, checkpoint: Checkpoint, history: Any) -> None:
         **checkpoint.table.to_files(),
         **checkpoint.extra,
     }
-    save_folder(folder, files)
-    write_json(folder / HISTORY, history)
+    save_folder(folder, files, {HISTORY: _json(history)})
 
 
 def load(folder: Path) -> Checkpoint:
@@ -118,8 +132,8 @@ def load(folder: Path) -> Checkpoint:
         raise
     except TriptychError as error:
         raise CheckpointError(f"The checkpoint {folder.name} cannot be used: {error}") from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise CheckpointError(f"The settings of the checkpoint {folder.name} are not complete ({error}); copy it again.") from error
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise CheckpointError(f"The settings of the checkpoint {folder.name} are damaged ({error}); copy it again.") from error
 
 
 def _read(name: str, files: Mapping[str, bytes]) -> Checkpoint:
@@ -135,7 +149,7 @@ def _read(name: str, files: Mapping[str, bytes]) -> Checkpoint:
         variant=find_variant(config["variant"]).name,
         seed=int(config["seed"]),
         preset=preset_from_json(config["preset"]),
-        encoder=EncoderMark(**config["encoder"]),
+        encoder=EncoderMark.from_json(config["encoder"]),
         vocabulary=vocabulary,
         table=table,
         weights=read_tensors(files["decoder.safetensors"], f"{name}/decoder.safetensors"),
@@ -146,7 +160,7 @@ def _read(name: str, files: Mapping[str, bytes]) -> Checkpoint:
 def read_tensors(data: bytes, name: str) -> dict[str, np.ndarray]:
     try:
         return load_tensors(data)
-    except (SafetensorError, ValueError, KeyError, OverflowError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise CheckpointError(f"The file {name} does not hold tensors; copy the checkpoint again.") from error
 
 

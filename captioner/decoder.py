@@ -5,14 +5,16 @@ The same weights are reached in two ways: `Decoder.logits` runs over whole packe
 """
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from captioner.config import DecoderConfig
+from captioner.config import DecoderConfig, ImageEntry
 from captioner.errors import ConfigError
+
+LARGEST_SIZE = 8192  # Far beyond any use; it keeps a settings file from asking for all memory.
 
 State = tuple[tf.Tensor, ...]  # h and c of each layer in turn, each (rows, units)
 
@@ -40,7 +42,10 @@ class Decoder(keras.Model):
             )
         self._seeds = iter(range(seed * 1000, seed * 1000 + 1000))
         self.table = self.add_weight(
-            name="table", shape=vectors.shape, initializer=lambda shape, dtype=None: tf.constant(vectors, tf.float32), trainable=not frozen
+            name="table",
+            shape=vectors.shape,
+            initializer=lambda shape, dtype=None: tf.constant(vectors, tf.float32),
+            trainable=not frozen,
         )
         self._build_image()
         self._build_layers()
@@ -251,11 +256,13 @@ class _Dropout:
 
 def check(config: DecoderConfig) -> None:
     """Refuse shapes that cannot be built, before anything is built."""
-    if config.image_entry not in ("attention", "merge", "init", "pre"):
-        raise ConfigError(f"image_entry is one of attention, merge, init and pre, not '{config.image_entry}'.")
+    if config.image_entry not in get_args(ImageEntry):
+        raise ConfigError(f"image_entry is one of {', '.join(get_args(ImageEntry))}, not '{config.image_entry}'.")
     sizes = (config.units, config.layers, config.image_units, config.heads, config.embedding_dimensions)
-    if min(sizes) < 1 or config.hidden_units < 0:
-        raise ConfigError("The sizes of a decoder are whole numbers from 1 on (hidden_units from 0 on).")
+    if min(sizes) < 1 or config.hidden_units < 0 or max(*sizes, config.hidden_units) > LARGEST_SIZE:
+        raise ConfigError(f"The sizes of a decoder are whole numbers from 1 (hidden_units from 0) to {LARGEST_SIZE}.")
+    if not (0 <= config.dropout < 1 and 0 <= config.feature_dropout < 1):
+        raise ConfigError("dropout and feature_dropout are shares from 0 to below 1, for all that is dropped teaches nothing.")
     if config.image_entry == "attention" and config.image_units % config.heads:
         raise ConfigError(f"image_units ({config.image_units}) must be a multiple of heads ({config.heads}).")
     if config.image_entry == "merge" and config.image_units != config.units:

@@ -5,7 +5,7 @@ Reading picture files is left to `captioner.images`, keeping features to `captio
 
 import hashlib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -77,7 +77,7 @@ class Encoder:
         self.rows, self.columns, self.channels = model.output_shape[1:]
         self.fingerprint = hashlib.sha256(f"{name} {size} {weights_sha256}".encode()).hexdigest()[:16]
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8)]
-        self._grid = tf.function(lambda pictures: model(tf.cast(pictures, tf.float32), training=False), signature)
+        self._grid = tf.function(lambda pictures: model(tf.cast(pictures, tf.float32), training=False), signature, autograph=False)
 
     @property
     def regions(self) -> int:
@@ -99,7 +99,8 @@ class Lite2(Encoder):
 
     def __init__(self, tensors: Mapping[str, np.ndarray] | None = None, size: int = LITE2_SIZE):
         self._tensors = tensors if tensors is not None else read_tensors(lite2_weight_file())
-        super().__init__(LITE2, size, _build_lite2(self._tensors, size), LITE2_SHA256)
+        digest = LITE2_SHA256 if tensors is None else _arrays_sha256(tensors.values())
+        super().__init__(LITE2, size, _build_lite2(self._tensors, size), digest)
 
     @cached_property
     def _head(self) -> tuple[np.ndarray, np.ndarray]:
@@ -144,6 +145,13 @@ def lite2_weight_file() -> Path:
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _arrays_sha256(arrays: Iterable[np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
 def _build_lite2(tensors: Mapping[str, np.ndarray], size: int) -> Any:
@@ -210,11 +218,11 @@ def _load_application(name: str, row: Application, weights: str | Path | None) -
             include_top=False, weights=str(weights) if weights else None, input_shape=(row.size, row.size, 3)
         )
     except Exception as error:  # Keras raises a different class for each way a download or a file can fail.
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise EncoderError(
-            f"The weights of {name} could not be had ({str(error).splitlines()[0][:120]}); go online once so that Keras can fetch "
-            "them, or name a weight file."
+            f"The weights of {name} could not be had ({reason}); go online once so that Keras can fetch them, "
+            "or name a weight file."
         ) from error
     model = keras.Model(picture, network(module.preprocess_input(picture)), name=name)
     model.trainable = False
-    digest = file_sha256(Path(weights)) if weights and Path(weights).is_file() else str(weights)
-    return Encoder(name, row.size, model, digest)
+    return Encoder(name, row.size, model, _arrays_sha256(model.get_weights()))

@@ -8,7 +8,7 @@ the shard in work and nothing else.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +22,7 @@ from captioner.errors import FeatureError, ImageError
 from captioner.images import read, resize
 from captioner.progress import Progress
 
-SHARD_ROWS = 256
+SHARD_ROWS = 512  # Each shard stays open, and a process may often have no more than a thousand files open.
 _BATCH = 32
 
 Crop = tuple[float, float, float, float]  # left, top, right, bottom, as fractions
@@ -76,11 +76,11 @@ class FeatureCache:
         self.encoder = encoder
         self._places: dict[str, tuple[int, int]] = {}
         self._shards: list[np.ndarray] = []
-        self._keys: dict[str, str] = {}
+        self._keys: dict[Hashable, str] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise FeatureError(f"The feature cache {folder} cannot be made ({error.strerror}); name another with --cache.") from error
+            raise FeatureError(f"The feature cache {folder} cannot be made ({error.strerror}); name another.") from error
         for index in sorted(self.folder.glob("*.json")):
             self._open(index)
 
@@ -89,9 +89,9 @@ class FeatureCache:
 
     def key(self, record: Record) -> str:
         """The hash of a record's picture; its bytes are read once in the life of this object."""
-        if record.name not in self._keys:
-            self._keys[record.name] = content_key(record.read())
-        return self._keys[record.name]
+        if record.source not in self._keys:
+            self._keys[record.source] = content_key(record.read())
+        return self._keys[record.source]
 
     def has(self, record: Record, view: str = WHOLE) -> bool:
         return f"{self.key(record)} {view}" in self._places
@@ -104,16 +104,27 @@ class FeatureCache:
 
     def fill(self, records: Sequence[Record], views: Sequence[str] = (WHOLE,)) -> dict[str, str]:
         """Encode what is missing, shard by shard; returns the pictures that could not be read, by name, and why."""
-        wanted = [(record, view) for record in records for view in views if not self.has(record, view)]
-        wanted = list({(self.key(record), view): (record, view) for record, view in wanted}.values())
-        failed: dict[str, str] = {}
-        progress = Progress("features", len(wanted), "pictures")
-        with ThreadPoolExecutor(2) as pool:
+        failed = self._unopened(records)
+        opened = [record for record in records if record.name not in failed]
+        missing = ((record, view) for record in opened for view in views if not self.has(record, view))
+        wanted = list({(self.key(record), view): (record, view) for record, view in missing}.values())
+        refused: dict[str, str] = {}  # Why, by key: several records may hold the same bytes.
+        with ThreadPoolExecutor(2) as pool, Progress("features", len(wanted), "pictures") as progress:
             for first in range(0, len(wanted), SHARD_ROWS):
-                self._add(wanted[first : first + SHARD_ROWS], failed, progress, pool)
+                self._add(wanted[first : first + SHARD_ROWS], refused, progress, pool)
+        return failed | {record.name: refused[self.key(record)] for record in opened if self.key(record) in refused}
+
+    def _unopened(self, records: Sequence[Record]) -> dict[str, str]:
+        """The records whose bytes cannot be had at all, by name, and why."""
+        failed = {}
+        for record in records:
+            try:
+                self.key(record)
+            except ImageError as error:
+                failed[record.name] = str(error)
         return failed
 
-    def _add(self, wanted: list[Wanted], failed: dict[str, str], progress: Progress, pool: ThreadPoolExecutor) -> None:
+    def _add(self, wanted: list[Wanted], refused: dict[str, str], progress: Progress, pool: ThreadPoolExecutor) -> None:
         """Encode one shard; pictures are decoded in other threads while the network works on those before them."""
         pictures = pool.map(self._picture, wanted)
         keys, blocks = [], []
@@ -122,7 +133,7 @@ class FeatureCache:
             for record, view in wanted[first : first + _BATCH]:
                 picture = next(pictures)
                 if isinstance(picture, ImageError):
-                    failed[record.name] = str(picture)
+                    refused[self.key(record)] = str(picture)
                 else:
                     keys.append(f"{self.key(record)} {view}")
                     good.append(picture)
@@ -148,7 +159,7 @@ class FeatureCache:
             with _whole_file(self.folder / f"{name}.json") as file:
                 file.write(json.dumps(keys).encode())
         except OSError as error:
-            raise FeatureError(f"The feature cache {self.folder} cannot be written ({error.strerror}); make room there.") from error
+            raise FeatureError(f"The feature cache {self.folder} cannot be written ({error.strerror}); make room.") from error
         self._open(self.folder / f"{name}.json")
 
     def _open(self, index: Path) -> None:
@@ -157,9 +168,10 @@ class FeatureCache:
         try:
             keys = json.loads(index.read_bytes())
             features = np.load(index.with_suffix(".npy"), mmap_mode="r")
-        except (OSError, ValueError, EOFError):
+        except Exception:  # A damaged header can make NumPy raise nearly anything.
             return
-        if features.shape == (len(keys), *shape) and features.dtype == np.float16:
+        listed = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+        if listed and isinstance(features, np.memmap) and features.shape == (len(keys), *shape) and features.dtype == np.float16:
             self._places |= {key: (len(self._shards), row) for row, key in enumerate(keys)}
             self._shards.append(features)
 

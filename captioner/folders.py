@@ -15,46 +15,51 @@ from typing import Any
 from captioner.errors import CheckpointError
 
 MANIFEST = "manifest.json"
-_LARGEST_FILE = 400_000_000
+_FORMAT = 1
+_LARGEST_FILE = 2_000_000_000
 _LARGEST_JSON = 20_000_000
 
 
-def save_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Replace a folder by these files; at every moment either the old folder or the new one is whole."""
+def save_folder(folder: Path, files: Mapping[str, bytes], companions: Mapping[str, bytes] = {}) -> None:
+    """Replace a folder by these files; at every moment either the old folder or the new one is whole.
+
+    Companions lie beside the files but outside the manifest, so they may be rewritten later.
+    """
     new, old = _beside(folder, "new"), _beside(folder, "old")
     try:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
-        for name, data in files.items():
+        for name, data in {**companions, **files}.items():
             _write(new / name, data)
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
-        _write(new / MANIFEST, json.dumps({"format": 1, "files": hashes}, indent=1).encode())
+        _write(new / MANIFEST, json.dumps({"format": _FORMAT, "files": hashes}, indent=1).encode())
         _flush_folder(new)
         _swap(folder, new, old)
     except OSError as error:
-        raise CheckpointError(f"The folder {folder} cannot be written ({error.strerror}); make room or choose another.") from error
+        raise CheckpointError(f"{folder} cannot be written ({error.strerror}); make room or choose another folder.") from error
 
 
 def load_folder(folder: Path) -> dict[str, bytes]:
     """All files that the manifest names, each checked against its hash."""
-    if not folder.exists() and _beside(folder, "old").exists():
-        folder = _beside(folder, "old")  # A save was cut off between its two renames; the old folder is whole.
-    if not (folder / MANIFEST).is_file():
-        raise CheckpointError(f"There is no checkpoint in {folder.name}: {MANIFEST} is missing; train it or choose another folder.")
-    manifest = parse_json(read_bytes(folder / MANIFEST, _LARGEST_JSON), MANIFEST)
-    hashes = manifest.get("files") if isinstance(manifest, dict) else None
+    whole = _whole(folder)
+    if whole is None:
+        raise CheckpointError(f"There is no checkpoint in {folder.name}, for it has no {MANIFEST}; train it or choose another folder.")
+    manifest = read_json(whole / MANIFEST)
+    hashes = manifest.get("files") if isinstance(manifest, dict) and manifest.get("format") == _FORMAT else None
     if not isinstance(hashes, dict) or not all(Path(name).name == name for name in hashes):
-        raise CheckpointError(f"The {MANIFEST} of {folder.name} does not list files; copy the checkpoint again.")
-    return {name: _checked(folder / name, expected) for name, expected in hashes.items()}
+        raise CheckpointError(f"The {MANIFEST} of {folder.name} is not a list of files of format {_FORMAT}; copy the checkpoint again.")
+    return {name: _checked(whole / name, expected) for name, expected in hashes.items()}
 
 
 def exists(folder: Path) -> bool:
     """Whether a whole folder was saved there at some time."""
-    return (folder / MANIFEST).is_file() or (_beside(folder, "old") / MANIFEST).is_file()
+    return _whole(folder) is not None
 
 
 def remove_folder(folder: Path) -> None:
-    for path in (folder, _beside(folder, "old"), _beside(folder, "new")):
+    """Remove a folder; cut off at any moment, what is left does not pass for a whole one."""
+    for path in (_beside(folder, "new"), _beside(folder, "old"), folder):
+        (path / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -66,7 +71,7 @@ def write_json(path: Path, data: Any) -> None:
         _write(temporary, (json.dumps(data, indent=1) + "\n").encode())
         temporary.replace(path)
     except OSError as error:
-        raise CheckpointError(f"The file {path} cannot be written ({error.strerror}); make room or choose another folder.") from error
+        raise CheckpointError(f"{path} cannot be written ({error.strerror}); make room or choose another folder.") from error
 
 
 def read_json(path: Path) -> Any:
@@ -75,6 +80,8 @@ def read_json(path: Path) -> Any:
 
 def read_bytes(path: Path, largest: int) -> bytes:
     """A whole file, refused by its size before it is read."""
+    if not path.is_file():
+        raise CheckpointError(f"The file {path.name!r} of {path.parent.name} is missing; copy the checkpoint again.")
     try:
         size = path.stat().st_size
         if size > largest:
@@ -89,6 +96,11 @@ def parse_json(data: bytes, name: str) -> Any:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"The file {name} is not readable JSON; copy the checkpoint again.") from error
+
+
+def _whole(folder: Path) -> Path | None:
+    """Where the folder lies whole; beside its place, when a save was cut off between its two renames."""
+    return next((path for path in (folder, _beside(folder, "old")) if (path / MANIFEST).is_file()), None)
 
 
 def _checked(path: Path, expected: Any) -> bytes:

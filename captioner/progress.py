@@ -29,6 +29,15 @@ class Progress:
         self._terminal = self._stream.isatty()
         self._every = every if every is not None else (0.2 if self._terminal else 15.0)
         self._start = self._last = time.monotonic()
+        self._line_is_open = False
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End the line of work that stopped early, so that what is printed next has one of its own."""
+        if self._line_is_open:
+            self._write("\n")
 
     def skip(self, count: int) -> None:
         """Count work that an earlier run did; it says nothing about the rate of this one."""
@@ -44,8 +53,11 @@ class Progress:
 
     def _show(self, now: float, note: str) -> None:
         rate = (self.done - self._skipped) / max(now - self._start, 1e-9)
-        left = (self.total - self.done) / rate if rate > 0 else 0.0
+        left = max(self.total - self.done, 0) / rate if rate > 0 else 0.0
         line = f"{self.label}: {self.done} of {self.total} {self.unit}, {rate:.1f}/s, {duration(left)} left{note and ', ' + note}"
-        end = "\n" if not self._terminal or self.done >= self.total else ""
-        self._stream.write(f"\r\x1b[2K{line}{end}" if self._terminal else line + end)
+        self._line_is_open = self._terminal and self.done < self.total
+        self._write(("\r\x1b[2K" if self._terminal else "") + line + ("" if self._line_is_open else "\n"))
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
         self._stream.flush()

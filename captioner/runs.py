@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safetensors.numpy import save as save_tensors
 
@@ -22,6 +22,7 @@ from captioner.features import VIEWS, FeatureCache
 from captioner.folders import exists, load_folder, parse_json, read_json, remove_folder, save_folder, write_json
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary, tokenize
 from embeddings.corpus import read_lines
+from embeddings.files import find_file
 from embeddings.table import EmbeddingTable, build_table, learned_start
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class Sources:
     corpus: tuple[Path, ...] = ()
     word2vec: Path | None = None
     fasttext: Path | None = None
+
+    def marks(self) -> list[tuple[str, str, int]]:
+        """What tells these files from others without reading them: role, name and size."""
+        roles = [("corpus", path) for path in self.corpus] + [("word2vec", self.word2vec), ("fasttext", self.fasttext)]
+        return [(role, path.name, find_file(path).stat().st_size) for role, path in roles if path]
 
 
 class Preparation:
@@ -68,7 +74,7 @@ class Preparation:
 
     def fingerprint(self, variant: str, seed: int) -> str:
         """What an interrupted run must share with this one to be gone on with."""
-        facts = [variant, seed, to_json(self.preset), self.encoder.fingerprint, self.vocabulary.fingerprint]
+        facts = [variant, seed, to_json(self.preset), self.encoder.fingerprint, self.vocabulary.fingerprint, self.sources.marks()]
         pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
         return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
 
@@ -80,6 +86,11 @@ def _usable(dataset: Dataset, split: str, failed: Mapping[str, str]) -> tuple[Re
     return records
 
 
+# Frozen vectors are always trained with seed 1: only then do decoders of several seeds differ in the decoder alone. A run's
+# own seed draws the rows that no source has.
+_FROZEN_SEED = 1
+
+
 def _learned(preparation: Preparation, seed: int) -> Table:
     decoder = preparation.preset.decoder
     return learned_start(preparation.vocabulary.words, decoder.embedding_dimensions, decoder.row_scale, seed), {}
@@ -89,8 +100,10 @@ def _word2vec(preparation: Preparation, seed: int) -> Table:
     from embeddings import word2vec
 
     file = preparation.sources.word2vec
-    words = set(preparation.vocabulary.words)
-    vectors = word2vec.read(file, words) if file else word2vec.train(preparation.text, seed=1, **_training_settings(preparation))
+    if file:
+        vectors = word2vec.read(file, set(preparation.vocabulary.words))
+    else:
+        vectors = word2vec.train(preparation.text, seed=_FROZEN_SEED, **_training_settings(preparation))
     return _placed(preparation, vectors.lookup, seed, vectors.source), {}
 
 
@@ -98,11 +111,10 @@ def _fasttext(preparation: Preparation, seed: int) -> Table:
     from embeddings import fasttext
 
     file, buckets = preparation.sources.fasttext, preparation.preset.embedding.buckets
-    words = set(preparation.vocabulary.words)
     if file:
-        vectors = fasttext.read(file, words)
+        vectors = fasttext.read(file, set(preparation.vocabulary.words))
     else:
-        vectors = fasttext.train(preparation.text, seed=1, buckets=buckets, **_training_settings(preparation))
+        vectors = fasttext.train(preparation.text, seed=_FROZEN_SEED, buckets=buckets, **_training_settings(preparation))
     table = _placed(preparation, vectors.lookup, seed, vectors.source)
     subwords = vectors.subwords
     return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}
@@ -127,18 +139,28 @@ class Run:
 
     def __init__(self, preparation: Preparation, variant: str, seed: int, out: Path):
         self.preparation, self.variant, self.seed = preparation, variant, seed
+        self.fingerprint = preparation.fingerprint(variant, seed)
         self.folder = Path(out) / variant
         self.resume_folder = Path(out) / ".resume" / variant
 
     def execute(self, resume: bool = False) -> "Progressed":
         """Train, writing history and state after every epoch, and the checkpoint at the end."""
+        progressed, (table, extra) = self._begin(resume)
+        try:
+            progressed = self._train(progressed, table, extra)
+            self._finish(progressed, table, extra)
+        except BaseException:
+            self.stopped()
+            raise
+        return progressed
+
+    def _train(self, progressed: "Progressed | None", table: EmbeddingTable, extra: dict[str, bytes]) -> "Progressed":
         from captioner.decoder import Decoder
         from captioner.training import Examples, train
 
-        progressed, (table, extra) = self._begin(resume)
         shared = self.preparation
-        config = replace(shared.preset.decoder, embedding_dimensions=table.dimensions)
-        decoder = Decoder(config, table.vectors, shared.encoder.channels, self._frozen, self.seed)
+        frozen = find_variant(self.variant).frozen
+        decoder = Decoder(self._preset(table).decoder, table.vectors, shared.encoder.channels, frozen, self.seed)
         examples = Examples.of(shared.train, shared.vocabulary, shared.cache)
         dev = Examples.of(shared.dev, shared.vocabulary, shared.cache)
 
@@ -146,13 +168,12 @@ class Run:
             self._keep(progressed, table, extra)
 
         settings = shared.preset.training
-        progressed = train(decoder, examples, dev, settings, self.seed, shared.views, progressed, keep, label=self.variant)
-        self._finish(progressed, table, extra)
-        return progressed
+        return train(decoder, examples, dev, settings, self.seed, shared.views, progressed, keep, label=self.variant)
 
-    @property
-    def _frozen(self) -> bool:
-        return find_variant(self.variant).frozen
+    def _preset(self, table: EmbeddingTable) -> Preset:
+        """The preset with this table's width, which finished vectors bring with them."""
+        preset = self.preparation.preset
+        return replace(preset, decoder=replace(preset.decoder, embedding_dimensions=table.dimensions))
 
     def _begin(self, resume: bool) -> tuple["Progressed | None", Table]:
         if exists(self.resume_folder) and resume:
@@ -164,24 +185,23 @@ class Run:
         return None, self.preparation.table(self.variant, self.seed)
 
     def _resumed(self) -> tuple["Progressed", Table]:
-        from captioner.training import Epoch, Progressed
-
         files = load_folder(self.resume_folder)
-        mark = parse_json(files["run.json"], "run.json")
-        if mark["fingerprint"] != self.preparation.fingerprint(self.variant, self.seed):
+        try:
+            mark = parse_json(files["run.json"], "run.json")
+            if mark["fingerprint"] == self.fingerprint:
+                return _unpack(mark, files)
+        except (KeyError, TypeError) as error:
             raise TrainingError(
-                f"The interrupted run in {self.folder} had other settings, another seed or other data; resume it with its own, "
-                "or train into another --out."
-            )
-        epochs = [Epoch(**epoch) for epoch in mark["epochs"]]
-        state, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
-        extra = {name: files[name] for name in mark["extra"]}
-        return Progressed(epochs, state, best), (EmbeddingTable.from_files(files), extra)
-
+                f"The interrupted run in {self.folder} was begun by another version of the program; train into another --out."
+            ) from error
+        raise TrainingError(
+            f"The interrupted run in {self.folder} had other settings, another seed or other data; resume it with its own, "
+            "or train into another --out."
+        )
     def _keep(self, progressed: "Progressed", table: EmbeddingTable, extra: Mapping[str, bytes]) -> None:
         """Put down all that is needed to go on, then the history that a page follows."""
         mark = {
-            "fingerprint": self.preparation.fingerprint(self.variant, self.seed),
+            "fingerprint": self.fingerprint,
             "epochs": [asdict(epoch) for epoch in progressed.epochs],
             "extra": sorted(extra),
         }
@@ -205,11 +225,10 @@ class Run:
         if learned is not None:
             table = replace(table, vectors=learned, source=f"{table.source} Trained with the decoder.")
         shared = self.preparation
-        decoder = replace(shared.preset.decoder, embedding_dimensions=table.dimensions)
         checkpoint = Checkpoint(
             variant=self.variant,
             seed=self.seed,
-            preset=replace(shared.preset, decoder=decoder),
+            preset=self._preset(table),
             encoder=EncoderMark.of(shared.encoder),
             vocabulary=shared.vocabulary,
             table=table,
@@ -221,3 +240,13 @@ class Run:
 
     def _history(self, progressed: "Progressed", state: str) -> dict:
         return progressed.history(self.variant, self.seed, state)
+
+
+def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple["Progressed", Table]:
+    """What `Run` had put down after its last whole epoch."""
+    from captioner.training import Epoch, Progressed
+
+    epochs = [Epoch(**epoch) for epoch in mark["epochs"]]
+    state, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
+    extra = {name: files[name] for name in mark["extra"]}
+    return Progressed(epochs, state, best), (EmbeddingTable.from_files(files), extra)

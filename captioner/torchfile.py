@@ -3,6 +3,7 @@
 What the numbers mean is left to `captioner.encoder`.
 """
 
+import math
 import pickle
 from collections import OrderedDict
 from pathlib import Path
@@ -83,7 +84,9 @@ def _read_storage(file: BinaryIO, dtype: np.dtype, size: int) -> np.ndarray:
 
 def _view(storage: np.ndarray, tensor: _Tensor) -> np.ndarray:
     reach = tensor.offset + sum((length - 1) * stride for length, stride in zip(tensor.shape, tensor.strides, strict=True))
-    if min(tensor.shape, default=1) < 1 or min(tensor.strides, default=0) < 0 or tensor.offset < 0 or reach >= len(storage):
+    wrong_sign = min(tensor.shape, default=1) < 1 or min(tensor.strides, default=0) < 0 or tensor.offset < 0
+    # A stride of zero would let a few numbers claim to be a tensor of any size.
+    if wrong_sign or reach >= len(storage) or math.prod(tensor.shape) > len(storage):
         raise EncoderError("A tensor of the weight file reaches beyond its storage; install it again.")
     strides = tuple(stride * storage.itemsize for stride in tensor.strides)
     return np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides, writeable=False).copy()

@@ -154,7 +154,9 @@ class Trainer:
             body = self._train_step if kind == "train" else self._loss_step
             features = tf.TensorSpec((None, None, self.decoder.channels), tf.float16)
             self._steps[kind, steps] = tf.function(
-                lambda features, packed: body(tf.cast(features, tf.float32), packed, steps), [features, PACKED_SIGNATURE]
+                lambda features, packed: body(tf.cast(features, tf.float32), packed, steps),
+                [features, PACKED_SIGNATURE],
+                autograph=False,
             )
         return self._steps[kind, steps]
 

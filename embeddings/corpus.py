@@ -12,6 +12,8 @@ from embeddings.errors import EmbeddingError
 from embeddings.files import open_stream
 
 MAXIMUM_LINE = 2**20
+# How much common words are thinned out, the same for both trainers. More (1e-4) costs frozen vectors the grammar of "a" and "in".
+SUBSAMPLING = 1e-3
 _GAP = re.compile(r"[\s\0]")
 
 

@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from embeddings import fasttext_file, word2vec
-from embeddings.corpus import check_training
+from embeddings.corpus import SUBSAMPLING, check_training
 from embeddings.errors import EmbeddingError
 from embeddings.files import find_file
 from embeddings.subwords import Pieces, Subwords, keep
 
 SHORTEST_PIECE, LONGEST_PIECE = 3, 6
-SUBSAMPLING = 1e-4
 # FastText adds this word at the end of every sentence.
 _END_OF_SENTENCE = "</s>"
 

@@ -10,12 +10,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from embeddings.corpus import check_training
+from embeddings.corpus import SUBSAMPLING, check_training
 from embeddings.errors import EmbeddingError
 from embeddings.files import Ahead, find_file, largest_content, open_stream
 
 MAXIMUM_DIMENSIONS = 4096
-SUBSAMPLING = 1e-3
 _MAXIMUM_WORD = 4096
 # No number is spelled with more than this many bytes, so a line of text vectors has a largest length.
 _MAXIMUM_NUMBER = 64

@@ -1,0 +1,16 @@
+"""The page: `streamlit run app.py`. What each page shows is in `captioner.views`."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from captioner.views import caption, curves
+
+st.set_page_config("Triptych", Path(__file__).with_name("captioner") / "views" / "icon.svg", layout="wide")
+st.navigation(
+    [
+        st.Page(caption.show, title="Caption", url_path="caption", default=True),
+        st.Page(curves.show, title="Curves", url_path="curves"),
+    ],
+    position="top",
+).run()

@@ -1,0 +1,22 @@
+"""`bench`: prints what `captioner.bench` measures."""
+
+from argparse import Namespace
+
+from captioner.commands import choices
+from captioner.commands.report import print_json
+from captioner.config import find_preset
+from captioner.errors import ConfigError
+
+
+def run(options: Namespace) -> int:
+    preset = find_preset(options.preset).name
+    if options.training and not options.data:
+        raise ConfigError("bench --training needs photographs to train on; give --data with a folder of Flickr8k or COCO.")
+    from captioner import bench
+
+    if options.training:
+        result = bench.training_bench(options.data, choices.cache(options), preset)
+    else:
+        result = bench.caption_bench(choices.checkpoints(options))
+    print_json(result) if options.json else print(bench.table(result))
+    return 0

@@ -1,0 +1,70 @@
+"""What several commands read out of their options in the same way: decoders, search setting, data set, folders."""
+
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.commands.report import note
+from captioner.config import VARIANTS, SearchConfig, find_variant
+from captioner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from captioner.captioning import Captioner
+    from captioner.datasets import Dataset
+
+ALL = "all"
+
+
+def variants(options: Namespace) -> tuple[str, ...] | None:
+    """The variants asked for, each once and in their usual order; None when it is all of them."""
+    names = [name for name in options.variant if name != ALL]
+    try:
+        asked = {find_variant(name).name for name in names}
+    except ConfigError as error:
+        raise ConfigError(f"{str(error).removesuffix('.')}, or {ALL}.") from error
+    return None if ALL in options.variant or not asked else tuple(name for name in VARIANTS if name in asked)
+
+
+def checkpoints(options: Namespace) -> Path:
+    from captioner.checkpoints import SHIPPED
+
+    return options.checkpoints or SHIPPED
+
+
+def cache(options: Namespace) -> Path:
+    from captioner.features import default_folder
+
+    return options.cache or default_folder()
+
+
+def dataset(options: Namespace) -> "Dataset":
+    """The data set, after telling what of it is left out."""
+    from captioner.datasets import load
+
+    found = load(options.data)
+    for line in found.notes:
+        note(f"{found.name}: {line}")
+    return found
+
+
+def search_config(options: Namespace) -> SearchConfig:
+    """The decoders' own setting, but for what the options say."""
+    from captioner.evaluation import load_search_config
+
+    config = load_search_config(checkpoints(options))
+    if options.beam is not None:
+        config = replace(config, beam=options.beam)
+    if getattr(options, "length_preference", None) is not None:
+        config = replace(config, length_preference=options.length_preference)
+    return config
+
+
+def captioner(options: Namespace) -> "Captioner":
+    """The decoders asked for, ready to caption."""
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow()
+    from captioner.captioning import Captioner
+
+    return Captioner.load(checkpoints(options), variants(options))

@@ -1,0 +1,119 @@
+"""`evaluate`: a split of a data set through the decoders, every metric with its interval; on request it chooses the beam."""
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from captioner.commands import choices
+from captioner.commands.report import note, print_json, print_table, with_interval
+from captioner.config import VARIANTS
+from captioner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from captioner.captioning import Captioner
+    from captioner.datasets import Dataset
+    from captioner.evaluation import Evaluation, Study, Subjects
+
+
+def run(options: Namespace) -> int:
+    from captioner.evaluation import Subjects, evaluate
+    from captioner.features import FeatureCache
+
+    if options.choose:
+        _check_choosing(options)
+    config, data = choices.search_config(options), choices.dataset(options)
+    captioner = choices.captioner(options)
+    subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options), captioner.encoder))
+    _tell_failed(subjects)
+    study = _choose(options, captioner, subjects, data.name) if options.choose else None
+    evaluation = study.best if study else evaluate(captioner, subjects, config)
+    (_print_json if options.json else _print_text)(options, data, subjects, evaluation, study)
+    _store(options, data.name, evaluation)
+    return 0
+
+
+def _check_choosing(options: Namespace) -> None:
+    if options.split != "dev":
+        raise ConfigError(f"A search setting is chosen on dev, never on {options.split}; give --split dev.")
+    if options.beam is not None or options.length_preference is not None or choices.variants(options):
+        raise ConfigError("--choose finds one setting for all decoders; leave out --variant, --beam and --length-preference.")
+
+
+def _tell_failed(subjects: "Subjects") -> None:
+    for reason in subjects.failed.values():
+        note(f"Left out: {reason}")
+    if subjects.failed:
+        note(f"{len(subjects.failed)} photographs are left out and {len(subjects.records)} scored.")
+
+
+def _choose(options: Namespace, captioner: "Captioner", dev: "Subjects", data: str) -> "Study":
+    from captioner.evaluation import choose_beam, save_study
+
+    study = choose_beam(captioner, dev)
+    save_study(choices.checkpoints(options), study, data)
+    return study
+
+
+def _store(options: Namespace, data: str, evaluation: "Evaluation") -> None:
+    """Keep the scores beside the decoders, where they are the scores of the decoders as everybody uses them."""
+    from captioner.evaluation import load_scores, load_search_config, save_scores
+
+    folder = choices.checkpoints(options)
+    own = load_search_config(folder)
+    if (own.beam, own.length_preference) != (evaluation.config.beam, evaluation.config.length_preference):
+        note(f"These scores are not stored: the decoders' own setting is beam {own.beam}, length preference {own.length_preference}.")
+        return
+    stored = {scores.get("data") for name in evaluation.scores for scores in load_scores(folder, name).values()}
+    if stored - {data}:
+        note(f"These scores are not stored: {folder.name} holds those of {', '.join(sorted(map(str, stored)))}.")
+        return
+    save_scores(folder, options.split, data, evaluation)
+
+
+def _print_json(options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None") -> None:
+    variants = {name: evaluation.summary(name) | {"captions": captions} for name, captions in evaluation.captions.items()}
+    result: dict[str, Any] = {
+        "data": data.name,
+        "split": options.split,
+        "beam": evaluation.config.beam,
+        "length_preference": evaluation.config.length_preference,
+        "failed": dict(subjects.failed),
+        "variants": variants,
+        "differences": [
+            {"first": first, "second": second, "metrics": {name: found._asdict() for name, found in metrics.items()}}
+            for (first, second), metrics in evaluation.differences.items()
+        ],
+    }
+    print_json(result | ({"trials": study.table()} if study else {}))
+
+
+def _print_text(options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None") -> None:
+    if study:
+        _print_study(study)
+    setting = f"beam {evaluation.config.beam}, length preference {evaluation.config.length_preference:g}"
+    print(f"{data.name}, {options.split}: {len(subjects.records)} photographs, {setting}; 95% intervals in brackets")
+    print()
+    print_table({VARIANTS[variant].title: _cells(evaluation, variant) for variant in evaluation.scores})
+    if evaluation.differences:
+        print("\nDifferences on the same photographs; an interval without 0 is no accident\n")
+        print_table(
+            {
+                f"{VARIANTS[first].title} - {VARIANTS[second].title}": {
+                    name: with_interval(found.value, (found.low, found.high)) for name, found in metrics.items()
+                }
+                for (first, second), metrics in evaluation.differences.items()
+            }
+        )
+
+
+def _cells(evaluation: "Evaluation", variant: str) -> dict[str, str]:
+    intervals = evaluation.intervals[variant]
+    return {name: with_interval(value, intervals.get(name)) for name, value in evaluation.scores[variant].metrics.items()}
+
+
+def _print_study(study: "Study") -> None:
+    rows = [(f"beam {trial.config.beam}, length preference {trial.config.length_preference:g}", trial) for trial in study.trials]
+    columns = {"mean CIDEr": {name: f"{trial.mean_cider:.4f}" for name, trial in rows}}
+    for variant in study.best.scores:
+        columns[VARIANTS[variant].title] = {name: f"{trial.scores[variant].metrics['cider']:.4f}" for name, trial in rows}
+    print_table(columns)
+    print()

@@ -1,0 +1,56 @@
+"""`score`: the metrics of any captions, line for line, against the references of a data set."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.commands import choices
+from captioner.commands.report import print_json, print_table, with_interval
+from captioner.errors import DatasetError
+
+if TYPE_CHECKING:
+    from captioner.datasets import Dataset
+
+
+def run(options: Namespace) -> int:
+    from captioner.intervals import interval
+    from captioner.metrics import Scorer
+
+    names, captions = _names(options.images), _lines(options.captions)
+    if len(names) != len(captions):
+        raise DatasetError(
+            f"There should be one caption for each line of {options.images.name}, so {len(names)} of them, but "
+            f"{options.captions.name} has {len(captions)} lines; give line n for line n."
+        )
+    scores = Scorer(_references(choices.dataset(options), names)).score(captions)
+    intervals = interval(scores)
+    if options.json:
+        print_json({"images": len(names), "metrics": scores.metrics, "intervals": {name: list(ends) for name, ends in intervals.items()}})
+    else:
+        cells = {name: with_interval(value, intervals.get(name)) for name, value in scores.metrics.items()}
+        print_table({f"{len(names)} images, 95% intervals": cells})
+    return 0
+
+
+def _references(data: "Dataset", names: Sequence[str]) -> list[tuple[str, ...]]:
+    captions = {record.name: record.captions for records in data.splits.values() for record in records}
+    unknown = [name for name in names if name not in captions]
+    if unknown:
+        raise DatasetError(
+            f"The data set {data.name} has no photograph '{unknown[0]}' with captions ({len(unknown)} of {len(names)} names are "
+            "unknown); give names as the data set spells them."
+        )
+    return [captions[name] for name in names]
+
+
+def _names(path: Path) -> list[str]:
+    """The names of a list; empty lines after the last one do not count."""
+    return [line.strip() for line in "\n".join(_lines(path)).rstrip().split("\n")]
+
+
+def _lines(path: Path) -> list[str]:
+    """Every line, the empty ones too: a decoder may have had nothing to say."""
+    from captioner.layouts import read_text
+
+    return read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")

@@ -1,0 +1,108 @@
+"""`train`: decoders out of a data set, one after the other, each of which can be interrupted and gone on with."""
+
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captioner.commands import choices
+from captioner.commands.report import note, print_json, print_table
+from captioner.config import PRESETS, VARIANTS, Preset, find_preset
+from captioner.errors import TrainingError
+
+if TYPE_CHECKING:
+    from captioner.runs import Preparation
+
+DEFAULT_PRESET = "triptych"
+
+
+def run(options: Namespace) -> int:
+    preset, names = _preset(options), choices.variants(options) or tuple(VARIANTS)
+    _check_files([*options.corpus, options.word2vec, options.fasttext])
+    data = choices.dataset(options)
+    out = options.out or _default_folder(preset, data.name, options.seed)
+    left = _left_to_train(out, names, options.resume)
+    if left:
+        preparation = _prepare(options, data, preset)
+        for name in left:
+            _train(preparation, name, options, out)
+    _report(out, names, options)
+    return 0
+
+
+def _preset(options: Namespace) -> Preset:
+    """The preset asked for; generated shapes have one of their own, made for them."""
+    name = options.preset or (options.data if options.data in PRESETS else DEFAULT_PRESET)
+    preset = find_preset(name)
+    if options.epochs is not None:
+        preset = replace(preset, training=replace(preset.training, epochs=options.epochs))
+    return preset
+
+
+def _check_files(files: list[Path | None]) -> None:
+    """Tell of a file that is not there now, not after an hour of training the decoder before."""
+    for file in files:
+        if file is not None and not file.is_file():
+            raise TrainingError(f"There is no file {file} to get word vectors from; check the path.")
+
+
+def _default_folder(preset: Preset, data: str, seed: int) -> Path:
+    from captioner.checkpoints import SHIPPED
+
+    return SHIPPED / "runs" / f"{preset.name}-{data}-seed{seed}"
+
+
+def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]:
+    """The variants that are not finished; without `resume` none of them may have been begun."""
+    from captioner.folders import exists
+
+    begun = [name for name in names if exists(out / ".resume" / name)]
+    finished = [name for name in names if exists(out / name) and name not in begun]
+    if (begun or finished) and not resume:
+        raise TrainingError(f"{out} already holds {(finished + begun)[0]}; go on with --resume, or train into another --out.")
+    for name in finished:
+        note(f"{name} is finished already and stays as it is.")
+    return [name for name in names if name not in finished]
+
+
+def _prepare(options: Namespace, data: Any, preset: Preset) -> "Preparation":
+    from captioner.encoder import load_encoder
+    from captioner.runs import Preparation, Sources
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow(repeatable=True)
+    sources = Sources(tuple(options.corpus), options.word2vec, options.fasttext)
+    preparation = Preparation(data, load_encoder(preset.encoder), choices.cache(options), preset, sources)
+    for reason in preparation.failed.values():
+        note(f"Left out: {reason}")
+    return preparation
+
+
+def _train(preparation: "Preparation", name: str, options: Namespace, out: Path) -> None:
+    from captioner.runs import Run
+
+    run = Run(preparation, name, options.seed, out)
+    try:
+        run.execute(options.resume)
+    except KeyboardInterrupt:
+        run.stopped()
+        raise
+
+
+def _report(out: Path, names: tuple[str, ...], options: Namespace) -> None:
+    from captioner.checkpoints import HISTORY
+    from captioner.folders import read_json
+
+    results = {name: _result(read_json(out / name / HISTORY)) for name in names}
+    if options.json:
+        print_json({"out": str(out), "variants": results})
+        return
+    print_table({name: {key: f"{value:.5g}" for key, value in result.items()} for name, result in results.items()})
+    print(f"The decoders are in {out}. How well they caption:")
+    print(f"  python -m captioner evaluate --data {options.data} --split dev --checkpoints {out}")
+
+
+def _result(history: dict[str, Any]) -> dict[str, float]:
+    epochs, best = history["epochs"], history["best_epoch"]
+    seconds = sum(epoch["seconds"] for epoch in epochs)
+    return {"best_epoch": best, "dev_loss": epochs[best - 1]["dev_loss"], "epochs": len(epochs), "seconds": seconds}

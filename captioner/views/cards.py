@@ -1,0 +1,95 @@
+"""Captions as HTML: the sentence with its differing words, and the strip of its words' probabilities. Every word is escaped."""
+
+import html
+import math
+from collections import Counter
+from collections.abc import Sequence
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING
+
+from captioner.config import Variant
+
+if TYPE_CHECKING:
+    from captioner.captioning import Caption
+
+_UNITS = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"), (1, ""))
+_LARGEST = 1e15
+
+
+def odds(log_probability: float) -> str:
+    """A probability as a student says it, with two figures.
+
+    >>> odds(math.log(0.25)), odds(math.log(1 / 343)), odds(-16)
+    ('1 in 4', '1 in 340', '1 in 8.9 million')
+    """
+    if -log_probability > math.log(_LARGEST):
+        return "1 in more than a thousand trillion"
+    chances = float(f"{math.exp(-log_probability):.2g}")
+    if chances <= 1:
+        return "almost certain"
+    unit, name = next(pair for pair in _UNITS if chances >= pair[0])
+    return f"1 in {_figures(chances / unit)}{name}"
+
+
+def _figures(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 or number == round(number) else f"{number:.1f}"
+
+
+def percent(probability: float) -> str:
+    """
+    >>> percent(0.004), percent(0.256), percent(0.999)
+    ('<1%', '26%', '>99%')
+    """
+    if 0.01 <= probability <= 0.99:
+        return f"{probability:.0%}"
+    return "<1%" if probability < 0.01 else ">99%"
+
+
+def differing(sentences: Sequence[Sequence[str]]) -> list[list[bool]]:
+    """For each word of each sentence whether not all sentences have it; of a repeated word only the surplus differs.
+
+    >>> differing([["a", "dog", "runs"], ["a", "dog", "sits"]])
+    [[False, False, True], [False, False, True]]
+    """
+    shared = reduce(and_, map(Counter, sentences))
+    return [[words[: place + 1].count(word) > shared[word] for place, word in enumerate(words)] for words in sentences]
+
+
+def rule(variant: Variant) -> str:
+    """The decoder's line in its colour and its dashes, as in every chart."""
+    drawn, left_out = variant.dash
+    dashes = f"{variant.colour} 0 {drawn}px, transparent {drawn}px {drawn + left_out}px"
+    return f'<div class="rule" style="background:repeating-linear-gradient(90deg, {dashes})"></div>'
+
+
+def heading(variant: Variant) -> str:
+    return (
+        f'{rule(variant)}<h2 class="decoder">{html.escape(variant.title)}</h2>'
+        f'<p class="origin">{html.escape(variant.explanation)}</p>'
+    )
+
+
+def sentence(words: Sequence[str], marks: Sequence[bool]) -> str:
+    """The caption in large type; a word that the others do not have is underlined and stronger."""
+    pieces = [f"<u>{html.escape(word)}</u>" if mark else html.escape(word) for word, mark in zip(words, marks, strict=True)]
+    return f'<p class="sentence">{" ".join(pieces) or "(no word at all)"}</p>'
+
+
+def runners_up(captions: Sequence["Caption"]) -> str:
+    """The captions that the search found besides the best, each with how sure it was."""
+    rows = (f"<li>{html.escape(caption.text)} <small>{odds(caption.log_probability)}</small></li>" for caption in captions)
+    return f'<ol class="more" start="2">{"".join(rows)}</ol>'
+
+
+def strip(variant: Variant, caption: "Caption") -> str:
+    """Every word over its probability, in the order of writing; the last is the decision to stop."""
+    shown = [html.escape(word) for word in caption.words] + ["<i>end</i>"] * caption.finished
+    steps = zip(shown, map(math.exp, caption.word_log_probabilities), strict=True)
+    items = "".join(_step(word, min(1.0, probability), variant.colour) for word, probability in steps)
+    return f'<div class="strip"><div class="name">{html.escape(variant.title)}{rule(variant)}</div><ol>{items}</ol></div>'
+
+
+def _step(word: str, probability: float, colour: str) -> str:
+    bar = f'<span class="bar"><span style="width:{probability:.1%};background:{colour}"></span></span>'
+    return f'<li><b>{word}</b>{bar}<small>{percent(probability).replace("<", "&lt;").replace(">", "&gt;")}</small></li>'

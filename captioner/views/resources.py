@@ -1,0 +1,70 @@
+"""What every page needs: where the checkpoints are, the Captioner loaded once per process, the style, and how a refusal looks."""
+
+import argparse
+import gc
+import html
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from captioner.checkpoints import SHIPPED
+from captioner.errors import TriptychError
+from captioner.folders import MANIFEST
+
+if TYPE_CHECKING:
+    from captioner.captioning import Captioner
+
+FOLDER_VARIABLE = "TRIPTYCH_CHECKPOINTS"
+STYLE = Path(__file__).with_name("page.css")
+
+Stamp = tuple[str, ...]
+
+
+def open_page(title: str, explanation: str) -> None:
+    """The style sheet, and the heading that every page starts with."""
+    st.html(STYLE)
+    st.title(title, anchor=False)
+    st.markdown(explanation)
+
+
+def checkpoints_folder() -> Path:
+    """The folder named by the environment, or after `--` on the command line, or else the one that ships."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named:
+        return Path(named)
+    # Without a value the option means nothing; a page cannot end the program as a command line would.
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--checkpoints", type=Path, nargs="?", default=SHIPPED, const=SHIPPED)
+    return parser.parse_known_args()[0].checkpoints
+
+
+def stamp(folder: Path) -> Stamp:
+    """What changes when the decoders in the folder do, so that nothing old is shown after a training."""
+    manifests = sorted(folder.glob(f"*/{MANIFEST}"))
+    return (str(folder), *(f"{path.parent.name} {path.stat().st_mtime_ns}" for path in manifests))
+
+
+def load_captioner(folder: Path) -> "Captioner":
+    """The three decoders of a folder; loaded at the first call and shared by all visitors after it."""
+    return _load(stamp(folder), folder)
+
+
+@st.cache_resource(max_entries=1, show_spinner="Waking the three decoders: some seconds, once …")
+def _load(_stamp: Stamp, folder: Path) -> "Captioner":
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow()
+    from captioner.captioning import Captioner
+
+    captioner = Captioner.load(folder)
+    # Streamlit collects garbage after every click; frozen, TensorFlow's many objects are not looked through each time.
+    gc.collect()
+    gc.freeze()
+    return captioner
+
+
+def refuse(error: TriptychError) -> None:
+    """Show an error's sentence as plain text: it may hold a file's name, and markdown in that could fetch a picture."""
+    st.html(f'<p class="refusal" role="alert">{html.escape(str(error))}</p>')

@@ -1,0 +1,40 @@
+"""What many tests share: a feature cache of their own, repeatable arithmetic, one encoder, and one run trained on shapes."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from captioner.runtime import start_tensorflow
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session(tmp_path_factory):
+    """No test reads or fills the user's own cache, and equal seeds give equal weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIPTYCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        start_tensorflow(repeatable=True)
+        yield
+
+
+@pytest.fixture(scope="session")
+def encoder(session):
+    from captioner.encoder import load_encoder
+
+    return load_encoder()
+
+
+@pytest.fixture(scope="session")
+def tiny_run(encoder, tmp_path_factory) -> Path:
+    """A checkpoints folder with three decoders that saw 48 pictures of shapes for three epochs; copy it to write into it."""
+    from captioner.config import PRESETS, VARIANTS
+    from captioner.datasets import shapes
+    from captioner.runs import Preparation, Run
+
+    folder = tmp_path_factory.mktemp("runs") / "tiny-shapes"
+    preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=3))
+    preparation = Preparation(shapes(48, 16, 16), encoder, Path(os.environ["TRIPTYCH_CACHE"]), preset)
+    for variant in VARIANTS:
+        Run(preparation, variant, 1, folder).execute()
+    return folder
