@@ -70,8 +70,8 @@ class TrainingConfig:
 class EmbeddingConfig:
     """How the frozen tables are trained; the same for Word2Vec and FastText."""
 
-    window: int = 5
-    epochs: int = 10
+    window: int = 2
+    epochs: int = 5
     negatives: int = 10
     minimum_count: int = 2
     buckets: int = 20_000

@@ -24,7 +24,10 @@ def read_lines(path: str | Path) -> Iterator[str]:
         while line := stream.readline(MAXIMUM_LINE):
             number += 1
             if len(line) == MAXIMUM_LINE:
-                raise EmbeddingError(f"Line {number} of {path} is longer than a million bytes; give a text with one sentence a line.")
+                raise EmbeddingError(
+                    f"Line {number} of {path} is longer than a million bytes; "
+                    "give a text with one sentence a line."
+                )
             try:
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:

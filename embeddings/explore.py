@@ -43,7 +43,10 @@ def neighbours(table: EmbeddingTable, word: str | np.ndarray, k: int = 10) -> Ne
     if isinstance(word, str):
         return _nearest(table, _vector(table, word), k, {word})
     if np.shape(word) != (table.dimensions,) or not np.isfinite(word).all():
-        raise EmbeddingError(f"A vector of {table.dimensions} finite numbers is needed here, but one of shape {np.shape(word)} was given.")
+        raise EmbeddingError(
+            f"A vector of {table.dimensions} finite numbers is needed here, "
+            f"but one of shape {np.shape(word)} was given."
+        )
     return _nearest(table, word, k, set())
 
 
@@ -54,12 +57,20 @@ def ask(title: str, table: EmbeddingTable, word: str, k: int = 10, subwords: Sub
     if word in table:
         return Answer(False, table.origin(word), [], f"{title} has no meaning for '{word}': its row is a {_kind(table, word)}.")
     if subwords is None:
-        return Answer(False, None, [], f"{title} does not know '{word}': it has vectors for the words of its vocabulary and for no other.")
+        return Answer(
+            known=False,
+            origin=None,
+            neighbours=[],
+            message=f"{title} does not know '{word}': it has vectors for the words of its vocabulary and for no other.",
+        )
     known, pieces = subwords.known_ngrams(word), subwords.ngrams(word)
     if not known:
         return Answer(False, None, [], f"{title} does not know '{word}', nor any of the pieces that it would compose it of.")
     longest = ", ".join(sorted(known, key=len, reverse=True)[:8])
-    message = f"{title} never saw '{word}' and composes it of its pieces, of which it knows {len(known)} of {len(pieces)}, such as {longest}."
+    message = (
+        f"{title} never saw '{word}' and composes it of its pieces, of which it knows {len(known)} of {len(pieces)}, "
+        f"such as {longest}."
+    )
     return Answer(True, "subwords", neighbours(table, subwords.vector(word), k), message)
 
 
@@ -75,7 +86,10 @@ def overlap(table_a: EmbeddingTable, table_b: EmbeddingTable, k: int = 10) -> li
     words = [word for word in _meaningful(table_a) if word in in_b]
     k = min(_positive(k), len(words) - 1)
     if k < 1:
-        raise EmbeddingError("The two tables have fewer than two words in common, so there is nothing to compare; give tables of one vocabulary.")
+        raise EmbeddingError(
+            "The two tables have fewer than two words in common, so there is nothing to compare; "
+            "give tables of one vocabulary."
+        )
     pairs = zip(_nearest_rows(table_a, words, k), _nearest_rows(table_b, words, k), strict=True)
     shares = [len(set(rows_a) & set(rows_b)) / k for rows_a, rows_b in pairs]
     return sorted(zip(words, shares, strict=True), key=lambda pair: (-pair[1], pair[0]))
@@ -124,7 +138,10 @@ def _meaningful(table: EmbeddingTable) -> list[str]:
 def _vector(table: EmbeddingTable, word: str) -> np.ndarray:
     vector = table.vector(word)
     if not has_meaning(table, word):
-        raise EmbeddingError(f"The table's row for '{word}' is a {_kind(table, word)}, so it has no neighbours; ask for another word.")
+        raise EmbeddingError(
+            f"The table's row for '{word}' is a {_kind(table, word)}, so it has no neighbours; "
+            "ask for another word."
+        )
     return vector
 
 

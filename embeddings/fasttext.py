@@ -52,7 +52,10 @@ class FastTextVectors:
         first_bucket = len(self.matrix) - self.pieces.buckets
         vector = self.matrix[own + [first_bucket + bucket for bucket in self.pieces.rows(word)]].mean(0, dtype=np.float32)
         if not np.isfinite(vector).all():
-            raise EmbeddingError(f"FastText's vector of '{word}' holds numbers that are not finite; train or fetch the vectors again.")
+            raise EmbeddingError(
+                f"FastText's vector of '{word}' holds numbers that are not finite; "
+                "train or fetch the vectors again."
+            )
         return vector, "trained" if own else "subwords"
 
     @cached_property
@@ -88,7 +91,8 @@ def train(
             raise EmbeddingError(f"FastText could not train on the {len(sentences)} sentences: {error}") from error
     rows = {word: row for row, word in enumerate(model.get_words()) if word != _END_OF_SENTENCE}
     pieces = Pieces(buckets, SHORTEST_PIECE, LONGEST_PIECE)
-    source = f"FastText (skip-gram), trained on {len(sentences):,} sentences with window {window}, {epochs} epochs and seed {seed}."
+    settings_used = f"window {window}, {epochs} epochs and seed {seed}"
+    source = f"FastText (skip-gram), trained on {len(sentences):,} sentences with {settings_used}."
     return FastTextVectors(rows, np.array(model.get_input_matrix()), pieces, tuple(rows), source)
 
 

@@ -68,7 +68,10 @@ def _read_header(ahead: Ahead, path: Path) -> tuple[int, int, Pieces]:
         _HEADER.unpack(header)[place] for place in (1, 2, 9, 10, 11, 12, 16, 19)
     )
     if version != _VERSION or model not in _UNSUPERVISED_MODELS or pruned > 0:
-        raise EmbeddingError(f"{path} is not a fastText model of word vectors in format {_VERSION}; give a .bin or .vec file of word vectors.")
+        raise EmbeddingError(
+            f"{path} is not a fastText model of word vectors in format {_VERSION}; "
+            "give a .bin or .vec file of word vectors."
+        )
     smallest = count * (1 + _ENTRY_END.size) + (count + buckets) * dimensions * 4
     if min(count, dimensions) < 1 or buckets < 0 or not 0 <= longest <= _MAXIMUM_PIECE or smallest > path.stat().st_size:
         raise _damaged(path)
@@ -96,4 +99,7 @@ def _map_matrix(ahead: Ahead, shape: tuple[int, int], path: Path) -> np.ndarray:
 
 
 def _damaged(path: Path) -> EmbeddingError:
-    return EmbeddingError(f"{path} starts like a fastText model, but its parts do not fit together; it is damaged, fetch it again.")
+    return EmbeddingError(
+        f"{path} starts like a fastText model, but its parts do not fit together; "
+        "it is damaged, fetch it again."
+    )

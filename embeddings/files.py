@@ -39,7 +39,10 @@ def read_bytes(path: str | Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > MAXIMUM_BYTES:
-            raise EmbeddingError(f"{path} is {size / 2**20:.0f} MB large, more than the {MAXIMUM_BYTES // 2**20} MB such a file may have.")
+            raise EmbeddingError(
+                f"{path} is {size / 2**20:.0f} MB large, "
+                f"more than the {MAXIMUM_BYTES // 2**20} MB such a file may have."
+            )
         return path.read_bytes()
     except OSError as error:
         raise EmbeddingError(f"{path} cannot be read: {error.strerror}.") from error

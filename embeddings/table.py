@@ -69,7 +69,10 @@ class EmbeddingTable:
 
     def row(self, word: str) -> int:
         if word not in self._rows:
-            raise EmbeddingError(f"The table does not know '{word}'; it has a row for each of its {len(self)} words and for no other.")
+            raise EmbeddingError(
+                f"The table does not know '{word}'; "
+                f"it has a row for each of its {len(self)} words and for no other."
+            )
         return self._rows[word]
 
     def vector(self, word: str) -> np.ndarray:
@@ -152,8 +155,12 @@ def learned_start(words: Sequence[str], dimensions: int, row_scale: float, seed:
 
 def checked_placement(offset: np.ndarray, factor: Any, vectors: np.ndarray, name: str) -> Placement:
     """A stored placement, once it fits the vectors beside it."""
-    if not isinstance(factor, float) or not np.isfinite(factor) or offset.shape != vectors.shape[1:] or not np.isfinite(offset).all():
-        raise EmbeddingError(f"The shift and the factor stored in {name} do not fit its vectors; the file is damaged, save it again.")
+    sound = isinstance(factor, float) and np.isfinite(factor) and np.isfinite(offset).all()
+    if not sound or offset.shape != vectors.shape[1:]:
+        raise EmbeddingError(
+            f"The shift and the factor stored in {name} do not fit its vectors; "
+            "the file is damaged, save it again."
+        )
     return Placement(offset, factor)
 
 
@@ -163,8 +170,8 @@ def _fit(trained: list[np.ndarray], row_scale: float, centred: bool, source: str
     size = float(np.sqrt(np.mean((matrix - offset) ** 2))) if len(trained) else 0.0
     if not np.isfinite(size) or size < 1e-12:
         raise EmbeddingError(
-            f"Only {len(trained)} of the vocabulary's words have a vector of their own, too few for a table ({source.rstrip('.')}); "
-            "train on text that has these words, or give a vectors file of the same language."
+            f"Only {len(trained)} of the vocabulary's words have a vector of their own, too few for a table "
+            f"({source.rstrip('.')}); train on text that has these words, or give a vectors file of the same language."
         )
     # Rounded first, so that what is stored is exactly what was used.
     return Placement(offset.astype(np.float32), row_scale / size)
@@ -178,7 +185,10 @@ def _check_words(words: tuple[str, ...], origins: tuple[str, ...]) -> None:
         twice = Counter(words).most_common(1)[0][0]
         raise EmbeddingError(f"The table names '{twice}' twice; every word may have one row.")
     if len(origins) != len(words) or not all(origin in ORIGINS for origin in origins):
-        raise EmbeddingError(f"Each of the table's {len(words)} words needs an origin out of {', '.join(ORIGINS)}; the table is damaged.")
+        raise EmbeddingError(
+            f"Each of the table's {len(words)} words needs an origin out of {', '.join(ORIGINS)}; "
+            "the table is damaged."
+        )
 
 
 def _is_text(word: str) -> bool:
@@ -190,11 +200,15 @@ def _checked_vectors(vectors: np.ndarray, words: tuple[str, ...]) -> np.ndarray:
     given = np.asarray(vectors)
     if given.ndim != 2 or given.dtype.kind != "f" or given.shape[0] != len(words) or not given.shape[1]:
         raise EmbeddingError(
-            f"A table of {len(words)} words needs as many rows of decimal numbers, but was given {given.dtype} of shape {given.shape}."
+            f"A table of {len(words)} words needs as many rows of decimal numbers, "
+            f"but was given {given.dtype} of shape {given.shape}."
         )
     kept = np.array(given, np.float32)  # (words, dimensions)
     wrong = np.flatnonzero(~np.isfinite(kept).all(1))
     if wrong.size:
-        raise EmbeddingError(f"The vector of '{words[wrong[0]]}' holds numbers that are not finite; train or fetch the vectors again.")
+        raise EmbeddingError(
+            f"The vector of '{words[wrong[0]]}' holds numbers that are not finite; "
+            "train or fetch the vectors again."
+        )
     kept.setflags(write=False)
     return kept

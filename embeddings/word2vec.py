@@ -69,7 +69,8 @@ def train(
         sg=1,
         workers=1,
     )
-    source = f"Word2Vec (skip-gram), trained on {len(sentences):,} sentences with window {window}, {epochs} epochs and seed {seed}."
+    settings_used = f"window {window}, {epochs} epochs and seed {seed}"
+    source = f"Word2Vec (skip-gram), trained on {len(sentences):,} sentences with {settings_used}."
     return Vectors(tuple(model.wv.index_to_key), np.array(model.wv.vectors, np.float32), source)
 
 
@@ -81,14 +82,18 @@ def read(path: str | Path, limit_to: Collection[str] | None = None) -> Vectors:
     with open_stream(path) as stream:
         count, dimensions = _read_header(stream, path)
         ahead = Ahead(stream)
-        rows, numbers = (_text_rows, _text_numbers) if _looks_like_text(ahead.peek(), dimensions) else (_binary_rows, _binary_numbers)
+        as_text = _looks_like_text(ahead.peek(), dimensions)
+        rows, numbers = (_text_rows, _text_numbers) if as_text else (_binary_rows, _binary_numbers)
         for number, (word, spelled) in enumerate(rows(ahead, count, dimensions), start=1):
             if spelled is None:
                 raise EmbeddingError(f"{path} ends or is damaged at word {number:,} of {count:,}; fetch it again.")
             if (wanted is None or word in wanted) and word not in kept:
                 kept[word] = _checked(numbers(spelled), word, dimensions, path)
     if not kept:
-        raise EmbeddingError(f"{path} has none of the {len(limit_to or ()):,} words looked for; give vectors of the same language.")
+        raise EmbeddingError(
+            f"{path} has none of the {len(limit_to or ()):,} words looked for; "
+            "give vectors of the same language."
+        )
     words = tuple(word.decode("utf-8", "replace") for word in kept)
     return Vectors(words, np.stack(list(kept.values())), f"Read from {path.name}: {count:,} words of {dimensions} dimensions.")
 
@@ -103,10 +108,16 @@ def _read_header(stream: BinaryIO, path: Path) -> tuple[int, int]:
             "give a word2vec file (.bin, .txt, .vec, or .gz of one)."
         ) from None
     if not 1 <= dimensions <= MAXIMUM_DIMENSIONS or count < 1:
-        raise EmbeddingError(f"{path} claims {count:,} words of {dimensions:,} dimensions; 1 word and 1 to {MAXIMUM_DIMENSIONS} dimensions are needed.")
+        raise EmbeddingError(
+            f"{path} claims {count:,} words of {dimensions:,} dimensions; "
+            f"1 word and 1 to {MAXIMUM_DIMENSIONS} dimensions are needed."
+        )
     # A word, a space and the shortest spelling of its numbers.
     if count * (2 + 2 * dimensions) > largest_content(path):
-        raise EmbeddingError(f"{path} claims {count:,} words of {dimensions} dimensions, for which it is too short; fetch it again.")
+        raise EmbeddingError(
+            f"{path} claims {count:,} words of {dimensions} dimensions, for which it is too short; "
+            "fetch it again."
+        )
     return count, dimensions
 
 
@@ -149,5 +160,8 @@ def _binary_numbers(raw: bytes) -> np.ndarray:
 def _checked(numbers: np.ndarray | None, word: bytes, dimensions: int, path: Path) -> np.ndarray:
     if numbers is None or len(numbers) != dimensions or not np.isfinite(numbers).all():
         spelled = word.decode("utf-8", "replace")[:50]
-        raise EmbeddingError(f"The vector of '{spelled}' in {path} is not {dimensions} finite numbers; the file is damaged, fetch it again.")
+        raise EmbeddingError(
+            f"The vector of '{spelled}' in {path} is not {dimensions} finite numbers; "
+            "the file is damaged, fetch it again."
+        )
     return numbers

@@ -100,7 +100,14 @@ def test_missing_and_damaged_tables_are_one_sentence_each(checkpoints, tmp_path,
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["neighbours"], ["neighbours", "two words"], ["neighbours", ""], ["neighbours", "dog", "--top", "0"], ["neighbours", "dog", "--table", "x"]],
+    [
+        [],
+        ["neighbours"],
+        ["neighbours", "two words"],
+        ["neighbours", ""],
+        ["neighbours", "dog", "--top", "0"],
+        ["neighbours", "dog", "--table", "x"],
+    ],
 )
 def test_wrong_usage_is_one_sentence_and_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
@@ -110,7 +117,8 @@ def test_wrong_usage_is_one_sentence_and_status_2(arguments, capsys):
 
 
 def test_help_is_instant_and_loads_nothing_heavy():
-    script = "import sys, runpy; sys.argv = ['embeddings', 'neighbours', '--help']\ntry: runpy.run_module('embeddings', run_name='__main__')"
+    script = "import sys, runpy; sys.argv = ['embeddings', 'neighbours', '--help']"
+    script += "\ntry: runpy.run_module('embeddings', run_name='__main__')"
     script += "\nexcept SystemExit: print([name for name in ('numpy', 'gensim', 'fasttext') if name in sys.modules])"
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)

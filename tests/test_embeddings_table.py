@@ -19,7 +19,8 @@ KNOWN = {
 
 
 def built(**changes):
-    return build_table(**{"words": WORDS, "special_words": SPECIAL, "lookup": KNOWN.get, "row_scale": 0.5, "seed": 7, "source": "By hand."} | changes)
+    settings = {"words": WORDS, "special_words": SPECIAL, "lookup": KNOWN.get, "row_scale": 0.5, "seed": 7, "source": "By hand."}
+    return build_table(**settings | changes)
 
 
 def files(words=("a", "b"), vectors=None, **facts):

@@ -111,7 +111,11 @@ def test_map_of_one_direction_or_one_point():
 
 @pytest.mark.parametrize(
     ("words", "method", "message"),
-    [(["king", "queen"], "pca", "3 words or more, but 2"), (["king"] * 3, "tsne", "no map 'tsne'"), (["king", "man", "elf"], "pca", "'elf'")],
+    [
+        (["king", "queen"], "pca", "3 words or more, but 2"),
+        (["king"] * 3, "tsne", "no map 'tsne'"),
+        (["king", "man", "elf"], "pca", "'elf'"),
+    ],
 )
 def test_maps_refuse_in_sentences(table, words, method, message):
     with pytest.raises(EmbeddingError, match=message):
@@ -119,8 +123,8 @@ def test_maps_refuse_in_sentences(table, words, method, message):
 
 
 def test_coverage_is_one_sentence(table):
-    expected = "8 words: 4 with vectors of their own, 1 composed of pieces of words, 2 special, 1 missing from the source and random."
-    assert coverage_report(table) == expected
+    expected = "8 words: 4 with vectors of their own, 1 composed of pieces of words, 2 special, "
+    assert coverage_report(table) == expected + "1 missing from the source and random."
 
 
 def test_ask_answers_or_says_why_not(table):
