@@ -6,7 +6,7 @@ What the commands do is in `captioner.commands`, one module each. Nothing heavy 
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    whole = _Parser(prog="python -m captioner", description="Caption photographs with three decoders; train, score and time them.")
+    whole = _Parser(prog="python -m captioner", description="Caption photographs with three decoders; train and score them.")
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     for module, add, summary in (
         (train, _train, "train decoders on a data set"),
@@ -63,10 +63,12 @@ def _train(command: argparse.ArgumentParser) -> None:
     _data(command, "or the word shapes: generated pictures that need no files")
     _variants(command)
     command.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych; for --data shapes, shapes)")
-    command.add_argument("--seed", type=_number(int, 0, 2**31 - 1), default=1, metavar="N", help="equal seeds, equal weights (default: 1)")
+    seeds = _number(int, 0, 2**31 - 1)
+    command.add_argument("--seed", type=seeds, default=1, metavar="N", help="equal seeds give equal weights (default: 1)")
     command.add_argument("--epochs", type=_number(int, 1), metavar="N", help="at most so many epochs (default: the preset's)")
     frozen = command.add_argument_group("the frozen word vectors")
-    frozen.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help="more text, plain or .gz, a sentence a line; repeatable")
+    more_text = "more text to train them on, plain or .gz, a sentence a line; may be given several times"
+    frozen.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help=more_text)
     frozen.add_argument("--word2vec", type=Path, metavar="FILE", help="finished vectors instead: word2vec format, text or binary")
     frozen.add_argument("--fasttext", type=Path, metavar="FILE", help="finished vectors instead: fastText's .bin or .vec")
     command.add_argument("--out", type=Path, metavar="DIR", help="where to (default: checkpoints/runs/PRESET-DATA-seedN)")
@@ -76,30 +78,29 @@ def _train(command: argparse.ArgumentParser) -> None:
 
 def _evaluate(command: argparse.ArgumentParser) -> None:
     _data(command, "or the word shapes")
-    command.add_argument("--split", choices=("dev", "test"), required=True, help="which photographs: choose on dev, report test")
+    command.add_argument("--split", choices=("dev", "test"), required=True, help="choose on dev, report test")
     command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
     _variants(command)
     _beam(command)
+    preference = "the higher, the longer the captions (default: the decoders' own)"
+    command.add_argument("--length-preference", type=_number(float, -10, 10), metavar="X", help=preference)
     command.add_argument(
-        "--length-preference", type=_number(float, -10, 10), metavar="X", help="above 0, longer captions (default: the decoders' own)"
-    )
-    command.add_argument(
-        "--choose", action="store_true", help="first try beams and length preferences, on dev, and keep the best as the decoders' own"
+        "--choose", action="store_true", help="first try beams and length preferences, and keep the best as the decoders' own"
     )
     _cache(command)
 
 
 def _caption(command: argparse.ArgumentParser) -> None:
     command.description = (
-        "Caption pictures. The exit status is 0 when all were captioned and 1 when some were not. With --json every picture is "
-        "{image, captions} or {image, error}; a caption's log_probability is the sum of its word_log_probabilities, one per word, "
-        "and of end_log_probability, which is null when the caption was cut off at the greatest length."
+        "Caption pictures. The exit status is 0 when all were captioned and 1 when some were not. With --json every picture "
+        "is {image, captions} or {image, error}; a caption's log_probability is the sum of its word_log_probabilities, one per "
+        "word, and of end_log_probability, which is null when the caption was cut off at the greatest length."
     )
     command.add_argument("files", nargs="+", metavar="FILE|FOLDER", help="pictures, or folders of them")
     command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
     _variants(command)
     _beam(command)
-    command.add_argument("--top", type=_number(int, 1), default=1, metavar="K", help="the K best captions of each decoder (default: 1)")
+    command.add_argument("--top", type=_number(int, 1, 50), default=1, metavar="K", help="the K best captions of each (default: 1)")
 
 
 def _score(command: argparse.ArgumentParser) -> None:
@@ -111,7 +112,8 @@ def _score(command: argparse.ArgumentParser) -> None:
 def _bench(command: argparse.ArgumentParser) -> None:
     command.add_argument("--training", action="store_true", help="time an epoch of training instead of captioning")
     _data(command, "for --training", required=False)
-    command.add_argument("--preset", default="triptych", metavar="NAME", help=f"for --training: {', '.join(PRESETS)} (default: triptych)")
+    presets = f"for --training: {', '.join(PRESETS)} (default: triptych)"
+    command.add_argument("--preset", default="triptych", metavar="NAME", help=presets)
     command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
     _cache(command)
 
@@ -125,14 +127,16 @@ def _variants(command: argparse.ArgumentParser) -> None:
 
 
 def _beam(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--beam", type=_number(int, 1, 50), metavar="N", help="captions followed at once (default: the decoders' own)")
+    beam = "captions that are followed at once (default: the decoders' own)"
+    command.add_argument("--beam", type=_number(int, 1, 50), metavar="N", help=beam)
 
 
 def _cache(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--cache", type=Path, metavar="DIR", help="where features are kept (default: TRIPTYCH_CACHE or the user's cache)")
+    folder = "where features are kept (default: TRIPTYCH_CACHE, or triptych in the user's cache folder)"
+    command.add_argument("--cache", type=Path, metavar="DIR", help=folder)
 
 
-def _number(kind: type, least: float, most: float = math.inf) -> object:
+def _number(kind: type[float], least: float, most: float = math.inf) -> Callable[[str], float]:
     """A type for argparse: a number of this kind within these bounds."""
 
     def read(text: str) -> float:

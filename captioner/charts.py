@@ -127,18 +127,21 @@ def loss_curves(histories: Sequence[History]) -> "alt.LayerChart":
         color=_by_decoder(alt.Color, [history.variant.colour for history in histories], histories),
         strokeDash=_by_decoder(alt.StrokeDash, [list(history.variant.dash) for history in histories], histories),
     )
-    training = lines.transform_filter("datum.split == 'training'").mark_line(strokeWidth=1.5, opacity=0.45)
+    training = lines.transform_filter("datum.split == 'training'").mark_line(strokeWidth=1.5, opacity=0.6)
     dev = lines.transform_filter("datum.split == 'dev'").mark_line(strokeWidth=3.5)
     best = lines.transform_filter("datum.split == 'dev' && datum.best").mark_point(size=170, filled=True, opacity=1)
     best = best.encode(tooltip=alt.value(None), strokeDash=alt.value([1, 0]))
-    return alt.layer(training, dev, best, _hover(lines, histories)).properties(height=_CHART_HEIGHT)
+    figure = alt.layer(training, dev, best, _hover(lines, histories)).properties(height=_CHART_HEIGHT)
+    # The colour of the text around the chart, whatever the theme.
+    ink = {"labelColor": "currentColor", "titleColor": "currentColor"}
+    return figure.configure_axis(**ink).configure_legend(**ink)
 
 
 def _by_decoder(channel: Any, values: list, histories: Sequence[History]) -> Any:
     import altair as alt
 
     titles = [history.variant.title for history in histories]
-    legend = alt.Legend(orient="top", symbolType="stroke", symbolSize=1200, symbolStrokeWidth=3.5, symbolOpacity=1)
+    legend = alt.Legend(orient="top", symbolType="stroke", symbolSize=600, symbolStrokeWidth=3.5, columnPadding=10, symbolOpacity=1)
     return channel("decoder:N", title=None, scale=alt.Scale(domain=titles, range=values), legend=legend)
 
 
@@ -152,7 +155,7 @@ def _hover(lines: "alt.Chart", histories: Sequence[History]) -> "alt.Chart":
         alt.Chart(lines.data)
         .transform_calculate(column="datum.decoder + ', ' + datum.split")
         .transform_pivot("column", value="loss", groupby=["epoch"])
-        .mark_rule(strokeWidth=1.5, color="gray")
+        .mark_rule(strokeWidth=1.5, color="currentColor")
         .encode(
             x="epoch:Q",
             opacity=alt.condition(near, alt.value(0.8), alt.value(0)),

@@ -86,7 +86,11 @@ class Evaluation:
 
 
 def evaluate(
-    captioner: "Captioner", subjects: Subjects, config: SearchConfig, variants: Sequence[str] | None = None, label: str = "captions"
+    captioner: "Captioner",
+    subjects: Subjects,
+    config: SearchConfig,
+    variants: Sequence[str] | None = None,
+    label: str = "captions",
 ) -> Evaluation:
     """Caption every photograph with every variant, and score the best caption of each."""
     config = replace(config, alternatives=0)

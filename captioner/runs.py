@@ -198,6 +198,7 @@ class Run:
             f"The interrupted run in {self.folder} had other settings, another seed or other data; resume it with its own, "
             "or train into another --out."
         )
+
     def _keep(self, progressed: "Progressed", table: EmbeddingTable, extra: Mapping[str, bytes]) -> None:
         """Put down all that is needed to go on, then the history that a page follows."""
         mark = {

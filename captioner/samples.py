@@ -29,9 +29,9 @@ class Sample:
 
 SAMPLES: tuple[Sample, ...] = (
     Sample("Camera", "camera.png", "A man in a dark coat looks through a camera on a tripod, on a lawn."),
+    Sample("Motorbike", "motorcycle_left.png", "A red motorcycle stands in a garage full of boxes."),
     Sample("Cat", "chelsea.png", "The face of a ginger tabby cat, from close by."),
     Sample("Astronaut", "astronaut.png", "A smiling woman in an orange space suit before a flag and a model of a rocket."),
-    Sample("Motorbike", "motorcycle_left.png", "A red motorcycle stands in a garage full of boxes."),
     Sample("Rocket", "rocket.jpg", "A white rocket stands between pylons at nightfall."),
     Sample("Coffee", "coffee.png", "A red cup of espresso with a spoon on its saucer, on a wooden table."),
 )

@@ -18,5 +18,8 @@ def run(options: Namespace) -> int:
         result = bench.training_bench(options.data, choices.cache(options), preset)
     else:
         result = bench.caption_bench(choices.checkpoints(options))
-    print_json(result) if options.json else print(bench.table(result))
+    if options.json:
+        print_json(result)
+    else:
+        print(bench.table(result))
     return 0

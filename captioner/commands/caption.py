@@ -21,6 +21,7 @@ _PICTURES_AT_ONCE = 16
 
 Read = tuple[str, "np.ndarray | ImageError"]
 Captions = dict[str, list["Caption"]]
+Captioned = tuple[str, Captions | ImageError]
 
 
 def run(options: Namespace) -> int:
@@ -43,7 +44,7 @@ def _search_config(options: Namespace) -> SearchConfig:
     """A beam as wide as the captions asked for, unless it was given too narrow for them."""
     config = choices.search_config(options)
     if options.beam is not None and options.beam < options.top:
-        raise ConfigError(f"A beam of {options.beam} has no {options.top} best captions; give --beam {options.top} or leave it out.")
+        raise ConfigError(f"A beam of {options.beam} gives no {options.top} captions; give --beam {options.top} or leave it out.")
     return replace(config, beam=max(config.beam, options.top), alternatives=0)
 
 
@@ -61,15 +62,15 @@ def _read(path: str, size: int) -> Read:
     from captioner.images import read_file, resize
 
     if os.path.isdir(path):
-        kinds = ", ".join(SUFFIXES)
-        return path, ImageError(f"The folder '{path}' shows no pictures to us; put some into it ({kinds}) and see that it may be read.")
+        return path, ImageError(f"The folder '{path}' shows no pictures to us; put some there ({', '.join(SUFFIXES)}).")
     try:
         return path, resize(read_file(path), size)
     except ImageError as error:
         return path, error
 
 
-def _caption(captioner: "Captioner", pictures: Sequence[Read], config: SearchConfig) -> Iterator[tuple[str, Captions | ImageError]]:
+def _caption(captioner: "Captioner", pictures: Sequence[Read], config: SearchConfig) -> Iterator[Captioned]:
+    """Each picture's captions, or why it has none, in the order of the pictures."""
     good = [picture for _, picture in pictures if not isinstance(picture, ImageError)]
     captioned = iter(captioner.caption(good, config))
     for path, picture in pictures:

@@ -42,7 +42,7 @@ def _tell_failed(subjects: "Subjects") -> None:
     for reason in subjects.failed.values():
         note(f"Left out: {reason}")
     if subjects.failed:
-        note(f"{len(subjects.failed)} photographs are left out and {len(subjects.records)} scored.")
+        note(f"Photographs left out: {len(subjects.failed)}; scored: {len(subjects.records)}.")
 
 
 def _choose(options: Namespace, captioner: "Captioner", dev: "Subjects", data: str) -> "Study":
@@ -60,7 +60,8 @@ def _store(options: Namespace, data: str, evaluation: "Evaluation") -> None:
     folder = choices.checkpoints(options)
     own = load_search_config(folder)
     if (own.beam, own.length_preference) != (evaluation.config.beam, evaluation.config.length_preference):
-        note(f"These scores are not stored: the decoders' own setting is beam {own.beam}, length preference {own.length_preference}.")
+        setting = f"beam {own.beam}, length preference {own.length_preference:g}"
+        note(f"These scores are not stored: the decoders' own setting is {setting}.")
         return
     stored = {scores.get("data") for name in evaluation.scores for scores in load_scores(folder, name).values()}
     if stored - {data}:
@@ -69,7 +70,9 @@ def _store(options: Namespace, data: str, evaluation: "Evaluation") -> None:
     save_scores(folder, options.split, data, evaluation)
 
 
-def _print_json(options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None") -> None:
+def _print_json(
+    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None"
+) -> None:
     variants = {name: evaluation.summary(name) | {"captions": captions} for name, captions in evaluation.captions.items()}
     result: dict[str, Any] = {
         "data": data.name,
@@ -86,7 +89,9 @@ def _print_json(options: Namespace, data: "Dataset", subjects: "Subjects", evalu
     print_json(result | ({"trials": study.table()} if study else {}))
 
 
-def _print_text(options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None") -> None:
+def _print_text(
+    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None"
+) -> None:
     if study:
         _print_study(study)
     setting = f"beam {evaluation.config.beam}, length preference {evaluation.config.length_preference:g}"

@@ -26,7 +26,7 @@ def run(options: Namespace) -> int:
     scores = Scorer(_references(choices.dataset(options), names)).score(captions)
     intervals = interval(scores)
     if options.json:
-        print_json({"images": len(names), "metrics": scores.metrics, "intervals": {name: list(ends) for name, ends in intervals.items()}})
+        print_json({"images": len(names), "metrics": scores.metrics, "intervals": intervals})
     else:
         cells = {name: with_interval(value, intervals.get(name)) for name, value in scores.metrics.items()}
         print_table({f"{len(names)} images, 95% intervals": cells})

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from captioner.config import VARIANTS, SearchConfig
-from captioner.errors import TriptychError
+from captioner.errors import ImageError, TriptychError
+from captioner.evaluation import load_search_config
 from captioner.views import cards
 from captioner.views.photographs import Photograph, choose
 from captioner.views.resources import Stamp, checkpoints_folder, load_captioner, open_page, refuse, stamp
@@ -18,68 +19,52 @@ if TYPE_CHECKING:
 Captions = dict[str, list["Caption"]]  # by decoder, best first
 
 _MORE = 4
-_UNDERLINED = "Underlined: words that not all of the decoders wrote."
+_DIFFERENCE = (
+    "One network looked at the photograph; three decoders put what it saw into words. They are built and trained alike "
+    "and differ only in where their words’ vectors come from. "
+)
+_BEAM = "How many unfinished sentences are kept at each word. With 1 the decoder takes the likeliest word and never looks back."
+_LENGTH = (
+    "Every further word makes a sentence less likely, so the plain probability prefers short ones. 0 leaves it so; "
+    "towards 1 the mean over the words counts."
+)
 
 
 def show() -> None:
-    left, right = st.columns([5, 6], gap="large", vertical_alignment="center")
-    with right:
-        open_page(
-            "Triptych",
-            "One network looks at the photograph, three decoders put it into words. They differ only in where "
-            "their words’ vectors come from.",
-        )
-        try:
+    folder = checkpoints_folder()
+    with st.container(key="top"):
+        left, right = st.columns([5, 6], gap="large", vertical_alignment="center")
+    try:
+        with right:
+            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+                open_page("Triptych")
+                config = _settings(load_search_config(folder))
+            st.markdown("One photograph, three decoders, three captions.")
             photograph = choose()
-        except TriptychError as error:
-            return refuse(error)
-        config = _settings()
-    with left:
-        usable = _show_photograph(photograph)
-    if usable:
-        _show_captions(photograph, config)
+        with left:
+            preview = photograph.preview()
+            st.container(key="photograph").image(preview, alt=photograph.description)
+        _show_captions(folder, photograph, config)
+    except ImageError as error:
+        with left:  # In the photograph's place.
+            refuse(error)
+    except TriptychError as error:
+        refuse(error)
 
 
-def _settings() -> SearchConfig:
+def _settings(defaults: SearchConfig) -> SearchConfig:
     """Draw the settings, folded away, and return them; they live in the page's address."""
-    defaults = SearchConfig()
-    with st.container(horizontal=True, vertical_alignment="center"):
+    length = min(max(defaults.length_preference, 0.0), 1.5)
+    with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xsmall"):
         with st.popover("Settings"):
-            beam = st.slider("Beam", 1, 10, defaults.beam, key="beam", bind="query-params", help=_BEAM)
-            length = st.slider(
-                "Length preference", 0.0, 1.5, defaults.length_preference, 0.1, key="length", bind="query-params", help=_LENGTH
-            )
+            beam = st.slider("Beam", 1, 10, min(defaults.beam, 10), key="beam", bind="query-params", help=_BEAM)
+            length = st.slider("Length preference", 0.0, 1.5, length, 0.1, key="length", bind="query-params", help=_LENGTH)
         st.caption(f"beam {beam} · length {length:.1f}")
     return replace(defaults, beam=beam, length_preference=length)
 
 
-_BEAM = "How many unfinished sentences are kept at each word. With 1 the decoder takes the likeliest word and never looks back."
-_LENGTH = (
-    "Every further word makes a sentence less likely, so the plain probability prefers short ones. 0 leaves it so; "
-    "towards 1 the mean probability of a word counts."
-)
-
-
-def _show_photograph(photograph: Photograph) -> bool:
-    """Show the photograph, or why it cannot be read; return whether it can."""
-    try:
-        preview = photograph.preview()
-    except TriptychError as error:
-        refuse(error)
-        return False
-    with st.container(key="photograph"):
-        st.image(preview, alt=photograph.description)
-    return True
-
-
-def _show_captions(photograph: Photograph, config: SearchConfig) -> None:
-    folder = checkpoints_folder()
-    try:
-        captions = _caption(photograph.digest, config, stamp(folder), photograph, load_captioner(folder))
-    except TriptychError as error:
-        refuse(error)
-        st.markdown("Decoders in another folder: `streamlit run app.py -- --checkpoints FOLDER`")
-        return
+def _show_captions(folder: Path, photograph: Photograph, config: SearchConfig) -> None:
+    captions = _caption(photograph.digest, config, stamp(folder), photograph, load_captioner(folder))
     _show_cards(captions)
     _show_strips(captions)
 
@@ -99,29 +84,30 @@ def _show_cards(captions: Captions) -> None:
             st.html(cards.heading(VARIANTS[name]) + cards.sentence(found[0].words, mark))
             st.markdown(_measures(found[0]), help=_explanation(found[0]))
             _show_more(found[1 : 1 + _MORE])
-    st.caption(_UNDERLINED if any(map(any, marks)) else "All of them wrote the same sentence.")
+    same = "All of them wrote the same sentence."
+    st.markdown(_DIFFERENCE + ("Underlined: words that not all of them wrote." if any(map(any, marks)) else same))
 
 
 def _measures(caption: "Caption") -> str:
-    return f"{cards.odds(caption.log_probability)} · {caption.milliseconds:.0f} ms"
+    return f"{cards.odds(caption.log_probability)} · {cards.duration(caption.milliseconds / 1000)}"
 
 
 def _explanation(caption: "Caption") -> str:
     return (
-        f"How sure it was: drawing words at random, each as often as it finds it likely here, the decoder would write "
-        f"exactly this sentence {cards.odds(caption.log_probability)} times (log-probability {caption.log_probability:.2f}). "
-        f"Writing took {caption.milliseconds:.1f} ms."
+        f"How sure it was ({cards.odds(caption.log_probability)}): if the decoder drew its words by lot, each as often as it finds "
+        f"it likely here, this is how often it would write exactly this sentence. Log-probability {caption.log_probability:.2f} nats. "
+        f"The search for the words took {caption.milliseconds:.1f} ms."
     )
 
 
 def _show_more(captions: list["Caption"]) -> None:
     if captions:
-        with st.expander(f"{len(captions)} more", type="compact"):
+        with st.expander(f"{len(captions)} more captions" if len(captions) > 1 else "1 more caption", type="compact"):
             st.html(cards.runners_up(captions))
 
 
 def _show_strips(captions: Captions) -> None:
-    st.subheader("Word by word", anchor=False)
+    st.header("Word by word", anchor=False)
     st.markdown(
         "How likely each decoder found the word it wrote, given the photograph and the words before. "
         "Multiplied, they are how sure it was of the sentence."

@@ -46,6 +46,16 @@ def percent(probability: float) -> str:
     return "<1%" if probability < 0.01 else ">99%"
 
 
+def duration(seconds: float) -> str:
+    """
+    >>> duration(0.0183), duration(2.71), duration(49.6)
+    ('18 ms', '2.7 s', '50 s')
+    """
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
 def differing(sentences: Sequence[Sequence[str]]) -> list[list[bool]]:
     """For each word of each sentence whether not all sentences have it; of a repeated word only the surplus differs.
 

@@ -11,11 +11,11 @@ from captioner.views.resources import checkpoints_folder, open_page, refuse
 
 
 def show() -> None:
-    open_page(
-        "How the three decoders learned",
+    open_page("How the three decoders learned")
+    st.markdown(
         "The loss says how surprised a decoder is, on average, by the next word that a person wrote. "
         "**Strong lines**: photographs it was not trained on (dev). **Thin lines**: its training photographs. "
-        "The dot marks the best epoch, whose weights are kept.",
+        "The dot marks the best epoch, whose weights are kept."
     )
     histories, problems = read_histories(checkpoints_folder())
     for problem in problems:
@@ -39,9 +39,5 @@ def _facts(history: History) -> str:
     return (
         f'<p class="sentence">{history.best.dev_loss:.2f}</p>'
         f"<p>best dev loss, in epoch {history.best_epoch} of {len(history.epochs)}{html.escape(state)}: as unsure as between "
-        f"{math.exp(history.best.dev_loss):.0f} equally likely words. {_duration(history.seconds_per_epoch)} an epoch.</p>"
+        f"{math.exp(history.best.dev_loss):.0f} equally likely words. {cards.duration(history.seconds_per_epoch)} an epoch.</p>"
     )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

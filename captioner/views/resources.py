@@ -22,11 +22,10 @@ STYLE = Path(__file__).with_name("page.css")
 Stamp = tuple[str, ...]
 
 
-def open_page(title: str, explanation: str) -> None:
+def open_page(title: str) -> None:
     """The style sheet, and the heading that every page starts with."""
     st.html(STYLE)
-    st.title(title, anchor=False)
-    st.markdown(explanation)
+    st.title(title, anchor=False, width="content")
 
 
 def checkpoints_folder() -> Path:
@@ -51,7 +50,7 @@ def load_captioner(folder: Path) -> "Captioner":
     return _load(stamp(folder), folder)
 
 
-@st.cache_resource(max_entries=1, show_spinner="Waking the three decoders: some seconds, once …")
+@st.cache_resource(max_entries=1, show_spinner="Loading the three decoders: some seconds, only this once.")
 def _load(_stamp: Stamp, folder: Path) -> "Captioner":
     from captioner.runtime import start_tensorflow
 

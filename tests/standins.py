@@ -1,0 +1,53 @@
+"""Small stand-ins that several test files share: an encoder without weights, pictures, and a data set of a few seconds."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from captioner import datasets
+from captioner.config import PRESETS, DecoderConfig, Preset
+from captioner.runs import Preparation
+
+
+class StubEncoder:
+    """The mean colours on a 3 x 3 grid, and their squares, for features; counts the pictures that it is given."""
+
+    name, size, fingerprint = "stub", 24, "0123456789abcdef"
+    rows, columns, regions, channels = 3, 3, 9, 6
+
+    def __init__(self):
+        self.pictures = 0
+
+    def encode(self, pictures):
+        self.pictures += len(pictures)
+        cells = pictures.reshape(len(pictures), 3, 8, 3, 8, 3).astype(np.float32) / 255
+        means = cells.mean(axis=(2, 4)).reshape(len(pictures), self.regions, 3)
+        return np.concatenate([means, means**2], axis=-1)  # (pictures, regions, channels)
+
+
+SMALL_DECODER = DecoderConfig(
+    embedding_dimensions=6, units=8, image_units=8, heads=2, hidden_units=5, feature_dropout=0.2, dropout=0.2, row_scale=0.1
+)
+
+
+def small_preset(**training) -> Preset:
+    """Seconds of training in which everything random takes part: dropout, views and dropped words."""
+    tiny = PRESETS["tiny"]
+    settings = {"epochs": 4, "images_per_batch": 4, "views": 2, "word_dropout": 0.1, "label_smoothing": 0.1}
+    return replace(tiny, decoder=SMALL_DECODER, training=replace(tiny.training, **(settings | training)))
+
+
+def small_dataset(train=12, dev=4) -> datasets.Dataset:
+    """Shapes with captions of at most six words, so that only one loop has to be compiled."""
+    drawn = datasets.shapes(train, dev, 1, size=32)
+    splits = {
+        name: tuple(
+            replace(record, captions=tuple(" ".join(caption.split()[:6]) for caption in record.captions)) for record in records
+        )
+        for name, records in drawn.splits.items()
+    }
+    return replace(drawn, splits=splits)
+
+
+def small_preparation(cache_folder, preset: Preset | None = None, **more) -> Preparation:
+    return Preparation(small_dataset(), StubEncoder(), cache_folder, preset or small_preset(), **more)

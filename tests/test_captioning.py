@@ -1,0 +1,161 @@
+"""The Captioner against its own decoder asked the slow way, alone and in a crowd."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from standins import SMALL_DECODER, StubEncoder, small_preset
+
+from captioner.checkpoints import Checkpoint, EncoderMark, save
+from captioner.config import VARIANTS, SearchConfig, find_variant
+from captioner.errors import CheckpointError, ConfigError
+from captioner.vocabulary import END, PADDING, SPECIAL_WORDS, START, UNKNOWN, Vocabulary
+from embeddings.table import learned_start
+
+WORDS = Vocabulary((*SPECIAL_WORDS, *"a the dog cat runs sits on grass".split()))
+GREEDY = SearchConfig(method="greedy", maximum_words=9)
+
+
+def make(variant="learned", image_entry="attention", seed=1):
+    """A checkpoint whose weights are drawn large enough for different photographs to get different captions."""
+    from captioner.decoder import Decoder
+
+    config = replace(SMALL_DECODER, image_entry=image_entry)
+    table = learned_start(WORDS.words, config.embedding_dimensions, 1.0, seed)
+    decoder = Decoder(config, table.vectors, StubEncoder.channels, find_variant(variant).frozen)
+    random = np.random.default_rng(seed)
+    weights = {v.path: random.normal(0, 1.0, v.shape).astype(np.float32) for v in decoder.weights if v is not decoder.table}
+    weights["image/kernel"] *= 3
+    preset = replace(small_preset(), decoder=config)
+    return Checkpoint(variant, seed, preset, EncoderMark.of(StubEncoder()), WORDS, table, weights)
+
+
+@pytest.fixture(scope="module")
+def captioner():
+    from captioner.captioning import Captioner
+
+    return Captioner(StubEncoder(), {name: make(name, seed=seed) for seed, name in enumerate(VARIANTS)})
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    random = np.random.default_rng(3)
+    return [random.integers(0, 256, (2, 3, 3), np.uint8).repeat(20, 0).repeat(11, 1) for _ in range(8)]
+
+
+def plain(caption):
+    return caption.text, pytest.approx(caption.log_probability, abs=1e-4), pytest.approx(caption.word_log_probabilities, abs=1e-4)
+
+
+def slowly(decoder, features, most):
+    """Greedy captioning that computes the whole prefix anew for every word."""
+    from captioner.packing import pack
+
+    ids, gains = [], []
+    while len(ids) < most and END not in ids:
+        packed = pack([[ids]])
+        scores = decoder.logits(features, packed.arrays(), len(packed.counts)).numpy()[-1].astype(np.float64)
+        logs = scores - scores.max() - np.log(np.exp(scores - scores.max()).sum())
+        allowed = [word for word in range(len(logs)) if word not in (PADDING, START, UNKNOWN)]
+        ids.append(max(allowed, key=lambda word: logs[word]))
+        gains.append(logs[ids[-1]])
+    return ids, gains
+
+
+@pytest.mark.parametrize("image_entry", ["attention", "merge", "init", "pre"])
+def test_the_fast_path_says_what_the_slow_one_says(pictures, image_entry):
+    from captioner.captioning import Captioner
+
+    checkpoint = make(image_entry=image_entry)
+    captioner, decoder = Captioner(StubEncoder(), {"learned": checkpoint}), checkpoint.build()
+    texts = set()
+    for picture in pictures[:4]:
+        features = captioner.encode([picture])
+        ids, gains = slowly(decoder, features, GREEDY.maximum_words)
+        caption = captioner.caption([picture], GREEDY)[0]["learned"][0]
+        assert caption.steps == tuple(WORDS.decode(ids)) and caption.finished == (ids[-1] == END)
+        assert caption.word_log_probabilities == pytest.approx(gains, abs=1e-4)
+        texts.add(caption.text)
+    assert len(texts) > 1, "A decoder that says one thing only shows nothing here."
+
+
+@pytest.mark.parametrize("config", [GREEDY, SearchConfig(maximum_words=9), SearchConfig(method="sample", seed=4, maximum_words=9)], ids=str)
+def test_a_picture_alone_gets_what_it_gets_among_others(captioner, pictures, config):
+    together = captioner.caption(pictures, config)
+    assert len(together) == len(pictures) and all(tuple(found) == captioner.variants == tuple(VARIANTS) for found in together)
+    for picture, found in zip(pictures[:3], together, strict=False):
+        alone = captioner.caption([picture], config)[0]
+        for name in VARIANTS:
+            assert [plain(caption) for caption in found[name]] == [
+                (caption.text, caption.log_probability, caption.word_log_probabilities) for caption in alone[name]
+            ]
+
+
+def test_many_threads_get_what_each_gets_alone(captioner, pictures):
+    def texts(picture):
+        return {name: [(caption.text, caption.log_probability) for caption in found] for name, found in captioner.caption([picture])[0].items()}
+
+    alone = [texts(picture) for picture in pictures]
+    with ThreadPoolExecutor(8) as pool:
+        for crowd in (list(pool.map(texts, pictures)) for _ in range(3)):
+            for one, other in zip(alone, crowd, strict=True):
+                for name in VARIANTS:
+                    assert [text for text, _ in one[name]] == [text for text, _ in other[name]]
+                    assert [gain for _, gain in one[name]] == pytest.approx([gain for _, gain in other[name]], abs=1e-5)
+
+
+def test_what_a_caption_tells(captioner, pictures):
+    config = SearchConfig(beam=3, maximum_words=9, alternatives=4)
+    for found in captioner.caption(pictures[:3], config):
+        for name, captions in found.items():
+            assert len(captions) == 3
+            for caption in captions:
+                steps = len(caption.steps)
+                assert caption.variant == name and caption.text == " ".join(caption.words) and not set(caption.words) & set(SPECIAL_WORDS)
+                assert steps == len(caption.words) + caption.finished == len(caption.word_log_probabilities) == len(caption.alternatives)
+                assert caption.log_probability == pytest.approx(sum(caption.word_log_probabilities))
+                assert caption.attention.shape == (steps, 3, 3) and caption.milliseconds > 0
+                np.testing.assert_allclose(caption.attention.sum(axis=(1, 2)), 1, atol=1e-5)
+                for word, gain, others in zip(caption.steps, caption.word_log_probabilities, caption.alternatives, strict=True):
+                    assert len(others) == 4 and dict(others).get(word, np.exp(gain)) == pytest.approx(np.exp(gain), rel=1e-4)
+
+
+def test_only_some_decoders_and_no_pictures(captioner, pictures):
+    assert [list(found) for found in captioner.caption(pictures[:2], GREEDY, ["fasttext", "learned"])] == [["fasttext", "learned"]] * 2
+    assert captioner.caption([], GREEDY) == [] == captioner.caption_features(np.zeros((0, 9, 6), np.float16))
+    with pytest.raises(ConfigError, match="no decoder 'glove' here; choose among learned, word2vec, fasttext"):
+        captioner.caption(pictures[:1], GREEDY, ["glove"])
+
+
+def test_features_of_the_cache_do_as_well(captioner, pictures):
+    features = captioner.encode(pictures[:2])
+    whole, half = (captioner.caption_features(given, GREEDY) for given in (features, features.astype(np.float16)))
+    for one, other in zip(whole, half, strict=True):
+        assert one["learned"][0].log_probability == pytest.approx(other["learned"][0].log_probability, abs=0.05)
+
+
+def test_a_folder_of_decoders(tmp_path, pictures, captioner):
+    from captioner.captioning import Captioner
+
+    for seed, name in enumerate(VARIANTS):
+        save(tmp_path / name, make(name, seed=seed), {})
+    loaded = Captioner.load(tmp_path, ["word2vec"], StubEncoder())
+    assert loaded.variants == ("word2vec",)
+    found, expected = (given.caption(pictures[:1], GREEDY)[0]["word2vec"][0] for given in (loaded, captioner))
+    assert found.log_probability == pytest.approx(expected.log_probability, abs=0.1)  # Stored weights have 16 bits.
+    other = StubEncoder()
+    other.fingerprint = "f" * 16
+    with pytest.raises(CheckpointError, match=r"trained with the encoder stub \(0123456789abcdef\), but this one is stub \(ffff"):
+        Captioner.load(tmp_path, encoder=other)
+
+
+def test_decoders_that_were_trained(tiny_run, encoder):
+    from captioner.captioning import Captioner
+    from captioner.datasets import shapes
+    from captioner.images import read
+
+    captioner = Captioner.load(tiny_run, encoder=encoder)
+    (found,) = captioner.caption([read(shapes(0, 0, 1).split("test")[0].read())])
+    for captions in found.values():
+        assert set(captions[0].words) & {"a", "an", "there", "the", "one"} and captions[0].attention.shape[1:] == (9, 9)

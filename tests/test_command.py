@@ -1,0 +1,302 @@
+"""`python -m captioner`: every command in this process on small generated data, its exit status, and what it prints where."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from captioner import captioning, encoder as encoders, runs
+from captioner.__main__ import main
+from captioner.config import VARIANTS
+from captioner.datasets import shapes
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+METRICS = {"bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider"}
+HEAVY = ("numpy", "tensorflow", "keras", "gensim", "fasttext", "streamlit")
+BROKEN = "test-00001.png"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Generated pictures as a folder of Flickr8k; one test picture is damaged and one is not there."""
+    root = tmp_path_factory.mktemp("flickr8k")
+    photographs, text = root / "Flicker8k_Dataset", root / "Flickr8k_text"
+    photographs.mkdir()
+    text.mkdir()
+    tokens = []
+    for split, records in shapes(48, 16, 16).splits.items():
+        (text / f"Flickr_8k.{split}Images.txt").write_text("".join(f"{record.name}\n" for record in records))
+        for record in records:
+            (photographs / record.name).write_bytes(record.read())
+            tokens += [f"{record.name}#{number}\t{caption} .\n" for number, caption in enumerate(record.captions)]
+    (text / "Flickr8k.token.txt").write_text("".join(tokens))
+    (photographs / BROKEN).write_bytes(b"not a picture")
+    (photographs / "test-00002.png").unlink()
+    return root
+
+
+@pytest.fixture
+def run(encoder, monkeypatch, capsys):
+    """The command line with the one encoder of the session; gives exit status, standard output and standard error."""
+    for module in (captioning, encoders):
+        monkeypatch.setattr(module, "load_encoder", lambda name: encoder)
+
+    def run(*arguments):
+        capsys.readouterr()
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as stopped:
+            status = stopped.code
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def copied(tiny_run, tmp_path_factory):
+    """A trained run that the tests of this module may write scores into."""
+    return shutil.copytree(tiny_run, tmp_path_factory.mktemp("copied") / "run")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder of two pictures, a damaged one, and files that are none."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for name, colour in (("b.png", "red"), ("a.JPG", "blue")):
+        Image.new("RGB", (60, 40), colour).save(folder / name)
+    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("nothing")
+    (folder / "inside").mkdir()
+    Image.new("RGB", (60, 40)).save(folder / "inside" / "deep.png")
+    return folder
+
+
+def interrupt(monkeypatch, variant):
+    """Have Ctrl-C come right after the first epoch of this variant was put down."""
+    keep = runs.Run._keep
+
+    def keep_and_stop(self, progressed, *rest):
+        keep(self, progressed, *rest)
+        if self.variant == variant and len(progressed.epochs) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs.Run, "_keep", keep_and_stop)
+
+
+def test_training_is_interrupted_and_gone_on_with(run, data, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    names = ["learned", "word2vec"]
+    command = ["train", "--data", data, "--preset", "tiny", "--epochs", 2, "--out", out, "--json"]
+    command[1:1] = [part for name in names for part in ("--variant", name)]
+    with monkeypatch.context() as patch:
+        interrupt(patch, "word2vec")
+        status, output, errors = run(*command)
+    assert status == 130 and output == "" and errors.endswith("with --resume goes on after the last finished epoch.\n")
+    assert "left out, photographs that the lists name and the folder lacks: 1 (test-00002.png)" in errors
+    assert json.loads((out / "word2vec" / "history.json").read_text())["state"] == "stopped"
+
+    status, output, errors = run(*command)
+    assert status == 2 and output == "" and "go on with --resume" in errors
+
+    status, output, errors = run(*command, "--resume")
+    assert status == 0 and "learned is finished already" in errors, errors
+    answer = json.loads(output)
+    assert answer["out"] == str(out) and list(answer["variants"]) == names
+    for name, result in answer["variants"].items():
+        assert set(result) == {"best_epoch", "dev_loss", "epochs", "seconds"} and result["epochs"] == 2
+        assert json.loads((out / name / "history.json").read_text())["state"] == "finished"
+
+    status, output, errors = run(*command[:-1], "--resume")
+    assert status == 0 and errors.count("is finished already") == 2
+    assert output.splitlines()[0].split() == names and f"--checkpoints {out}" in output
+
+
+def test_training_checks_files_and_names_before_it_starts(run, tmp_path):
+    for arguments, sentence in (
+        (["--variant", "glove"], "There is no variant 'glove'; choose one of learned, word2vec, fasttext, or all."),
+        (["--preset", "huge"], "There is no preset 'huge'"),
+        (["--corpus", tmp_path / "none.txt"], "none.txt to get word vectors from"),
+        (["--epochs", "0"], "a whole number of 1 or more is needed, but '0' was given"),
+        (["--seed", "x"], "a whole number from 0 to 2147483647 is needed, but 'x' was given"),
+    ):
+        status, output, errors = run("train", "--data", "shapes", "--out", tmp_path / "run", *arguments)
+        assert status == 2 and output == "" and errors.startswith("triptych: ") and sentence in errors and errors.count("\n") == 1
+    status, _, errors = run("train", "--data", tmp_path / "nowhere")
+    assert status == 2 and "There is no folder" in errors and not (tmp_path / "run").exists()
+
+
+def test_shapes_have_a_preset_and_a_folder_of_their_own(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr("captioner.commands.train._left_to_train", lambda out, *_: asked.append(out) or [])
+    monkeypatch.setattr("captioner.commands.train._report", lambda *_: None)
+    run("train", "--data", "shapes")
+    run("train", "--data", "shapes", "--preset", "tiny", "--seed", 7)
+    assert asked == [ROOT / "checkpoints" / "runs" / name for name in ("shapes-shapes-seed1", "tiny-shapes-seed7")]
+
+
+def test_evaluate_gives_metrics_intervals_and_captions(run, data, copied):
+    status, output, errors = run("evaluate", "--data", data, "--split", "test", "--checkpoints", copied, "--json")
+    answer = json.loads(output)
+    assert status == 0 and f"'{BROKEN}' is not a" in errors and "Photographs left out: 1; scored: 14." in errors
+    assert list(answer["variants"]) == list(VARIANTS) and list(answer["failed"]) == [BROKEN]
+    for name, result in answer["variants"].items():
+        assert set(result["metrics"]) == set(result["intervals"]) == METRICS
+        assert len(result["captions"]) == 14 and all(isinstance(text, str) for text in result["captions"].values())
+        stored = json.loads((copied / name / "scores.json").read_text())["test"]
+        assert stored["metrics"] == result["metrics"] and stored["data"] == "flickr8k" and stored["beam"] == 3
+    assert [(pair["first"], pair["second"]) for pair in answer["differences"]][0] == ("learned", "word2vec")
+
+
+def test_evaluate_for_people_stores_only_the_decoders_own_scores(run, data, copied, monkeypatch):
+    arguments = ["evaluate", "--split", "dev", "--checkpoints", copied, "--variant", "learned", "--variant", "fasttext"]
+    status, output, errors = run(*arguments, "--data", data, "--beam", 1)
+    lines = output.splitlines()
+    assert status == 0 and lines[0].startswith("flickr8k, dev: 16 photographs, beam 1, length preference 0.7")
+    assert lines[2].split() == ["Learned", "FastText"] and "Learned - FastText" in output
+    assert {line.split()[0] for line in lines if "[" in line} == METRICS
+    assert "not stored: the decoders' own setting is beam 3" in errors
+    monkeypatch.setattr("captioner.datasets.shapes", lambda: shapes(0, 16, 0))
+    save = json.dumps({"test": {"data": "flickr8k"}})
+    (copied / "learned" / "scores.json").write_text(save)
+    status, _, errors = run(*arguments, "--data", "shapes")
+    assert status == 0 and "not stored: run holds those of flickr8k" in errors
+    assert (copied / "learned" / "scores.json").read_text() == save
+
+
+def test_the_setting_is_chosen_on_dev_only_and_then_everybodys(run, data, tiny_run, tmp_path, monkeypatch):
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    monkeypatch.setattr("captioner.evaluation.choose_beam.__defaults__", ((2, 1), (1.5,)))
+    command = ["evaluate", "--data", data, "--checkpoints", folder, "--choose"]
+    for arguments in (["--split", "test"], ["--split", "dev", "--beam", 2], ["--split", "dev", "--variant", "learned"]):
+        status, output, errors = run(*command, *arguments)
+        assert status == 2 and output == "" and errors.startswith("triptych: ")
+    status, output, _ = run(*command, "--split", "dev")
+    stored = json.loads((folder / "search.json").read_text())
+    assert status == 0 and "mean CIDEr" in output and output.count("beam 1, length preference 0.7") in (1, 2)
+    assert {(trial["beam"], trial["length_preference"]) for trial in stored["trials"]} == {(1, 0.7), (2, 1.5)}
+    assert json.loads((folder / "learned" / "scores.json").read_text())["dev"]["beam"] == stored["beam"]
+
+
+def test_caption_goes_on_after_a_bad_file(run, pictures, copied):
+    arguments = ["caption", pictures / "b.png", pictures / "gone.png", pictures, "--checkpoints", copied, "--json"]
+    status, output, errors = run(*arguments)
+    entries = json.loads(output)
+    names = [pictures / name for name in ("b.png", "gone.png", "a.JPG", "b.png", "broken.png")]
+    assert status == 1 and [entry["image"] for entry in entries] == [str(name) for name in names]
+    assert [entry["image"] for entry in entries if "error" in entry] == [str(names[1]), str(names[4])]
+    assert all(set(entry) in ({"image", "error"}, {"image", "captions"}) for entry in entries)
+    assert entries[0]["captions"] == entries[3]["captions"] and list(entries[0]["captions"]) == list(VARIANTS)
+
+
+def test_the_probabilities_of_a_caption_add_up(run, pictures, copied):
+    picture = pictures / "b.png"
+    status, output, _ = run("caption", picture, "--checkpoints", copied, "--top", 4, "--variant", "word2vec", "--json")
+    (entry,) = json.loads(output)
+    captions = entry["captions"]["word2vec"]
+    assert status == 0 and list(entry["captions"]) == ["word2vec"] and len(captions) == 4
+    for caption in captions:
+        assert set(caption) == {"text", "log_probability", "words", "word_log_probabilities", "end_log_probability"}
+        assert caption["text"] == " ".join(caption["words"]) and len(caption["words"]) == len(caption["word_log_probabilities"])
+        total = math.fsum(caption["word_log_probabilities"]) + (caption["end_log_probability"] or 0)
+        assert total == pytest.approx(caption["log_probability"])
+
+
+def test_caption_for_people_and_its_refusals(run, pictures, copied, tmp_path):
+    status, output, errors = run("caption", pictures / "b.png", pictures / "broken.png", "--checkpoints", copied)
+    assert status == 1 and errors.startswith("triptych: 'broken.png' is not a")
+    assert output.splitlines()[0] == str(pictures / "b.png")
+    assert [line.split()[0] for line in output.splitlines()[1:]] == ["Learned", "Word2Vec", "FastText"]
+    status, output, _ = run("caption", tmp_path, "--checkpoints", copied, "--variant", "learned", "--json")
+    assert status == 1 and "shows no pictures" in json.loads(output)[0]["error"]
+    status, output, errors = run("caption", pictures, "--checkpoints", tmp_path)
+    assert status == 2 and output == "" and "There is no trained decoder" in errors
+    status, _, errors = run("caption", pictures, "--checkpoints", copied, "--beam", 2, "--top", 3)
+    assert status == 2 and "give --beam 3" in errors
+
+
+@pytest.fixture
+def written(data, tmp_path):
+    """A list of pictures and a caption for each: its own first reference."""
+    records = [record for record in shapes(48, 16, 16).split("dev")]
+    (tmp_path / "images.txt").write_text("".join(f"{record.name}\n" for record in records))
+    (tmp_path / "captions.txt").write_text("".join(f"{record.captions[0]}\n" for record in records))
+    return ["score", "--data", data, "--images", tmp_path / "images.txt", "--captions", tmp_path / "captions.txt"]
+
+
+def test_score_is_line_for_line(run, written, tmp_path):
+    status, output, _ = run(*written, "--json")
+    answer = json.loads(output)
+    assert status == 0 and answer["images"] == 16 and set(answer["metrics"]) == METRICS
+    assert answer["metrics"]["bleu4"] == pytest.approx(1.0) and answer["metrics"]["cider"] > 2
+    path = tmp_path / "captions.txt"
+    path.write_text("\n" + path.read_text().split("\n", 1)[1])
+    status, output, _ = run(*written)
+    assert status == 0 and "16 images" in output and {line.split()[0] for line in output.splitlines()[1:]} == METRICS
+    path.write_text(path.read_text() + "one more\n")
+    status, _, errors = run(*written)
+    assert status == 2 and "16 of them, but captions.txt has 17 lines" in errors
+    (tmp_path / "images.txt").write_text("cat.jpg\n" * 17)
+    status, _, errors = run(*written)
+    assert status == 2 and "no photograph 'cat.jpg'" in errors
+
+
+@pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason="the published captions are not here")
+def test_score_reproduces_published_metrics(run):
+    folder = SHARED / "golden" / "where-image2"
+    head, *lines = [line.split("\t") for line in (folder / "metrics.tsv").read_text().splitlines()]
+    published = next(dict(zip(head, line, strict=True)) for line in lines if line[:2] == ["merge", "1"])
+    titles = {"bleu1": "Bleu_1", "bleu2": "Bleu_2", "bleu3": "Bleu_3", "bleu4": "Bleu_4", "rouge_l": "ROUGE_L", "cider": "CIDEr"}
+    names = ["--images", folder / "images.txt", "--captions", folder / "merge_1.txt"]
+    status, output, _ = run("score", "--data", SHARED / "flickr8k", *names, "--json")
+    found = json.loads(output)["metrics"]
+    assert status == 0 and found == pytest.approx({name: float(published[title]) for name, title in titles.items()}, abs=5e-5)
+
+
+def test_bench_hands_its_options_on(run, monkeypatch, tmp_path):
+    calls = []
+    measured = types.SimpleNamespace(
+        caption_bench=lambda folder: calls.append(folder) or {"caption": {"ratio_to_encoder": 2.5}},
+        training_bench=lambda *arguments: calls.append(arguments) or {"training": {"epoch_s": 40.0}},
+        table=lambda result: "a table",
+    )
+    monkeypatch.setitem(sys.modules, "captioner.bench", measured)
+    monkeypatch.setattr("captioner.bench", measured, raising=False)
+    assert run("bench", "--checkpoints", tmp_path, "--json")[:2] == (0, '{\n "caption": {\n  "ratio_to_encoder": 2.5\n }\n}\n')
+    assert run("bench", "--training", "--data", "shapes", "--cache", tmp_path, "--preset", "tiny")[:2] == (0, "a table\n")
+    assert calls == [tmp_path, ("shapes", tmp_path, "tiny")]
+    status, _, errors = run("bench", "--training")
+    assert status == 2 and "give --data" in errors
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["caption"], ["score"], ["bench"]])
+def test_help_loads_nothing_heavy(command):
+    script = (
+        "import sys\nfrom captioner.__main__ import main\n"
+        f"try: main({[*command, '--help']})\n"
+        f"except SystemExit as stopped: print(stopped.code, [name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--json" in done.stdout or not command
+    assert done.stdout.endswith("0 []\n") and done.stderr == ""
+
+
+def test_wrong_usage_is_one_sentence(run):
+    for arguments in ([], ["fly"], ["caption"], ["evaluate", "--data", "x", "--split", "train"], ["score", "--data", "x"]):
+        status, output, errors = run(*arguments)
+        assert status == 2 and output == "" and errors.startswith("triptych: ") and errors.count("\n") == 1
+
+
+def test_other_commands_say_that_they_were_interrupted(run, monkeypatch):
+    def stop(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("captioner.commands.score.choices.dataset", stop)
+    monkeypatch.setattr("captioner.commands.score._lines", lambda path: ["a"])
+    assert run("score", "--data", "x", "--images", "x", "--captions", "x") == (130, "", "triptych: Interrupted.\n")

@@ -1,0 +1,75 @@
+"""Settings as data: there and back, and every way in which stored settings can be wrong."""
+
+import dataclasses
+import json
+
+import pytest
+
+from captioner.config import PRESETS, VARIANTS, find_preset, find_variant, preset_from_json, to_json
+from captioner.errors import ConfigError
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
+def test_a_preset_there_and_back(preset):
+    assert preset_from_json(json.loads(json.dumps(to_json(preset)))) == preset
+
+
+def test_rows_are_found_by_their_names():
+    assert all(find_variant(name).name == name for name in VARIANTS) and list(VARIANTS) == ["learned", "word2vec", "fasttext"]
+    assert all(find_preset(name).name == name for name in PRESETS) and {"triptych", "tiny"} <= set(PRESETS)
+    with pytest.raises(ConfigError, match="no variant 'glove'; choose one of learned, word2vec, fasttext"):
+        find_variant("glove")
+    with pytest.raises(ConfigError, match="no preset 'huge'; choose one of triptych"):
+        find_preset("huge")
+
+
+def test_variants_can_be_told_apart_without_colour():
+    assert [variant.frozen for variant in VARIANTS.values()] == [False, True, True]
+    for what in ("title", "colour", "dash", "explanation"):
+        assert len({getattr(variant, what) for variant in VARIANTS.values()}) == len(VARIANTS)
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        find_preset("tiny").training.epochs = 1
+
+
+@pytest.fixture
+def stored():
+    return to_json(find_preset("tiny"))
+
+
+def test_whole_numbers_pass_for_decimal_ones(stored):
+    stored["decoder"]["dropout"] = 0
+    read = preset_from_json(stored).decoder.dropout
+    assert read == 0.0 and type(read) is float
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "expected"),
+    [
+        ("decoder", "units", "512", "'units' should be of type int"),
+        ("decoder", "units", 512.0, "'units' should be of type int"),
+        ("decoder", "units", True, "'units' should be of type int"),
+        ("decoder", "units", None, "'units' should be of type int"),
+        ("decoder", "image_entry", 3, "'image_entry' should be of type str"),
+        ("training", "learning_rate", "fast", "'learning_rate' should be of type float"),
+        ("embedding", "buckets", [1], "'buckets' should be of type int"),
+        ("training", "momentum", 0.9, "'momentum' is not known"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named(stored, section, name, value, expected):
+    stored[section][name] = value
+    with pytest.raises(ConfigError, match=f"The {section} setting.*{expected}"):
+        preset_from_json(stored)
+
+
+def test_missing_settings_and_things_that_are_no_settings(stored):
+    del stored["decoder"]["heads"]
+    with pytest.raises(ConfigError, match="decoder settings.*'heads' is missing"):
+        preset_from_json(stored)
+    for wrong in (None, [], "tiny", 3):
+        with pytest.raises(ConfigError, match="preset settings should be a table"):
+            preset_from_json(wrong)
+        with pytest.raises(ConfigError, match="training settings should be a table"):
+            preset_from_json(stored | {"decoder": to_json(find_preset("tiny").decoder), "training": wrong})

@@ -1,0 +1,254 @@
+"""The decoder against an LSTM and attention written anew in NumPy, one caption, one word and one head at a time."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from captioner.config import PRESETS, DecoderConfig
+from captioner.errors import ConfigError
+from captioner.packing import pack
+from captioner.vocabulary import END, START
+
+ENTRIES = ("attention", "merge", "init", "pre")
+SHAPES = [(entry, layers) for entry in ENTRIES for layers in (1, 2)]
+WORDS, CHANNELS, REGIONS = 12, 5, 4
+CAPTIONS = [[[5, 6, 7], [8], [9, 10, 11, 4, 5, 6, 7, 8, 9]], [[], [4, 4]]]
+SMALL = DecoderConfig(embedding_dimensions=6, units=8, image_units=8, heads=2, hidden_units=7, feature_dropout=0.3, dropout=0.4)
+
+
+def build(config=SMALL, frozen=False, seed=0):
+    """A decoder whose weights are all drawn anew, biases too, so that nothing is zero that could hide a mistake."""
+    from captioner.decoder import Decoder
+
+    random = np.random.default_rng(seed)
+    decoder = Decoder(config, random.normal(size=(WORDS, config.embedding_dimensions)).astype(np.float32), CHANNELS, frozen, seed)
+    for variable in decoder.weights:
+        variable.assign(random.normal(0, 0.5, variable.shape))
+    return decoder
+
+
+@pytest.fixture(scope="module")
+def features():
+    return np.random.default_rng(7).normal(size=(2, REGIONS, CHANNELS)).astype(np.float32)
+
+
+def sigmoid(values):
+    return 1 / (1 + np.exp(-values))
+
+
+class Plain:
+    """The same decoder in NumPy, for one photograph and one word at a time."""
+
+    def __init__(self, decoder, features):
+        self.config = decoder.config
+        self.weights = {variable.path: np.asarray(variable.value, np.float64) for variable in decoder.weights}
+        entry = self.config.image_entry
+        if entry == "attention":
+            self.image = np.array([np.maximum(self.dense("image", region), 0) for region in features])
+            pooled = self.image.mean(axis=0)
+        else:
+            self.image = pooled = self.dense("image", features.mean(axis=0))
+            if entry != "pre":
+                self.image = pooled = np.maximum(pooled, 0)
+        self.hidden = [np.zeros(self.config.units) for _ in range(self.config.layers)]
+        self.memory = [np.zeros(self.config.units) for _ in range(self.config.layers)]
+        if entry in ("attention", "init"):
+            for layer in range(self.config.layers):
+                self.hidden[layer] = np.tanh(self.dense(f"start_h{layer}", pooled))
+                self.memory[layer] = np.tanh(self.dense(f"start_c{layer}", pooled))
+        if entry == "pre":
+            self.lstm(self.image)
+
+    def dense(self, name, inputs):
+        return inputs @ self.weights[f"{name}/kernel"] + self.weights[f"{name}/bias"]
+
+    def lstm(self, inputs):
+        for layer in range(self.config.layers):
+            gates = self.dense(f"lstm{layer}", inputs) + self.hidden[layer] @ self.weights[f"lstm{layer}/recurrent_kernel"]
+            enter, keep, leave, candidate = np.split(gates, 4)
+            self.memory[layer] = sigmoid(keep) * self.memory[layer] + sigmoid(enter) * np.tanh(candidate)
+            inputs = self.hidden[layer] = sigmoid(leave) * np.tanh(self.memory[layer])
+        return inputs
+
+    def attend(self, query):
+        """The context, and the mean over heads of where each of them looked."""
+        depth = self.config.image_units // self.config.heads
+        contexts, looks = [], []
+        for head in range(self.config.heads):
+            part = slice(head * depth, (head + 1) * depth)
+            scores = np.array([query[part] @ region[part] for region in self.image]) / np.sqrt(depth)
+            looks.append(np.exp(scores) / np.exp(scores).sum())
+            contexts.append(looks[-1] @ self.image[:, part])
+        return np.concatenate(contexts), np.mean(looks, axis=0)
+
+    def step(self, word):
+        """The scores of the next word, and where the decoder looked."""
+        output, look = self.lstm(self.weights["decoder/table"][word]), None
+        if self.config.image_entry == "attention":
+            context, look = self.attend(self.dense("query", output))
+            output = np.concatenate([output, context])
+        elif self.config.image_entry == "merge":
+            output = output + self.image
+        if self.config.hidden_units:
+            output = np.maximum(self.dense("hidden", output), 0)
+        return self.dense("words", output), look
+
+
+def in_packed_order(per_caption):
+    """Rows of steps of each caption, in the order in which packed captions have them."""
+    longest_first = sorted(per_caption, key=lambda rows: -len(rows))
+    steps = range(len(longest_first[0]))
+    return np.array([rows[step] for step in steps for rows in longest_first if len(rows) > step])
+
+
+def log_softmax(scores):
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+@pytest.mark.parametrize(("entry", "layers"), SHAPES)
+def test_whole_captions_and_single_words_are_what_numpy_says(features, entry, layers):
+    decoder = build(replace(SMALL, image_entry=entry, layers=layers))
+    scores = []
+    for image, group in enumerate(CAPTIONS):
+        for caption in group:
+            plain = Plain(decoder, features[image].astype(np.float64))
+            steps = [plain.step(word) for word in (START, *caption)]
+            scores.append([row for row, _ in steps])
+            check_steps(decoder, features[image : image + 1], (START, *caption), steps)
+    packed = pack(CAPTIONS)
+    found = decoder.logits(features, packed.arrays(), len(packed.counts)).numpy()
+    np.testing.assert_allclose(found, in_packed_order(scores), atol=1e-4)
+
+
+def check_steps(decoder, features, words, expected):
+    """Word by word, twice: with the one photograph for all rows, and with a photograph of its own for each of two rows."""
+    gates = decoder.gates_of_words().numpy()
+    for rows in (1, 2):
+        grid, state = decoder.start(np.repeat(features, rows, axis=0))
+        for word, (scores, look) in zip(words, expected, strict=True):
+            log_probabilities, state, attention = decoder.step(grid, state, np.repeat(gates[word : word + 1], rows, axis=0))
+            np.testing.assert_allclose(log_probabilities.numpy(), [log_softmax(scores)] * rows, atol=1e-4)
+            assert (attention is None) == (look is None)
+            if look is not None:
+                np.testing.assert_allclose(attention.numpy(), [look] * rows, atol=1e-5)
+
+
+def test_without_a_hidden_layer(features):
+    decoder = build(replace(SMALL, hidden_units=0))
+    plain, packed = Plain(decoder, features[0].astype(np.float64)), pack([[[5]]])
+    expected = [plain.step(word)[0] for word in (START, 5)]
+    np.testing.assert_allclose(decoder.logits(features[:1], packed.arrays(), 8).numpy(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("entry", "layers"), [(entry, layers) for entry, layers in SHAPES if layers == 2 or entry == "attention"])
+def test_the_late_gradient_is_the_plain_one(features, entry, layers):
+    import tensorflow as tf
+
+    from captioner.training import word_losses
+
+    decoder = build(replace(SMALL, image_entry=entry, layers=layers))
+    packed = pack(CAPTIONS)
+    variables = [variable.value for variable in decoder.trainable_variables]
+    with tf.GradientTape() as tape:
+        loss, _ = word_losses(decoder.logits(features, packed.arrays(), len(packed.counts)), packed.targets, 0.0)
+    found = tape.gradient(loss, variables)
+    with tf.GradientTape() as tape:
+        plain = mean_of_steps(decoder, features)
+    assert float(loss) == pytest.approx(float(plain), abs=1e-5)
+    for variable, one, other in zip(decoder.trainable_variables, found, tape.gradient(plain, variables), strict=True):
+        one, other = (tf.convert_to_tensor(gradient).numpy() for gradient in (one, other))
+        assert np.abs(other).max() > 1e-4, variable.path
+        np.testing.assert_allclose(one, other, atol=1e-5, err_msg=variable.path)
+
+
+def mean_of_steps(decoder, features):
+    """The loss word by word, through nothing but start and step, for an ordinary tape."""
+    import tensorflow as tf
+
+    losses = []
+    for image, group in enumerate(CAPTIONS):
+        for caption in group:
+            grid, state = decoder.start(features[image : image + 1])
+            for word, target in zip((START, *caption), (*caption, END), strict=True):
+                gates = tf.gather(decoder.gates_of_words(), [word])
+                log_probabilities, state, _ = decoder.step(grid, state, gates)
+                losses.append(-log_probabilities[0, target])
+    return tf.add_n(losses) / len(losses)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_dropout_follows_from_its_seed_alone(features, entry):
+    import tensorflow as tf
+
+    decoder, packed = build(replace(SMALL, image_entry=entry)), pack(CAPTIONS)
+
+    def logits(seed):
+        seed = None if seed is None else tf.constant(seed)
+        return decoder.logits(features, packed.arrays(), len(packed.counts), seed).numpy()
+
+    np.testing.assert_array_equal(logits(3), logits(3))
+    np.testing.assert_array_equal(logits(None), logits(None))
+    assert (logits(3) != logits(4)).any() and (logits(3) != logits(None)).any()
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    import tensorflow as tf
+
+    from captioner.decoder import _Dropout
+
+    drop = _Dropout(tf.constant(5))
+    once, again = (drop(tf.ones((200, 100)), 0.4).numpy() for _ in range(2))
+    assert set(np.unique(once)) == {np.float32(0), np.float32(1 / 0.6)} and once.mean() == pytest.approx(1, abs=0.02)
+    assert (once != again).any()
+    channels = drop(tf.ones((6, 9, 50)), 0.5, per_channel=True).numpy()
+    assert (channels == channels[:, :1]).all() and 0 < (channels == 0).mean() < 1
+
+
+@pytest.mark.parametrize(("preset", "count"), [("triptych", 3_714_964), ("tiny", 57_412)])
+def test_parameter_counts(preset, count):
+    """Worked out by hand for 100 words and 1280 channels: table, image, starts, LSTM, query, hidden, words."""
+    from captioner.decoder import Decoder
+
+    config = PRESETS[preset].decoder
+    decoder = Decoder(config, np.zeros((100, config.embedding_dimensions), np.float32), 1280, frozen=True)
+    width, image, units, hidden = config.embedding_dimensions, config.image_units, config.units, config.hidden_units
+    by_hand = 100 * width + (1280 + 1) * image + 2 * (image + 1) * units + (width + units + 1) * 4 * units
+    by_hand += (units + 1) * image + (units + image + 1) * hidden + (hidden + 1) * 100
+    assert decoder.count_params() == by_hand == count
+    assert not any(variable is decoder.table for variable in decoder.trainable_variables)
+
+
+def test_a_new_decoder_follows_from_its_seed_and_keeps_its_table():
+    from captioner.decoder import Decoder
+
+    vectors = np.random.default_rng(1).normal(size=(WORDS, 6)).astype(np.float32)
+    one, same, other = (Decoder(SMALL, vectors, CHANNELS, False, seed).get_weights() for seed in (1, 1, 2))
+    assert all((first == second).all() for first, second in zip(one, same, strict=True))
+    assert not all((first == second).all() for first, second in zip(one, other, strict=True))
+    np.testing.assert_array_equal(one[0], vectors)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"image_entry": "post"}, "attention, merge, init, pre, not 'post'"),
+        ({"units": 0}, "whole numbers from 1"),
+        ({"layers": 0}, "whole numbers from 1"),
+        ({"hidden_units": -1}, "hidden_units from 0"),
+        ({"units": 10**9}, "to 8192"),
+        ({"hidden_units": 10**9}, "to 8192"),
+        ({"dropout": 1.0}, "below 1"),
+        ({"feature_dropout": -0.1}, "from 0"),
+        ({"dropout": float("nan")}, "below 1"),
+        ({"heads": 3}, r"image_units \(8\) must be a multiple of heads \(3\)"),
+        ({"image_entry": "merge", "image_units": 4}, "must be equal"),
+        ({"embedding_dimensions": 7}, "have 6 dimensions, but the decoder is set to 7"),
+    ],
+)
+def test_shapes_that_cannot_be_built(change, sentence):
+    from captioner.decoder import Decoder
+
+    with pytest.raises(ConfigError, match=sentence):
+        Decoder(replace(SMALL, **change), np.zeros((WORDS, 6), np.float32), CHANNELS, False)

@@ -1,0 +1,175 @@
+"""A split through decoders: against the scorer called by hand, and against a captioner whose captions are known."""
+
+import json
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from captioner import evaluation, intervals, metrics
+from captioner.captioning import Captioner
+from captioner.config import SearchConfig
+from captioner.datasets import shapes
+from captioner.errors import CheckpointError, ConfigError, DatasetError
+from captioner.evaluation import Subjects, choose_beam, evaluate, load_scores, load_search_config, save_scores, save_study
+from captioner.features import FeatureCache
+from captioner.images import read
+from captioner.vocabulary import UNKNOWN
+
+DEV = shapes(48, 16, 16).split("dev")
+
+
+class Parrot:
+    """Says what it is told for each picture, worse and worse with every photograph beyond a beam of `favourite`."""
+
+    variants = ("learned", "fasttext")
+
+    def __init__(self, sayings, favourite=3):
+        self.sayings, self.favourite, self.batches, self.configs = sayings, favourite, [], []
+
+    def caption_features(self, features, config, variants=None):
+        self.batches.append(len(features))
+        self.configs.append(config)
+        good = config.beam == self.favourite and config.length_preference == 1.0
+        said = [self.sayings[int(row[0, 0])] if good else "a cat" for row in features]
+        return [{name: [SimpleNamespace(text=text)] for name in variants} for text in said]
+
+
+class Numbers:
+    """A cache that gives a picture's number for its features, and cannot read some."""
+
+    def __init__(self, records, failed=()):
+        self.numbers, self.failed = {record.name: float(number) for number, record in enumerate(records)}, failed
+
+    def fill(self, records):
+        return {name: f"'{name}' is damaged." for name in self.failed}
+
+    def rows(self, records):
+        return np.array([[[self.numbers[record.name]]] for record in records], np.float16)  # (records, 1, 1)
+
+
+@pytest.fixture
+def oracle():
+    """A parrot that knows the first caption of every picture."""
+    return Parrot([record.captions[0] for record in DEV])
+
+
+@pytest.fixture(scope="module")
+def captioner(tiny_run, encoder):
+    return Captioner.load(tiny_run, encoder=encoder)
+
+
+def best(beam=3):
+    return SearchConfig(beam=beam, length_preference=1.0)
+
+
+def test_captions_scores_intervals_and_differences_of_real_decoders(captioner, tmp_path):
+    subjects = Subjects.of(DEV, FeatureCache(tmp_path, captioner.encoder))
+    found = evaluate(captioner, subjects, SearchConfig(beam=2))
+    references = [record.captions for record in DEV]
+    assert list(found.captions) == list(found.scores) == ["learned", "word2vec", "fasttext"]
+    for name, captions in found.captions.items():
+        assert list(captions) == [record.name for record in DEV]
+        assert found.scores[name].metrics == metrics.score(list(captions.values()), references)
+        assert found.intervals[name] == intervals.interval(found.scores[name])
+    assert list(found.differences) == [("learned", "word2vec"), ("learned", "fasttext"), ("word2vec", "fasttext")]
+    expected = found.scores["learned"].metrics["cider"] - found.scores["fasttext"].metrics["cider"]
+    assert found.differences["learned", "fasttext"]["cider"].value == pytest.approx(expected)
+
+
+def test_the_cache_and_the_batch_change_no_caption(captioner, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "_PHOTOGRAPHS_AT_ONCE", 7)
+    found = evaluate(captioner, Subjects.of(DEV, FeatureCache(tmp_path, captioner.encoder)), SearchConfig(beam=2), ("learned",))
+    alone = [captioner.caption([read(record.read())], SearchConfig(beam=2), ("learned",))[0]["learned"][0].text for record in DEV]
+    # Features are kept in half precision, which may turn a near tie of hardly trained decoders.
+    same = sum(one == other for one, other in zip(found.captions["learned"].values(), alone, strict=True))
+    assert list(found.captions) == ["learned"] and same >= len(DEV) - 1
+
+
+def test_photographs_go_in_batches_without_alternatives(oracle, monkeypatch):
+    monkeypatch.setattr(evaluation, "_PHOTOGRAPHS_AT_ONCE", 6)
+    found = evaluate(oracle, Subjects.of(DEV, Numbers(DEV)), best())
+    assert oracle.batches == [6, 6, 4] and {config.alternatives for config in oracle.configs} == {0}
+    assert list(found.captions["fasttext"].values()) == [record.captions[0] for record in DEV]
+    assert found.scores["learned"].metrics["bleu4"] == pytest.approx(1.0)
+
+
+def test_photographs_that_cannot_be_read_are_named_and_left_out(oracle):
+    bad = DEV[0].name
+    subjects = Subjects.of(DEV, Numbers(DEV, [bad]))
+    found = evaluate(oracle, subjects, best())
+    assert subjects.failed == {bad: f"'{bad}' is damaged."} and bad not in found.captions["learned"]
+    assert found.summary("learned")["images"] == len(subjects.records) == len(DEV) - 1
+    with pytest.raises(DatasetError, match="None of the 16 photographs"):
+        Subjects.of(DEV, Numbers(DEV, [record.name for record in DEV]))
+
+
+def test_one_setting_is_chosen_for_all_by_mean_cider(oracle):
+    study = choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), (5, 1, 3), (0.5, 1.0))
+    tried = [(row["beam"], row["length_preference"]) for row in study.table()]
+    assert tried == [(1, 0.7), (3, 0.5), (3, 1.0), (5, 0.5), (5, 1.0)]
+    assert (study.best.config.beam, study.best.config.length_preference) == (3, 1.0)
+    row = study.table()[2]
+    assert row["mean_cider"] == pytest.approx(np.mean([row["variants"][name]["cider"] for name in oracle.variants]))
+
+
+def test_of_equal_settings_the_smallest_beam_is_chosen(oracle):
+    oracle.favourite = None
+    assert choose_beam(oracle, Subjects.of(DEV, Numbers(DEV))).best.config.beam == 1
+
+
+def test_the_chosen_setting_is_found_again(oracle, tmp_path):
+    assert load_search_config(tmp_path) == SearchConfig()
+    save_study(tmp_path, choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), (1, 3), (1.0,)), "shapes")
+    assert load_search_config(tmp_path) == replace(SearchConfig(), beam=3, length_preference=1.0)
+    stored = json.loads((tmp_path / "search.json").read_text())
+    assert stored["split"] == "dev" and stored["data"] == "shapes" and len(stored["trials"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("{}", CheckpointError),
+        ("[1]", CheckpointError),
+        ("no", CheckpointError),
+        ('{"beam": 0, "length_preference": 1}', ConfigError),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(content, error, tmp_path):
+    (tmp_path / "search.json").write_text(content)
+    with pytest.raises(error):
+        load_search_config(tmp_path)
+
+
+def test_scores_are_stored_by_split_beside_each_variant(oracle, tmp_path):
+    found = evaluate(oracle, Subjects.of(DEV, Numbers(DEV)), best())
+    assert load_scores(tmp_path, "learned") == {}
+    for split in ("dev", "test"):
+        save_scores(tmp_path, split, "shapes", found)
+    for variant in oracle.variants:
+        stored = load_scores(tmp_path, variant)
+        assert list(stored) == ["dev", "test"] and stored["dev"] == stored["test"]
+        assert stored["dev"] | {"metrics": 0, "intervals": 0} == {
+            "data": "shapes", "images": 16, "beam": 3, "length_preference": 1.0, "metrics": 0, "intervals": 0
+        }  # fmt: skip
+        assert stored["dev"]["metrics"] == found.scores[variant].metrics
+        assert set(stored["dev"]["intervals"]) == set(metrics.METRICS)
+        low, high = stored["dev"]["intervals"]["cider"]
+        assert low < stored["dev"]["metrics"]["cider"] < high
+
+
+def test_stored_scores_of_another_shape_are_refused(tmp_path):
+    (tmp_path / "learned").mkdir()
+    (tmp_path / "learned" / "scores.json").write_text("[]")
+    with pytest.raises(CheckpointError, match="scores.json of learned"):
+        load_scores(tmp_path, "learned")
+
+
+def test_scores_do_not_harm_a_checkpoint(captioner, tiny_run, encoder, tmp_path):
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    subjects = Subjects.of(DEV, FeatureCache(tmp_path, encoder))
+    save_scores(folder, "dev", "shapes", evaluate(captioner, subjects, best(1), ("learned",)))
+    again = Captioner.load(folder, ("learned",), encoder)
+    assert again.variants == ("learned",) and again.vocabulary.words[UNKNOWN] == "<unk>"

@@ -1,0 +1,123 @@
+"""The house rules that no single module can keep: who may import whom, who may import Streamlit, and what lies at the top."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ALLOWED_AT_THE_TOP = {
+    "app.py", "README.md", "requirements.txt", "LICENSE", "Dockerfile", "compose.yaml", "SECURITY.md",
+    "captioner", "embeddings", "checkpoints", "tests",
+}  # fmt: skip
+
+# A module, or a whole folder of them, imports only from rows above its own.
+ORDER = """
+    errors config vocabulary images samples shapes layouts datasets progress torchfile encoder features packing decoder
+    search meteor metrics intervals runtime training folders checkpoints runs captioning evaluation
+    operations recipe bench_table bench_training bench bench_memory readme charts views commands __main__
+""".split()
+HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair"}
+TRAINING = {"captioner.training", "captioner.runs", "captioner.recipe", "embeddings.word2vec", "embeddings.fasttext"}
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports when it is run, in functions too; what is only for type checkers is left out."""
+    return set(_imported(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules = [name for name in inner if _exists(name)]
+            yield from modules
+            if len(modules) < len(inner):
+                yield node.module
+        yield from _imported(node)
+
+
+def _exists(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def row(name: str) -> str:
+    """The row of ORDER that a module of captioner belongs to; the package itself, which is empty, belongs to none."""
+    return (name.split(".") + [""])[1]
+
+
+@pytest.mark.parametrize("path", sources("captioner"), ids=module_name)
+def test_a_module_imports_only_from_above(path):
+    own = row(module_name(path))
+    if not own:
+        return
+    assert own in ORDER, f"{module_name(path)} has no row: put it into ORDER"
+    for name in imported(path):
+        if name.startswith("captioner.") and row(name) != own:
+            assert ORDER.index(row(name)) < ORDER.index(own), f"{module_name(path)} must not import {name}, which is below it"
+
+
+def test_every_row_is_a_module():
+    present = {row(module_name(path)) for path in sources("captioner")} - {""}
+    assert sorted(present) == sorted(ORDER)
+
+
+@pytest.mark.parametrize("path", sources("embeddings"), ids=module_name)
+def test_embeddings_import_nothing_of_captioner(path):
+    assert not {name for name in imported(path) if name.split(".")[0] == "captioner"}
+
+
+@pytest.mark.parametrize("path", [*sources("captioner"), *sources("embeddings")], ids=module_name)
+def test_only_the_views_import_streamlit(path):
+    uses = any(name.split(".")[0] == "streamlit" for name in imported(path))
+    assert not uses or path.parent == ROOT / "captioner" / "views"
+
+
+def test_app_py_is_navigation_and_nothing_else():
+    tree = ast.parse((ROOT / "app.py").read_text(encoding="utf-8"))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.If | ast.For | ast.With | ast.Try)]
+
+
+def test_nothing_that_the_page_can_reach_trains_anything():
+    """Follows the imports from app.py through all of our modules, those inside functions too."""
+    seen, waiting = set(), [ROOT / "app.py"]
+    while waiting:
+        for name in imported(waiting.pop()) - seen:
+            seen.add(name)
+            path = ROOT.joinpath(*name.split("."))
+            waiting += [found for found in (path.with_suffix(".py"), path / "__init__.py") if found.is_file()]
+    assert "captioner.captioning" in seen and "tensorflow" in seen
+    assert not seen & TRAINING
+    assert not {name.split(".")[0] for name in seen} & {"gensim", "fasttext"}
+
+
+def test_the_start_of_the_page_loads_nothing_heavy():
+    views = [module_name(path) for path in sources("captioner/views")]
+    code = f"import {', '.join(views)}, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    loaded = set(done.stdout.split())
+    assert set(views) <= loaded
+    assert not loaded & (HEAVY | TRAINING)
+
+
+def test_the_top_of_the_house_holds_only_what_is_allowed():
+    ignored = {line.strip().rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
+    present = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")} - ignored
+    assert present <= ALLOWED_AT_THE_TOP

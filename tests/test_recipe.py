@@ -1,0 +1,86 @@
+"""The recipe in plain Keras against our decoder: equal weights must give equal losses and equal captions."""
+
+import numpy as np
+import pytest
+
+from captioner.config import DecoderConfig, SearchConfig
+from captioner.search import search
+from captioner.vocabulary import END, START
+
+CAPTIONS = [[(5, 6, 7), (8, 9)], [(4, 10, 11, 6, 6), (7,)]]
+REGIONS, CHANNELS, WORDS, LENGTH = 9, 6, 12, 8
+
+
+def new_decoder(image_entry="attention", layers=1, frozen=False):
+    """Weights drawn large enough for the photograph and every word to matter."""
+    from captioner.decoder import Decoder
+
+    random = np.random.default_rng(3)
+    config = DecoderConfig(image_entry, 7, 8, layers, 8, 2, 5)
+    decoder = Decoder(config, random.normal(size=(WORDS, 7)).astype(np.float32), CHANNELS, frozen)
+    for weight in decoder.weights:
+        weight.assign(random.normal(size=weight.shape))
+    return decoder
+
+
+@pytest.fixture(scope="module")
+def features():
+    return np.random.default_rng(4).normal(size=(2, REGIONS, CHANNELS)).astype(np.float32)
+
+
+def test_every_prefix_is_a_row():
+    from captioner.recipe import prefix_rows
+
+    rows = [tuple(row) for row in prefix_rows([[(5, 6)], [(7,)]])]
+    assert rows == [(0, [START], 5), (0, [START, 5], 6), (0, [START, 5, 6], END), (1, [START], 7), (1, [START, 7], END)]
+
+
+@pytest.mark.parametrize(("image_entry", "layers"), [("attention", 1), ("merge", 2), ("init", 1), ("pre", 2)])
+def test_losses_and_captions_are_ours(image_entry, layers, features):
+    from captioner.packing import pack
+    from captioner.recipe import Recipe, prefix_rows
+    from captioner.training import word_losses
+
+    decoder = new_decoder(image_entry, layers)
+    recipe = Recipe(decoder, REGIONS, LENGTH)
+    recipe.compile()
+    packed = pack(CAPTIONS)
+    ours = word_losses(decoder.logits(features, packed.arrays(), len(packed.counts)), packed.targets, 0.0)[0]
+    assert recipe.loss(list(prefix_rows(CAPTIONS)), features) == pytest.approx(float(ours), abs=1e-4)
+    assert [recipe.caption(photograph, 6) for photograph in features] == [greedy(decoder, row[None]) for row in features]
+
+
+def greedy(decoder, features):
+    """Our own search over our own steps."""
+    grid, state = decoder.start(features)
+    gates = decoder.gates_of_words().numpy()
+
+    def step(state, words, _images):
+        scores, state, _attention = decoder.step(grid, state, gates[words])
+        return scores.numpy(), tuple(part.numpy() for part in state), None
+
+    config = SearchConfig(method="greedy", maximum_words=6)
+    return search(step, tuple(part.numpy() for part in state), 1, config)[0][0].ids
+
+
+def test_a_batch_is_padded_in_front_and_its_targets_are_one_hot(features):
+    from captioner.recipe import Recipe, prefix_rows
+
+    recipe = Recipe(new_decoder("merge"), REGIONS, LENGTH)
+    (seen, prefixes), targets = recipe.batch(list(prefix_rows(CAPTIONS))[2:5], features)
+    assert prefixes.tolist() == [[0] * 5 + [START, 5, 6], [0] * 4 + [START, 5, 6, 7], [0] * 7 + [START]]
+    assert targets.shape == (3, WORDS) and targets.argmax(axis=1).tolist() == [7, END, 8] and targets.sum() == 3
+    np.testing.assert_array_equal(seen, features[[0, 0, 0]])
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_training_moves_all_but_a_frozen_table(frozen, features):
+    from captioner.recipe import Recipe, prefix_rows
+
+    recipe = Recipe(new_decoder("merge", frozen=frozen), REGIONS, LENGTH)
+    recipe.compile()
+    before = [weight.numpy() for weight in recipe.model.trainable_weights]
+    recipe.train(list(prefix_rows(CAPTIONS)), features)
+    assert all((old != new.numpy()).any() for old, new in zip(before, recipe.model.trainable_weights, strict=True))
+    assert (WORDS, 7) in [tuple(weight.shape) for weight in recipe.model.trainable_weights] or frozen
+    assert len(recipe.model.non_trainable_weights) >= frozen

@@ -1,0 +1,234 @@
+"""Runs that are interrupted, killed and gone on with end with the weights of an unbroken one, bit for bit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load as load_tensors
+from standins import StubEncoder, small_dataset, small_preparation, small_preset
+
+from captioner.checkpoints import load
+from captioner.config import VARIANTS
+from captioner.datasets import Record
+from captioner.errors import DatasetError, EmbeddingError, TrainingError
+from captioner.folders import exists, load_folder, save_folder
+from captioner.runs import Preparation, Run, Sources
+
+# Trains in a process of its own; with a number of epochs it kills itself as `kill -9` does, once they are put down.
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from captioner.runtime import start_tensorflow
+start_tensorflow(repeatable=True)
+from safetensors.numpy import save_file
+from standins import small_preparation
+from captioner.runs import Run
+
+cache, out, epochs = sys.argv[1:]
+run = Run(small_preparation(Path(cache)), "learned", 1, Path(out))
+keep = run._keep
+def keep_and_die(progressed, *rest):
+    keep(progressed, *rest)
+    if len(progressed.epochs) == int(epochs):
+        os.kill(os.getpid(), signal.SIGKILL)
+run._keep = keep_and_die
+progressed = run.execute(resume=True)
+save_file(progressed.variables, Path(out) / "variables.safetensors")
+"""
+
+
+def child(cache, out, epochs):
+    paths = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    return subprocess.run([sys.executable, "-c", CHILD, cache, out, str(epochs)], env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="module")
+def preparation(cache):
+    return small_preparation(cache)
+
+
+@pytest.fixture(scope="module")
+def unbroken(preparation, tmp_path_factory):
+    """The folder of a run that nothing happened to, and all that it ended with."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    return folder, Run(preparation, "learned", 1, folder).execute()
+
+
+def check_equal(one, other):
+    assert set(one) == set(other)
+    assert all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
+def history(folder):
+    return json.loads((folder / "learned" / "history.json").read_bytes())
+
+
+def losses(folder):
+    return [(epoch["epoch"], epoch["train_loss"], epoch["dev_loss"], epoch["learning_rate"]) for epoch in history(folder)["epochs"]]
+
+
+def check_same_run(folder, unbroken, variables):
+    reference, progressed = unbroken
+    check_equal(variables, progressed.variables)
+    assert losses(folder) == losses(reference) and history(folder)["best_epoch"] == history(reference)["best_epoch"]
+    assert load_folder(folder / "learned") == load_folder(reference / "learned")
+    assert history(folder)["state"] == "finished" and not (folder / ".resume" / "learned").exists()
+
+
+def test_an_unbroken_run(unbroken):
+    folder, progressed = unbroken
+    assert history(folder)["state"] == "finished" and [epoch["epoch"] for epoch in history(folder)["epochs"]] == [1, 2, 3, 4]
+    checkpoint = load(folder / "learned")
+    for name, values in checkpoint.weights.items():
+        np.testing.assert_array_equal(values, progressed.best[name].astype(np.float16))
+    np.testing.assert_array_equal(checkpoint.table.vectors, progressed.best["decoder/table"].astype(np.float16))
+    assert checkpoint.table.source.endswith("Trained with the decoder.") and set(checkpoint.table.origins) == {"learned"}
+
+
+def test_interrupted_in_an_epoch_and_gone_on_with(preparation, unbroken, tmp_path, monkeypatch):
+    rows, batches = preparation.cache.rows, []
+
+    def interrupt(*arguments):
+        batches.append(arguments)
+        if len(batches) == 10:  # Three batches and one look at dev make an epoch, so this is the third.
+            raise KeyboardInterrupt
+        return rows(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(preparation.cache, "rows", interrupt)
+        Run(preparation, "learned", 1, tmp_path).execute()
+    assert history(tmp_path)["state"] == "stopped" and len(history(tmp_path)["epochs"]) == 2
+    assert not exists(tmp_path / "learned") and exists(tmp_path / ".resume" / "learned")
+    with pytest.raises(TrainingError, match="already holds a run; go on with --resume"):
+        Run(preparation, "learned", 1, tmp_path).execute()
+    check_same_run(tmp_path, unbroken, Run(preparation, "learned", 1, tmp_path).execute(resume=True).variables)
+
+
+def test_killed_and_gone_on_with_in_other_processes(cache, unbroken, tmp_path):
+    """Also shows that equal seeds give equal bits in different processes."""
+    killed = child(cache, tmp_path, 2)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert history(tmp_path)["state"] == "running" and len(history(tmp_path)["epochs"]) == 2
+    finished = child(cache, tmp_path, 0)
+    assert finished.returncode == 0, finished.stderr
+    check_same_run(tmp_path, unbroken, load_tensors((tmp_path / "variables.safetensors").read_bytes()))
+
+
+def test_another_seed_ends_elsewhere(preparation, unbroken, tmp_path):
+    shorter = small_preparation(preparation.cache.folder.parent, small_preset(epochs=1))
+    other = Run(shorter, "learned", 2, tmp_path).execute()
+    assert other.epochs[0].train_loss != unbroken[1].epochs[0].train_loss
+    assert any((other.variables[name] != values).any() for name, values in unbroken[1].variables.items())
+
+
+def test_a_finished_run_is_left_alone(preparation, unbroken):
+    with pytest.raises(TrainingError, match="is finished; there is nothing to resume"):
+        Run(preparation, "learned", 1, unbroken[0]).execute(resume=True)
+    with pytest.raises(TrainingError, match="already holds a run"):
+        Run(preparation, "learned", 1, unbroken[0]).execute()
+
+
+def test_a_cut_after_the_checkpoint_was_saved(preparation, unbroken, tmp_path, monkeypatch):
+    """What is left of it finishes at once, from what it had put down."""
+    folder, progressed = unbroken
+    run = Run(preparation, "learned", 1, tmp_path)
+    table, extra = preparation.table("learned", 1)
+    run._keep(progressed, table, extra)
+    monkeypatch.setattr("captioner.runs.remove_folder", lambda path: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run.execute(resume=True)
+    assert history(tmp_path)["state"] == "finished"
+    monkeypatch.undo()
+    check_same_run(tmp_path, unbroken, run.execute(resume=True).variables)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda cache, corpus: (small_preparation(cache), "learned", 2),
+        lambda cache, corpus: (small_preparation(cache), "word2vec", 1),
+        lambda cache, corpus: (small_preparation(cache, small_preset(learning_rate=0.5)), "learned", 1),
+        lambda cache, corpus: (small_preparation(cache, sources=Sources(corpus=(corpus,))), "learned", 1),
+        lambda cache, corpus: (Preparation(small_dataset(train=11), StubEncoder(), cache, small_preset()), "learned", 1),
+    ],
+    ids=["seed", "variant", "setting", "corpus", "photographs"],
+)
+def test_a_run_goes_on_with_its_own_settings_only(preparation, unbroken, cache, tmp_path, change):
+    (tmp_path / "corpus.txt").write_text("a dog\n")
+    Run(preparation, "learned", 1, tmp_path)._keep(unbroken[1], *preparation.table("learned", 1))
+    other, variant, seed = change(cache, tmp_path / "corpus.txt")
+    run = Run(other, variant, seed, tmp_path)
+    run.resume_folder = tmp_path / ".resume" / "learned"
+    with pytest.raises(TrainingError, match="had other settings, another seed or other data"):
+        run.execute(resume=True)
+
+
+def test_a_run_of_another_version(preparation, tmp_path):
+    run = Run(preparation, "learned", 1, tmp_path)
+    for mark in ([], {}, {"fingerprint": run.fingerprint}, {"fingerprint": run.fingerprint, "epochs": [{"epoch": 1}]}):
+        save_folder(run.resume_folder, {"run.json": json.dumps(mark).encode()})
+        with pytest.raises(TrainingError, match="another version of the program"):
+            run.execute(resume=True)
+
+
+def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
+    data = small_dataset(train=2)
+    gone = Record("gone.jpg", ("a dog",), tmp_path / "gone.jpg")
+    some = replace(data, splits=data.splits | {"train": (gone, *data.split("train"))})
+    prepared = Preparation(some, StubEncoder(), cache, small_preset())
+    assert list(prepared.failed) == ["gone.jpg"] and prepared.train == data.split("train") and "dog" not in prepared.vocabulary
+    with pytest.raises(DatasetError, match="split 'train' of shapes has no photograph that can be read"):
+        Preparation(replace(data, splits=data.splits | {"train": (gone,)}), StubEncoder(), cache, small_preset())
+
+
+@pytest.fixture
+def with_corpus(cache, tmp_path):
+    (tmp_path / "corpus.txt").write_text("A dog, and a star!\n\n" * 4)
+    return small_preparation(cache, sources=Sources(corpus=(tmp_path / "corpus.txt",)))
+
+
+def test_extra_text_is_for_the_frozen_tables_only(with_corpus, preparation):
+    assert with_corpus.text == preparation.sentences + [["a", "dog", "and", "a", "star"]] * 4
+    assert with_corpus.vocabulary.words == preparation.vocabulary.words and "dog" not in with_corpus.vocabulary
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_tables(preparation, variant):
+    """Of one shape and scale; the rows of words that text taught are the same for all seeds of a frozen variant."""
+    table, extra = preparation.table(variant, 1)
+    other, _ = preparation.table(variant, 2)
+    assert table.words == preparation.vocabulary.words and table.dimensions == preparation.preset.decoder.embedding_dimensions
+    assert np.sqrt(np.mean(table.vectors[4:] ** 2)) == pytest.approx(0.1, rel=0.15) and not table.vectors[0].any()
+    taught = [row for row, origin in enumerate(table.origins) if origin == "trained"]
+    assert bool(taught) == VARIANTS[variant].frozen
+    np.testing.assert_array_equal(table.vectors[taught], other.vectors[taught])
+    assert (table.vectors[1:4] != other.vectors[1:4]).any(axis=1).all()
+    assert list(extra) == (["subwords.safetensors"] if variant == "fasttext" else [])
+
+
+def test_finished_vectors_bring_their_width(cache, preparation, tmp_path):
+    words = preparation.vocabulary.words[4:]
+    rows = [f"{word} {number} {number % 3} 1 0" for number, word in enumerate(words)]
+    (tmp_path / "vectors.txt").write_text(f"{len(words)} 4\n" + "\n".join(rows) + "\n")
+    prepared = small_preparation(cache, sources=Sources(word2vec=tmp_path / "vectors.txt"))
+    table, _ = prepared.table("word2vec", 1)
+    assert table.dimensions == 4 and set(table.origins[4:]) == {"trained"}
+    assert Run(prepared, "word2vec", 1, tmp_path)._preset(table).decoder.embedding_dimensions == 4
+
+
+def test_a_source_that_is_not_there(cache, tmp_path):
+    prepared = small_preparation(cache, sources=Sources(corpus=(tmp_path / "missing.txt",)))
+    with pytest.raises(EmbeddingError, match="no file .*missing.txt"):
+        Run(prepared, "word2vec", 1, tmp_path)
