@@ -5,7 +5,7 @@ A photograph is encoded once for all decoders. Reading files is left to `caption
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,10 +51,11 @@ class DecoderSteps:
         self.decoder = decoder = checkpoint.build()
         gates = tf.constant(decoder.gates_of_words())  # (vocabulary, 4 * units)
         regions, channels = checkpoint.encoder.rows * checkpoint.encoder.columns, checkpoint.encoder.channels
-        self._start = tf.function(decoder.start, [tf.TensorSpec((None, regions, channels), tf.float32)], autograph=False)
-        grid = (regions, decoder.config.image_units) if decoder.config.image_entry == "attention" else (decoder.image.units,)
-        part = tf.TensorSpec((None, decoder.config.units), tf.float32)
-        state, rows = (part,) * (2 * decoder.config.layers), tf.TensorSpec((None,), tf.int32)
+        settings, grid = decoder.config, (decoder.image.units,)
+        if settings.image_entry == "attention":
+            grid = (settings.heads, regions, settings.image_units // settings.heads)
+        part = tf.TensorSpec((None, settings.units), tf.float32)
+        state, rows = (part,) * (2 * settings.layers), tf.TensorSpec((None,), tf.int32)
 
         def step_one(grid: tf.Tensor, state: tuple, words: tf.Tensor) -> tuple:
             return decoder.step(grid, state, tf.gather(gates, words))
@@ -62,16 +63,20 @@ class DecoderSteps:
         def step_many(grid: tf.Tensor, state: tuple, words: tf.Tensor, images: tf.Tensor) -> tuple:
             return decoder.step(tf.gather(grid, images), state, tf.gather(gates, words))
 
-        self._one = tf.function(step_one, [tf.TensorSpec((1, *grid), tf.float32), state, rows], autograph=False)
-        self._many = tf.function(step_many, [tf.TensorSpec((None, *grid), tf.float32), state, rows, rows], autograph=False)
+        self._start = _compiled(decoder.start, tf.TensorSpec((None, regions, channels), tf.float32))
+        self._one = _compiled(step_one, tf.TensorSpec((1, *grid), tf.float32), state, rows)
+        self._many = _compiled(step_many, tf.TensorSpec((None, *grid), tf.float32), state, rows, rows)
 
     def search(self, features: np.ndarray, config: SearchConfig) -> list[list[Hypothesis]]:
         """The hypotheses of each photograph's features (photographs, regions, channels), best first."""
-        grid, state = self._start(features)
+        grid, state = self._start(tf.constant(features))
 
         def step(state: State, words: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
-            outputs = self._one(grid, state, words) if len(features) == 1 else self._many(grid, state, words, images)
-            log_probabilities, state, attention = outputs
+            # TensorFlow takes several times as long over arrays as over tensors made of them here.
+            given = grid, tuple(tf.constant(part) for part in state), tf.constant(words)
+            log_probabilities, state, attention = (
+                self._one(*given) if len(features) == 1 else self._many(*given, tf.constant(images))
+            )
             parts = tuple(part.numpy() for part in state)
             return log_probabilities.numpy(), parts, None if attention is None else attention.numpy()
 
@@ -81,6 +86,11 @@ class DecoderSteps:
         """Have TensorFlow compile both signatures now, not at the first visitor's photograph."""
         for count in (1, 2):
             self.search(np.repeat(features, count, axis=0), SearchConfig(maximum_words=2))
+
+
+def _compiled(work: Callable, *signature: tf.TensorSpec | tuple) -> Callable:
+    """One compiled function of this signature, without the search for a fitting one at every call."""
+    return tf.function(work, signature, autograph=False).get_concrete_function()
 
 
 class Captioner:

@@ -94,9 +94,11 @@ def put_weights(decoder: "Decoder", weights: Mapping[str, np.ndarray], variant: 
                 f"The weight '{name}' of {variant} should have the shape {tuple(variable.shape)}, but has {value.shape}; "
                 "copy the checkpoint again."
             )
-        if value.dtype.kind != "f" or not np.isfinite(value).all():
+        with np.errstate(over="ignore"):
+            given = value.astype(np.float32)
+        if value.dtype.kind != "f" or not np.isfinite(given).all():
             raise CheckpointError(f"The weight '{name}' of {variant} is not all finite decimal numbers; copy the checkpoint again.")
-        variable.assign(value.astype(np.float32))
+        variable.assign(given)
 
 
 def save(folder: Path, checkpoint: Checkpoint, history: Any) -> None:
@@ -131,7 +133,7 @@ def load(folder: Path) -> Checkpoint:
     except CheckpointError:
         raise
     except TriptychError as error:
-        raise CheckpointError(f"The checkpoint {folder.name} cannot be used: {error}") from error
+        raise CheckpointError(f"The checkpoint {folder.name} cannot be used: {error} Copy it again.") from error
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"The settings of the checkpoint {folder.name} are damaged ({error}); copy it again.") from error
 

@@ -97,7 +97,7 @@ class Decoder(keras.Model):
             sequence = drop(sequence, self.config.dropout)  # (words, units)
         if self.config.image_entry == "attention":
             query = tf.gather(self.query(sequence), slots)  # (images, slots, units)
-            context, _ = self._attend(query, grid)
+            context, _ = self._attend(query, self._heads(grid))
             context = tf.gather(tf.reshape(context, (-1, self.config.image_units)), places)
             sequence = tf.concat([sequence, drop(context, self.config.dropout)], axis=1)
         elif self.config.image_entry == "merge":
@@ -108,9 +108,14 @@ class Decoder(keras.Model):
     # Word by word -------------------------------------------------------------------------------------------------
 
     def start(self, features: tf.Tensor) -> tuple[tf.Tensor, State]:
-        """What search needs of each photograph: its projected features and the first state, one row per photograph."""
+        """What search needs of each photograph, and the first state, one row per photograph.
+
+        The first is its projected features; for attention they are split into heads already, as every step needs them.
+        """
         grid = self._image(features)
         state = self._first_state(grid)
+        if self.config.image_entry == "attention":
+            grid = self._heads(grid)
         if self.config.image_entry == "pre":
             state = self._take_image_as_word(grid, state)
         return grid, tuple(state)
@@ -158,10 +163,10 @@ class Decoder(keras.Model):
         return after
 
     def _attend(self, query: tf.Tensor, grid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Multi-head attention: query (images, slots, units) over grid (images, regions, units), and its weights."""
-        weights = tf.matmul(self._heads(query), self._heads(grid), transpose_b=True)  # (images, heads, slots, regions)
+        """Multi-head attention: query (images, slots, units) over grid (images, heads, regions, depth), and its weights."""
+        weights = tf.matmul(self._heads(query), grid, transpose_b=True)  # (images, heads, slots, regions)
         weights = tf.nn.softmax(weights / math.sqrt(self.config.image_units // self.config.heads))
-        context = tf.transpose(tf.matmul(weights, self._heads(grid)), (0, 2, 1, 3))  # (images, slots, heads, depth)
+        context = tf.transpose(tf.matmul(weights, grid), (0, 2, 1, 3))  # (images, slots, heads, depth)
         return tf.reshape(context, tf.shape(query)), tf.reduce_mean(weights, axis=1)
 
     def _attend_rows(self, query: tf.Tensor, grid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

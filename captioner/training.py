@@ -226,7 +226,10 @@ def _optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, config.epochs * steps_per_epoch - warmup), warmup_target=config.learning_rate, warmup_steps=warmup
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm)
+    # Keras would number optimizers through the process, and a resumed run would not find the names of its state again.
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm, name="adam_w"
+    )
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     return optimizer
 

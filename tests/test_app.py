@@ -149,7 +149,7 @@ def test_an_altered_decoder_is_a_sentence(app, tiny_run, tmp_path, monkeypatch):
 
 def test_curves_show_a_chart_three_summaries_and_a_table(app):
     page = curves_page().run()
-    assert "Learned: dev loss from" in page.get("arrow_vega_lite_chart")[0].proto.alt
+    assert "Learned: dev loss from" in page.get("vega_lite_chart")[0].proto.alt
     assert len(sentences(page)) == len(VARIANTS) and not refusals(page)
     assert list(page.dataframe[0].value)[:2] == ["Learned, training", "Learned, dev"]
 

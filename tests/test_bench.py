@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,12 +54,14 @@ def test_a_recipe_that_says_something_else_is_refused():
         bench._check_same({"learned": ("a", "dog")}, Stub())
 
 
-def test_the_peak_of_memory_rises_with_what_is_held_and_never_falls():
+def test_the_peak_of_memory_rises_with_what_is_held_and_does_not_fall():
     before = peak_megabytes()
-    held = np.ones(40_000_000, np.float32)
-    peak = peak_megabytes()
+    held = np.ones(1_000_000, np.float32)
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    needed = int(status["VmRSS"].split()[0]) / 1024
     del held
-    assert peak >= before and peak_megabytes() >= peak > 50
+    # The system counts to within some tenths of a megabyte.
+    assert before > 50 and peak_megabytes() >= max(before, needed) - 1
 
 
 def test_the_memory_process_is_told_folder_and_number_and_its_failure_is_told(monkeypatch, tmp_path):

@@ -27,6 +27,7 @@ def make(variant="learned", image_entry="attention", seed=1):
     random = np.random.default_rng(seed)
     weights = {v.path: random.normal(0, 1.0, v.shape).astype(np.float32) for v in decoder.weights if v is not decoder.table}
     weights["image/kernel"] *= 3
+    weights["words/bias"][END] += 2
     preset = replace(small_preset(), decoder=config)
     return Checkpoint(variant, seed, preset, EncoderMark.of(StubEncoder()), WORDS, table, weights)
 
@@ -63,11 +64,12 @@ def slowly(decoder, features, most):
     return ids, gains
 
 
-@pytest.mark.parametrize("image_entry", ["attention", "merge", "init", "pre"])
-def test_the_fast_path_says_what_the_slow_one_says(pictures, image_entry):
+# Seeds whose weights say different things of different photographs, some of them to the end.
+@pytest.mark.parametrize(("image_entry", "seed"), [("attention", 5), ("merge", 3), ("init", 2), ("pre", 1)])
+def test_the_fast_path_says_what_the_slow_one_says(pictures, image_entry, seed):
     from captioner.captioning import Captioner
 
-    checkpoint = make(image_entry=image_entry)
+    checkpoint = make(image_entry=image_entry, seed=seed)
     captioner, decoder = Captioner(StubEncoder(), {"learned": checkpoint}), checkpoint.build()
     texts = set()
     for picture in pictures[:4]:

@@ -126,6 +126,13 @@ def test_killed_and_gone_on_with_in_other_processes(cache, unbroken, tmp_path):
     check_same_run(tmp_path, unbroken, load_tensors((tmp_path / "variables.safetensors").read_bytes()))
 
 
+def test_a_second_run_of_one_process_goes_on_in_a_new_one(cache, preparation, unbroken, tmp_path):
+    """Names in what is put down do not depend on what the process did before."""
+    progressed = Run(small_preparation(cache, small_preset(epochs=1)), "learned", 1, tmp_path).execute()
+    assert set(progressed.variables) == set(unbroken[1].variables)
+    assert not any(name.startswith("optimizer/adam_w_") for name in progressed.variables)
+
+
 def test_another_seed_ends_elsewhere(preparation, unbroken, tmp_path):
     shorter = small_preparation(preparation.cache.folder.parent, small_preset(epochs=1))
     other = Run(shorter, "learned", 2, tmp_path).execute()
