@@ -72,6 +72,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     frozen.add_argument("--word2vec", type=Path, metavar="FILE", help="finished vectors instead: word2vec format, text or binary")
     frozen.add_argument("--fasttext", type=Path, metavar="FILE", help="finished vectors instead: fastText's .bin or .vec")
     command.add_argument("--out", type=Path, metavar="DIR", help="where to (default: checkpoints/runs/PRESET-DATA-seedN)")
+    command.add_argument("--from", type=Path, dest="start", metavar="DIR", help="start from the trained decoders of a finished run")
     command.add_argument("--resume", action="store_true", help="go on with an interrupted run; what is finished stays")
     _cache(command)
 

@@ -92,6 +92,12 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("triptych"),
+        # What follows it, with --from: two epochs of whole photographs, gentler in every way, once the crops have done their work.
+        Preset(
+            "triptych-settle",
+            decoder=DecoderConfig(feature_dropout=0.2, dropout=0.3),
+            training=TrainingConfig(epochs=2, learning_rate=2e-4, averaging=0.99, views=2),
+        ),
         Preset(
             "tiny",
             decoder=DecoderConfig(

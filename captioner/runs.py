@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.numpy import save as save_tensors
 
-from captioner.checkpoints import HISTORY, TABLE_WEIGHT, Checkpoint, EncoderMark, read_tensors, save
+from captioner.checkpoints import HISTORY, TABLE_WEIGHT, Checkpoint, EncoderMark, load, put_weights, read_tensors, save
 from captioner.config import Preset, find_variant, to_json
 from captioner.datasets import Dataset, Record
 from captioner.encoder import Encoder
@@ -89,6 +89,7 @@ def _usable(dataset: Dataset, split: str, failed: Mapping[str, str]) -> tuple[Re
 # Frozen vectors are always trained with seed 1: only then do decoders of several seeds differ in the decoder alone. A run's
 # own seed draws the rows that no source has.
 _FROZEN_SEED = 1
+_TRAINED = " Trained with the decoder."
 
 
 def _learned(preparation: Preparation, seed: int) -> Table:
@@ -134,12 +135,36 @@ def _placed(preparation: Preparation, lookup: Callable, seed: int, source: str) 
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A finished run of the same variant, whose weights and words another run starts from."""
+
+    checkpoint: Checkpoint
+    epochs: tuple[dict[str, Any], ...]  # of its history
+
+    @classmethod
+    def load(cls, folder: Path, variant: str, preparation: Preparation) -> "Start":
+        """The decoder in `folder`, if it belongs to the same words and encoder."""
+        checkpoint = load(Path(folder) / variant)
+        same = checkpoint.vocabulary.words == preparation.vocabulary.words
+        if checkpoint.variant != variant or not same or checkpoint.encoder != EncoderMark.of(preparation.encoder):
+            raise TrainingError(
+                f"The decoder in {folder} is of another variant, data set or encoder, so {variant} cannot start from it; "
+                "name the folder of a run on the same data."
+            )
+        return cls(checkpoint, tuple(read_json(Path(folder) / variant / HISTORY)["epochs"]))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(save_tensors(dict(self.checkpoint.weights))).hexdigest()[:16]
+
+
 class Run:
     """One variant's training in one folder; it can be interrupted after any epoch and gone on with."""
 
-    def __init__(self, preparation: Preparation, variant: str, seed: int, out: Path):
-        self.preparation, self.variant, self.seed = preparation, variant, seed
-        self.fingerprint = preparation.fingerprint(variant, seed)
+    def __init__(self, preparation: Preparation, variant: str, seed: int, out: Path, start: Start | None = None):
+        self.preparation, self.variant, self.seed, self.start = preparation, variant, seed, start
+        self.fingerprint = preparation.fingerprint(variant, seed) + (start.fingerprint if start else "")
         self.folder = Path(out) / variant
         self.resume_folder = Path(out) / ".resume" / variant
 
@@ -161,6 +186,8 @@ class Run:
         shared = self.preparation
         frozen = find_variant(self.variant).frozen
         decoder = Decoder(self._preset(table).decoder, table.vectors, shared.encoder.channels, frozen, self.seed)
+        if self.start:
+            put_weights(decoder, self.start.checkpoint.weights, self.variant)
         examples = Examples.of(shared.train, shared.vocabulary, shared.cache)
         dev = Examples.of(shared.dev, shared.vocabulary, shared.cache)
 
@@ -182,7 +209,15 @@ class Run:
             raise TrainingError(f"The run in {self.folder} is finished; there is nothing to resume. Train into another --out.")
         if exists(self.folder) or exists(self.resume_folder):
             raise TrainingError(f"{self.folder} already holds a run; go on with --resume, or train into another --out.")
+        if self.start:
+            return self._started(self.start), (self.start.checkpoint.table, dict(self.start.checkpoint.extra))
         return None, self.preparation.table(self.variant, self.seed)
+
+    @staticmethod
+    def _started(start: Start) -> "Progressed":
+        from captioner.training import Epoch, Progressed
+
+        return Progressed(before=[Epoch(**epoch) for epoch in start.epochs])
 
     def _resumed(self) -> tuple["Progressed", Table]:
         files = load_folder(self.resume_folder)
@@ -204,6 +239,7 @@ class Run:
         mark = {
             "fingerprint": self.fingerprint,
             "epochs": [asdict(epoch) for epoch in progressed.epochs],
+            "before": [asdict(epoch) for epoch in progressed.before],
             "extra": sorted(extra),
         }
         files = {
@@ -224,7 +260,7 @@ class Run:
         weights = dict(progressed.best)
         learned = weights.pop(TABLE_WEIGHT, None)
         if learned is not None:
-            table = replace(table, vectors=learned, source=f"{table.source} Trained with the decoder.")
+            table = replace(table, vectors=learned, source=f"{table.source.removesuffix(_TRAINED)}{_TRAINED}")
         shared = self.preparation
         checkpoint = Checkpoint(
             variant=self.variant,
@@ -247,7 +283,7 @@ def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple["Progr
     """What `Run` had put down after its last whole epoch."""
     from captioner.training import Epoch, Progressed
 
-    epochs = [Epoch(**epoch) for epoch in mark["epochs"]]
+    epochs, before = ([Epoch(**epoch) for epoch in mark[part]] for part in ("epochs", "before"))
     state, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
     extra = {name: files[name] for name in mark["extra"]}
-    return Progressed(epochs, state, best), (EmbeddingTable.from_files(files), extra)
+    return Progressed(epochs, state, best, before), (EmbeddingTable.from_files(files), extra)

@@ -6,7 +6,7 @@ Touches no disk: after every epoch the caller is handed all that is needed to go
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import keras
 import numpy as np
@@ -55,11 +55,15 @@ class Epoch:
 
 @dataclass
 class Progressed:
-    """All that is needed to go on after an epoch, and the best weights so far."""
+    """All that is needed to go on after an epoch, and the best weights so far.
+
+    `before` holds the epochs of the run that this one started from; they count in the history and nowhere else.
+    """
 
     epochs: list[Epoch] = field(default_factory=list)
     variables: dict[str, np.ndarray] = field(default_factory=dict)
     best: dict[str, np.ndarray] = field(default_factory=dict)
+    before: list[Epoch] = field(default_factory=list)
 
     @property
     def best_epoch(self) -> int:
@@ -70,8 +74,10 @@ class Progressed:
         return done >= config.epochs or done - self.best_epoch >= config.patience
 
     def history(self, variant: str, seed: int, state: str) -> dict:
-        epochs = [asdict(epoch) for epoch in self.epochs]
-        return {"variant": variant, "seed": seed, "state": state, "epochs": epochs, "best_epoch": self.best_epoch}
+        earlier = len(self.before)
+        epochs = [asdict(replace(epoch, epoch=number)) for number, epoch in enumerate(self.before + self.epochs, start=1)]
+        best = earlier + self.best_epoch
+        return {"variant": variant, "seed": seed, "state": state, "epochs": epochs, "earlier": earlier, "best_epoch": best}
 
 
 def train(

@@ -114,6 +114,7 @@ def tensors_that_lie(name, end):
     return header(len(text)) + text + bytes(16)
 
 
+MIXED_WORDS = [*VOCABULARY.words[:4], "dog", "a", "runs"]
 OTHER_WORDS = list(Vocabulary((*SPECIAL_WORDS, "a", "cat", "runs")).words)
 DAMAGES = {
     "a wrong hash": lambda folder: (folder / "decoder.safetensors").write_bytes(b"other"),
@@ -126,7 +127,7 @@ DAMAGES = {
     "a table of 2 ** 40 bytes": lambda folder: put(folder, "table.safetensors", tensors_that_lie("vectors", 2**40)),
     "a pickle": lambda folder: put(folder, "decoder.safetensors", b"\x80\x02cos\nsystem\n."),
     "other words": lambda folder: put(folder, "vocabulary.json", json.dumps(OTHER_WORDS).encode()),
-    "words in another order": lambda folder: put(folder, "vocabulary.json", json.dumps([*VOCABULARY.words[:4], "dog", "a", "runs"]).encode()),
+    "words in another order": lambda folder: put(folder, "vocabulary.json", json.dumps(MIXED_WORDS).encode()),
     "words that are no list": lambda folder: put(folder, "vocabulary.json", b"7"),
     "words that are lists": lambda folder: put(folder, "vocabulary.json", b'["<pad>", "<start>", "<end>", "<unk>", ["a"]]'),
     "settings nested deeply": lambda folder: put(folder, "config.json", b'{"format":' * 10_000 + b"1" + b"}" * 10_000),
@@ -165,7 +166,8 @@ def test_every_damage_is_a_sentence(folder, damage):
     with pytest.raises(CheckpointError) as error:
         load(folder).build()
     sentence = str(error.value)
-    assert sentence.endswith(".") and "\n" not in sentence and ("copy" in sentence or "Copy" in sentence or "version" in sentence), sentence
+    assert sentence.endswith(".") and "\n" not in sentence, sentence
+    assert "copy" in sentence.lower() or "this version reads" in sentence, sentence
 
 
 def test_a_file_of_another_decoder(tmp_path, folder, made):
@@ -200,11 +202,14 @@ def test_all_decoders_of_a_folder(tmp_path, made):
         load_all(tmp_path, ("learned", "fasttext"))
 
 
+OTHER_MARK = replace(EncoderMark.of(StubEncoder()), fingerprint="f")
+
+
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
         (lambda: make("word2vec", vocabulary=Vocabulary(OTHER_WORDS)), "come from different runs"),
-        (lambda: replace(make("word2vec"), encoder=replace(EncoderMark.of(StubEncoder()), fingerprint="f")), "come from different runs"),
+        (lambda: replace(make("word2vec"), encoder=OTHER_MARK), "come from different runs"),
         (lambda: make("fasttext"), "folder word2vec holds the decoder 'fasttext'"),
     ],
 )

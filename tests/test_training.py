@@ -144,7 +144,14 @@ def test_early_stop(preparation, examples):
 
 @pytest.mark.parametrize(
     ("losses", "epochs", "patience", "finished"),
-    [([], 3, 1, False), ([3, 2], 3, 1, False), ([3, 2, 1], 3, 1, True), ([1, 2], 9, 2, False), ([1, 2, 2], 9, 2, True), ([1, 1, 1], 9, 2, True)],
+    [
+        ([], 3, 1, False),
+        ([3, 2], 3, 1, False),
+        ([3, 2, 1], 3, 1, True),
+        ([1, 2], 9, 2, False),
+        ([1, 2, 2], 9, 2, True),
+        ([1, 1, 1], 9, 2, True),
+    ],
 )
 def test_when_training_is_over(losses, epochs, patience, finished):
     from captioner.training import Epoch, Progressed

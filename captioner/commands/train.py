@@ -79,9 +79,10 @@ def _prepare(options: Namespace, data: Any, preset: Preset) -> "Preparation":
 
 
 def _train(preparation: "Preparation", name: str, options: Namespace, out: Path) -> None:
-    from captioner.runs import Run
+    from captioner.runs import Run, Start
 
-    run = Run(preparation, name, options.seed, out)
+    start = Start.load(options.start, name, preparation) if options.start else None
+    run = Run(preparation, name, options.seed, out, start)
     try:
         run.execute(options.resume)
     except KeyboardInterrupt:
