@@ -18,7 +18,7 @@ from captioner.config import VARIANTS
 from captioner.datasets import Record
 from captioner.errors import DatasetError, EmbeddingError, TrainingError
 from captioner.folders import exists, load_folder, save_folder
-from captioner.runs import Preparation, Run, Sources
+from captioner.runs import Preparation, Run, Sources, Start
 
 # Trains in a process of its own; with a number of epochs it kills itself as `kill -9` does, once they are put down.
 CHILD = """
@@ -234,3 +234,35 @@ def test_a_source_that_is_not_there(cache, tmp_path):
     prepared = small_preparation(cache, sources=Sources(corpus=(tmp_path / "missing.txt",)))
     with pytest.raises(EmbeddingError, match="no file .*missing.txt"):
         Run(prepared, "word2vec", 1, tmp_path)
+
+
+def test_a_run_that_starts_from_another(preparation, unbroken, tmp_path, monkeypatch):
+    """It begins with the other's weights and words, its history continues the other's, and it too can be interrupted."""
+    start = Start.load(unbroken[0], "learned", preparation)
+    whole = Run(preparation, "learned", 1, tmp_path / "whole", start).execute()
+    earlier, later = history(unbroken[0])["epochs"], history(tmp_path / "whole")
+    assert later["earlier"] == len(earlier) and later["epochs"][: len(earlier)] == earlier
+    assert [epoch["epoch"] for epoch in later["epochs"]] == list(range(1, len(earlier) + len(whole.epochs) + 1))
+    assert later["best_epoch"] == len(earlier) + whole.best_epoch
+    assert later["epochs"][len(earlier)]["train_loss"] < earlier[0]["train_loss"]
+
+    broken = Run(preparation, "learned", 1, tmp_path / "broken", start)
+    keep = broken._keep
+
+    def keep_and_stop(progressed, *rest):
+        keep(progressed, *rest)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(broken, "_keep", keep_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        broken.execute()
+    resumed = Run(preparation, "learned", 1, tmp_path / "broken", start).execute(resume=True)
+    check_equal(resumed.variables, whole.variables)
+    assert losses(tmp_path / "broken") == losses(tmp_path / "whole")
+
+
+def test_a_start_of_other_words_is_refused(preparation, unbroken, tmp_path):
+    dataset = replace(small_dataset(), splits=small_dataset().splits | {"train": small_dataset().split("train")[:2]})
+    other = Preparation(dataset, preparation.encoder, tmp_path, small_preset())
+    with pytest.raises(TrainingError, match="learned cannot start from it"):
+        Start.load(unbroken[0], "learned", other)
