@@ -114,7 +114,7 @@ PRESETS: dict[str, Preset] = {
                 embedding_dimensions=64, units=128, image_units=128, heads=4, hidden_units=128, feature_dropout=0.1, dropout=0.2
             ),
             training=TrainingConfig(
-                epochs=14, images_per_batch=16, learning_rate=3e-3, label_smoothing=0.0, averaging=0.98, views=1, minimum_count=1
+                epochs=16, images_per_batch=16, learning_rate=5e-3, label_smoothing=0.0, averaging=0.98, views=1, minimum_count=1
             ),
             embedding=EmbeddingConfig(epochs=20, minimum_count=1, buckets=500),
         ),

@@ -46,8 +46,7 @@ class Recipe:
         self.model = _model(decoder, regions, length)
 
     def compile(self) -> None:
-        # Keras would choose XLA, which makes the loop over the padded words several times slower on a CPU.
-        self.model.compile(optimizer="adam", loss="categorical_crossentropy", jit_compile=False)
+        self.model.compile(optimizer="adam", loss="categorical_crossentropy")
 
     def batch(self, rows: Sequence[Row], features: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         """The inputs and the one-hot targets of some rows; `features` has one row per photograph."""

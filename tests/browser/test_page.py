@@ -11,7 +11,7 @@ from captioner.samples import SAMPLES
 PHONE = {"viewport": {"width": 390, "height": 844}}
 DARK = {"color_scheme": "dark"}
 CARDS = ".sentence"
-CHART = "[data-testid=stVegaLiteChart] canvas"
+CHART = "[data-testid=stVegaLiteChart] .marks"
 _UPLOAD = "input[type=file]"
 
 
