@@ -9,7 +9,8 @@ from captioner.views import caption, curves
 st.set_page_config("Triptych", Path(__file__).with_name("captioner") / "views" / "icon.svg", layout="wide")
 st.navigation(
     [
-        st.Page(caption.show, title="Caption", url_path="caption", default=True),
+        st.Page(caption.show, title="Caption", default=True),
+        st.Page(caption.show, title="Caption", url_path="caption", visibility="hidden"),
         st.Page(curves.show, title="Curves", url_path="curves"),
     ],
     position="top",

@@ -122,9 +122,10 @@ def _examples(records: Sequence["Record"], vocabulary: Vocabulary, cache: "Featu
 def measure(workload: Workload) -> dict[str, float]:
     """Time the three ways of training and the machine's matrix products in turn, and scale to an epoch."""
     merge = workload.decoder(MERGE)
-    recipe, recipe_rows, recipe_work = _recipe_work(workload.parts[0], merge)
     preset_parts = _our_parts(workload, workload.decoder(workload.preset.decoder))
     merge_parts = _our_parts(workload, merge)
+    # Only now does the recipe take its weights from ours: equal losses say more of weights that have learned something.
+    recipe, recipe_rows, recipe_work = _recipe_work(workload.parts[0], merge)
     products, seconds = [], {"epoch_s": [], "merge_epoch_s": [], "recipe_epoch_s": []}
     with Progress("timing", len(workload.parts), "rounds") as bar:
         for preset_part, merge_part in zip(preset_parts, merge_parts, strict=True):

@@ -113,7 +113,7 @@ class Captioner:
         if EncoderMark.of(encoder) != mark:
             raise CheckpointError(
                 f"The decoders in {Path(folder).name} were trained with the encoder {mark.name} ({mark.fingerprint}), "
-                f"but this one is {encoder.name} ({encoder.fingerprint}); use the encoder and weights that they were trained with."
+                f"but this one is {encoder.name} ({encoder.fingerprint}); use the encoder that they were trained with."
             )
         return cls(encoder, checkpoints)
 

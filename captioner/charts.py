@@ -68,7 +68,8 @@ def read_history(path: Path) -> History:
     variant = find_variant(path.parent.name)
     if not path.is_file():
         raise CheckpointError(
-            f"{variant.title} has no curve yet: there is no {HISTORY} in {path.parent}; it appears after the first epoch of training."
+            f"{variant.title} has no curve yet: there is no {HISTORY} in {path.parent}; "
+            "it appears after the first epoch of training."
         )
     data = read_json(path)
     try:
@@ -79,8 +80,8 @@ def read_history(path: Path) -> History:
         usable = False
     if not usable:
         raise CheckpointError(
-            f"The {HISTORY} of {variant.title} is not complete: it should hold a state, epochs with their losses, and the best epoch; "
-            "copy it again, or train this decoder anew."
+            f"The {HISTORY} of {variant.title} is not complete: it should hold a state, epochs with their losses, and the best "
+            "epoch; copy it again, or train this decoder anew."
         )
     return history
 
@@ -141,7 +142,9 @@ def _by_decoder(channel: Any, values: list, histories: Sequence[History]) -> Any
     import altair as alt
 
     titles = [history.variant.title for history in histories]
-    legend = alt.Legend(orient="top", symbolType="stroke", symbolSize=600, symbolStrokeWidth=3.5, columnPadding=10, symbolOpacity=1)
+    legend = alt.Legend(
+        orient="top", symbolType="stroke", symbolSize=600, symbolStrokeWidth=3.5, symbolOpacity=1, columnPadding=10
+    )
     return channel("decoder:N", title=None, scale=alt.Scale(domain=titles, range=values), legend=legend)
 
 

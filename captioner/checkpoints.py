@@ -97,7 +97,7 @@ def put_weights(decoder: "Decoder", weights: Mapping[str, np.ndarray], variant: 
         with np.errstate(over="ignore"):
             given = value.astype(np.float32)
         if value.dtype.kind != "f" or not np.isfinite(given).all():
-            raise CheckpointError(f"The weight '{name}' of {variant} is not all finite decimal numbers; copy the checkpoint again.")
+            raise CheckpointError(f"The weight '{name}' of {variant} is not all finite decimal numbers; copy it again.")
         variable.assign(given)
 
 

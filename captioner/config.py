@@ -92,7 +92,7 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("triptych"),
-        # What follows it, with --from: two epochs of whole photographs, gentler in every way, once the crops have done their work.
+        # What follows it, with --from: whole photographs and their mirror images, gentler, once the crops have done their work.
         Preset(
             "triptych-settle",
             decoder=DecoderConfig(feature_dropout=0.2, dropout=0.3),

@@ -77,7 +77,9 @@ class Encoder:
         self.rows, self.columns, self.channels = model.output_shape[1:]
         self.fingerprint = hashlib.sha256(f"{name} {size} {weights_sha256}".encode()).hexdigest()[:16]
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8)]
-        self._grid = tf.function(lambda pictures: model(tf.cast(pictures, tf.float32), training=False), signature, autograph=False)
+        self._grid = tf.function(
+            lambda pictures: model(tf.cast(pictures, tf.float32), training=False), signature, autograph=False
+        )
 
     @property
     def regions(self) -> int:

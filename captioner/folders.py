@@ -43,11 +43,11 @@ def load_folder(folder: Path) -> dict[str, bytes]:
     """All files that the manifest names, each checked against its hash."""
     whole = _whole(folder)
     if whole is None:
-        raise CheckpointError(f"There is no checkpoint in {folder.name}, for it has no {MANIFEST}; train it or choose another folder.")
+        raise CheckpointError(f"There is no checkpoint in {folder.name} (no {MANIFEST}); train it or choose another folder.")
     manifest = read_json(whole / MANIFEST)
     hashes = manifest.get("files") if isinstance(manifest, dict) and manifest.get("format") == _FORMAT else None
     if not isinstance(hashes, dict) or not all(Path(name).name == name for name in hashes):
-        raise CheckpointError(f"The {MANIFEST} of {folder.name} is not a list of files of format {_FORMAT}; copy the checkpoint again.")
+        raise CheckpointError(f"The {MANIFEST} of {folder.name} is not a list of files of format {_FORMAT}; copy it all again.")
     return {name: _checked(whole / name, expected) for name, expected in hashes.items()}
 
 

@@ -171,7 +171,11 @@ def test_curves_without_any_history(app, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [(["--checkpoints", "mine"], Path("mine")), ([], APP.parent / "checkpoints"), (["--checkpoints"], APP.parent / "checkpoints")],
+    [
+        (["--checkpoints", "mine"], Path("mine")),
+        ([], APP.parent / "checkpoints"),
+        (["--checkpoints"], APP.parent / "checkpoints"),
+    ],
 )
 def test_the_folder_is_named_after_two_dashes(monkeypatch, arguments, expected):
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)

@@ -94,9 +94,9 @@ def _measures(caption: "Caption") -> str:
 
 def _explanation(caption: "Caption") -> str:
     return (
-        f"How sure it was ({cards.odds(caption.log_probability)}): if the decoder drew its words by lot, each as often as it finds "
-        f"it likely here, this is how often it would write exactly this sentence. Log-probability {caption.log_probability:.2f} nats. "
-        f"The search for the words took {caption.milliseconds:.1f} ms."
+        f"How sure it was ({cards.odds(caption.log_probability)}): if the decoder drew its words by lot, each as often as it "
+        "finds it likely here, this is how often it would write exactly this sentence. "
+        f"Log-probability {caption.log_probability:.2f} nats. The search for the words took {caption.milliseconds:.1f} ms."
     )
 
 

@@ -61,7 +61,8 @@ def choose() -> Photograph:
     uploader = f"upload-{st.session_state.get(_UPLOADERS, 0)}"
     # The list of endings makes a phone offer its camera, and hand over a JPEG where it keeps another format.
     endings = ["jpg", *(name.lower() for name in FORMATS)]
-    st.file_uploader("Your own photograph, or one of the samples", type=endings, key=uploader, on_change=_keep_upload, args=(uploader,))
+    label = "Your own photograph, or one of the samples"
+    st.file_uploader(label, type=endings, key=uploader, on_change=_keep_upload, args=(uploader,))
     with st.container(horizontal=True, key="samples"):
         for sample in SAMPLES:
             with st.container(width=THUMBNAIL_SIZE[0] // 2, gap="xsmall"):

@@ -68,6 +68,12 @@ def test_the_page_opens_with_a_photograph_and_three_captions(visit):
     assert page.locator(".rule").first.bounding_box()["height"] == 4
 
 
+def test_the_first_page_has_an_address_of_its_own_too(visit):
+    page = visit.open("caption").page
+    wait_for_captions(page, SAMPLES[0].description)
+    assert page.get_by_role("dialog").count() == 0
+
+
 def test_an_uploaded_jpeg_gets_three_captions(visit):
     page = visit.open().page
     wait_for_captions(page, SAMPLES[0].description)
