@@ -18,6 +18,7 @@ from captioner.config import SearchConfig
 from captioner.encoder import Encoder, load_encoder
 from captioner.errors import CheckpointError, ConfigError
 from captioner.images import resize
+from captioner.quick import QuickStep
 from captioner.search import Hypothesis, State, search
 from captioner.vocabulary import Vocabulary
 
@@ -45,7 +46,10 @@ class Caption:
 
 
 class DecoderSteps:
-    """A decoder's steps as compiled functions of fixed signature; what each word adds to the gates is computed once."""
+    """A decoder's steps, its weights shared by two ways: arrays for one photograph, a compiled function for several.
+
+    What each word adds to the gates is computed once for both.
+    """
 
     def __init__(self, checkpoint: Checkpoint):
         self.decoder = decoder = checkpoint.build()
@@ -57,33 +61,31 @@ class DecoderSteps:
         part = tf.TensorSpec((None, settings.units), tf.float32)
         state, rows = (part,) * (2 * settings.layers), tf.TensorSpec((None,), tf.int32)
 
-        def step_one(grid: tf.Tensor, state: tuple, words: tf.Tensor) -> tuple:
-            return decoder.step(grid, state, tf.gather(gates, words))
-
         def step_many(grid: tf.Tensor, state: tuple, words: tf.Tensor, images: tf.Tensor) -> tuple:
             return decoder.step(tf.gather(grid, images), state, tf.gather(gates, words))
 
         self._start = _compiled(decoder.start, tf.TensorSpec((None, regions, channels), tf.float32))
-        self._one = _compiled(step_one, tf.TensorSpec((1, *grid), tf.float32), state, rows)
+        self._one = QuickStep(decoder, gates.numpy())
         self._many = _compiled(step_many, tf.TensorSpec((None, *grid), tf.float32), state, rows, rows)
 
     def search(self, features: np.ndarray, config: SearchConfig) -> list[list[Hypothesis]]:
         """The hypotheses of each photograph's features (photographs, regions, channels), best first."""
         grid, state = self._start(tf.constant(features))
+        one = grid.numpy() if len(features) == 1 else None
 
         def step(state: State, words: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
+            if one is not None:
+                return self._one(one, state, words)
             # TensorFlow takes several times as long over arrays as over tensors made of them here.
-            given = grid, tuple(tf.constant(part) for part in state), tf.constant(words)
-            log_probabilities, state, attention = (
-                self._one(*given) if len(features) == 1 else self._many(*given, tf.constant(images))
-            )
+            given = tuple(tf.constant(part) for part in state), tf.constant(words), tf.constant(images)
+            log_probabilities, state, attention = self._many(grid, *given)
             parts = tuple(part.numpy() for part in state)
             return log_probabilities.numpy(), parts, None if attention is None else attention.numpy()
 
         return search(step, tuple(part.numpy() for part in state), len(features), config)
 
     def warm(self, features: np.ndarray) -> None:
-        """Have TensorFlow compile both signatures now, not at the first visitor's photograph."""
+        """Have both ways ready now, not at the first visitor's photograph."""
         for count in (1, 2):
             self.search(np.repeat(features, count, axis=0), SearchConfig(maximum_words=2))
 

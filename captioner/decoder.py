@@ -87,7 +87,8 @@ class Decoder(keras.Model):
         """The scores of every next word, (words, vocabulary); with a seed dropout is on, without it is off."""
         words, _targets, counts, images, slots, places = packed
         drop = _Dropout(seed)
-        grid = self._image(drop(features, self.config.feature_dropout, per_channel=True))
+        # A channel is dropped for a whole photograph, so it makes no difference that the mean over its regions comes first.
+        grid = self.image(drop(self._regions(features), self.config.feature_dropout, per_channel=True))
         state = [tf.gather(part, images) for part in self._first_state(grid)]
         sequence = drop(tf.gather(self.table, words), self.config.dropout)  # (words, dimensions)
         if self.config.image_entry == "pre":
@@ -112,7 +113,7 @@ class Decoder(keras.Model):
 
         The first is its projected features; for attention they are split into heads already, as every step needs them.
         """
-        grid = self._image(features)
+        grid = self.image(self._regions(features))
         state = self._first_state(grid)
         if self.config.image_entry == "attention":
             grid = self._heads(grid)
@@ -143,11 +144,9 @@ class Decoder(keras.Model):
 
     # Parts both ways share ----------------------------------------------------------------------------------------
 
-    def _image(self, features: tf.Tensor) -> tf.Tensor:
-        """Projected features: (images, regions, units) for attention, (images, units) of the mean for the other ways."""
-        if self.config.image_entry != "attention":
-            features = tf.reduce_mean(features, axis=1)
-        return self.image(features)
+    def _regions(self, features: tf.Tensor) -> tf.Tensor:
+        """What is looked at: every region (images, regions, channels) for attention, their mean for the other ways."""
+        return features if self.config.image_entry == "attention" else tf.reduce_mean(features, axis=1)
 
     def _first_state(self, grid: tf.Tensor) -> list[tf.Tensor]:
         if not self.starts:
@@ -254,7 +253,7 @@ class _Dropout:
         if self.seed is None or rate == 0:
             return values
         self.uses += 1
-        shape = (tf.shape(values)[0], 1, values.shape[-1]) if per_channel else tf.shape(values)
+        shape = (tf.shape(values)[0], 1, values.shape[-1]) if per_channel and len(values.shape) == 3 else tf.shape(values)
         kept = tf.random.stateless_uniform(shape, tf.stack([self.seed, self.uses])) >= rate
         return values * tf.cast(kept, values.dtype) / (1 - rate)
 
