@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from threadpoolctl import threadpool_limits
 
 from captioner.checkpoints import Checkpoint, EncoderMark, load_all
 from captioner.config import SearchConfig
@@ -102,6 +103,8 @@ class Captioner:
         self.encoder, self.checkpoints = encoder, checkpoints
         self.vocabulary: Vocabulary = next(iter(checkpoints.values())).vocabulary
         self._decoders = {name: DecoderSteps(checkpoint) for name, checkpoint in checkpoints.items()}
+        # The decoders work side by side, a thread each; threads of NumPy's own within each would only be in their way.
+        self._limits = threadpool_limits(1, "blas")
         self._pool = ThreadPoolExecutor(len(checkpoints), thread_name_prefix="decoder")
         for decoder in self._decoders.values():
             decoder.warm(np.zeros((1, encoder.regions, encoder.channels), np.float32))

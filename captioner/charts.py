@@ -118,11 +118,12 @@ def loss_table(histories: Sequence[History]) -> "pd.DataFrame":
     return pd.DataFrame(columns).rename_axis("epoch")
 
 
-def loss_curves(histories: Sequence[History]) -> "alt.LayerChart":
+def loss_curves(histories: Sequence[History], first_epoch: int = 1) -> "alt.LayerChart":
     """Dev loss strong, training loss thin and faint, a decoder's own colour and dashes, its best epoch as a dot."""
     import altair as alt
 
-    lines = alt.Chart(loss_rows(histories)).encode(
+    rows = loss_rows(histories)
+    lines = alt.Chart(rows[rows.epoch >= first_epoch]).encode(
         x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d", grid=False), scale=alt.Scale(nice=False)),
         y=alt.Y("loss:Q", title="loss per word (nats)", scale=alt.Scale(zero=False)),
         color=_by_decoder(alt.Color, [history.variant.colour for history in histories], histories),
@@ -143,7 +144,7 @@ def _by_decoder(channel: Any, values: list, histories: Sequence[History]) -> Any
 
     titles = [history.variant.title for history in histories]
     legend = alt.Legend(
-        orient="top", symbolType="stroke", symbolSize=600, symbolStrokeWidth=3.5, symbolOpacity=1, columnPadding=10
+        orient="top-right", symbolType="stroke", symbolSize=1200, symbolStrokeWidth=3.5, symbolOpacity=1, labelFontSize=14
     )
     return channel("decoder:N", title=None, scale=alt.Scale(domain=titles, range=values), legend=legend)
 

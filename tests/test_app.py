@@ -152,6 +152,8 @@ def test_curves_show_a_chart_three_summaries_and_a_table(app):
     assert "Learned: dev loss from" in page.get("vega_lite_chart")[0].proto.alt
     assert len(sentences(page)) == len(VARIANTS) and not refusals(page)
     assert list(page.dataframe[0].value)[:2] == ["Learned, training", "Learned, dev"]
+    page.slider(key="from").set_value(2).run()
+    assert len(sentences(page)) == len(VARIANTS)
 
 
 def test_curves_say_what_is_missing_and_show_the_rest(app, tiny_run, tmp_path, monkeypatch):

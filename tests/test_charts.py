@@ -116,6 +116,11 @@ def test_dev_is_drawn_stronger_than_training_and_the_best_epoch_as_a_dot(histori
     assert told == ["epoch", *(f"{variant.title}, {split}" for variant in VARIANTS.values() for split in ("training", "dev"))]
 
 
+def test_the_curves_can_start_later(histories):
+    data = loss_curves(histories, first_epoch=2).to_dict()["datasets"]
+    assert {row["epoch"] for rows in data.values() for row in rows} == {2, 3}
+
+
 def test_one_history_alone_can_be_drawn(histories):
     assert loss_curves(histories[:1]).to_dict()["layer"]
 

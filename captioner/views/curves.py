@@ -21,10 +21,19 @@ def show() -> None:
     for problem in problems:
         refuse(problem)
     if histories:
-        st.altair_chart(loss_curves(histories), alt=summary(histories))
+        st.altair_chart(loss_curves(histories, _first_epoch(histories)), alt=summary(histories))
         _show_cards(histories)
         with st.expander("The same as a table"):
             st.dataframe(loss_table(histories).style.format("{:.3f}", na_rep=""), alt=summary(histories))
+
+
+def _first_epoch(histories: list[History]) -> int:
+    """Ask where the curves start; without their steep beginning the small differences at the end can be seen."""
+    latest = max(epoch.epoch for history in histories for epoch in history.epochs) - 1
+    if latest < 2:
+        return 1
+    about = "Losses fall steeply at first. Start later to see how far the decoders lie apart in the end."
+    return st.slider("First epoch shown", 1, latest, 1, key="from", bind="query-params", help=about, width=320)
 
 
 def _show_cards(histories: list[History]) -> None:
