@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from standins import SMALL_DECODER
 
-from captioner.quick import QuickStep
+from captioner.quick import QuickStep, Weights
 
 WORDS, REGIONS, CHANNELS, ROWS = 11, 9, 6, 4
 
@@ -39,6 +39,17 @@ def test_the_same_as_the_decoders_step(image_entry, layers, hidden_units):
         for part, other in zip(got[1], expected[1], strict=True):
             np.testing.assert_allclose(part, other.numpy(), atol=1e-5)
         states = got[1], expected[1]
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (20, 64), (20, 65), (30, 300)])
+def test_weights_in_blocks_give_the_plain_product(shape):
+    random = np.random.default_rng(2)
+    kernel = random.normal(size=shape).astype(np.float32)
+    for count in (1, 3, 9):
+        rows = random.normal(size=(count, shape[0])).astype(np.float32)
+        product = rows @ Weights(kernel)
+        np.testing.assert_allclose(product, rows.astype(np.float64) @ kernel, atol=1e-4)
+        assert product.dtype == np.float32 and product.shape == (count, shape[1])
 
 
 def test_large_numbers_do_not_overflow():
