@@ -1,6 +1,5 @@
 """The app without a browser: every page, what a visitor can do on it, and every refusal."""
 
-import html
 import re
 import shutil
 from io import BytesIO
@@ -13,39 +12,13 @@ from streamlit.testing.v1 import AppTest
 from captioner.config import VARIANTS
 from captioner.samples import SAMPLES
 from captioner.views.resources import FOLDER_VARIABLE, checkpoints_folder, stamp
-
-APP = Path(__file__).resolve().parent.parent / "app.py"
-PATIENCE = 180  # seconds; the first run loads TensorFlow
+from pages import APP, PATIENCE, descriptions, refusals, sentences, shown
 
 
 @pytest.fixture
 def app(tiny_run, monkeypatch) -> AppTest:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tiny_run))
     return AppTest.from_file(APP, default_timeout=PATIENCE)
-
-
-def curves_page() -> AppTest:
-    """The second page alone: AppTest cannot follow a link to a page that is a function."""
-    return AppTest.from_string("from captioner.views import curves; curves.show()", default_timeout=PATIENCE)
-
-
-def shown(app: AppTest) -> str:
-    """Everything that was put on the page as HTML."""
-    assert not app.exception
-    return "\n".join(element.value for element in app.html)
-
-
-def sentences(app: AppTest) -> list[str]:
-    return [re.sub("<.*?>", "", found) for found in re.findall(r'<p class="sentence">(.*?)</p>', shown(app))]
-
-
-def refusals(app: AppTest) -> list[str]:
-    return [html.unescape(found) for found in re.findall(r'<p class="refusal" role="alert">(.*?)</p>', shown(app))]
-
-
-def descriptions(app: AppTest) -> list[str]:
-    """What every image on the page says to who cannot see it; the photograph comes first."""
-    return [image.proto.imgs[0].alt for image in app.image]
 
 
 def picture(kind: str = "JPEG", size: tuple[int, int] = (320, 240)) -> bytes:
@@ -145,30 +118,6 @@ def test_an_altered_decoder_is_a_sentence(app, tiny_run, tmp_path, monkeypatch):
     (folder / "learned" / "decoder.safetensors").write_bytes(b"altered")
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
     assert "not the one that was saved" in refusals(app.run())[0]
-
-
-def test_curves_show_a_chart_three_summaries_and_a_table(app):
-    page = curves_page().run()
-    assert "Learned: dev loss from" in page.get("vega_lite_chart")[0].proto.alt
-    assert len(sentences(page)) == len(VARIANTS) and not refusals(page)
-    assert list(page.dataframe[0].value)[:2] == ["Learned, training", "Learned, dev"]
-    page.slider(key="from").set_value(2).run()
-    assert len(sentences(page)) == len(VARIANTS)
-
-
-def test_curves_say_what_is_missing_and_show_the_rest(app, tiny_run, tmp_path, monkeypatch):
-    folder = shutil.copytree(tiny_run, tmp_path / "two")
-    (folder / "learned" / "history.json").unlink()
-    (folder / "fasttext" / "history.json").write_text("{}")
-    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
-    page = curves_page().run()
-    assert len(refusals(page)) == 2 and len(sentences(page)) == 1
-
-
-def test_curves_without_any_history(app, tmp_path, monkeypatch):
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    page = curves_page().run()
-    assert len(refusals(page)) == len(VARIANTS) and not sentences(page)
 
 
 @pytest.mark.parametrize(

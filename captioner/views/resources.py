@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from captioner.captioning import Captioner
 
 FOLDER_VARIABLE = "TRIPTYCH_CHECKPOINTS"
-STYLE = Path(__file__).with_name("page.css")
+STYLES = Path(__file__).parent
 
 Stamp = tuple[str, ...]
 
 
-def open_page(title: str) -> None:
-    """The style sheet, and the heading that every page starts with."""
-    st.html(STYLE)
+def open_page(title: str, style: str | None = None) -> None:
+    """The style sheet that all pages share, a page's own where it has one, and the heading that every page starts with."""
+    st.html(STYLES / "page.css")
+    if style:
+        st.html(STYLES / style)
     st.title(title, anchor=False, width="content")
 
 
