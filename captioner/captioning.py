@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -46,6 +47,17 @@ class Caption:
     def steps(self) -> tuple[str, ...]:
         """The words, and the end where the caption has one: what the tuples over steps belong to."""
         return self.words + ((END_WORD,) if self.finished else ())
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, the way every door of the program gives a caption out."""
+        words = len(self.words)
+        return {
+            "text": self.text,
+            "log_probability": self.log_probability,
+            "words": list(self.words),
+            "word_log_probabilities": list(self.word_log_probabilities[:words]),
+            "end_log_probability": self.word_log_probabilities[words] if self.finished else None,
+        }
 
 
 class DecoderSteps:
