@@ -90,12 +90,24 @@ def test_the_rule_is_the_variants_colour_and_dash(variant):
     assert f"{variant.colour} 0 {drawn}px, transparent {drawn}px {drawn + left_out}px" in cards.rule(variant)
 
 
-def test_a_strip_has_one_entry_per_word_and_one_for_the_end():
-    strip = cards.strip(VARIANTS["learned"], caption("a", "dog", probability=0.25))
-    assert re.findall(r"<b>(.*?)</b>", strip) == ["a", "dog", "<i>end</i>"]
-    assert strip.count("25%") == 3 and strip.count("width:25.0%") == 3
-    unfinished = cards.strip(VARIANTS["learned"], caption("a", "dog", finished=False))
-    assert re.findall(r"<b>(.*?)</b>", unfinished) == ["a", "dog"]
+def test_choices_have_a_bar_and_a_number_each_and_the_end_is_no_word():
+    made = cards.choices([("dog", 0.25), ("<end>", 0.004), ("certain", 1.0000001)], "#123456")
+    assert re.findall(r"<b>(.*?)</b>", made) == ["dog", "<i>end</i>", "certain"]
+    assert re.findall(r"width:(.*?)%", made) == ["25.0", "0.4", "100.0"]
+    assert re.findall(r"<small>(.*?)</small>", made) == ["25%", "&lt;1%", "&gt;99%"]
+
+
+def test_what_was_given_stands_back_and_what_was_added_stands_out():
+    made = cards.continued(caption("a", "dog", "runs"), 2)
+    assert "<span>a dog</span> <b>runs</b>" in made
+    assert "nothing more" in cards.continued(caption("a"), 1)
+
+
+def test_a_table_has_headings_for_rows_and_columns():
+    made = cards.table(["word", "A"], [("dog", "1 in 2"), ("<i>end</i>", "1 in 3")], "What & why")
+    assert re.findall(r'<th scope="col">(.*?)</th>', made) == ["word", "A"]
+    assert re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', made) == [("dog", "1 in 2"), ("<i>end</i>", "1 in 3")]
+    assert "<caption>What &amp; why</caption>" in made
 
 
 def test_the_runners_up_are_numbered_from_two():
@@ -104,11 +116,14 @@ def test_the_runners_up_are_numbered_from_two():
 
 
 def test_no_word_acts_as_html():
-    nasty, variant = caption(NASTY), VARIANTS["fasttext"]
+    nasty = caption(NASTY)
     for made in (
         cards.sentence(nasty.words, [True]),
         cards.sentence(nasty.words, [False]),
         cards.runners_up([nasty]),
-        cards.strip(variant, nasty),
+        cards.choices([(NASTY, 0.5)], "#000000"),
+        cards.continued(nasty, 1),
+        cards.continued(nasty, 0),
+        cards.written(NASTY),
     ):
         assert NASTY not in made and "&lt;img/src=x&gt;" in made

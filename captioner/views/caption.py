@@ -43,9 +43,9 @@ def show() -> None:
     except ImageError as error:
         with left:  # In the photograph's place.
             refuse(error)
+        _show_several(folder, config)
     except TriptychError as error:
         refuse(error)
-    _show_several(folder, config)
 
 
 def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig, about: st.delta_generator.DeltaGenerator) -> None:
@@ -59,6 +59,7 @@ def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig, a
     with about:
         familiar.show(findings)
         familiar.show_classes(findings)
+    _show_several(folder, config)
     why.show(findings, captions, config)
     own_words.show(findings)
     earlier.show(photograph, captions)

@@ -78,9 +78,13 @@ def choose(size: int) -> Photograph:
     _draw_samples(size)
     files = st.session_state.pop(_ARRIVED, ())
     if files:
-        st.session_state[_OWN] = own = _receive(files[:MOST_AT_ONCE], size)
-        st.session_state[_CHOSEN] = next((one for one in own if isinstance(one, Photograph)), own[-1])
-    chosen = st.session_state.get(_CHOSEN) or _sample_in_the_address(size)
+        own = _receive(files[:MOST_AT_ONCE], size)
+        st.session_state[_CHOSEN] = _newest(st.session_state.get(_OWN, ()), own)
+        st.session_state[_OWN] = own
+    if _CHOSEN not in st.session_state:
+        return _sample_in_the_address(size)
+    chosen = st.session_state[_CHOSEN]
+    _put_into_address(chosen)
     if isinstance(chosen, Refused):
         raise ImageError(chosen.reason)
     return chosen
@@ -95,7 +99,6 @@ def several() -> Sequence[Arrival]:
 def show_again(photograph: Photograph) -> None:
     """Make this the photograph of the page, at its next run."""
     st.session_state[_CHOSEN] = photograph
-    st.query_params.pop(_SAMPLE, None)
 
 
 def _draw_uploader() -> None:
@@ -144,6 +147,16 @@ def _sample_in_the_address(size: int) -> Photograph:
     return _sample(next((sample for sample in SAMPLES if sample.title.lower() == wanted), SAMPLES[0]), size)
 
 
+def _put_into_address(chosen: Arrival) -> None:
+    """A sample can be sent as a link, a visitor's own picture cannot."""
+    titles = {sample.description: sample.title.lower() for sample in SAMPLES}
+    title = titles.get(chosen.description) if isinstance(chosen, Photograph) else None
+    if title is None:
+        st.query_params.pop(_SAMPLE, None)
+    elif st.query_params.get(_SAMPLE) != title:
+        st.query_params[_SAMPLE] = title
+
+
 def _receive(files: Sequence[tuple[str, bytes]], size: int) -> list[Arrival]:
     """Read what arrived, with a bar when it takes long enough to be seen."""
     if len(files) == 1:
@@ -154,6 +167,13 @@ def _receive(files: Sequence[tuple[str, bytes]], size: int) -> list[Arrival]:
         bar.progress(number / len(files), f"Read {number} of {len(files)} pictures")
     bar.empty()
     return arrivals
+
+
+def _newest(before: Sequence[Arrival], now: Sequence[Arrival]) -> Arrival:
+    """Of what just arrived the first picture, or else its last refusal; what was taken out leaves the last one that is there."""
+    names = {one.name for one in before}
+    added = [one for one in now if one.name not in names] or now[-1:]
+    return next((one for one in added if isinstance(one, Photograph)), added[-1])
 
 
 def _receive_one(name: str, data: bytes, size: int) -> Arrival:
@@ -168,15 +188,13 @@ def _keep_uploads(uploader: str) -> None:
     files = st.session_state[uploader]
     if files:
         st.session_state[_ARRIVED] = [(file.name, file.getvalue()) for file in files]
-        st.query_params.pop(_SAMPLE, None)
     else:
         _forget()
 
 
 def _keep_taken() -> None:
     if st.session_state["taken"] is not None:
-        st.session_state[_ARRIVED] = [("your camera", st.session_state["taken"].getvalue())]
-        st.query_params.pop(_SAMPLE, None)
+        st.session_state[_ARRIVED] = [("from your camera", st.session_state["taken"].getvalue())]
 
 
 def _keep_sample(sample: Sample, size: int) -> None:

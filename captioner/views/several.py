@@ -71,7 +71,8 @@ def as_table(results: Sequence[Result]) -> "pd.DataFrame":
         texts = {VARIANTS[name].title: found[0].text for name, found in (captions or {}).items()}
         rows.append({"image": arrival.name} | texts | {"problem": "" if captions else arrival.reason})
     titles = [variant.title for variant in VARIANTS.values() if any(variant.title in row for row in rows)]
-    return pd.DataFrame(rows, columns=["image", *titles, "problem"])
+    problem = ["problem"] if any(row["problem"] for row in rows) else []
+    return pd.DataFrame(rows, columns=["image", *problem, *titles]).fillna("")
 
 
 def as_csv(table: "pd.DataFrame") -> str:
