@@ -36,6 +36,10 @@ def _tell_training(training: TrainingConfig) -> str:
     return f"batches of {training.images_per_batch} photographs, label smoothing {training.label_smoothing:g}, all other settings"
 
 
+def _tell_frozen(frozen: bool) -> str:
+    return "no, frozen" if frozen else "yes"
+
+
 _PROPERTIES: tuple[tuple[str, Callable[[Checkpoint], Any], Callable[[Any], str]], ...] = (
     ("CNN", lambda found: found.encoder, lambda mark: f"{mark.name}, frozen"),
     ("Layers", lambda found: found.preset.decoder, _tell_decoder),
@@ -43,5 +47,5 @@ _PROPERTIES: tuple[tuple[str, Callable[[Checkpoint], Any], Callable[[Any], str]]
     ("Training", lambda found: found.preset.training, _tell_training),
     ("Seed of all that is random", lambda found: found.seed, str),
     ("Where the words’ vectors come from", lambda found: found.table.source, str),
-    ("Are they trained further?", lambda found: find_variant(found.variant).frozen, lambda frozen: "no, frozen" if frozen else "yes"),
+    ("Are they trained further?", lambda found: find_variant(found.variant).frozen, _tell_frozen),
 )

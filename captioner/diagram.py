@@ -1,81 +1,32 @@
-"""The architecture as a drawing: an SVG in the colour of the text around it, wide for a screen and narrow for a phone.
+"""The architecture as a drawing: an SVG in the colour of the text around it.
 
-Which layers there are is left to `captioner.architecture`, where on a page the drawing stands to the page.
+Which layers there are is left to `captioner.architecture`, where their boxes stand to `captioner.placement`.
 """
 
 import html
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from captioner.architecture import FROZEN, NOTHING, Architecture, Column, Layer, size
 from captioner.checkpoints import TABLE_WEIGHT
-
-_DOWN = "M0 0L10 5L0 10z"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The measures of a drawing. `lines` is how many lines of text a box has; a narrow trunk runs from top to bottom."""
-
-    name: str
-    width: float
-    gap: float
-    rail: float
-    step: float
-    font: float
-    lines: int
-
-    @property
-    def box(self) -> float:
-        return self.font * (1.35 * self.lines + 0.9)
-
-    @property
-    def stacked(self) -> bool:
-        return self.lines > 2
-
-
-WIDE = Layout("wide", 1120, 40, 17, 24, 15, 2)
-NARROW = Layout("narrow", 358, 8, 6, 20, 12, 4)
-LAYOUTS = (WIDE, NARROW)
-
-
-@dataclass(frozen=True)
-class _Box:
-    """Where a layer is drawn."""
-
-    layer: Layer
-    left: float
-    top: float
-    width: float
-    height: float
-
-    @property
-    def middle(self) -> float:
-        return self.left + self.width / 2
-
-    @property
-    def bottom(self) -> float:
-        return self.top + self.height
+from captioner.placement import Box, Layout, column_width, place_column, place_trunk
 
 
 def draw(architecture: Architecture, layout: Layout) -> str:
     """One SVG; without line breaks between its elements, so that no reader of markdown takes it apart."""
-    trunk = list(_place_trunk(architecture.trunk, layout))
+    trunk = list(place_trunk(architecture.trunk, layout))
     top = trunk[-1].bottom + layout.step * 2 + layout.font * 3
-    width = _column_width(layout)
+    width = column_width(layout)
     lefts = [place * (width + layout.gap) for place in range(len(architecture.columns))]
     lefts = [left + (layout.width - lefts[-1] - width) / 2 for left in lefts]
     parts = [*_draw_trunk(trunk, layout), *_draw_branches(trunk[-1], lefts, top - layout.font * 3, layout)]
     bottom = top
     for column, left in zip(architecture.columns, lefts, strict=True):
-        boxes = list(_place_column(column, left, top, layout))
+        boxes = list(place_column(column, left, top, layout))
         parts += _draw_column(column, boxes, left, layout)
         bottom = max(bottom, boxes[-1].bottom + layout.font * 3.1)
-    arrow = f'<marker id="tip-{layout.name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
-    arrow += f'<path d="{_DOWN}" fill="currentColor"></path></marker>'
     return (
         f'<svg class="{layout.name}" viewBox="0 0 {layout.width:g} {bottom:.0f}" role="img" '
-        f'aria-label="{html.escape(describe(architecture))}"><defs>{arrow}</defs>{"".join(parts)}</svg>'
+        f'aria-label="{html.escape(describe(architecture))}"><defs>{_tip(layout)}</defs>{"".join(parts)}</svg>'
     )
 
 
@@ -101,31 +52,7 @@ def amount(layer: Layer) -> str:
     return f"{layer.parameters:,} parameters, {layer.state}" if layer.parameters is not None else layer.state
 
 
-def _column_width(layout: Layout) -> float:
-    """A third of the drawing, also where there are fewer decoders."""
-    return (layout.width - 2 * layout.gap) / 3
-
-
-def _place_trunk(layers: Sequence[Layer], layout: Layout) -> Iterator[_Box]:
-    if layout.stacked:
-        width, height = layout.width * 0.72, layout.font * 3.6
-        for place, layer in enumerate(layers):
-            yield _Box(layer, (layout.width - width) / 2, 1 + place * (height + layout.step), width, height)
-    else:
-        width = _column_width(layout) - layout.rail
-        for place, layer in enumerate(layers):
-            free = (layout.width - len(layers) * width) / (len(layers) - 1)
-            yield _Box(layer, 1 + place * (width + free - 1), 1, width - 1, layout.box)
-
-
-def _place_column(column: Column, left: float, top: float, layout: Layout) -> Iterator[_Box]:
-    width = _column_width(layout)
-    for place, layer in enumerate(column.layers):
-        height = top + place * (layout.box + layout.step)
-        yield _Box(layer, left + 2 * layout.rail, height, width - 4 * layout.rail, layout.box)
-
-
-def _draw_trunk(boxes: Sequence[_Box], layout: Layout) -> Iterator[str]:
+def _draw_trunk(boxes: Sequence[Box], layout: Layout) -> Iterator[str]:
     for box in boxes:
         yield _draw_box(box, layout, lines=2)
     for one, other in zip(boxes, boxes[1:], strict=False):
@@ -136,17 +63,17 @@ def _draw_trunk(boxes: Sequence[_Box], layout: Layout) -> Iterator[str]:
             yield _arrow([(one.left + one.width, height), (other.left, height)], layout)
 
 
-def _draw_branches(grid: _Box, lefts: Sequence[float], top: float, layout: Layout) -> Iterator[str]:
+def _draw_branches(grid: Box, lefts: Sequence[float], top: float, layout: Layout) -> Iterator[str]:
     """From the grid to the head of every column."""
     split = grid.bottom + layout.step
     for left in lefts:
-        middle = left + _column_width(layout) / 2
+        middle = left + column_width(layout) / 2
         yield _arrow([(grid.middle, grid.bottom), (grid.middle, split), (middle, split), (middle, top)], layout)
 
 
-def _draw_column(column: Column, boxes: Sequence[_Box], left: float, layout: Layout) -> Iterator[str]:
+def _draw_column(column: Column, boxes: Sequence[Box], left: float, layout: Layout) -> Iterator[str]:
     variant, font = column.variant, layout.font
-    first, last, width = boxes[0], boxes[-1], _column_width(layout)
+    first, last, width = boxes[0], boxes[-1], column_width(layout)
     line = first.top - font * 1.1
     yield _text(variant.title, first.middle, line - font * 0.5, font * 1.2, weight=650)
     yield (
@@ -167,7 +94,7 @@ def _dashes(column: Column) -> str:
     return f' stroke-dasharray="{drawn} {left_out}"' if left_out else ""
 
 
-def _draw_wires(boxes: Sequence[_Box], layout: Layout) -> Iterator[str]:
+def _draw_wires(boxes: Sequence[Box], layout: Layout) -> Iterator[str]:
     """A straight arrow to the next box; to a later one along a rail: what comes from the photograph left, all else right."""
     places = {box.layer.key: place for place, box in enumerate(boxes)}
     for place, box in enumerate(boxes):
@@ -181,7 +108,7 @@ def _draw_wires(boxes: Sequence[_Box], layout: Layout) -> Iterator[str]:
                 yield _along_a_rail(one, box, layout)
 
 
-def _along_a_rail(one: _Box, other: _Box, layout: Layout) -> str:
+def _along_a_rail(one: Box, other: Box, layout: Layout) -> str:
     """The outer rail of a side is for the photograph itself and for the word that goes back; the inner one for the rest."""
     left_side = one.layer.key in ("image", "start")
     away = layout.rail * (1.75 if one.layer.key in ("image", "words") else 0.9)
@@ -191,7 +118,7 @@ def _along_a_rail(one: _Box, other: _Box, layout: Layout) -> str:
     return _arrow([(edge, start), (rail, start), (rail, end), (edge, end)], layout)
 
 
-def _draw_box(box: _Box, layout: Layout, lines: int, colour: str | None = None) -> str:
+def _draw_box(box: Box, layout: Layout, lines: int, colour: str | None = None) -> str:
     frozen = ' fill="currentColor" fill-opacity="0.09"' if box.layer.state == FROZEN else ' fill="none"'
     outline = f'stroke="{colour}" stroke-width="3"' if colour else 'stroke="currentColor" stroke-opacity="0.55"'
     rect = (
@@ -201,7 +128,7 @@ def _draw_box(box: _Box, layout: Layout, lines: int, colour: str | None = None) 
     return rect + "".join(_write(box, layout, lines))
 
 
-def _write(box: _Box, layout: Layout, lines: int) -> Iterator[str]:
+def _write(box: Box, layout: Layout, lines: int) -> Iterator[str]:
     layer, font = box.layer, layout.font
     first = box.top + (box.height - 1.35 * font * lines) / 2 + font
     if lines == 2:
@@ -218,6 +145,15 @@ def _text(text: str, left: float, line: float, font: float, weight: int = 400, a
     return (
         f'<text x="{left:.1f}" y="{line:.1f}" font-size="{font:.1f}" font-weight="{weight}" text-anchor="{anchor}" '
         f'fill="currentColor">{html.escape(text)}</text>'
+    )
+
+
+def _tip(layout: Layout) -> str:
+    """The head of every arrow."""
+    size_and_place = 'viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7"'
+    return (
+        f'<marker id="tip-{layout.name}" {size_and_place} orient="auto">'
+        '<path d="M0 0L10 5L0 10z" fill="currentColor"></path></marker>'
     )
 
 

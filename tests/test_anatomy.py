@@ -1,32 +1,15 @@
 """The decoder taken apart against the decoder's own step and the step over arrays, and every number against its formula."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from standins import SMALL_DECODER, StubEncoder, small_preset
+from standins import StubEncoder, small_checkpoint
 
 from captioner.anatomy import NEVER_WRITTEN, Anatomy, largest, sigmoid, softmax
-from captioner.checkpoints import Checkpoint, EncoderMark
 from captioner.quick import QuickStep
-from captioner.vocabulary import END, SPECIAL_WORDS, START, UNKNOWN, Vocabulary
-from embeddings.table import learned_start
+from captioner.vocabulary import END, START, UNKNOWN
 
-WORDS = Vocabulary((*SPECIAL_WORDS, *"a the dog cat runs sits on grass".split()))
 ENTRIES = ("attention", "merge", "init", "pre")
 SHAPES = [(entry, layers, hidden) for entry in ENTRIES for layers in (1, 2) for hidden in (5, 0)]
-
-
-def make(image_entry="attention", layers=1, hidden_units=5, seed=3):
-    """A checkpoint with all weights drawn anew, biases too."""
-    from captioner.decoder import Decoder
-
-    config = replace(SMALL_DECODER, image_entry=image_entry, layers=layers, hidden_units=hidden_units)
-    table = learned_start(WORDS.words, config.embedding_dimensions, 1.0, seed)
-    decoder, random = Decoder(config, table.vectors, StubEncoder.channels, False), np.random.default_rng(seed)
-    weights = {v.path: random.normal(0, 0.6, v.shape).astype(np.float16) for v in decoder.weights if v is not decoder.table}
-    preset = replace(small_preset(), decoder=config)
-    return Checkpoint("learned", seed, preset, EncoderMark.of(StubEncoder()), WORDS, table, weights)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +19,7 @@ def features():
 
 @pytest.mark.parametrize(("image_entry", "layers", "hidden_units"), SHAPES)
 def test_the_same_as_both_other_steps(features, image_entry, layers, hidden_units):
-    checkpoint = make(image_entry, layers, hidden_units)
+    checkpoint = small_checkpoint(image_entry=image_entry, layers=layers, hidden_units=hidden_units)
     decoder, anatomy = checkpoint.build(), Anatomy(checkpoint, features)
     gates = decoder.gates_of_words().numpy()
     quick = QuickStep(decoder, gates)
@@ -49,7 +32,8 @@ def test_the_same_as_both_other_steps(features, image_entry, layers, hidden_unit
         np.testing.assert_allclose(found.log_probabilities, logs.numpy()[0], atol=1e-5)
         np.testing.assert_allclose(found.log_probabilities, fast[0], atol=1e-5)
         state = tuple((cell.said, cell.memory) for cell in found.cells)
-        np.testing.assert_allclose(np.concatenate([part for pair in state for part in pair]), np.concatenate(arrays, 1)[0], atol=1e-5)
+        flat = np.concatenate([part for pair in state for part in pair])
+        np.testing.assert_allclose(flat, np.concatenate(arrays, axis=1)[0], atol=1e-5)
         assert (found.look is None) == (attention is None) and (found.added is None) == (image_entry != "merge")
         assert (found.hidden is None) == (hidden_units == 0)
         if found.look is not None:
@@ -57,7 +41,7 @@ def test_the_same_as_both_other_steps(features, image_entry, layers, hidden_unit
 
 
 def test_the_numbers_fit_each_other_as_the_formulas_say(features):
-    step = Anatomy(make(), features).caption()[1]
+    step = Anatomy(small_checkpoint(), features).caption()[1]
     cell = step.cells[0]
     np.testing.assert_allclose(cell.memory, cell.keep * cell.memory_before + cell.enter * cell.candidate)
     np.testing.assert_allclose(cell.said, cell.leave * np.tanh(cell.memory))
@@ -71,7 +55,7 @@ def test_the_numbers_fit_each_other_as_the_formulas_say(features):
 
 
 def test_a_caption_goes_word_by_word_to_its_end(features):
-    checkpoint = make()
+    checkpoint = small_checkpoint()
     checkpoint.weights["words/bias"][:] = 0
     checkpoint.weights["words/bias"][END] = 1
     steps = Anatomy(checkpoint, features).caption(9)
@@ -83,17 +67,17 @@ def test_a_caption_goes_word_by_word_to_its_end(features):
 
 
 def test_the_longest_caption_ends_without_an_end(features):
-    checkpoint = make()
+    checkpoint = small_checkpoint()
     checkpoint.weights["words/bias"][END] = -60
     steps = Anatomy(checkpoint, features).caption(4)
     assert len(steps) == 4 and END not in [step.chosen for step in steps]
 
 
 def test_a_word_that_is_never_written_may_be_the_likeliest_and_is_not_chosen(features):
-    checkpoint = make()
+    checkpoint = small_checkpoint()
     checkpoint.weights["words/bias"][UNKNOWN] = 60
     step = Anatomy(checkpoint, features).caption()[0]
-    first, second = (word for word in step.likeliest(2))
+    first, second = step.likeliest(2)
     assert first == UNKNOWN and step.chosen == second and step.chosen not in NEVER_WRITTEN
 
 

@@ -19,7 +19,7 @@ ORDER = """
     errors config vocabulary images samples shapes layouts datasets progress torchfile encoder features packing decoder
     search quick meteor metrics intervals runtime training folders checkpoints runs captioning evaluation
     operations recipe bench_table bench_training bench bench_memory limits readme charts
-    architecture comparison diagram anatomy views commands __main__
+    architecture comparison placement diagram anatomy views commands __main__
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair"}
 TRAINING = {"captioner.training", "captioner.runs", "captioner.recipe", "embeddings.word2vec", "embeddings.fasttext"}

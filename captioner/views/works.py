@@ -15,14 +15,17 @@ from captioner.architecture import Architecture, read_architecture
 from captioner.checkpoints import load_all
 from captioner.comparison import Comparison, compare
 from captioner.config import VARIANTS, Variant
-from captioner.diagram import LAYOUTS, draw
+from captioner.diagram import draw
 from captioner.errors import TriptychError
 from captioner.evaluation import load_search_config
 from captioner.images import read, resize
 from captioner.limits import LIMITS
+from captioner.placement import LAYOUTS
 from captioner.samples import SAMPLES, Sample
-from captioner.views import stations, tables
+from captioner.views import tables
 from captioner.views.resources import Stamp, checkpoints_folder, load_captioner, open_page, refuse, stamp
+from captioner.views.scene import Scene, sentence
+from captioner.views.stations import stations
 
 if TYPE_CHECKING:
     from captioner.captioning import Captioner
@@ -101,7 +104,7 @@ def _choose(label: str, titles: list[str], key: str) -> str:
 
 
 def _show_stations(sample: Sample, variant: Variant, steps: tuple[Step, ...], captioner: "Captioner") -> None:
-    scene = stations.Scene(
+    scene = Scene(
         variant=variant,
         config=captioner.checkpoints[variant.name].preset.decoder,
         words=captioner.vocabulary.words,
@@ -111,8 +114,8 @@ def _show_stations(sample: Sample, variant: Variant, steps: tuple[Step, ...], ca
         columns=captioner.encoder.columns,
         photograph=_picture(sample, captioner.encoder.size),
     )
-    st.html(stations.sentence(scene))
-    st.html(stations.stations(scene))
+    st.html(sentence(scene))
+    st.html(stations(scene))
 
 
 def _choose_step(count: int) -> int:
@@ -152,7 +155,7 @@ def _show_search(folder: Path) -> None:
         "Taking the likeliest word each time (*greedy*, as above) can lead into a sentence that is unlikely as a whole: the best "
         "second word may need a first word that was only second best. So the first page searches (*beam search*): at every word "
         f"it keeps the {config.beam} likeliest unfinished sentences, lengthens each by every word of the vocabulary, and again "
-        f"keeps the best {config.beam}. A sentence that reaches its end is put aside; in the end the finished ones are compared.\n\n"
+        f"keeps the best {config.beam}. A sentence that reaches its end is put aside; in the end the finished are compared.\n\n"
         "How likely a sentence is: the product of its words’ probabilities (computed as a sum of logarithms). Every further word "
         "makes the product smaller, so short sentences would win; the sum is therefore divided by the number of words to the "
         f"power of {config.length_preference:g} (the *length preference*; 0 would leave it as it is, 1 takes the mean)."
