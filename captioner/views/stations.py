@@ -69,7 +69,7 @@ def _cell(cell: Cell) -> str:
         ("says now, h′", cell.said),
     )
     count = min(SHOWN, len(cell.said))
-    head = ("", *(f"unit {place}" for place in range(1, count + 1)), f"range of all {len(cell.said):,}")
+    head = ("What", *(f"unit {place}" for place in range(1, count + 1)), f"range of all {len(cell.said):,}")
     rows = [
         row(name, *map(number, values[:count]), f"{number(values.min(), 2)} to {number(values.max(), 2)}", kind=_kind(name))
         for name, values in parts
@@ -134,7 +134,7 @@ def _softmax(scene: Scene) -> Body:
         "sum over all words.</p>"
         '<p class="formula"><i>p</i> = <i>e</i><sup><i>s</i> − max</sup> / Σ <i>e</i><sup><i>s</i> − max</sup></p>'
     )
-    head = ("", "score s", "s − max", "e to that", f"divided by {number(total)}")
+    head = ("Word", "score s", "s − max", "e to that", f"divided by {number(total)}")
     return "From scores to probabilities", text, table("The likeliest words and their probabilities", head, rows, "numbers")
 
 

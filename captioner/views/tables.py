@@ -28,7 +28,7 @@ def row(name: str, *cells: str, kind: str = "") -> str:
 
 def layers(architecture: Architecture) -> str:
     """The figure as tables: what is shared, then the decoders, those alike in one table."""
-    shared = table("Layers that all decoders share", _HEAD, map(_layer, architecture.trunk, [""] * len(architecture.trunk)))
+    shared = table("Layers that all decoders share", _HEAD, map(_layer, architecture.trunk), "layers")
     return f"<h3>Shared by all</h3>{shared}" + "".join(_alike(columns) for columns in _groups(architecture.columns))
 
 
@@ -45,7 +45,7 @@ def _alike(columns: list[Column]) -> str:
     rows = [_layer(alike[0], _states(columns, alike)) for alike in zip(*(column.layers for column in columns), strict=True)]
     trained = ", ".join(f"{column.trained:,} of {html.escape(column.variant.title)}" for column in columns)
     rows.append(row("Together", "", "", f"{columns[0].parameters:,}", "", f"trained: {trained}", kind="total"))
-    return f"<h3>{html.escape(titles)}</h3>" + table(f"Layers of {titles}", _HEAD, rows)
+    return f"<h3>{html.escape(titles)}</h3>" + table(f"Layers of {titles}", _HEAD, rows, "layers")
 
 
 def _states(columns: Sequence[Column], alike: Sequence[Layer]) -> str:
@@ -62,7 +62,7 @@ def _names(variants: Sequence[Variant]) -> str:
     return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))
 
 
-def _layer(layer: Layer, state: str) -> str:
+def _layer(layer: Layer, state: str = "") -> str:
     parameters = "not counted here" if layer.parameters is None else f"{layer.parameters:,}" if layer.state != NOTHING else "none"
     return row(layer.name, html.escape(layer.role), size(layer.shape), parameters, layer.sum, html.escape(state or layer.state))
 
@@ -70,14 +70,14 @@ def _layer(layer: Layer, state: str) -> str:
 def comparison(variants: Sequence[Variant], found: Sequence[Comparison]) -> str:
     """First what is the same, told once for all; then what differs, told for each."""
     ordered = sorted(found, key=lambda one: not one.same)
-    head = ("", *(variant.title for variant in variants))
+    head = ("Property", *(variant.title for variant in variants))
     return table("What the decoders share and where they differ", head, _compared(ordered), "compared")
 
 
 def _compared(found: Sequence[Comparison]) -> Iterator[str]:
     for one in found:
         if one.same and len(one.values) > 1:
-            cell = f'<td colspan="{len(one.values)}">the same: {html.escape(one.values[0])}</td>'
+            cell = f'<td colspan="{len(one.values)}"><span>the same: {html.escape(one.values[0])}</span></td>'
             yield f'<tr><th scope="row">{html.escape(one.label)}</th>{cell}</tr>'
         else:
             yield row(one.label, *(html.escape(value) for value in one.values), kind="differs")
