@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from captioner.commands import bench, caption, evaluate, score, train
+from captioner.commands import bench, caption, evaluate, familiar, score, train
 from captioner.commands.report import note
 from captioner.config import PRESETS, VARIANTS
 from captioner.errors import TriptychError
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
         (evaluate, _evaluate, "caption a split of a data set and score the captions"),
         (caption, _caption, "caption pictures"),
         (score, _score, "score captions that somebody else wrote"),
+        (familiar, _familiar, "sum up the training photographs, for the page to tell how familiar another one is"),
         (bench, _bench, "time captioning or training, against the popular recipe"),
     ):
         name = module.__name__.rpartition(".")[2]
@@ -108,6 +109,12 @@ def _score(command: argparse.ArgumentParser) -> None:
     _data(command, "or the word shapes; its captions are the references")
     command.add_argument("--images", type=Path, required=True, metavar="LIST", help="names of photographs, one a line")
     command.add_argument("--captions", type=Path, required=True, metavar="FILE", help="line n is the caption of line n of LIST")
+
+
+def _familiar(command: argparse.ArgumentParser) -> None:
+    _data(command, "or the word shapes; its train split is summed up, its dev split says how far apart photographs lie")
+    command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
+    _cache(command)
 
 
 def _bench(command: argparse.ArgumentParser) -> None:

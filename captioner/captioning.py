@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,8 +21,10 @@ from captioner.encoder import Encoder, load_encoder
 from captioner.errors import CheckpointError, ConfigError
 from captioner.images import resize
 from captioner.quick import QuickStep
-from captioner.search import Hypothesis, State, search
-from captioner.vocabulary import Vocabulary
+from captioner.lattice import Hypothesis
+from captioner.search import State, Step, follow, search
+from captioner.trace import Candidate, Trace
+from captioner.vocabulary import END, Vocabulary
 
 END_WORD = "<end>"
 
@@ -44,6 +47,17 @@ class Caption:
     def steps(self) -> tuple[str, ...]:
         """The words, and the end where the caption has one: what the tuples over steps belong to."""
         return self.words + ((END_WORD,) if self.finished else ())
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, the way every door of the program gives a caption out."""
+        words = len(self.words)
+        return {
+            "text": self.text,
+            "log_probability": self.log_probability,
+            "words": list(self.words),
+            "word_log_probabilities": list(self.word_log_probabilities[:words]),
+            "end_log_probability": self.word_log_probabilities[words] if self.finished else None,
+        }
 
 
 class DecoderSteps:
@@ -69,8 +83,19 @@ class DecoderSteps:
         self._one = QuickStep(decoder, gates.numpy())
         self._many = _compiled(step_many, tf.TensorSpec((None, *grid), tf.float32), state, rows, rows)
 
-    def search(self, features: np.ndarray, config: SearchConfig) -> list[list[Hypothesis]]:
+    def search(
+        self, features: np.ndarray, config: SearchConfig, prefix: Sequence[int] = (), trace: Trace | None = None
+    ) -> list[list[Hypothesis]]:
         """The hypotheses of each photograph's features (photographs, regions, channels), best first."""
+        step, state = self._begin(features)
+        return search(step, state, len(features), config, prefix=prefix, trace=trace)
+
+    def follow(self, features: np.ndarray, ids: Sequence[int]) -> Hypothesis:
+        """A caption that is there already, judged for one photograph's features (1, regions, channels)."""
+        return follow(*self._begin(features), ids)
+
+    def _begin(self, features: np.ndarray) -> tuple[Step, State]:
+        """The step function over these photographs, and the first state, one row each."""
         grid, state = self._start(tf.constant(features))
         one = grid.numpy() if len(features) == 1 else None
 
@@ -83,7 +108,7 @@ class DecoderSteps:
             parts = tuple(part.numpy() for part in state)
             return log_probabilities.numpy(), parts, None if attention is None else attention.numpy()
 
-        return search(step, tuple(part.numpy() for part in state), len(features), config)
+        return step, tuple(part.numpy() for part in state)
 
     def warm(self, features: np.ndarray) -> None:
         """Have both ways ready now, not at the first visitor's photograph."""
@@ -137,22 +162,62 @@ class Captioner:
         return self.caption_features(self.encode(pictures), config, variants) if len(pictures) else []
 
     def caption_features(
-        self, features: np.ndarray, config: SearchConfig = SearchConfig(), variants: Sequence[str] | None = None
+        self,
+        features: np.ndarray,
+        config: SearchConfig = SearchConfig(),
+        variants: Sequence[str] | None = None,
+        beginning: Sequence[str] = (),
     ) -> list[dict[str, list[Caption]]]:
-        """The same for features (pictures, regions, channels) that are there already, in any float type."""
+        """The same for features (pictures, regions, channels) that are there already, in any float type.
+
+        With a `beginning` every caption starts with these words, and the decoders go on from there.
+        """
         if not len(features):
             return []
+        names, prefix = self._names(variants), self.vocabulary.encode(beginning)
+        features = features.astype(np.float32, copy=False)
+        columns = list(self._pool.map(lambda name: self._captions(name, features, config, prefix), names))
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def follow(
+        self, features: np.ndarray, words: Sequence[str], variants: Sequence[str] | None = None, finished: bool = True
+    ) -> dict[str, Caption]:
+        """How likely each decoder finds these words for one picture's features (regions, channels), and its own choices.
+
+        A word that the vocabulary lacks is judged as the unknown word, which stands for all such words together.
+        """
+        ids = self.vocabulary.encode(words) + [END] * finished
+        features = features.astype(np.float32, copy=False)[None]
+
+        def judge(name: str) -> Caption:
+            start = time.perf_counter()
+            found = self._decoders[name].follow(features, ids)
+            return self._caption(name, found, (time.perf_counter() - start) * 1000)
+
+        names = self._names(variants)
+        return dict(zip(names, self._pool.map(judge, names), strict=True))
+
+    def tree(
+        self, features: np.ndarray, variant: str, config: SearchConfig, beginning: Sequence[str] = ()
+    ) -> tuple[list[Candidate], list[int]]:
+        """All that one decoder's search considered for one picture's features, and the way to its best caption."""
+        self._names((variant,))
+        trace, features = Trace(), features.astype(np.float32, copy=False)[None]
+        best = self._decoders[variant].search(features, config, self.vocabulary.encode(beginning), trace)[0][0]
+        return trace.candidates, trace.find(best.ids + (END,) * best.finished)
+
+    def _names(self, variants: Sequence[str] | None) -> tuple[str, ...]:
         names = tuple(variants) if variants else self.variants
         for name in names:
             if name not in self._decoders:
                 raise ConfigError(f"There is no decoder '{name}' here; choose among {', '.join(self.variants)}.")
-        features = features.astype(np.float32, copy=False)
-        columns = list(self._pool.map(lambda name: self._captions(name, features, config), names))
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        return names
 
-    def _captions(self, variant: str, features: np.ndarray, config: SearchConfig) -> list[list[Caption]]:
+    def _captions(
+        self, variant: str, features: np.ndarray, config: SearchConfig, prefix: Sequence[int]
+    ) -> list[list[Caption]]:
         start = time.perf_counter()
-        found = self._decoders[variant].search(features, config)
+        found = self._decoders[variant].search(features, config, prefix)
         milliseconds = (time.perf_counter() - start) * 1000 / len(features)
         return [[self._caption(variant, hypothesis, milliseconds) for hypothesis in beam] for beam in found]
 

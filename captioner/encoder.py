@@ -95,6 +95,10 @@ class Encoder:
             )
         return self._grid(pictures).numpy().reshape(len(pictures), self.regions, self.channels)
 
+    def classify(self, features: np.ndarray) -> np.ndarray | None:
+        """The probabilities of the 1,000 ImageNet classes, where the network came with its own classifier."""
+        return None
+
 
 class Lite2(Encoder):
     """EfficientNet-Lite2 with its ImageNet weights, which a pip package brings along."""
@@ -114,6 +118,11 @@ class Lite2(Encoder):
         logits = features.mean(axis=1) @ kernel.T + bias  # (pictures, classes)
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def input_size(name: str) -> int:
+    """How large a square the encoder of that name takes; needs no TensorFlow."""
+    return APPLICATIONS[name].size if name in APPLICATIONS else LITE2_SIZE
 
 
 def load_encoder(name: str = LITE2, weights: str | Path | None = "imagenet") -> Encoder:

@@ -64,11 +64,16 @@ def remove_folder(folder: Path) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Replace one JSON file at once, so that a reader sees the old or the new one and never half of it."""
+    """Replace one JSON file at once."""
+    write_bytes(path, (json.dumps(data, indent=1) + "\n").encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace one file at once, so that a reader sees the old or the new one and never half of it."""
     temporary = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(temporary, (json.dumps(data, indent=1) + "\n").encode())
+        _write(temporary, data)
         temporary.replace(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be written ({error.strerror}); make room or choose another folder.") from error

@@ -4,20 +4,21 @@ Knows NumPy and the numbers of words only; what a step computes, and which word 
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from captioner.config import SearchConfig
 from captioner.errors import CheckpointError, ConfigError
+from captioner.lattice import Hypothesis, Lattice, Leaf, Layer, take_best
+from captioner.trace import Considered, Trace
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
 
 MAXIMUM_BEAM = 50
 MAXIMUM_LENGTH_PREFERENCE = 10.0
 METHODS = ("beam", "greedy", "sample")
+_DAMAGED = "The decoder gave a probability that is not a number: its weights are damaged, train it again."
 
 State = tuple[np.ndarray, ...]
 """What a step remembers; the first axis of every part is the row, one row per hypothesis."""
@@ -33,24 +34,14 @@ class Step(Protocol):
         """
 
 
-@dataclass(frozen=True, eq=False)
-class Hypothesis:
-    """One caption and why; a tuple over steps has one entry per word, and one for the end when it is finished."""
-
-    ids: tuple[int, ...]
-    log_probabilities: tuple[float, ...]
-    alternatives: tuple[tuple[tuple[int, float], ...], ...]
-    attention: np.ndarray | None = field(repr=False)  # (steps, regions)
-    score: float
-    finished: bool
-
-    @cached_property
-    def log_probability(self) -> float:
-        return math.fsum(self.log_probabilities)
-
-
 def search(
-    step: Step, state: State, images: int, config: SearchConfig, forbidden: Sequence[int] = (PADDING, START, UNKNOWN)
+    step: Step,
+    state: State,
+    images: int,
+    config: SearchConfig,
+    forbidden: Sequence[int] = (PADDING, START, UNKNOWN),
+    prefix: Sequence[int] = (),
+    trace: Trace | None = None,
 ) -> list[list[Hypothesis]]:
     """Caption `images` images, whose first state has one row each; return the hypotheses of each, best first.
 
@@ -64,11 +55,24 @@ def search(
     - No image's result depends on its batch. Sampling therefore starts every image's generator with the same seed:
       equal images get equal captions, and another seed gives another sample.
     - The log-probabilities of all steps are kept for the alternatives; with `alternatives` 0 they are not.
+    - Every caption begins with the words of `prefix`, whatever their probability, forbidden or not; an end word in it is
+      the end. The words of the prefix count towards `maximum_words`.
+    - `trace` is told every continuation that was considered for a single image.
     """
     check(config)
-    run = _Search(step, config, np.unique(np.asarray(forbidden, dtype=np.intp)), images)
+    if trace is not None and images != 1:
+        raise ConfigError(f"A search can be traced for one photograph at a time, not for {images}.")
+    run = _Search(step, config, np.unique(np.asarray(forbidden, dtype=np.intp)), images, tuple(prefix), trace)
     run.grow(state)
-    return [run.hypotheses(image) for image in range(images)]
+    return [
+        run.lattice.read(leaves, run.beam, config.length_preference, config.alternatives, run.forbidden) for leaves in run.leaves
+    ]
+
+
+def follow(step: Step, state: State, ids: Sequence[int], alternatives: int = SearchConfig.alternatives) -> Hypothesis:
+    """How likely a decoder finds a caption that somebody else wrote, word by word; an end word at its end is judged too."""
+    config = SearchConfig(method="greedy", maximum_words=max(1, len(ids)), alternatives=alternatives)
+    return search(step, state, 1, config, prefix=ids)[0][0]
 
 
 def check(config: SearchConfig) -> None:
@@ -88,21 +92,6 @@ def check(config: SearchConfig) -> None:
             raise ConfigError(f"The search setting '{name}' should be {expected}, but is {getattr(config, name)!r}.")
 
 
-def take_best(scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The columns of the `count` highest scores of each row and those scores, highest first; they are taken out of `scores`.
-
-    For the few columns of a beam, maximum after maximum is several times faster than a partition.
-    """
-    rows = np.arange(len(scores))
-    columns = np.empty((len(scores), count), dtype=np.intp)
-    values = np.empty((len(scores), count), dtype=scores.dtype)
-    for place in range(count):
-        columns[:, place] = column = scores.argmax(axis=1)
-        values[:, place] = scores[rows, column]
-        scores[rows, column] = -np.inf
-    return columns, values
-
-
 def _draw(scores: np.ndarray, temperature: float, uniform: float) -> np.ndarray:
     """One column per row, (rows, 1), drawn in proportion to exp(score / temperature)."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -112,65 +101,43 @@ def _draw(scores: np.ndarray, temperature: float, uniform: float) -> np.ndarray:
     return (cumulative <= np.minimum(uniform * total, np.nextafter(total, 0))).sum(axis=1, keepdims=True)
 
 
-class _Layer(NamedTuple):
-    """All live hypotheses of one length, one per row: the last word, the row before, and the word's log-probability."""
-
-    words: np.ndarray  # (rows,)
-    parents: np.ndarray  # (rows,)
-    gains: np.ndarray  # (rows,)
-
-
-class _Leaf(NamedTuple):
-    """Where a hypothesis stops: a row of a layer, and the end word's log-probability when it is finished."""
-
-    layer: int
-    row: int
-    end: float | None
-
-
-class _Path(NamedTuple):
-    """A leaf read back to the start: one row per step, the words, and the log-probability of every step."""
-
-    rows: list[int]
-    ids: list[int]
-    gains: list[float]
-    finished: bool
-
-    def score(self, length_preference: float) -> float:
-        return math.fsum(self.gains) / (len(self.ids) + 1) ** length_preference
-
-
 class _Search:
-    """The layers of one search; hypotheses are read from them backwards when it is over."""
+    """One search: the images that still go on, and the leaves that each has so far."""
 
-    def __init__(self, step: Step, config: SearchConfig, forbidden: np.ndarray, images: int):
-        self.step, self.config, self.forbidden = step, config, forbidden
+    def __init__(
+        self,
+        step: Step,
+        config: SearchConfig,
+        forbidden: np.ndarray,
+        images: int,
+        prefix: tuple[int, ...] = (),
+        trace: Trace | None = None,
+    ):
+        self.step, self.config, self.forbidden, self.prefix, self.trace = step, config, forbidden, prefix, trace
         self.beam = config.beam if config.method == "beam" else 1
         self.uniform = np.random.default_rng(config.seed).random(config.maximum_words) if config.method == "sample" else None
-        self.leaves: list[list[_Leaf]] = [[] for _ in range(images)]
-        self.layers = [_Layer(np.full(images, START, dtype=np.int32), np.arange(images), np.zeros(images))]
-        self.log_probabilities: list[np.ndarray] = []
-        self.attention: list[np.ndarray] = []
+        self.leaves: list[list[Leaf]] = [[] for _ in range(images)]
+        self.lattice = Lattice(images, START)
 
     def grow(self, state: State) -> None:
         """Lengthen every live hypothesis word by word; an image that has enough leaves, and its rows with it."""
         live = np.arange(len(self.leaves), dtype=np.int32)  # (live,)
         totals = np.zeros((len(live), 1))  # (live, width)
-        while live.size and len(self.layers) <= self.config.maximum_words:
-            layer = self.layers[-1]
-            log_probabilities, state, attention = self.step(state, layer.words, live.repeat(totals.shape[1]))
+        while live.size and len(self.lattice) < self.config.maximum_words:
+            log_probabilities, state, attention = self.step(state, self.lattice.last.words, live.repeat(totals.shape[1]))
             if self.config.alternatives:
-                self.log_probabilities.append(log_probabilities)
+                self.lattice.log_probabilities.append(log_probabilities)
             if attention is not None:
-                self.attention.append(attention)
-            live, totals = self._lengthen(live, totals, log_probabilities)
-            state = tuple(part.take(self.layers[-1].parents, axis=0) for part in state)
+                self.lattice.attention.append(attention)
+            if np.isnan(log_probabilities.max()):
+                raise CheckpointError(_DAMAGED)
+            further = self._force if len(self.lattice) < len(self.prefix) else self._lengthen
+            live, totals = further(live, totals, log_probabilities)
+            state = tuple(part.take(self.lattice.last.parents, axis=0) for part in state)
         self._close(live, totals)
 
     def _lengthen(self, live: np.ndarray, totals: np.ndarray, log_probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Add a layer; return the images that go on and the log-probabilities of their hypotheses."""
-        if np.isnan(log_probabilities.max()):
-            raise CheckpointError("The decoder gave a probability that is not a number: its weights are damaged, train it again.")
         vocabulary = log_probabilities.shape[1]
         scores = totals.reshape(-1, 1) + log_probabilities  # (rows, vocabulary)
         scores[:, self.forbidden] = -np.inf
@@ -181,18 +148,45 @@ class _Search:
         ends = words == END
         self._finish(live, parents, ends & (sums > -np.inf), log_probabilities)
         kept = ends.argsort(axis=1, kind="stable")[:, : self.beam]
+        if self.trace is not None:
+            self.trace.note(self._considered(parents[0], words[0], sums[0], kept[0], log_probabilities))
         places = np.arange(len(live))[:, None]
         sums = np.where(ends, -np.inf, sums)[places, kept]
         going = self._going(live, totals, (sums > -np.inf).any(axis=1))
         parents, words = (part[places, kept][going].ravel() for part in (parents, words))
-        self.layers.append(_Layer(words.astype(np.int32), parents, log_probabilities[parents, words]))
+        self.lattice.layers.append(Layer(words.astype(np.int32), parents, log_probabilities[parents, words]))
         return live[going], sums[going]
+
+    def _force(self, live: np.ndarray, totals: np.ndarray, log_probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Add the prefix's word, and nothing else, to the one hypothesis of each image."""
+        word, rows = self.prefix[len(self.lattice)], np.arange(len(live))
+        gains = log_probabilities[:, word]
+        totals = totals + gains[:, None]
+        if self.trace is not None:
+            fate = "finished" if word == END else "kept"
+            self.trace.note([Considered(0, word, float(gains[0]), float(totals[0, 0]), fate)])
+        if word == END:
+            self._finish(live, rows[:, None], np.ones((len(live), 1), bool), log_probabilities)
+            return live[:0], totals[:0]
+        self.lattice.layers.append(Layer(np.full(len(live), word, np.int32), rows, gains))
+        return live, totals
+
+    def _considered(
+        self, parents: np.ndarray, words: np.ndarray, sums: np.ndarray, kept: np.ndarray, log_probabilities: np.ndarray
+    ) -> Iterator[Considered]:
+        """The continuations of the one image; those that go on come in the order of the next layer's rows."""
+        going = {int(place) for place in kept if words[place] != END}
+        for place, (parent, word, total) in enumerate(zip(parents.tolist(), words.tolist(), sums.tolist(), strict=True)):
+            if total > -math.inf:
+                finished = word == END and place < self.beam
+                fate = "kept" if place in going else "finished" if finished else "dropped"
+                yield Considered(parent, word, float(log_probabilities[parent, word]), total, fate)
 
     def _choose(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The columns to look at and their scores: the one drawn, or so many that `beam` are left without the ends."""
         if self.uniform is None:
             return take_best(scores, min(2 * self.beam, scores.shape[1]))
-        drawn = _draw(scores, self.config.temperature, self.uniform[len(self.layers) - 1])
+        drawn = _draw(scores, self.config.temperature, self.uniform[len(self.lattice)])
         return drawn, np.take_along_axis(scores, drawn, axis=1)
 
     def _finish(self, live: np.ndarray, parents: np.ndarray, ended: np.ndarray, log_probabilities: np.ndarray) -> None:
@@ -200,7 +194,7 @@ class _Search:
             return
         for place, choice in np.argwhere(ended[:, : self.beam]).tolist():
             row = int(parents[place, choice])
-            self.leaves[live[place]].append(_Leaf(len(self.layers) - 1, row, float(log_probabilities[row, END])))
+            self.leaves[live[place]].append(self.lattice.leaf(row, float(log_probabilities[row, END])))
 
     def _going(self, live: np.ndarray, totals: np.ndarray, possible: np.ndarray) -> np.ndarray:
         """Which images go on; one with nothing finished and nothing possible is closed as it stands, to return something."""
@@ -213,51 +207,4 @@ class _Search:
     def _close(self, live: np.ndarray, totals: np.ndarray) -> None:
         """Take the hypotheses of the last layer as they are, unfinished."""
         for place, column in np.argwhere(totals > -np.inf).tolist():
-            self.leaves[live[place]].append(_Leaf(len(self.layers) - 1, place * totals.shape[1] + column, None))
-
-    def hypotheses(self, image: int) -> list[Hypothesis]:
-        """The image's hypotheses, finished before unfinished, each kind best first."""
-        power = self.config.length_preference
-        paths = [self._path(leaf) for leaf in self.leaves[image]]
-        paths = sorted(paths, key=lambda path: (not path.finished, -path.score(power)))[: self.beam]
-        nodes = sorted({node for path in paths for node in enumerate(path.rows)})
-        alternatives = dict(zip(nodes, self._alternatives(nodes), strict=True))
-        return [
-            Hypothesis(
-                ids=tuple(path.ids),
-                log_probabilities=tuple(path.gains),
-                alternatives=tuple(alternatives[node] for node in enumerate(path.rows)),
-                attention=self._attention(path.rows),
-                score=path.score(power),
-                finished=path.finished,
-            )
-            for path in paths
-        ]
-
-    def _path(self, leaf: _Leaf) -> _Path:
-        finished, row = leaf.end is not None, leaf.row
-        path = _Path([row] * finished, [], [leaf.end] * finished, finished)
-        for layer in self.layers[leaf.layer : 0 : -1]:
-            path.ids.append(int(layer.words[row]))
-            path.gains.append(float(layer.gains[row]))
-            row = int(layer.parents[row])
-            path.rows.append(row)
-        return _Path(path.rows[::-1], path.ids[::-1], path.gains[::-1], finished)
-
-    def _alternatives(self, nodes: list[tuple[int, int]]) -> list[tuple[tuple[int, float], ...]]:
-        """The most probable allowed words at each (step, row), with their probabilities."""
-        if not nodes or not self.config.alternatives:
-            return [()] * len(nodes)
-        rows = np.stack([self.log_probabilities[step][row] for step, row in nodes])  # (nodes, vocabulary)
-        rows[:, self.forbidden] = -np.inf
-        words, values = take_best(rows, min(self.config.alternatives, rows.shape[1] - len(self.forbidden)))
-        return [
-            tuple(pair for pair in zip(*pairs, strict=True) if pair[1] > 0)
-            for pairs in zip(words.tolist(), np.exp(values.astype(np.float64)).tolist(), strict=True)
-        ]
-
-    def _attention(self, rows: list[int]) -> np.ndarray | None:
-        if not self.attention:
-            return None
-        steps = [self.attention[step][row] for step, row in enumerate(rows)]
-        return np.stack(steps) if steps else self.attention[0][:0]  # (steps, regions)
+            self.leaves[live[place]].append(self.lattice.leaf(place * totals.shape[1] + column))

@@ -168,3 +168,39 @@ def test_decoders_that_were_trained(tiny_run, encoder):
     (found,) = captioner.caption([read(shapes(0, 0, 1).split("test")[0].read())])
     for captions in found.values():
         assert set(captions[0].words) & {"a", "an", "there", "the", "one"} and captions[0].attention.shape[1:] == (9, 9)
+
+
+def test_following_its_own_caption_a_decoder_repeats_its_probabilities(captioner, pictures):
+    features = captioner.encode(pictures[:1])
+    for name, found in captioner.caption_features(features, GREEDY)[0].items():
+        followed = captioner.follow(features[0], found[0].words, finished=found[0].finished)
+        assert tuple(followed) == captioner.variants
+        assert followed[name].word_log_probabilities == pytest.approx(found[0].word_log_probabilities, abs=1e-5)
+        assert followed[name].words == found[0].words and followed[name].finished == found[0].finished
+        assert np.allclose(followed[name].attention, found[0].attention, atol=1e-6)
+
+
+def test_an_unknown_word_is_judged_as_the_unknown_word(captioner, pictures):
+    features = captioner.encode(pictures[:1])[0]
+    strange, same = (captioner.follow(features, ["a", word, "sits"]) for word in ("zebra", "<unk>"))
+    for name in captioner.variants:
+        assert strange[name].word_log_probabilities == same[name].word_log_probabilities
+        assert strange[name].words == ("a", "<unk>", "sits")
+
+
+def test_all_decoders_go_on_from_the_same_beginning(captioner, pictures):
+    features = captioner.encode(pictures[:2])
+    for found in captioner.caption_features(features, GREEDY, beginning=("the", "cat")):
+        for name, best_first in found.items():
+            assert best_first[0].words[:2] == ("the", "cat") and best_first[0].variant == name
+
+
+def test_the_tree_of_a_decoder_leads_to_its_caption(captioner, pictures):
+    features, config = captioner.encode(pictures[:1]), SearchConfig(beam=3, maximum_words=9)
+    for name, found in captioner.caption_features(features, config, beginning=("the",))[0].items():
+        candidates, path = captioner.tree(features[0], name, config, ("the",))
+        words = [captioner.vocabulary.words[candidates[number].word] for number in path]
+        assert tuple(words) == found[0].steps
+        assert candidates[path[-1]].total == pytest.approx(found[0].log_probability, abs=1e-5)
+    with pytest.raises(ConfigError, match="no decoder 'glove'"):
+        captioner.tree(features[0], "glove", config)

@@ -17,11 +17,12 @@ ALLOWED_AT_THE_TOP = {
 # A module, or a whole folder of them, imports only from rows above its own.
 ORDER = """
     errors config vocabulary images samples shapes layouts datasets progress torchfile encoder features packing decoder
-    search quick meteor metrics intervals runtime training folders checkpoints runs captioning evaluation
+    lattice trace search quick imagenet meteor metrics intervals runtime training folders checkpoints runs captioning evaluation
+    familiarity heatmap searchtree
     operations recipe bench_table bench_training bench bench_memory limits readme charts
     architecture comparison placement diagram anatomy views commands __main__
 """.split()
-HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair"}
+HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair", "sklearn", "matplotlib.pyplot"}
 TRAINING = {"captioner.training", "captioner.runs", "captioner.recipe", "embeddings.word2vec", "embeddings.fasttext"}
 
 

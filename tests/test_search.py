@@ -9,7 +9,8 @@ import pytest
 
 from captioner.config import SearchConfig
 from captioner.errors import CheckpointError, ConfigError
-from captioner.search import search, take_best
+from captioner.lattice import take_best
+from captioner.search import follow, search
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
 
 A, B, C = 4, 5, 6
@@ -314,3 +315,50 @@ def test_damaged_weights_are_told_and_not_captioned(method):
     broken = np.full((1, 6), np.nan, dtype=np.float32)
     with pytest.raises(CheckpointError, match="not a number"):
         find(lambda state, words, images: (broken, state, None), method=method)
+
+
+def test_a_prefix_is_taken_whatever_its_probability_and_the_search_goes_on_from_it():
+    table, _ = markov(5, size=8)
+    given = (B, UNKNOWN, A)
+    config = SearchConfig(beam=3, maximum_words=7)
+    found = search(table_of(table[0]), (np.zeros((1, 1)),), 1, config, prefix=given)[0]
+    before = [START, B, UNKNOWN]
+    for hypothesis in found:
+        assert hypothesis.ids[:3] == given and len(hypothesis.ids) <= 7
+        expected = [float(table[0, last, word]) for last, word in zip(before, given, strict=True)]
+        assert list(hypothesis.log_probabilities[:3]) == pytest.approx(expected)
+    # From the prefix on it is the search that starts with its last word.
+    start = table[0].copy()
+    start[START] = table[0, A]
+    alone = search(table_of(start), (np.zeros((1, 1)),), 1, SearchConfig(beam=3, maximum_words=4, length_preference=0.0))[0]
+    again = search(
+        table_of(table[0]), (np.zeros((1, 1)),), 1, SearchConfig(beam=3, maximum_words=7, length_preference=0.0), prefix=given
+    )[0]
+    assert [hypothesis.ids[3:] for hypothesis in again] == [hypothesis.ids for hypothesis in alone]
+
+
+def test_following_a_caption_reads_its_words_off_the_table():
+    table, _ = markov(6, size=8)
+    followed = follow(table_of(table[0]), (np.zeros((1, 1)),), [C, C, A, END], alternatives=2)
+    steps = [(START, C), (C, C), (C, A), (A, END)]
+    assert followed.ids == (C, C, A) and followed.finished
+    assert list(followed.log_probabilities) == pytest.approx([float(table[0, last, word]) for last, word in steps])
+    for (last, _), pairs in zip(steps, followed.alternatives, strict=True):
+        allowed = [word for word in np.argsort(-table[0, last]) if word not in FORBIDDEN]
+        assert [word for word, _ in pairs] == allowed[:2]
+
+
+def test_a_caption_without_an_end_is_followed_to_its_last_word():
+    table, _ = markov(7, size=8)
+    followed = follow(table_of(table[0]), (np.zeros((1, 1)),), [A, B])
+    assert followed.ids == (A, B) and not followed.finished and len(followed.log_probabilities) == 2
+
+
+def test_a_prefix_serves_every_image_of_a_batch():
+    table, step = markov(8, images=3)
+    together = search(step, (np.zeros((3, 1)),), 3, SearchConfig(beam=2, maximum_words=6), prefix=(A, C))
+    for image, found in enumerate(together):
+        alone = search(
+            table_of(table[image]), (np.zeros((1, 1)),), 1, SearchConfig(beam=2, maximum_words=6), prefix=(A, C)
+        )[0]
+        assert same(found, alone)

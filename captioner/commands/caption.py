@@ -81,18 +81,7 @@ def _entry(image: str, found: Captions | ImageError, top: int) -> dict[str, Any]
     """What is told about one picture, as plain data."""
     if isinstance(found, ImageError):
         return {"image": image, "error": str(found)}
-    return {"image": image, "captions": {variant: [_plain(caption) for caption in best[:top]] for variant, best in found.items()}}
-
-
-def _plain(caption: "Caption") -> dict[str, Any]:
-    words = len(caption.words)
-    return {
-        "text": caption.text,
-        "log_probability": caption.log_probability,
-        "words": list(caption.words),
-        "word_log_probabilities": list(caption.word_log_probabilities[:words]),
-        "end_log_probability": caption.word_log_probabilities[words] if caption.finished else None,
-    }
+    return {"image": image, "captions": {name: [caption.to_json() for caption in best[:top]] for name, best in found.items()}}
 
 
 def _print_text(entry: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
-"""The first page: one photograph, and what each of the three decoders writes about it, with how sure it was."""
+"""The first page: one photograph, and what each of the three decoders writes about it, with how sure it was and why."""
 
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,24 +9,19 @@ import streamlit as st
 from captioner.config import VARIANTS, SearchConfig
 from captioner.errors import ImageError, TriptychError
 from captioner.evaluation import load_search_config
-from captioner.views import cards
-from captioner.views.photographs import Photograph, choose
-from captioner.views.resources import Stamp, checkpoints_folder, load_captioner, open_page, refuse, stamp
+from captioner.views import cards, earlier, familiar, own_words, photographs, settings, several, why
+from captioner.views.findings import Captions, Findings
+from captioner.views.photographs import Photograph
+from captioner.views.resources import checkpoints_folder, open_page, picture_size, refuse
 
 if TYPE_CHECKING:
-    from captioner.captioning import Caption, Captioner
-
-Captions = dict[str, list["Caption"]]  # by decoder, best first
+    from captioner.captioning import Caption
 
 _MORE = 4
+_CARD_HEIGHT = 230
 _DIFFERENCE = (
     "One network looked at the photograph; three decoders put what it saw into words. They are built and trained alike "
     "and differ only in where their words’ vectors come from. "
-)
-_BEAM = "How many unfinished sentences are kept at each word. With 1 the decoder takes the likeliest word and never looks back."
-_LENGTH = (
-    "Every further word makes a sentence less likely, so the plain probability prefers short ones. 0 leaves it so; "
-    "towards 1 the mean over the words counts."
 )
 
 
@@ -38,42 +33,35 @@ def show() -> None:
         with right:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 open_page("Triptych")
-                config = _settings(load_search_config(folder))
+                config = settings.choose(load_search_config(folder))
             st.markdown("One photograph, three decoders, three captions.")
-            photograph = choose()
+            photograph = photographs.choose(picture_size(folder))
+            about = st.container(key="about")
         with left:
-            preview = photograph.preview()
-            st.container(key="photograph").image(preview, alt=photograph.description)
-        _show_captions(folder, photograph, config)
+            st.container(key="photograph").image(photograph.preview, alt=photograph.description)
+        _show_findings(folder, photograph, config, about)
     except ImageError as error:
         with left:  # In the photograph's place.
             refuse(error)
     except TriptychError as error:
         refuse(error)
+    _show_several(folder, config)
 
 
-def _settings(defaults: SearchConfig) -> SearchConfig:
-    """Draw the settings, folded away, and return them; they live in the page's address."""
-    length = min(max(defaults.length_preference, 0.0), 1.5)
-    with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xsmall"):
-        with st.popover("Settings"):
-            beam = st.slider("Beam", 1, 10, min(defaults.beam, 10), key="beam", bind="query-params", help=_BEAM)
-            length = st.slider("Length preference", 0.0, 1.5, length, 0.1, key="length", bind="query-params", help=_LENGTH)
-        st.caption(f"beam {beam} · length {length:.1f}")
-    return replace(defaults, beam=beam, length_preference=length)
-
-
-def _show_captions(folder: Path, photograph: Photograph, config: SearchConfig) -> None:
-    captions = _caption(photograph.digest, config, stamp(folder), photograph, load_captioner(folder))
+def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig, about: st.delta_generator.DeltaGenerator) -> None:
+    with ExitStack() as waiting:
+        for column in st.columns(len(VARIANTS)):
+            waiting.enter_context(column)
+            waiting.enter_context(st.skeleton(height=_CARD_HEIGHT))
+        findings = Findings(folder, photograph)
+        captions = findings.captions(config)
     _show_cards(captions)
-    _show_strips(captions)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _caption(
-    digest: str, config: SearchConfig, stamp: Stamp, _photograph: Photograph, _captioner: "Captioner"
-) -> Captions:
-    return _captioner.caption([_photograph.pixels], config)[0]
+    with about:
+        familiar.show(findings)
+        familiar.show_classes(findings)
+    why.show(findings, captions, config)
+    own_words.show(findings)
+    earlier.show(photograph, captions)
 
 
 def _show_cards(captions: Captions) -> None:
@@ -106,10 +94,10 @@ def _show_more(captions: list["Caption"]) -> None:
             st.html(cards.runners_up(captions))
 
 
-def _show_strips(captions: Captions) -> None:
-    st.header("Word by word", anchor=False)
-    st.markdown(
-        "How likely each decoder found the word it wrote, given the photograph and the words before. "
-        "Multiplied, they are how sure it was of the sentence."
-    )
-    st.html("".join(cards.strip(VARIANTS[name], found[0]) for name, found in captions.items()))
+def _show_several(folder: Path, config: SearchConfig) -> None:
+    arrivals = photographs.several()
+    if arrivals:
+        try:
+            several.show(folder, arrivals, config)
+        except TriptychError as error:
+            refuse(error)

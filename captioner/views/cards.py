@@ -1,4 +1,4 @@
-"""Captions as HTML: the sentence with its differing words, and the strip of its words' probabilities. Every word is escaped."""
+"""Captions as HTML: the sentence with its differing words, words with their probabilities, tables. Every word is escaped."""
 
 import html
 import math
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _UNITS = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"), (1, ""))
 _LARGEST = 1e15
+END = "<end>"
 
 
 def odds(log_probability: float) -> str:
@@ -73,7 +74,10 @@ def rule(variant: Variant) -> str:
     return f'<div class="rule" style="background:repeating-linear-gradient(90deg, {dashes})"></div>'
 
 
-def heading(variant: Variant) -> str:
+def heading(variant: Variant, short: bool = False) -> str:
+    """The decoder's line and name, and unless `short` what sets it apart."""
+    if short:
+        return f'{rule(variant)}<h4 class="decoder">{html.escape(variant.title)}</h4>'
     return (
         f'{rule(variant)}<h2 class="decoder">{html.escape(variant.title)}</h2>'
         f'<p class="origin">{html.escape(variant.explanation)}</p>'
@@ -86,20 +90,43 @@ def sentence(words: Sequence[str], marks: Sequence[bool]) -> str:
     return f'<p class="sentence">{" ".join(pieces) or "(no word at all)"}</p>'
 
 
+def continued(caption: "Caption", given: int) -> str:
+    """A caption whose first words were given: they stand back, what the decoder added stands out."""
+    first, rest = caption.words[:given], caption.words[given:]
+    added = html.escape(" ".join(rest)) or "(nothing more)"
+    return f'<p class="sentence small"><span>{html.escape(" ".join(first))}</span> <b>{added}</b></p>'
+
+
 def runners_up(captions: Sequence["Caption"]) -> str:
     """The captions that the search found besides the best, each with how sure it was."""
     rows = (f"<li>{html.escape(caption.text)} <small>{odds(caption.log_probability)}</small></li>" for caption in captions)
     return f'<ol class="more" start="2">{"".join(rows)}</ol>'
 
 
-def strip(variant: Variant, caption: "Caption") -> str:
-    """Every word over its probability, in the order of writing; the last is the decision to stop."""
-    shown = [html.escape(word) for word in caption.words] + ["<i>end</i>"] * caption.finished
-    steps = zip(shown, map(math.exp, caption.word_log_probabilities), strict=True)
-    items = "".join(_step(word, min(1.0, probability), variant.colour) for word, probability in steps)
-    return f'<div class="strip"><div class="name">{html.escape(variant.title)}{rule(variant)}</div><ol>{items}</ol></div>'
+def choices(pairs: Sequence[tuple[str, float]], colour: str) -> str:
+    """Words that could have been written, each with its probability as a bar and as a number."""
+    items = "".join(f"<li><b>{written(word)}</b>{bar(probability, colour)}</li>" for word, probability in pairs)
+    return f'<ol class="choices">{items}</ol>'
 
 
-def _step(word: str, probability: float, colour: str) -> str:
-    bar = f'<span class="bar"><span style="width:{probability:.1%};background:{colour}"></span></span>'
-    return f'<li><b>{word}</b>{bar}<small>{percent(probability).replace("<", "&lt;").replace(">", "&gt;")}</small></li>'
+def bar(probability: float, colour: str) -> str:
+    share = min(1.0, probability)
+    return (
+        f'<span class="bar"><span style="width:{share:.1%};background:{colour}"></span></span>'
+        f"<small>{html.escape(percent(share))}</small>"
+    )
+
+
+def written(word: str) -> str:
+    """A step's word as HTML; the end of the sentence is no word and looks like none."""
+    return "<i>end</i>" if word == END else html.escape(word)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
+    """A plain table of finished HTML cells; the first cell of a row is its heading."""
+    top = "".join(f'<th scope="col">{cell}</th>' for cell in headings)
+    body = "".join(
+        f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td>{cell}</td>" for cell in row[1:]) + "</tr>" for row in rows
+    )
+    caption = f"<caption>{html.escape(label)}</caption>"
+    return f'<div class="scroll"><table class="plain">{caption}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'

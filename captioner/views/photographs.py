@@ -1,95 +1,191 @@
-"""Which photograph the page is about: the visitor's own or a sample, read at most once and scaled down for display."""
+"""Which photograph the page is about: uploaded, pasted, taken, a sample or an earlier one; scaled down as soon as it is read."""
 
 import hashlib
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
-from captioner.images import FORMATS, read
+from captioner.errors import ImageError
+from captioner.images import FORMATS, read, resize
 from captioner.samples import SAMPLES, Sample
 
 SHOWN_SIZE = (1120, 720)
 THUMBNAIL_SIZE = (176, 132)
-_UPLOADED, _SAMPLE, _UPLOADERS = "uploaded", "sample", "uploaders"
+MOST_AT_ONCE, MOST_KEPT = 50, 12
+_OWN, _CHOSEN, _UPLOADERS, _ARRIVED, _SAMPLE = "own", "chosen", "uploaders", "arrived", "sample"
+_PASTE = Path(__file__).with_name("paste.js")
+_HINT = '<p class="hint">or paste one with Ctrl V (⌘ V on a Mac)</p>'
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """A picture as far as the page needs it: a preview, and the pixels that the network takes. The file itself is not kept."""
+
+    name: str
+    description: str
+    digest: str
+    preview: bytes = field(repr=False)
+    pixels: np.ndarray = field(repr=False)  # (size, size, 3)
 
 
 @dataclass(frozen=True)
-class Photograph:
-    """A picture file, its pixels read only when somebody needs them; one lives as long as one run of the page."""
+class Refused:
+    """A file that is no usable picture, and the sentence that says why."""
 
     name: str
-    data: bytes
-    description: str
+    reason: str
 
-    @cached_property
-    def digest(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
 
-    @cached_property
-    def pixels(self) -> np.ndarray:
-        return read(self.data, self.name)
+Arrival = Photograph | Refused
 
-    def preview(self) -> bytes:
-        """A small JPEG of it, for display."""
-        return _preview(self.digest, self)
+
+def prepare(name: str, data: bytes, size: int, description: str) -> Photograph:
+    digest = hashlib.sha256(data).hexdigest()
+    preview, pixels = _scaled(digest, size, name, data)
+    return Photograph(name, description, digest, preview, pixels)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _preview(digest: str, _photograph: Photograph) -> bytes:
-    image = Image.fromarray(_photograph.pixels)
+def _scaled(digest: str, size: int, _name: str, _data: bytes) -> tuple[bytes, np.ndarray]:
+    pixels = read(_data, _name)
+    image = Image.fromarray(pixels)
     image.thumbnail(SHOWN_SIZE)
-    return _jpeg(image)
+    return _jpeg(image), resize(pixels, size)
 
 
-@st.cache_data(max_entries=len(SAMPLES), show_spinner=False)
-def _thumbnail(sample: Sample) -> bytes:
-    return _jpeg(ImageOps.fit(Image.fromarray(read(sample.read(), sample.file)), THUMBNAIL_SIZE))
+@st.cache_data(max_entries=256, show_spinner=False)
+def thumbnail(digest: str, _preview: bytes) -> bytes:
+    return _jpeg(ImageOps.fit(Image.open(BytesIO(_preview)), THUMBNAIL_SIZE))
 
 
 def _jpeg(image: Image.Image) -> bytes:
     file = BytesIO()
-    image.save(file, "JPEG", quality=88)
+    image.convert("RGB").save(file, "JPEG", quality=88)
     return file.getvalue()
 
 
-def choose() -> Photograph:
-    """Draw the uploader and the samples; return what was chosen last, at first the first sample."""
+def choose(size: int) -> Photograph:
+    """Draw every way to a photograph; return what was chosen last, at first the sample in the address or the first one.
+
+    A file that is refused is told by an `ImageError`. `size` is the square that the network takes.
+    """
+    _draw_uploader()
+    _draw_samples(size)
+    files = st.session_state.pop(_ARRIVED, ())
+    if files:
+        st.session_state[_OWN] = own = _receive(files[:MOST_AT_ONCE], size)
+        st.session_state[_CHOSEN] = next((one for one in own if isinstance(one, Photograph)), own[-1])
+    chosen = st.session_state.get(_CHOSEN) or _sample_in_the_address(size)
+    if isinstance(chosen, Refused):
+        raise ImageError(chosen.reason)
+    return chosen
+
+
+def several() -> Sequence[Arrival]:
+    """The visitor's own pictures when more than one arrived together, else none."""
+    own = st.session_state.get(_OWN, ())
+    return own if len(own) > 1 else ()
+
+
+def show_again(photograph: Photograph) -> None:
+    """Make this the photograph of the page, at its next run."""
+    st.session_state[_CHOSEN] = photograph
+    st.query_params.pop(_SAMPLE, None)
+
+
+def _draw_uploader() -> None:
     uploader = f"upload-{st.session_state.get(_UPLOADERS, 0)}"
     # The list of endings makes a phone offer its camera, and hand over a JPEG where it keeps another format.
     endings = ["jpg", *(name.lower() for name in FORMATS)]
-    label = "Your own photograph, or one of the samples"
-    st.file_uploader(label, type=endings, key=uploader, on_change=_keep_upload, args=(uploader,))
+    label = "Your own photographs"
+    st.file_uploader(
+        label, type=endings, accept_multiple_files=True, key=uploader, on_change=_keep_uploads, args=(uploader,)
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _paste_component()(key="paste", height="content")
+        camera = st.popover("Take a photograph", on_change="rerun", key="camera")
+        if camera.open:
+            with camera:
+                st.camera_input("Your camera", key="taken", on_change=_keep_taken)
+
+
+@st.cache_resource(show_spinner=False)
+def _paste_component() -> object:
+    """A hint that also listens: a picture on the clipboard goes the way of an uploaded file."""
+    css = ".hint { margin: 0; font: 0.9rem var(--st-font); color: var(--st-text-color); opacity: 0.85; }"
+    return st.components.v2.component("triptych_paste", html=_HINT, css=css, js=_PASTE.read_text(encoding="utf-8"))
+
+
+def _draw_samples(size: int) -> None:
     with st.container(horizontal=True, key="samples"):
         for sample in SAMPLES:
+            photograph = _sample(sample, size)
             with st.container(width=THUMBNAIL_SIZE[0] // 2, gap="xsmall"):
-                st.image(_thumbnail(sample), alt=sample.description)
-                st.button(sample.title, key=sample.file, on_click=_keep_sample, args=(sample,), width="stretch")
-    return _chosen()
+                st.image(thumbnail(photograph.digest, photograph.preview), alt=sample.description)
+                st.button(sample.title, key=sample.file, on_click=_keep_sample, args=(sample, size), width="stretch")
 
 
-def _chosen() -> Photograph:
-    if _UPLOADED in st.session_state:
-        name, data = st.session_state[_UPLOADED]
-        return Photograph(name, data, f"Your photograph {name}.")
-    sample = st.session_state.get(_SAMPLE, SAMPLES[0])
-    return Photograph(sample.file, sample.read(), sample.description)
+def _sample(sample: Sample, size: int) -> Photograph:
+    return prepare(sample.file, _bytes_of(sample), size, sample.description)
 
 
-def _keep_upload(uploader: str) -> None:
-    """Remember the upload, so that it outlives a visit to another page; a file taken out again is forgotten."""
-    file = st.session_state[uploader]
-    if file is None:
-        st.session_state.pop(_UPLOADED, None)
+@st.cache_data(max_entries=len(SAMPLES), show_spinner=False)
+def _bytes_of(sample: Sample) -> bytes:
+    return sample.read()
+
+
+def _sample_in_the_address(size: int) -> Photograph:
+    wanted = st.query_params.get(_SAMPLE, "").lower()
+    return _sample(next((sample for sample in SAMPLES if sample.title.lower() == wanted), SAMPLES[0]), size)
+
+
+def _receive(files: Sequence[tuple[str, bytes]], size: int) -> list[Arrival]:
+    """Read what arrived, with a bar when it takes long enough to be seen."""
+    if len(files) == 1:
+        return [_receive_one(*files[0], size)]
+    bar, arrivals = st.progress(0.0, "Reading the pictures"), []
+    for number, (name, data) in enumerate(files, 1):
+        arrivals.append(_receive_one(name, data, size))
+        bar.progress(number / len(files), f"Read {number} of {len(files)} pictures")
+    bar.empty()
+    return arrivals
+
+
+def _receive_one(name: str, data: bytes, size: int) -> Arrival:
+    try:
+        return prepare(name, data, size, f"Your photograph {name}.")
+    except ImageError as error:
+        return Refused(name, str(error))
+
+
+def _keep_uploads(uploader: str) -> None:
+    """Take over what was uploaded, so that it outlives a visit to another page; all files taken out again are forgotten."""
+    files = st.session_state[uploader]
+    if files:
+        st.session_state[_ARRIVED] = [(file.name, file.getvalue()) for file in files]
+        st.query_params.pop(_SAMPLE, None)
     else:
-        st.session_state[_UPLOADED] = (file.name, file.getvalue())
+        _forget()
 
 
-def _keep_sample(sample: Sample) -> None:
+def _keep_taken() -> None:
+    if st.session_state["taken"] is not None:
+        st.session_state[_ARRIVED] = [("your camera", st.session_state["taken"].getvalue())]
+        st.query_params.pop(_SAMPLE, None)
+
+
+def _keep_sample(sample: Sample, size: int) -> None:
     """A sample takes the upload's place; an uploader under a new name is an empty one."""
-    st.session_state[_SAMPLE] = sample
-    st.session_state.pop(_UPLOADED, None)
+    _forget()
+    st.session_state[_CHOSEN] = _sample(sample, size)
     st.session_state[_UPLOADERS] = st.session_state.get(_UPLOADERS, 0) + 1
+
+
+def _forget() -> None:
+    for key in (_OWN, _CHOSEN, _ARRIVED):
+        st.session_state.pop(key, None)

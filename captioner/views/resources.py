@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from captioner.checkpoints import SHIPPED
+from captioner.config import VARIANTS
+from captioner.encoder import LITE2, input_size
 from captioner.errors import TriptychError
-from captioner.folders import MANIFEST
+from captioner.folders import MANIFEST, read_json
 
 if TYPE_CHECKING:
     from captioner.captioning import Captioner
@@ -43,8 +45,17 @@ def checkpoints_folder() -> Path:
 
 def stamp(folder: Path) -> Stamp:
     """What changes when the decoders in the folder do, so that nothing old is shown after a training."""
-    manifests = sorted(folder.glob(f"*/{MANIFEST}"))
-    return (str(folder), *(f"{path.parent.name} {path.stat().st_mtime_ns}" for path in manifests))
+    files = sorted([*folder.glob(f"*/{MANIFEST}"), *folder.glob("*.safetensors")])
+    return (str(folder), *(f"{path.relative_to(folder)} {path.stat().st_mtime_ns}" for path in files))
+
+
+def picture_size(folder: Path) -> int:
+    """How large a square the encoder of these decoders takes; any fault is told when the decoders are loaded."""
+    configs = [folder / name / "config.json" for name in VARIANTS]
+    try:
+        return input_size(read_json(next(path for path in configs if path.is_file()))["encoder"]["name"])
+    except (StopIteration, TriptychError, KeyError, TypeError):
+        return input_size(LITE2)
 
 
 def load_captioner(folder: Path) -> "Captioner":

@@ -1,0 +1,158 @@
+"""How familiar a photograph is: how far its features lie from those of the photographs that the decoders learned from.
+
+A small summary of the training photographs ships in their place: their mean, the directions in which they differ (principal
+components), and the centres of their kinds. A photograph is strange by what the components cannot express of it; the
+distances of photographs that were held out of training say how strange that is.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from captioner.errors import CheckpointError, FeatureError
+from captioner.folders import write_bytes
+
+FILE = "familiarity.safetensors"
+COMPONENTS, KINDS, WORDS = 128, 32, 5
+UNUSUAL, UNLIKE = 80.0, 95.0
+_USUAL = 0.4  # Words of more than this share of all photographs mark none.
+_KINDS = {"mean": "F32", "components": "F16", "centres": "F32", "distances": "F32"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A group of training photographs whose features lie together: the words that mark its captions, and how many there are."""
+
+    words: tuple[str, ...]
+    photographs: int
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Of 100 photographs held out of training so many are less strange; and the kind that this one lies nearest to."""
+
+    percentile: float
+    kind: Kind
+
+    @property
+    def unlike(self) -> bool:
+        return self.percentile >= UNLIKE
+
+    @property
+    def unusual(self) -> bool:
+        return self.percentile >= UNUSUAL
+
+
+@dataclass(frozen=True, eq=False)
+class Familiarity:
+    """The summary of the photographs of a data set, as one encoder sees them."""
+
+    encoder: str  # its fingerprint
+    data: str
+    photographs: int
+    held_out: int
+    kinds: tuple[Kind, ...]
+    mean: np.ndarray  # (channels,)
+    components: np.ndarray  # (components, channels)
+    centres: np.ndarray  # (kinds, components)
+    distances: np.ndarray  # (held out,), ascending
+
+    @classmethod
+    def fit(
+        cls,
+        train: np.ndarray,
+        held_out: np.ndarray,
+        captions: Sequence[Sequence[str]],
+        encoder: str,
+        data: str,
+        most: int = COMPONENTS,
+    ) -> "Familiarity":
+        """Summarise pooled features (photographs, channels); `captions` are the words of each training photograph's captions.
+
+        `most` is how many components are kept at most.
+        """
+        from sklearn.cluster import KMeans
+        from sklearn.decomposition import PCA
+
+        if min(len(train), len(held_out)) < 2:
+            raise FeatureError("To tell what is familiar takes two photographs or more to learn from, and two or more held out.")
+        analysis = PCA(min(most, *train.shape, len(train) - 1), svd_solver="full").fit(train)
+        mean, components = analysis.mean_.astype(np.float32), analysis.components_.astype(np.float16)
+        coordinates = (train - mean) @ components.T.astype(np.float32)  # (photographs, components)
+        groups = KMeans(min(KINDS, len(train)), n_init=4, random_state=0).fit(coordinates)
+        centres = groups.cluster_centers_.astype(np.float32)
+        kinds = _name_kinds(groups.labels_, len(centres), captions)
+        distances = np.sort(_strangeness(held_out, mean, components))
+        return cls(encoder, data, len(train), len(held_out), kinds, mean, components, centres, distances)
+
+    def judge(self, features: np.ndarray) -> Judgement:
+        """One photograph's features (regions, channels)."""
+        pooled = features.astype(np.float32).mean(axis=0)[None]
+        below = np.searchsorted(self.distances, _strangeness(pooled, self.mean, self.components)[0])
+        place = (pooled - self.mean) @ self.components.T.astype(np.float32)
+        nearest = int(np.linalg.norm(self.centres - place, axis=1).argmin())
+        return Judgement(100 * float(below) / len(self.distances), self.kinds[nearest])
+
+    def save(self, folder: Path) -> None:
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _KINDS}
+        facts = {
+            "encoder": self.encoder,
+            "data": self.data,
+            "photographs": str(self.photographs),
+            "kinds": json.dumps([[kind.words, kind.photographs] for kind in self.kinds]),
+        }
+        write_bytes(Path(folder) / FILE, save(arrays, facts))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Familiarity | None":
+        """The summary beside these decoders, or None where none was made."""
+        path = Path(folder) / FILE
+        if not path.is_file():
+            return None
+        try:
+            return cls._read(path)
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError, IndexError) as error:
+            raise CheckpointError(f"The file {FILE} cannot be used; copy it again or make it anew.") from error
+
+    @classmethod
+    def _read(cls, path: Path) -> "Familiarity":
+        with safe_open(path, "np") as file:
+            facts = file.metadata() or {}
+            if {name: file.get_slice(name).get_dtype() for name in file.keys()} != _KINDS:
+                raise ValueError("other tensors")
+            arrays = {name: file.get_tensor(name) for name in _KINDS}
+        kinds = tuple(Kind(tuple(map(str, words)), int(count)) for words, count in json.loads(facts["kinds"]))
+        components, channels = arrays["components"].shape
+        fits = arrays["mean"].shape == (channels,) and arrays["centres"].shape == (len(kinds), components)
+        if not fits or not kinds or not len(arrays["distances"]) or not all(np.isfinite(part).all() for part in arrays.values()):
+            raise ValueError("shapes")
+        return cls(facts["encoder"], facts["data"], int(facts["photographs"]), len(arrays["distances"]), kinds, **arrays)
+
+
+def _strangeness(pooled: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """The length of what the components leave over of each photograph (photographs,)."""
+    directions = components.astype(np.float32)
+    centred = pooled - mean
+    return np.linalg.norm(centred - centred @ directions.T @ directions, axis=1).astype(np.float32)
+
+
+def _name_kinds(labels: np.ndarray, count: int, captions: Sequence[Sequence[str]]) -> tuple[Kind, ...]:
+    """For every kind the words that its photographs' captions have more often than the others', commonness weighed in."""
+    everywhere = Counter(word for words in captions for word in set(words))
+    kinds = []
+    for kind in range(count):
+        members = [set(captions[place]) for place in np.flatnonzero(labels == kind)]
+        inside = Counter(word for words in members for word in words)
+
+        def mark(word: str, inside: Counter = inside, size: int = len(members)) -> float:
+            share, usual = inside[word] / size, everywhere[word] / len(captions)
+            return share * np.log(share / usual) * (usual <= _USUAL)
+
+        kinds.append(Kind(tuple(sorted(inside, key=lambda word: (-mark(word), word))[:WORDS]), len(members)))
+    return tuple(kinds)

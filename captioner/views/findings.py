@@ -1,0 +1,87 @@
+"""What the decoders find in a photograph, kept by the photograph, the decoders and the settings; each is computed once.
+
+The one place where the page asks the Captioner. Every cache is bounded.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from captioner.config import SearchConfig
+from captioner.familiarity import Familiarity, Judgement
+from captioner.trace import Candidate
+from captioner.views.photographs import Photograph
+from captioner.views.resources import Stamp, load_captioner, stamp
+
+if TYPE_CHECKING:
+    from captioner.captioning import Caption, Captioner
+
+Captions = dict[str, list["Caption"]]  # by decoder, best first
+_CAPTIONS_KEPT, _FEATURES_KEPT = 256, 64
+
+
+class Findings:
+    """One photograph before the decoders of a folder; the folder's decoders are loaded when this is made."""
+
+    def __init__(self, folder: Path, photograph: Photograph):
+        self.captioner = load_captioner(folder)
+        self.folder, self.photograph, self.stamp = folder, photograph, stamp(folder)
+
+    @property
+    def features(self) -> np.ndarray:
+        """(regions, channels)"""
+        return _features(self.photograph.digest, self.stamp, self.photograph, self.captioner)
+
+    def captions(self, config: SearchConfig, beginning: Sequence[str] = ()) -> Captions:
+        return _captions(self.photograph.digest, self.stamp, config, tuple(beginning), self)
+
+    def followed(self, words: Sequence[str], finished: bool = True) -> dict[str, "Caption"]:
+        """What every decoder thinks of these words, one by one."""
+        return _followed(self.photograph.digest, self.stamp, tuple(words), finished, self)
+
+    def tree(self, variant: str, config: SearchConfig) -> tuple[list[Candidate], list[int]]:
+        return _tree(self.photograph.digest, self.stamp, variant, config, self)
+
+    def familiarity(self) -> tuple[Familiarity, Judgement] | None:
+        """How familiar the photograph is; None where no summary of the training photographs of this encoder is there."""
+        summary = _summary(self.folder, self.stamp)
+        if summary is None or summary.encoder != self.captioner.encoder.fingerprint:
+            return None
+        return summary, summary.judge(self.features)
+
+    def classes(self) -> np.ndarray | None:
+        """The probabilities of the CNN's own 1,000 classes, where it came with its classifier."""
+        probabilities = self.captioner.encoder.classify(self.features[None])
+        return None if probabilities is None else probabilities[0]
+
+
+@st.cache_data(max_entries=_FEATURES_KEPT, show_spinner=False)
+def _features(digest: str, stamp: Stamp, _photograph: Photograph, _captioner: "Captioner") -> np.ndarray:
+    return _captioner.encode([_photograph.pixels])[0]
+
+
+@st.cache_data(max_entries=_CAPTIONS_KEPT, show_spinner=False)
+def _captions(digest: str, stamp: Stamp, config: SearchConfig, beginning: tuple[str, ...], _findings: Findings) -> Captions:
+    return _findings.captioner.caption_features(_findings.features[None], config, beginning=beginning)[0]
+
+
+@st.cache_data(max_entries=_CAPTIONS_KEPT, show_spinner=False)
+def _followed(
+    digest: str, stamp: Stamp, words: tuple[str, ...], finished: bool, _findings: Findings
+) -> dict[str, "Caption"]:
+    return _findings.captioner.follow(_findings.features, words, finished=finished)
+
+
+@st.cache_data(max_entries=_FEATURES_KEPT, show_spinner=False)
+def _tree(
+    digest: str, stamp: Stamp, variant: str, config: SearchConfig, _findings: Findings
+) -> tuple[list[Candidate], list[int]]:
+    return _findings.captioner.tree(_findings.features, variant, config)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _summary(folder: Path, stamp: Stamp) -> Familiarity | None:
+    return Familiarity.load(folder)

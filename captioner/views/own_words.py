@@ -1,0 +1,88 @@
+"""Your own words: a caption that the visitor types, and how surprised each decoder is by every word of it."""
+
+import html
+import math
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from captioner.config import VARIANTS
+from captioner.views import cards
+from captioner.views.findings import Findings
+from captioner.vocabulary import tokenize
+
+if TYPE_CHECKING:
+    from captioner.captioning import Caption
+
+_LONGEST, _MOST_WORDS = 300, 40
+_SCALE = 16.0  # bits; a bar as long as its cell
+_EXPLANATION = (
+    "Describe the photograph yourself. The likelier a decoder finds your next word, the less it is surprised. The sentence’s "
+    "probability is the product over its words and its end. No sentence of three is “right”: likelier only means more like "
+    "what the decoder learned to write."
+)
+
+
+@st.fragment
+def show(findings: Findings) -> None:
+    st.header("Your own words", anchor=False)
+    text = st.text_input(
+        "A caption of your own", key="say", bind="query-params", max_chars=_LONGEST, placeholder="a puppy plays on the lawn",
+        help=_EXPLANATION,
+    )  # fmt: skip
+    words = tokenize(text)
+    if len(words) > _MOST_WORDS:
+        st.caption(f"The first {_MOST_WORDS} of {len(words)} words are judged.")
+        words = words[:_MOST_WORDS]
+    if words:
+        known = [word in findings.captioner.vocabulary for word in words] + [True]
+        _show_judgement(words, known, findings.followed(words))
+    elif text.strip():
+        st.caption("There is no word in this; a word is made of letters or digits.")
+
+
+def _show_judgement(words: list[str], known: list[bool], followed: dict[str, "Caption"]) -> None:
+    totals = {name: _known_sum(caption, known) for name, caption in followed.items()}
+    st.html(f'<p class="verdict">{verdict(totals)}</p>')
+    if not all(known):
+        strange = list(dict.fromkeys(word for word, is_known in zip(words, known, strict=False) if not is_known))
+        st.html(f"<p>{html.escape(unknown_sentence(strange))}</p>")
+    rows = [
+        (cards.written(word), *(_cell(name, caption.word_log_probabilities[place], known[place]) for name, caption in followed.items()))
+        for place, word in enumerate((*words, cards.END))
+    ]
+    rows.append(("the whole sentence", *(f"<b>{cards.odds(total)}</b>" for total in totals.values())))
+    headings = ["word", *(cards.rule(VARIANTS[name]) + html.escape(VARIANTS[name].title) for name in followed)]
+    st.html(cards.table(headings, rows, "How likely each decoder found each word; the longer the bar, the greater its surprise"))
+
+
+def _known_sum(caption: "Caption", known: list[bool]) -> float:
+    return math.fsum(gain for gain, is_known in zip(caption.word_log_probabilities, known, strict=True) if is_known)
+
+
+def _cell(name: str, gain: float, known: bool) -> str:
+    if not known:
+        return "unknown"
+    width = min(1.0, -gain / math.log(2) / _SCALE)
+    bar = f'<span class="bar"><span style="width:{width:.1%};background:{VARIANTS[name].colour}"></span></span>'
+    return f"{cards.odds(gain)}{bar}"
+
+
+def verdict(totals: dict[str, float]) -> str:
+    """Which decoder finds the sentence likeliest, and by how much.
+
+    >>> verdict({"learned": math.log(0.02), "word2vec": math.log(0.01)})
+    'Learned finds it likeliest: 1 in 50. Then Word2Vec: 1 in 100.'
+    """
+    first, *others = sorted(totals, key=lambda name: -totals[name])
+    rest = ", ".join(f"{VARIANTS[name].title}: {cards.odds(totals[name])}" for name in others)
+    return f"{VARIANTS[first].title} finds it likeliest: {cards.odds(totals[first])}." + (f" Then {rest}." if rest else "")
+
+
+def unknown_sentence(words: list[str]) -> str:
+    """
+    >>> unknown_sentence(["lawnmower", "zebra"])
+    'No decoder knows lawnmower, zebra: they read them as “some unknown word”, and do not count them.'
+    """
+    them = "it" if len(words) == 1 else "them"
+    return f"No decoder knows {', '.join(words)}: they read {them} as “some unknown word”, and do not count {them}."

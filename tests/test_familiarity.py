@@ -1,0 +1,93 @@
+"""Familiarity against clouds of points whose directions are known, and its file against damage."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from captioner.errors import CheckpointError, FeatureError
+from captioner.familiarity import FILE, Familiarity
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    """240 photographs of 12 channels that differ in the first three most; a third dogs, a third cars, a third boats."""
+    random = np.random.default_rng(0)
+    points = random.normal(0, 0.1, (240, 12))
+    points[:, :3] += random.normal(0, 1.0, (240, 3))
+    points[:, 0] += np.repeat([0, 20, 40], 80)
+    captions = [["a", name, "there"] for name in ("dog", "car", "boat") for _ in range(80)]
+    return points.astype(np.float32), captions
+
+
+@pytest.fixture(scope="module")
+def familiarity(cloud):
+    points, captions = cloud
+    return Familiarity.fit(points[::2], points[1::2], captions[::2], "eyes", "a cloud", most=3)
+
+
+def seen(point, regions=4):
+    """Features whose mean over the regions is the point."""
+    spread = np.random.default_rng(1).normal(size=(regions, len(point)))
+    return (point + spread - spread.mean(axis=0)).astype(np.float32)
+
+
+def test_held_out_photographs_fill_the_percentiles_evenly(familiarity, cloud):
+    percentiles = [familiarity.judge(seen(point)).percentile for point in cloud[0][1::2]]
+    assert np.mean(percentiles) == pytest.approx(50, abs=2)
+    assert min(percentiles) < 5 and max(percentiles) > 95
+
+
+def test_what_the_components_cannot_express_is_strange(familiarity, cloud):
+    points, mean = cloud[0], cloud[0][::2].mean(0)
+    basis = np.linalg.svd(cloud[0][::2] - mean, full_matrices=False)[2][:3]
+    left_over = [point - mean - sum(np.dot(point - mean, axis) * axis for axis in basis) for point in points[1::2]]
+    assert familiarity.distances == pytest.approx(np.sort(np.linalg.norm(left_over, axis=1)), abs=0.02)
+
+
+def test_a_photograph_beyond_the_components_is_unlike_all_others(familiarity):
+    beyond, within = (familiarity.judge(seen(np.eye(12)[channel] * 3)) for channel in (7, 1))
+    assert beyond.percentile == 100 and beyond.unlike and beyond.unusual
+    assert within.percentile < 50 and not within.unusual and not within.unlike
+
+
+def test_kinds_are_named_by_the_words_that_mark_them(familiarity):
+    nearest = [familiarity.judge(seen(np.eye(12)[0] * place)).kind for place in (0, 20, 40)]
+    assert [kind.words[0] for kind in nearest] == ["dog", "car", "boat"]
+    assert sum(kind.photographs for kind in familiarity.kinds) == 120 == familiarity.photographs
+
+
+def test_what_was_saved_judges_alike(familiarity, cloud, tmp_path):
+    familiarity.save(tmp_path)
+    again = Familiarity.load(tmp_path)
+    assert (again.encoder, again.data, again.kinds, again.held_out) == ("eyes", "a cloud", familiarity.kinds, 120)
+    for point in cloud[0][:20]:
+        assert again.judge(seen(point)) == familiarity.judge(seen(point))
+
+
+def test_without_a_file_there_is_no_summary(tmp_path):
+    assert Familiarity.load(tmp_path) is None
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "other", "facts", "shape", "nan"])
+def test_a_damaged_file_is_a_sentence(familiarity, tmp_path, damage):
+    familiarity.save(tmp_path)
+    path = tmp_path / FILE
+    data, arrays = path.read_bytes(), load_file(path)
+    facts = {"encoder": "e", "data": "d", "photographs": "3", "kinds": "[]"}
+    if damage in ("cut", "text"):
+        path.write_bytes(data[: len(data) // 2] if damage == "cut" else b"no tensors")
+    elif damage == "other":
+        save_file({"mean": arrays["mean"]}, path, facts)
+    elif damage == "facts":
+        save_file(arrays, path, facts | {"kinds": "{"})
+    elif damage == "shape":
+        save_file(arrays | {"mean": arrays["mean"][1:]}, path, facts | {"kinds": '[[["dog"], 3]]'})
+    else:
+        save_file(arrays | {"mean": arrays["mean"] * np.nan}, path, facts)
+    with pytest.raises(CheckpointError, match=f"The file {FILE} cannot be used"):
+        Familiarity.load(tmp_path)
+
+
+def test_too_few_photographs_are_refused(cloud):
+    with pytest.raises(FeatureError, match="two photographs or more"):
+        Familiarity.fit(cloud[0][:1], cloud[0], cloud[1][:1], "eyes", "one")
