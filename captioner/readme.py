@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from captioner.checkpoints import HISTORY, SCORES, SHIPPED
 from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
 from captioner.folders import read_json
+from captioner.limits import LIMITS
 
 README = SHIPPED.parent / "README.md"
 BENCHES = ("bench-caption.json", "bench-training.json")
@@ -46,7 +48,12 @@ def benches(folder: Path) -> str:
     return "\n".join(["| measured side by side on 2 cores | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]) + "\n"
 
 
-FIGURES = {"results": results, "bench": benches}
+def limits(_folder: Path) -> str:
+    """The same sentences as on the page, as a list wrapped like the rest of the README."""
+    return "".join(textwrap.fill(limit, 120, initial_indent="- ", subsequent_indent="  ") + "\n" for limit in LIMITS)
+
+
+FIGURES = {"results": results, "bench": benches, "limits": limits}
 
 
 def render(text: str, folder: Path) -> str:

@@ -5,8 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from captioner import datasets
-from captioner.config import PRESETS, DecoderConfig, Preset
+from captioner.checkpoints import Checkpoint, EncoderMark
+from captioner.config import PRESETS, DecoderConfig, Preset, find_variant
 from captioner.runs import Preparation
+from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
+from embeddings.table import learned_start
 
 
 class StubEncoder:
@@ -25,6 +28,7 @@ class StubEncoder:
         return np.concatenate([means, means**2], axis=-1)  # (pictures, regions, channels)
 
 
+SMALL_VOCABULARY = Vocabulary((*SPECIAL_WORDS, *"a the dog cat runs sits on grass".split()))
 SMALL_DECODER = DecoderConfig(
     embedding_dimensions=6, units=8, image_units=8, heads=2, hidden_units=5, feature_dropout=0.2, dropout=0.2, row_scale=0.1
 )
@@ -51,3 +55,14 @@ def small_dataset(train=12, dev=4) -> datasets.Dataset:
 
 def small_preparation(cache_folder, preset: Preset | None = None, **more) -> Preparation:
     return Preparation(small_dataset(), StubEncoder(), cache_folder, preset or small_preset(), **more)
+
+
+def small_checkpoint(variant="learned", seed=3, mark: EncoderMark | None = None, **shape) -> Checkpoint:
+    """A decoder with all weights drawn anew, biases too, so that nothing is zero that could hide a mistake."""
+    from captioner.decoder import Decoder
+
+    config, mark = replace(SMALL_DECODER, **shape), mark or EncoderMark.of(StubEncoder())
+    table = learned_start(SMALL_VOCABULARY.words, config.embedding_dimensions, 1.0, seed)
+    decoder, random = Decoder(config, table.vectors, mark.channels, find_variant(variant).frozen), np.random.default_rng(seed)
+    weights = {v.path: random.normal(0, 0.6, v.shape).astype(np.float16) for v in decoder.weights if v is not decoder.table}
+    return Checkpoint(variant, seed, replace(small_preset(), decoder=config), mark, SMALL_VOCABULARY, table, weights)

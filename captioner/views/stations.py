@@ -1,0 +1,154 @@
+"""One step of decoding as HTML, station by station from the word before to the word chosen; all text is escaped.
+
+Computing the numbers is left to `captioner.anatomy`, the look at the photograph to `captioner.views.looking`.
+"""
+
+import html
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from captioner.anatomy import NEVER_WRITTEN, Cell
+from captioner.views.looking import photograph
+from captioner.views.scene import SHOWN, Body, Scene, number, share, vector
+from captioner.views.tables import row, table
+from captioner.vocabulary import END, START
+
+_LIKELIEST = 5
+
+
+def stations(scene: Scene) -> str:
+    bodies = [_word(scene), *_lstm(scene), photograph(scene), *_hidden(scene), _softmax(scene), _choice(scene)]
+    return "".join(
+        f'<section class="station"><div><h3>{place}. {title}</h3>{text}</div><div>{numbers}</div></section>'
+        for place, (title, text, numbers) in enumerate(bodies, 1)
+    )
+
+
+def _word(scene: Scene) -> Body:
+    step = scene.step
+    start = ", the mark where every sentence begins" if step.word == START else ""
+    text = (
+        f"<p>The word before is {scene.name(step.word)}{start}. It has the number {step.word:,} of {len(scene.words):,}. "
+        f"A decoder cannot calculate with words, so it takes row {step.word:,} of its table: {len(step.vector):,} numbers that stand for the "
+        f"word ({html.escape(scene.variant.title)}: {html.escape(scene.variant.explanation)}).</p>"
+        '<p class="formula"><i>x</i> = table[<i>word</i>]</p>'
+    )
+    return "The word before, as a vector", text, vector("x", step.vector)
+
+
+def _lstm(scene: Scene) -> Iterator[Body]:
+    """A station for each layer."""
+    text = (
+        "<p>The LSTM carries two vectors from word to word: what it <b>said</b> last (<i>h</i>) and what it <b>remembers</b> "
+        "(<i>c</i>). Three gates, each number between 0 (shut) and 1 (open), say how much is <b>let in</b> (<i>i</i>), "
+        "<b>kept</b> (<i>f</i>) and <b>let out</b> (<i>o</i>); the candidate <i>g</i> is what could be remembered anew. All four "
+        "are made from <i>x</i> and <i>h</i> with trained weights.</p>"
+        '<p class="formula"><i>i</i>, <i>f</i>, <i>o</i> = σ(<i>W x</i> + <i>U h</i> + <i>b</i>), '
+        "<i>g</i> = tanh(<i>W x</i> + <i>U h</i> + <i>b</i>), each with weights of its own; "
+        "σ(<i>z</i>) = 1 / (1 + <i>e</i><sup>−<i>z</i></sup>)<br>"
+        "<i>c</i>′ = <i>f</i> · <i>c</i> + <i>i</i> · <i>g</i> and <i>h</i>′ = <i>o</i> · tanh(<i>c</i>′)</p>"
+    )
+    cells = scene.step.cells
+    for layer, cell in enumerate(cells, 1):
+        title = "The LSTM reads it" if len(cells) == 1 else f"The LSTM’s layer {layer} of {len(cells)}"
+        above = f"<p>Its <i>x</i> is what layer {layer - 1} said.</p>"
+        yield title, text if layer == 1 else above, _cell(cell)
+
+
+def _cell(cell: Cell) -> str:
+    parts = (
+        ("said before, h", cell.said_before),
+        ("remembered before, c", cell.memory_before),
+        ("let in, i", cell.enter),
+        ("kept, f", cell.keep),
+        ("let out, o", cell.leave),
+        ("candidate, g", cell.candidate),
+        ("remembers now, c′", cell.memory),
+        ("says now, h′", cell.said),
+    )
+    count = min(SHOWN, len(cell.said))
+    head = ("What", *(f"unit {place}" for place in range(1, count + 1)), f"range of all {len(cell.said):,}")
+    rows = [
+        row(name, *map(number, values[:count]), f"{number(values.min(), 2)} to {number(values.max(), 2)}", kind=_kind(name))
+        for name, values in parts
+    ]
+    kept, entered = cell.keep[0] * cell.memory_before[0], cell.enter[0] * cell.candidate[0]
+    by_hand = (
+        f"Unit 1 by hand: keeps {number(cell.keep[0])} × {_factor(cell.memory_before[0])} = {number(kept)}, lets in "
+        f"{number(cell.enter[0])} × {_factor(cell.candidate[0])} = {number(entered)}; together {number(cell.memory[0])}. It says "
+        f"{number(cell.leave[0])} × tanh({number(cell.memory[0])}) = {number(cell.said[0])}."
+    )
+    return table("The LSTM before and after this word", head, rows, "numbers") + f'<p class="range">{by_hand}</p>'
+
+
+def _factor(value: float) -> str:
+    return number(value) if value >= 0 else f"({number(value)})"
+
+
+def _kind(name: str) -> str:
+    return "result" if "now" in name else ""
+
+
+def _hidden(scene: Scene) -> Iterator[Body]:
+    hidden = scene.step.hidden
+    if hidden is None:
+        return
+    above = int((hidden > 0).sum())
+    entry = scene.config.image_entry
+    given = {"attention": "[<i>h</i>′, context]", "merge": "(<i>h</i>′ + <i>v</i>)"}.get(entry, "<i>h</i>′")
+    joined = "what was said and what was seen" if entry in ("attention", "merge") else "what was said"
+    text = (
+        f"<p>A layer that puts together {joined}. What falls below zero is set to zero, so for each word only a part of its "
+        "numbers takes part.</p>"
+        f'<p class="formula"><i>z</i> = max(0, <i>W</i> {given} + <i>b</i>)</p>'
+    )
+    told = f'<p class="large">{above:,} of {len(hidden):,}</p><p class="range">numbers are above zero at this word.</p>'
+    yield "The hidden layer", text, told + vector("z", hidden)
+
+
+def _softmax(scene: Scene) -> Body:
+    step = scene.step
+    best = step.likeliest(_LIKELIEST)
+    shifted = step.scores - step.scores.max()
+    total = float(np.exp(shifted).sum())
+    rows = [
+        row(
+            scene.words[word],
+            number(step.scores[word], 2),
+            number(shifted[word], 2),
+            number(math.exp(shifted[word])),
+            share(math.exp(step.log_probabilities[word])),
+            kind="result" if word == step.chosen else "",
+        )
+        for word in best
+    ]
+    rest = total - float(np.exp(shifted[best]).sum())
+    others = len(step.scores) - len(best)
+    rows.append(row(f"the other {others:,} together", "", "", number(rest), share(rest / total)))
+    rows.append(row("sum", "", "", number(total), "100%", kind="total"))
+    text = (
+        f"<p>Each of the {len(step.scores):,} words gets a score (logit). The softmax makes probabilities of them: take away the "
+        "largest score (which changes nothing in the end and keeps the numbers small), raise <i>e</i> to the rest, divide by the "
+        "sum over all words.</p>"
+        '<p class="formula"><i>p</i> = <i>e</i><sup><i>s</i> − max</sup> / Σ <i>e</i><sup><i>s</i> − max</sup></p>'
+    )
+    head = ("Word", "score s", "s − max", "e to that", f"divided by {number(total)}")
+    return "From scores to probabilities", text, table("The likeliest words and their probabilities", head, rows, "numbers")
+
+
+def _choice(scene: Scene) -> Body:
+    step, first = scene.step, scene.step.likeliest(1)[0]
+    probability = share(math.exp(step.log_probabilities[step.chosen]))
+    text = ""
+    if first in NEVER_WRITTEN:
+        text = f"<p>{scene.name(first)} is the likeliest, but it stands for no word that can be written: it is passed over.</p>"
+    if step.chosen == END:
+        text += "<p>The likeliest is to stop: the sentence is finished.</p>"
+    elif scene.place + 1 < len(scene.steps):
+        text += "<p>The likeliest word is written, and is the word before at the next step. Then it all begins again.</p>"
+    else:
+        text += "<p>The likeliest word is written, and the sentence is as long as it may become.</p>"
+    chosen = "end of the sentence" if step.chosen == END else html.escape(scene.words[step.chosen])
+    return "The choice", text, f'<p class="large">{chosen}</p><p class="range">with {probability}</p>'

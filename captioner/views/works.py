@@ -1,0 +1,174 @@
+"""The last page: how it works. The figure of the loaded decoders, one step of decoding number by number, and the limits."""
+
+import base64
+import html
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from captioner.anatomy import Anatomy, Step
+from captioner.architecture import Architecture, read_architecture
+from captioner.checkpoints import load_all
+from captioner.comparison import Comparison, compare
+from captioner.config import VARIANTS, Variant
+from captioner.diagram import draw
+from captioner.errors import TriptychError
+from captioner.evaluation import load_search_config
+from captioner.images import read, resize
+from captioner.limits import LIMITS
+from captioner.placement import LAYOUTS
+from captioner.samples import SAMPLES, Sample
+from captioner.views import tables
+from captioner.views.resources import Stamp, checkpoints_folder, load_captioner, open_page, refuse, stamp
+from captioner.views.scene import Scene, sentence
+from captioner.views.stations import stations
+
+if TYPE_CHECKING:
+    from captioner.captioning import Captioner
+
+_HEIGHT_OF_A_STEP = 600
+_INTRODUCTION = (
+    "One network looks at the photograph once. Three decoders, built alike, each write a sentence about what it saw, word by "
+    "word. They differ in where their words’ vectors come from."
+)
+_FIGURE = (
+    "Every box shows the shape of what comes out of it and how many parameters it has: numbers that were found by "
+    "training, or that stayed as they were (**frozen**, shaded). The line that runs back up on the right is the word just "
+    "chosen: it is the next input, so the decoder goes round once for every word."
+)
+_STEP = (
+    "Choose a photograph, a decoder and a step, and follow the real numbers from the word before to the next word. "
+    "At each step the likeliest word is taken."
+)
+
+
+def show() -> None:
+    open_page("How it works", "works.css")
+    st.markdown(_INTRODUCTION)
+    folder = checkpoints_folder()
+    try:
+        architecture, comparison = _read(stamp(folder), folder)
+    except TriptychError as error:
+        refuse(error)
+        _show_limits()
+        return
+    variants = [column.variant for column in architecture.columns]
+    _show_figure(architecture)
+    live = st.container(key="live")  # Filled last: the decoders take some seconds to load, all else is there at once.
+    _show_search(folder)
+    _show_comparison(variants, comparison)
+    _show_limits()
+    with live:
+        _show_step(folder, variants)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _read(_stamp: Stamp, folder: Path) -> tuple[Architecture, tuple[Comparison, ...]]:
+    checkpoints = load_all(folder)
+    return read_architecture(checkpoints), compare(checkpoints)
+
+
+def _show_figure(architecture: Architecture) -> None:
+    st.header("From a photograph to the next word", anchor=False)
+    st.markdown(_FIGURE)
+    # Markdown lets a drawing through, which st.html does not; all that is in it is ours and escaped.
+    drawn = "".join(draw(architecture, layout) for layout in LAYOUTS)
+    st.markdown(f'<div class="architecture">{drawn}</div>', unsafe_allow_html=True)
+    with st.expander("The same as a table, with how the parameters add up"):
+        st.html(tables.layers(architecture))
+
+
+def _show_step(folder: Path, variants: list[Variant]) -> None:
+    st.header("One step, number by number", anchor=False)
+    st.markdown(_STEP)
+    with st.container(horizontal=True, key="choices"):
+        title = _choose("Photograph", [sample.title for sample in SAMPLES], "photo")
+        name = _choose("Decoder", [variant.title for variant in variants], "decoder")
+    sample = next(sample for sample in SAMPLES if sample.title == title)
+    variant = next(variant for variant in variants if variant.title == name)
+    try:
+        with st.skeleton(height=_HEIGHT_OF_A_STEP):
+            captioner = load_captioner(folder)
+            steps = _take(sample, variant.name, stamp(folder), captioner)
+        _show_stations(sample, variant, steps, captioner)
+    except TriptychError as error:
+        refuse(error)
+
+
+def _choose(label: str, titles: list[str], key: str) -> str:
+    return st.segmented_control(label, titles, default=titles[0], required=True, key=key, bind="query-params", wrap=True)
+
+
+def _show_stations(sample: Sample, variant: Variant, steps: tuple[Step, ...], captioner: "Captioner") -> None:
+    scene = Scene(
+        variant=variant,
+        config=captioner.checkpoints[variant.name].preset.decoder,
+        words=captioner.vocabulary.words,
+        steps=steps,
+        place=_choose_step(len(steps)) - 1,
+        rows=captioner.encoder.rows,
+        columns=captioner.encoder.columns,
+        photograph=_picture(sample, captioner.encoder.size),
+    )
+    st.html(sentence(scene))
+    st.html(stations(scene))
+
+
+def _choose_step(count: int) -> int:
+    if count < 2:
+        return 1
+    about = "A sentence is written in as many steps as it has words, and one more for its end."
+    return st.slider("Step", 1, count, min(2, count), key="step", bind="query-params", help=about, width=420)
+
+
+@st.cache_data(max_entries=len(SAMPLES) * len(VARIANTS), show_spinner=False)
+def _take(sample: Sample, variant: str, stamp: Stamp, _captioner: "Captioner") -> tuple[Step, ...]:
+    """All steps of the decoder's sentence about the photograph."""
+    return Anatomy(_captioner.checkpoints[variant], _see(sample, stamp, _captioner)).caption()
+
+
+@st.cache_data(max_entries=len(SAMPLES), show_spinner=False)
+def _see(sample: Sample, stamp: Stamp, _captioner: "Captioner") -> np.ndarray:
+    return _captioner.encode([read(sample.read(), sample.file)])[0]  # (regions, channels)
+
+
+@st.cache_data(max_entries=len(SAMPLES), show_spinner=False)
+def _picture(sample: Sample, size: int) -> str:
+    """The photograph as the CNN takes it, as an address that holds the picture itself."""
+    file = BytesIO()
+    Image.fromarray(resize(read(sample.read(), sample.file), size)).save(file, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _show_search(folder: Path) -> None:
+    st.header("A caption is the result of a search", anchor=False)
+    try:
+        config = load_search_config(folder)
+    except TriptychError as error:
+        refuse(error)
+        return
+    st.markdown(
+        "Taking the likeliest word each time (*greedy*, as above) can lead into a sentence that is unlikely as a whole: the best "
+        "second word may need a first word that was only second best. So the first page searches (*beam search*): at every word "
+        f"it keeps the {config.beam} likeliest unfinished sentences, lengthens each by every word of the vocabulary, and again "
+        f"keeps the best {config.beam}. A sentence that reaches its end is put aside; in the end the finished are compared.\n\n"
+        "How likely a sentence is: the product of its words’ probabilities (computed as a sum of logarithms). Every further word "
+        "makes the product smaller, so short sentences would win; the sum is therefore divided by the number of words to the "
+        f"power of {config.length_preference:g} (the *length preference*; 0 would leave it as it is, 1 takes the mean)."
+    )
+
+
+def _show_comparison(variants: list[Variant], comparison: tuple[Comparison, ...]) -> None:
+    st.header("What differs between the decoders, and what does not", anchor=False)
+    st.markdown("Read from the settings that lie beside each decoder’s weights.")
+    st.html(tables.comparison(variants, comparison))
+
+
+def _show_limits() -> None:
+    st.header("What they cannot do", anchor=False)
+    st.markdown("Of the three decoders that ship with this project:")
+    st.html(f'<ul class="limits">{"".join(f"<li>{html.escape(limit)}</li>" for limit in LIMITS)}</ul>')
