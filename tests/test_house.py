@@ -20,7 +20,7 @@ ORDER = """
     lattice trace search quick imagenet meteor metrics intervals runtime training folders checkpoints runs captioning evaluation
     familiarity heatmap searchtree
     operations recipe bench_table bench_training bench bench_memory limits readme charts
-    architecture comparison placement diagram anatomy views commands __main__
+    architecture properties placement diagram anatomy views commands __main__
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair", "sklearn", "matplotlib.pyplot"}
 TRAINING = {"captioner.training", "captioner.runs", "captioner.recipe", "embeddings.word2vec", "embeddings.fasttext"}

@@ -7,7 +7,7 @@ from standins import small_checkpoint
 from test_architecture import MARK
 
 from captioner.architecture import read_architecture
-from captioner.comparison import Comparison
+from captioner.properties import Property
 from captioner.config import VARIANTS
 from captioner.views import tables
 
@@ -40,7 +40,7 @@ def test_decoders_of_different_shapes_have_tables_of_their_own():
 
 def test_what_is_the_same_comes_first_and_is_told_once():
     variants = list(VARIANTS.values())
-    found = [Comparison("Vectors", ("a", "<b>", "c"), False), Comparison("Seed", ("1", "1", "1"), True)]
+    found = [Property("Vectors", ("a", "<b>", "c"), False), Property("Seed", ("1", "1", "1"), True)]
     page = tables.comparison(variants, found)
     assert list(rows(page).items()) == [("Seed", ["<span>the same: 1</span>"]), ("Vectors", ["a", "&lt;b&gt;", "c"])]
     assert '<td colspan="3"><span>the same: 1</span></td>' in page

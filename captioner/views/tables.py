@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from captioner.architecture import NOTHING, Architecture, Column, Layer, size
-from captioner.comparison import Comparison
+from captioner.properties import Property
 from captioner.config import Variant
 
 _HEAD = ("Layer", "What it does", "What comes out", "Parameters", "How they add up", "Trained?")
@@ -67,14 +67,14 @@ def _layer(layer: Layer, state: str = "") -> str:
     return row(layer.name, html.escape(layer.role), size(layer.shape), parameters, layer.sum, html.escape(state or layer.state))
 
 
-def comparison(variants: Sequence[Variant], found: Sequence[Comparison]) -> str:
+def comparison(variants: Sequence[Variant], found: Sequence[Property]) -> str:
     """First what is the same, told once for all; then what differs, told for each."""
     ordered = sorted(found, key=lambda one: not one.same)
     head = ("Property", *(variant.title for variant in variants))
     return table("What the decoders share and where they differ", head, _compared(ordered), "compared")
 
 
-def _compared(found: Sequence[Comparison]) -> Iterator[str]:
+def _compared(found: Sequence[Property]) -> Iterator[str]:
     for one in found:
         if one.same and len(one.values) > 1:
             cell = f'<td colspan="{len(one.values)}"><span>the same: {html.escape(one.values[0])}</span></td>'

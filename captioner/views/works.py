@@ -13,7 +13,7 @@ from PIL import Image
 from captioner.anatomy import Anatomy, Step
 from captioner.architecture import Architecture, read_architecture
 from captioner.checkpoints import load_all
-from captioner.comparison import Comparison, compare
+from captioner.properties import Property, compare
 from captioner.config import VARIANTS, Variant
 from captioner.diagram import draw
 from captioner.errors import TriptychError
@@ -67,7 +67,7 @@ def show() -> None:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _read(_stamp: Stamp, folder: Path) -> tuple[Architecture, tuple[Comparison, ...]]:
+def _read(_stamp: Stamp, folder: Path) -> tuple[Architecture, tuple[Property, ...]]:
     checkpoints = load_all(folder)
     return read_architecture(checkpoints), compare(checkpoints)
 
@@ -162,7 +162,7 @@ def _show_search(folder: Path) -> None:
     )
 
 
-def _show_comparison(variants: list[Variant], comparison: tuple[Comparison, ...]) -> None:
+def _show_comparison(variants: list[Variant], comparison: tuple[Property, ...]) -> None:
     st.header("What differs between the decoders, and what does not", anchor=False)
     st.markdown("Read from the settings that lie beside each decoder’s weights.")
     st.html(tables.comparison(variants, comparison))

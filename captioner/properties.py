@@ -9,7 +9,7 @@ from captioner.config import DecoderConfig, TrainingConfig, find_variant
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Property:
     """One property of the decoders, in words for each of them, and whether it is the same in all."""
 
     label: str
@@ -17,14 +17,14 @@ class Comparison:
     same: bool
 
 
-def compare(checkpoints: Mapping[str, Checkpoint]) -> tuple[Comparison, ...]:
+def compare(checkpoints: Mapping[str, Checkpoint]) -> tuple[Property, ...]:
     """One row a property; the values stand in the order of the checkpoints."""
     return tuple(_compare(label, list(checkpoints.values()), of, tell) for label, of, tell in _PROPERTIES)
 
 
-def _compare(label: str, checkpoints: list[Checkpoint], of: Callable, tell: Callable) -> Comparison:
+def _compare(label: str, checkpoints: list[Checkpoint], of: Callable, tell: Callable) -> Property:
     values = [of(checkpoint) for checkpoint in checkpoints]
-    return Comparison(label, tuple(map(tell, values)), all(value == values[0] for value in values))
+    return Property(label, tuple(map(tell, values)), all(value == values[0] for value in values))
 
 
 def _tell_decoder(config: DecoderConfig) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from standins import small_checkpoint
 
-from captioner.comparison import compare
+from captioner.properties import compare
 
 ALIKE = {"CNN", "Layers", "Vocabulary", "Training", "Seed of all that is random"}
 
