@@ -17,8 +17,9 @@ ALLOWED_AT_THE_TOP = {
 # A module, or a whole folder of them, imports only from rows above its own.
 ORDER = """
     errors config vocabulary images samples shapes layouts datasets progress torchfile encoder features packing decoder
-    search quick meteor metrics intervals runtime training folders checkpoints runs captioning evaluation
-    operations recipe bench_table bench_training bench bench_memory readme charts views commands __main__
+    search quick meteor metrics intervals wording yardsticks runtime training folders checkpoints runs captioning
+    evaluation comparison operations recipe bench_table bench_training bench bench_memory readme charts views
+    commands __main__
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair"}
 TRAINING = {"captioner.training", "captioner.runs", "captioner.recipe", "embeddings.word2vec", "embeddings.fasttext"}
