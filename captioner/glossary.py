@@ -25,19 +25,19 @@ GLOSSARY: tuple[Term, ...] = (
     Term("METEOR", "agreement word by word, where other forms of a word and words of equal meaning count too"),
     Term(
         "95% interval",
-        "where a score would lie for 95 of 100 other sets of photographs, found by drawing the photographs again and again",
+        "the range in which a score stays 95 times of 100 when the photographs are drawn again at random, with repeats",
     ),
     Term(
         "paired difference",
         "how far two decoders lie apart on the same photographs; when its 95% interval holds 0, chance can explain it",
     ),
     Term("loss", "mean cross-entropy per word in nats: how surprised a decoder was by the human captions"),
-    Term("dev and test", "photographs without influence on the weights: settings are chosen on dev, test is only reported"),
+    Term("dev and test", "photographs that no decoder was trained on: settings are chosen on dev, test is only reported"),
     Term("trainable parameters", "the numbers of a decoder that training changed"),
-    Term("frozen parameters", "its word vectors, where training left them as they were"),
+    Term("frozen parameters", "its word vectors, where training left them as they were; the CNN's are in neither count"),
     Term("seconds an epoch", "how long one pass over the training photographs took, the middle one of all passes"),
     Term("people", "each human caption scored as if a decoder had written it, against the other captions of its photograph"),
-    Term("one sentence for all", "the same human sentence for every photograph, the training captions' best by CIDEr"),
+    Term("one sentence for all", "the same sentence for every photograph: of the commonest training captions the one that suits training photographs best"),
     Term("beam", "how many unfinished captions the search keeps at each word"),
     Term(
         "length preference",

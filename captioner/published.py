@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+PUBLISHED_ON = ("flickr8k", "test")
+
 _XU = (
     "Xu et al., Show, Attend and Tell: Neural Image Caption Generation with Visual Attention, ICML 2015, table 1",
     "their own BLEU, so only roughly comparable",

@@ -50,6 +50,10 @@ class Board:
         return self.entries[0].setting["images"]
 
     @property
+    def data(self) -> str:
+        return self.entries[0].setting["data"]
+
+    @property
     def metrics(self) -> dict[str, str]:
         """The titles of the metrics that every decoder has, by name."""
         return {name: title for name, title in TITLES.items() if all(name in entry.score.metrics for entry in self.entries)}

@@ -106,8 +106,11 @@ def by_other_metrics(board: Board) -> str:
     names = listed([title for title, found in others.items() if found])
     if not above:
         return f"By {names}, too, no difference is more than chance explains."
-    facts = listed([f"{better} is above {worse} by {listed(titles)}" for (better, worse), titles in above.items()])
-    return f"By other measures {facts}; among {compared} such comparisons chance alone lets about one in twenty stand out."
+    facts = "; ".join(f"{better} is above {worse} by {listed(titles)}" for (better, worse), titles in above.items())
+    return (
+        f"Other measures set some apart beyond chance: {facts}. Among {compared} such comparisons, though, chance alone lets "
+        "about one in twenty stand out."
+    )
 
 
 def training_runs(seeds: Sequence[int]) -> str:

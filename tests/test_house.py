@@ -18,8 +18,8 @@ ALLOWED_AT_THE_TOP = {
 ORDER = """
     errors config vocabulary images samples shapes layouts datasets progress torchfile encoder features packing decoder
     search quick meteor metrics intervals wording yardsticks runtime training folders checkpoints runs captioning
-    evaluation comparison operations recipe bench_table bench_training bench bench_memory readme charts views
-    commands __main__
+    evaluation comparison operations recipe bench_table bench_training bench bench_memory glossary readme charts parameters
+    facts scoreboard verdict published score_charts views commands __main__
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair"}
 TRAINING = {"captioner.training", "captioner.runs", "captioner.recipe", "embeddings.word2vec", "embeddings.fasttext"}
