@@ -71,21 +71,25 @@ def compare(of: Mapping[str, Any], evaluation: Evaluation, subjects: Subjects, t
 
 def save_comparison(folder: Path, split: str, comparison: Comparison) -> None:
     """Write it beside the decoders; that of the other split stays."""
-    path = Path(folder) / COMPARISON
-    stored = read_json(path) if path.is_file() else {}
-    write_json(path, {**stored, split: _to_json(comparison)})
+    write_json(Path(folder) / COMPARISON, _stored(folder) | {split: _to_json(comparison)})
 
 
 def load_comparison(folder: Path, split: str) -> Comparison | None:
     """The comparison of a split; none where it was never made."""
-    path = Path(folder) / COMPARISON
-    if not path.is_file():
-        return None
-    stored = read_json(path)
+    stored = _stored(folder)
     try:
         return _from_json(stored[split]) if split in stored else None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"The file {COMPARISON} is damaged in its part on {split}; delete it and evaluate again.") from error
+        told = f"The file {COMPARISON} is damaged in its part on {split}; delete it and evaluate again."
+        raise CheckpointError(told) from error
+
+
+def _stored(folder: Path) -> dict[str, Any]:
+    path = Path(folder) / COMPARISON
+    stored = read_json(path) if path.is_file() else {}
+    if not isinstance(stored, dict):
+        raise CheckpointError(f"The file {COMPARISON} does not hold comparisons by split; delete it and evaluate again.")
+    return stored
 
 
 def _to_json(comparison: Comparison) -> dict[str, Any]:

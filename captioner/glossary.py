@@ -37,7 +37,11 @@ GLOSSARY: tuple[Term, ...] = (
     Term("frozen parameters", "its word vectors, where training left them as they were; the CNN's are in neither count"),
     Term("seconds an epoch", "how long one pass over the training photographs took, the middle one of all passes"),
     Term("people", "each human caption scored as if a decoder had written it, against the other captions of its photograph"),
-    Term("one sentence for all", "the same sentence for every photograph: of the commonest training captions the one that suits training photographs best"),
+    Term(
+        "one sentence for all",
+        "the same sentence for every photograph: of the commonest training captions "
+        "the one that suits training photographs best",
+    ),
     Term("beam", "how many unfinished captions the search keeps at each word"),
     Term(
         "length preference",

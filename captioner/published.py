@@ -8,7 +8,7 @@ PUBLISHED_ON = ("flickr8k", "test")
 
 _XU = (
     "Xu et al., Show, Attend and Tell: Neural Image Caption Generation with Visual Attention, ICML 2015, table 1",
-    "their own BLEU, so only roughly comparable",
+    "other BLEU, without the penalty for shortness, and for the two systems of 2014 as they were told: only roughly comparable",
 )
 _TANTI = (
     "Tanti, Gatt and Camilleri, Where to put the image in an image caption generator, Natural Language Engineering, 2018",

@@ -38,7 +38,8 @@ def results(folder: Path) -> str:
         cells = [_metric(test, key) for key in ("cider", "bleu4", "rouge_l")] + [_metric(dev, "cider"), "", "", ""]
         rows.append(f"| {title} | {' | '.join(cells)} |")
     search = read_json(folder / "search.json")
-    return "\n".join(rows) + f"\n\nBeam {search['beam']}, length preference {search['length_preference']:g}, both chosen on dev.\n"
+    setting = f"Beam {search['beam']}, length preference {search['length_preference']:g}, both chosen on dev."
+    return "\n".join(rows) + f"\n\n{setting}\n"
 
 
 def benches(folder: Path) -> str:

@@ -21,6 +21,7 @@ RODS = {PEOPLE: "People", CONSTANT: "One sentence for all"}
 SHAPES = {"learned": "circle", "word2vec": "square", "fasttext": "triangle-up"}
 GAP_NUMBERS = ["difference", "low", "high"]
 _INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
+_BREAK = "|"  # where a name goes on in a second line
 _ROW, _FONT, _POINT = 40, 14, 100
 
 
@@ -53,18 +54,20 @@ def score_chart(rows: "pd.DataFrame", metric: str) -> "alt.LayerChart":
     tooltip = ["who:N", *(alt.Tooltip(name, type="quantitative", format=".3f") for name in ("score", "low", "high"))]
     # An own line for each dash: dashes that follow from the data would be drawn for points, too.
     bars = [
-        chart.transform_filter(_is(variant)).mark_rule(strokeWidth=4, strokeDash=list(variant.dash)).encode(x="low:Q", x2="high:Q")
+        chart.transform_filter(_is(variant)).mark_rule(strokeWidth=4, strokeDash=list(variant.dash))
         for variant in VARIANTS.values()
     ]
-    rest = chart.transform_filter("datum.kind == 'yardstick'").mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q")
+    bars.append(chart.transform_filter("datum.kind == 'yardstick'").mark_rule(strokeWidth=2))
+    intervals = [bar.encode(x="low:Q", x2="high:Q") for bar in bars]
     points = [
         chart.transform_filter(_is(variant)).mark_point(shape=SHAPES[name], filled=True, size=_POINT, opacity=1)
         for name, variant in VARIANTS.items()
     ]
     others = chart.transform_filter("datum.kind != 'decoder'").mark_point(shape="diamond", size=_POINT * 0.6, strokeWidth=2)
     marks = [mark.encode(x=value, tooltip=tooltip) for mark in (*points, others)]
-    labels = chart.mark_text(align="left", dx=11, fontSize=_FONT, color=_INK).encode(x="end:Q", text="label:N", color=alt.value(_INK))
-    return alt.layer(*bars, rest, *marks, labels).properties(height=alt.Step(_ROW))
+    labels = chart.mark_text(align="left", dx=11, fontSize=_FONT)
+    labels = labels.encode(x="end:Q", text="label:N", color=alt.value(_INK))
+    return alt.layer(*intervals, *marks, labels).properties(height=alt.Step(_ROW))
 
 
 def score_table(rows: "pd.DataFrame", board: Board, metric: str) -> "pd.DataFrame":
@@ -97,14 +100,14 @@ def gap_chart(gaps: list[Gap], metric: str) -> "alt.LayerChart":
     import pandas as pd
 
     rows = gap_table(gaps)
-    chart = alt.Chart(rows).encode(y=_names("pair", list(rows.pair)))
+    rows["label"] = rows.pair + _BREAK + rows.meaning
+    chart = alt.Chart(rows).encode(y=_names("label", list(rows.label)))
     value = alt.X("difference:Q", title=f"difference in {TITLES[metric]}", axis=_axis())
     tooltip = ["pair:N", *(alt.Tooltip(name, type="quantitative", format=".3f") for name in ("difference", "low", "high"))]
     zero = alt.Chart(pd.DataFrame({"difference": [0]})).mark_rule(strokeWidth=2, strokeDash=[6, 4], color=_INK)
     bars = chart.mark_rule(strokeWidth=4, color=_INK, opacity=0.75).encode(x="low:Q", x2="high:Q")
     points = chart.mark_point(shape="circle", filled=True, size=_POINT, color=_INK, opacity=1).encode(x=value, tooltip=tooltip)
-    labels = chart.mark_text(align="left", dx=4, dy=-16, fontSize=_FONT, color=_INK).encode(x="difference:Q", text="meaning:N")
-    return alt.layer(zero.encode(x="difference:Q"), bars, points, labels).properties(height=alt.Step(_ROW * 1.6))
+    return alt.layer(zero.encode(x="difference:Q"), bars, points).properties(height=alt.Step(_ROW * 1.4))
 
 
 def gap_summary(gaps: list[Gap], metric: str) -> str:
@@ -195,7 +198,8 @@ def _colours(names: list[str]) -> Any:
 def _names(field: str, order: list[str]) -> Any:
     import altair as alt
 
-    axis = alt.Axis(labelLimit=0, ticks=False, domain=False, grid=True, labelPadding=8, **_text())
+    lines = {"labelExpr": f"split(datum.label, '{_BREAK}')", "labelLineHeight": _FONT * 1.3}
+    axis = alt.Axis(labelLimit=0, ticks=False, domain=False, grid=True, labelPadding=8, **lines, **_text())
     return alt.Y(f"{field}:N", title=None, sort=order, axis=axis)
 
 

@@ -123,7 +123,7 @@ def _entry(folder: Path, name: str, split: str) -> Entry:
         setting = {key: stored[split][key] for key in ("data", "images", "beam", "length_preference")}
         return Entry(VARIANTS[name], yardstick(stored[split]), setting)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"The scores of {title} on {split} are damaged; {_advice(folder, split)} makes them anew.") from error
+        raise CheckpointError(f"The scores of {title} on {split} are damaged; {_advice(folder, split)} renews them.") from error
 
 
 def _comparison(folder: Path, split: str, entries: list[Entry]) -> Comparison:

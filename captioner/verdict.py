@@ -63,7 +63,7 @@ def verdict(board: Board) -> str:
     ranked, found = _ranked(board), gaps(board, VERDICT_METRIC)
     opening = f"On {board.images:,} {board.split} photographs"
     if len(ranked) < 2:
-        return f"{opening} only one decoder has been scored, {_scores(ranked)}; a comparison takes two."
+        return f"{opening} only one decoder has been scored: {_scores(ranked)}. A comparison takes two."
     if not found:
         return f"{opening} {_scores(ranked)}; whether that is more than chance has not been computed."
     proven = [gap for gap in found if gap.proven]
@@ -115,9 +115,10 @@ def by_other_metrics(board: Board) -> str:
 
 def training_runs(seeds: Sequence[int]) -> str:
     """What the intervals cannot know: they draw other photographs, not another training."""
-    which = listed([str(seed) for seed in dict.fromkeys(seeds)])
+    different = list(dict.fromkeys(seeds))
+    which = f"seed{'s' * (len(different) > 1)} {listed([str(seed) for seed in different])}"
     return (
-        f"Each decoder was trained only once (seed {which}). The intervals say what other photographs could change; "
+        f"Each decoder was trained only once ({which}). The intervals say what other photographs could change; "
         "another training could move a score as well, and that is not in them."
     )
 

@@ -18,7 +18,8 @@ HISTORY = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    split = {"metrics": dict.fromkeys(("cider", "bleu4", "rouge_l"), 0.5), "intervals": dict.fromkeys(("cider", "bleu4", "rouge_l"), [0.4, 0.6])}
+    names = ("cider", "bleu4", "rouge_l")
+    split = {"metrics": dict.fromkeys(names, 0.5), "intervals": dict.fromkeys(names, [0.4, 0.6])}
     for name in VARIANTS:
         (tmp_path / name).mkdir()
         (tmp_path / name / "history.json").write_text(json.dumps(HISTORY))

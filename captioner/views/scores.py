@@ -36,7 +36,7 @@ def show() -> None:
     st.header("What the figures mean", anchor=False)
     with st.expander("Every figure in one line"):
         st.html(cards.glossary())
-    st.caption(f"Every figure is read from the files in {folder.name}/ that training and evaluation wrote, as are the README’s.")
+    st.caption(f"The decoders’ figures are read from the files in {folder.name}/ that training and evaluation wrote; so are the README’s.")
 
 
 def _show_board(board: Board, folder: Path, problems: list[CheckpointError]) -> None:
@@ -92,14 +92,15 @@ def _show_scores(board: Board) -> None:
 def _fewer(board: Board, metric: str) -> str:
     """What it means that people are held against one caption fewer than the decoders."""
     fewer = board.comparison.against_fewer if board.comparison else {}
-    values = [score.metrics[metric] for score in fewer.values() if metric in score.metrics]
-    if not values:
+    held = sorted(score.metrics[metric] for score in fewer.values() if metric in score.metrics)
+    if not held:
         return ""
     people = board.comparison.yardsticks[PEOPLE].metrics[metric]
+    own = sorted(entry.score.metrics[metric] for entry in board.entries)
     return (
-        f"People score {number(people)}, the mean over each photograph’s captions, each held against the others. That is one "
-        "caption fewer than a decoder is held against, and fewer captions are harder to meet: held against as few, the "
-        f"decoders score {number(min(values))} to {number(max(values))} in {TITLES[metric]}."
+        f"People score {number(people)}: the mean over each photograph’s captions, each held against the others, which is one "
+        f"caption fewer than a decoder is held against. Held against as few, the decoders score {number(held[0])} to "
+        f"{number(held[-1])} in {TITLES[metric]}, not {number(own[0])} to {number(own[-1])}."
     )
 
 
@@ -133,7 +134,7 @@ def _show_beams(folder: Path) -> None:
 
 def _show_published() -> None:
     st.header("What others reached", anchor=False)
-    _say("Published figures for the 1,000 test photographs of Flickr8k.")
+    _say("Published figures for the test photographs of Flickr8k.")
     st.dataframe(charts.published_table(), alt=charts.published_summary())
     for source, scoring in dict.fromkeys((system.source, system.scoring) for system in PUBLISHED):
         _say(f"{listed([system.title for system in PUBLISHED if system.source == source])}: {source} ({scoring}).")
