@@ -36,7 +36,8 @@ def show() -> None:
     st.header("What the figures mean", anchor=False)
     with st.expander("Every figure in one line"):
         st.html(cards.glossary())
-    st.caption(f"The decoders’ figures are read from the files in {folder.name}/ that training and evaluation wrote; so are the README’s.")
+    origin = f"The decoders’ figures are read from the files in {folder.name}/ that training and evaluation wrote"
+    st.caption(f"{origin}; so are the README’s.")
 
 
 def _show_board(board: Board, folder: Path, problems: list[CheckpointError]) -> None:
