@@ -1,10 +1,10 @@
-"""How sure a score is: bootstrap intervals over images, for one system and for the difference between two.
+"""How sure a score is: bootstrap intervals over images, for one system, a mean over several, and a difference between two.
 
 Whole images are drawn again with replacement and every metric is computed anew from what `Scores` keeps of each. CIDEr's
 word weights stay those of all images: they belong to the references, not to the sample.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +29,15 @@ def interval(
     scores: Scores, resamples: int = RESAMPLES, confidence: float = CONFIDENCE, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """The percentile interval of every metric (METEOR apart, which has no values per image)."""
-    drawn = _resample([scores], resamples, confidence, seed)[0]
-    return {name: _percentiles(values, confidence) for name, values in drawn.items()}
+    return mean_interval([scores], resamples, confidence, seed)
+
+
+def mean_interval(
+    several: Sequence[Scores], resamples: int = RESAMPLES, confidence: float = CONFIDENCE, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """The interval of every metric's mean over several systems, all computed on the same drawn images."""
+    drawn = _resample(several, resamples, confidence, seed)
+    return {name: _percentiles(np.mean([part[name] for part in drawn], axis=0), confidence) for name in drawn[0]}
 
 
 def paired_difference(
@@ -46,7 +53,7 @@ def paired_difference(
     }
 
 
-def _resample(systems: list[Scores], resamples: int, confidence: float, seed: int) -> list[dict[str, np.ndarray]]:
+def _resample(systems: Sequence[Scores], resamples: int, confidence: float, seed: int) -> list[dict[str, np.ndarray]]:
     """For every system, each metric on every resample (resamples,)."""
     images = [len(scores.table) for scores in systems]
     if len(set(images)) > 1:

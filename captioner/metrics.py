@@ -107,6 +107,14 @@ class Scorer:
 
     def score(self, captions: Sequence[Text]) -> Scores:
         """Score one caption per image, in the order of the references; a caption without words scores 0."""
+        table = self.table(captions)
+        metrics = {name: float(value) for name, value in summarise(table.sum(axis=0), len(self)).items()}
+        if meteor.available():
+            metrics["meteor"] = meteor.score(list(map(_words, captions)), [image.references for image in self._images])
+        return Scores(metrics, table)
+
+    def table(self, captions: Sequence[Text]) -> np.ndarray:
+        """The rows of `Scores.table` alone, (images, columns)."""
         if isinstance(captions, str) or len(captions) != len(self):
             received = "one text" if isinstance(captions, str) else f"a list of {len(captions)}"
             raise DatasetError(
@@ -114,11 +122,7 @@ class Scorer:
                 "give one for every image, in the images' order."
             )
         words = [_words(caption) for caption in captions]
-        table = np.array([self._row(*pair) for pair in zip(words, self._images, strict=True)], dtype=np.float64)
-        metrics = {name: float(value) for name, value in summarise(table.sum(axis=0), len(self)).items()}
-        if meteor.available():
-            metrics["meteor"] = meteor.score(words, [image.references for image in self._images])
-        return Scores(metrics, table)
+        return np.array([self._row(*pair) for pair in zip(words, self._images, strict=True)], dtype=np.float64)
 
     def _row(self, words: list[str], image: _Image) -> list[float]:
         ngrams = count_ngrams(words)

@@ -4,21 +4,25 @@ import json
 import re
 import textwrap
 from pathlib import Path
+from statistics import median_high
 from typing import Any
 
 from captioner.checkpoints import HISTORY, SCORES, SHIPPED
+from captioner.comparison import COMPARISON, CONSTANT, PEOPLE
 from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
 from captioner.folders import read_json
+from captioner.glossary import GLOSSARY
 from captioner.limits import LIMITS
 
 README = SHIPPED.parent / "README.md"
+YARDSTICKS = {PEOPLE: "people, each against the others", CONSTANT: "one sentence for all"}
 BENCHES = ("bench-caption.json", "bench-training.json")
 _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def results(folder: Path) -> str:
-    """One row per decoder: test and dev scores with 95% intervals, and what its training took."""
+    """One row per decoder: test and dev scores with 95% intervals, and what its training took; then the yardsticks."""
     rows = [
         "| decoder | test CIDEr | test BLEU-4 | test ROUGE-L | dev CIDEr | dev loss | best epoch | seconds an epoch |",
         "|---|---|---|---|---|---|---|---|",
@@ -26,12 +30,18 @@ def results(folder: Path) -> str:
     for name, variant in VARIANTS.items():
         scores, history = read_json(folder / name / SCORES), read_json(folder / name / HISTORY)
         best = next(epoch for epoch in history["epochs"] if epoch["epoch"] == history["best_epoch"])
-        seconds = sum(epoch["seconds"] for epoch in history["epochs"]) / len(history["epochs"])
+        seconds = median_high(epoch["seconds"] for epoch in history["epochs"])
         cells = [_metric(scores["test"], key) for key in ("cider", "bleu4", "rouge_l")] + [_metric(scores["dev"], "cider")]
         cells += [f"{best['dev_loss']:.3f}", f"{best['epoch']} of {len(history['epochs'])}", f"{seconds:.0f}"]
         rows.append(f"| {variant.title} | {' | '.join(cells)} |")
+    comparison = read_json(folder / COMPARISON)
+    for name, title in YARDSTICKS.items():
+        test, dev = (comparison[split]["yardsticks"][name] for split in ("test", "dev"))
+        cells = [_metric(test, key) for key in ("cider", "bleu4", "rouge_l")] + [_metric(dev, "cider"), "", "", ""]
+        rows.append(f"| {title} | {' | '.join(cells)} |")
     search = read_json(folder / "search.json")
-    return "\n".join(rows) + f"\n\nBeam {search['beam']}, length preference {search['length_preference']:g}, both chosen on dev.\n"
+    setting = f"Beam {search['beam']}, length preference {search['length_preference']:g}, both chosen on dev."
+    return "\n".join(rows) + f"\n\n{setting}\n"
 
 
 def benches(folder: Path) -> str:
@@ -53,7 +63,12 @@ def limits(_folder: Path) -> str:
     return "".join(textwrap.fill(limit, 120, initial_indent="- ", subsequent_indent="  ") + "\n" for limit in LIMITS)
 
 
-FIGURES = {"results": results, "bench": benches, "limits": limits}
+def glossary(_folder: Path) -> str:
+    """The words and figures that need one line each, as the pages show them."""
+    return "\n".join(["| word | meaning |", "|---|---|", *(f"| {term.name} | {term.meaning} |" for term in GLOSSARY)]) + "\n"
+
+
+FIGURES = {"results": results, "bench": benches, "limits": limits, "glossary": glossary}
 
 
 def render(text: str, folder: Path) -> str:

@@ -170,6 +170,21 @@ def test_evaluate_for_people_stores_only_the_decoders_own_scores(run, data, copi
     assert (copied / "learned" / "scores.json").read_text() == save
 
 
+def test_evaluate_of_all_decoders_stores_how_they_compare(run, data, tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    command = ["evaluate", "--data", data, "--checkpoints", folder, "--json"]
+    status, _, errors = run(*command, "--split", "dev", "--variant", "learned")
+    assert status == 0 and "No comparison is stored" in errors and not (folder / "comparison.json").exists()
+    assert "dev" in json.loads((folder / "learned" / "scores.json").read_text())
+    status, output, errors = run(*command, "--split", "dev")
+    stored = json.loads((folder / "comparison.json").read_text())
+    assert status == 0 and "Scoring people" in errors and list(stored) == ["dev"]
+    assert stored["dev"]["differences"] == json.loads(output)["differences"]
+    assert list(stored["dev"]["yardsticks"]) == ["people", "constant"] and stored["dev"]["images"] == 16
+    assert list(stored["dev"]["against_fewer"]) == list(VARIANTS) and list(stored["dev"]["decoders"]) == list(VARIANTS)
+    assert list(stored["dev"]["wording"]) == [*VARIANTS, "people"] and stored["dev"]["wording"]["people"]["copied"] is not None
+
+
 def test_the_setting_is_chosen_on_dev_only_and_then_everybodys(run, data, tiny_run, tmp_path, monkeypatch):
     folder = shutil.copytree(tiny_run, tmp_path / "run")
     monkeypatch.setattr("captioner.evaluation.choose_beam.__defaults__", ((2, 1), (1.5,)))

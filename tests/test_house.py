@@ -17,9 +17,9 @@ ALLOWED_AT_THE_TOP = {
 # A module, or a whole folder of them, imports only from rows above its own.
 ORDER = """
     errors config vocabulary images samples shapes layouts datasets progress torchfile encoder features packing decoder
-    lattice trace search quick imagenet meteor metrics intervals runtime training folders checkpoints runs captioning evaluation
-    familiarity heatmap searchtree
-    operations recipe bench_table bench_training bench bench_memory limits readme charts
+    lattice trace search quick imagenet meteor metrics intervals wording yardsticks runtime training folders checkpoints runs
+    captioning evaluation comparison familiarity heatmap searchtree operations recipe bench_table bench_training bench
+    bench_memory glossary limits readme charts parameters facts scoreboard verdict published score_charts
     architecture properties placement diagram anatomy views commands __main__
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair", "sklearn", "matplotlib.pyplot"}

@@ -5,7 +5,7 @@ import pytest
 
 from captioner import intervals
 from captioner.errors import ConfigError, DatasetError
-from captioner.intervals import interval, paired_difference
+from captioner.intervals import interval, mean_interval, paired_difference
 from captioner.metrics import METRICS, Scorer, summarise
 
 
@@ -62,6 +62,16 @@ def test_a_difference_is_paired():
     other = paired_difference(second, first)["cider"]
     assert tuple(other) == pytest.approx((-difference.value, -difference.high, -difference.low))
     assert set(paired_difference(first, first).values()) == {(0.0, 0.0, 0.0)}
+
+
+def test_the_interval_of_a_mean_draws_the_same_images_for_all():
+    first, second = systems()
+    low, high = mean_interval([first, second], resamples=4000)["cider"]
+    values = (first.cider + second.cider) / 2
+    error = values.std() / np.sqrt(len(values))
+    assert (low, high) == pytest.approx((values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.15 * error)
+    assert mean_interval([first]) == interval(first)
+    assert mean_interval([first, first, first])["bleu4"] == pytest.approx(interval(first)["bleu4"])
 
 
 def test_small_blocks_change_nothing(monkeypatch):

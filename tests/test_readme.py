@@ -8,7 +8,7 @@ import pytest
 from captioner.checkpoints import SHIPPED
 from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
-from captioner.readme import README, render
+from captioner.readme import README, YARDSTICKS, render
 
 HISTORY = {
     "best_epoch": 2,
@@ -18,11 +18,14 @@ HISTORY = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    split = {"metrics": dict.fromkeys(("cider", "bleu4", "rouge_l"), 0.5), "intervals": dict.fromkeys(("cider", "bleu4", "rouge_l"), [0.4, 0.6])}
+    names = ("cider", "bleu4", "rouge_l")
+    split = {"metrics": dict.fromkeys(names, 0.5), "intervals": dict.fromkeys(names, [0.4, 0.6])}
     for name in VARIANTS:
         (tmp_path / name).mkdir()
         (tmp_path / name / "history.json").write_text(json.dumps(HISTORY))
         (tmp_path / name / "scores.json").write_text(json.dumps({"dev": split, "test": split}))
+    rods = {name: split for name in YARDSTICKS}
+    (tmp_path / "comparison.json").write_text(json.dumps({name: {"yardsticks": rods} for name in ("dev", "test")}))
     (tmp_path / "search.json").write_text(json.dumps({"beam": 4, "length_preference": 0.9}))
     return tmp_path
 
@@ -32,7 +35,8 @@ def test_figures_come_from_the_files(folder: Path):
     assert text.startswith("before\n<!-- figures: results -->\n| decoder |") and text.endswith("<!-- end -->\nafter\n")
     assert "old 0.99" not in text
     assert "| Word2Vec | 0.500 (0.400 to 0.600) |" in text
-    assert "| 2.812 | 2 of 2 | 55 |" in text
+    assert "| 2.812 | 2 of 2 | 60 |" in text
+    assert "| one sentence for all | 0.500 (0.400 to 0.600) |" in text
     assert "Beam 4, length preference 0.9" in text
 
 

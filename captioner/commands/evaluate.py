@@ -27,7 +27,8 @@ def run(options: Namespace) -> int:
     study = _choose(options, captioner, subjects, data.name) if options.choose else None
     evaluation = study.best if study else evaluate(captioner, subjects, config)
     (_print_json if options.json else _print_text)(options, data, subjects, evaluation, study)
-    _store(options, data.name, evaluation)
+    if _may_store(options, data.name, evaluation):
+        _store(options, data, subjects, evaluation)
     return 0
 
 
@@ -53,21 +54,35 @@ def _choose(options: Namespace, captioner: "Captioner", dev: "Subjects", data: s
     return study
 
 
-def _store(options: Namespace, data: str, evaluation: "Evaluation") -> None:
-    """Keep the scores beside the decoders, where they are the scores of the decoders as everybody uses them."""
-    from captioner.evaluation import load_scores, load_search_config, save_scores
+def _may_store(options: Namespace, data: str, evaluation: "Evaluation") -> bool:
+    """Whether these are the scores of the decoders as everybody uses them, on the data that their other scores are of."""
+    from captioner.evaluation import load_scores, load_search_config
 
     folder = choices.checkpoints(options)
     own = load_search_config(folder)
     if (own.beam, own.length_preference) != (evaluation.config.beam, evaluation.config.length_preference):
         setting = f"beam {own.beam}, length preference {own.length_preference:g}"
         note(f"These scores are not stored: the decoders' own setting is {setting}.")
-        return
+        return False
     stored = {scores.get("data") for name in evaluation.scores for scores in load_scores(folder, name).values()}
     if stored - {data}:
         note(f"These scores are not stored: {folder.name} holds those of {', '.join(sorted(map(str, stored)))}.")
+    return not stored - {data}
+
+
+def _store(options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation") -> None:
+    """Keep the scores beside the decoders and, where all of them were scored, what the scores mean beside each other."""
+    from captioner.comparison import compare, complete, save_comparison, subject
+    from captioner.evaluation import save_scores
+
+    folder, variants = choices.checkpoints(options), tuple(evaluation.scores)
+    save_scores(folder, options.split, data.name, evaluation)
+    if not complete(folder, variants):
+        note("No comparison is stored: that takes all decoders of the folder, and two or more.")
         return
-    save_scores(folder, options.split, data, evaluation)
+    note("Scoring people, and one sentence for every photograph, in the same way.")
+    of = subject(folder, data.name, evaluation.summary(variants[0]), variants)
+    save_comparison(folder, options.split, compare(of, evaluation, subjects, data.splits["train"]))
 
 
 def _print_json(

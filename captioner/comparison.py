@@ -1,0 +1,132 @@
+"""What the scores of several decoders mean beside each other: which differences are more than chance, and the yardsticks.
+
+Kept in one file per folder of decoders, by split, with the hash of each decoder's manifest: of other decoders it says nothing.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from captioner import wording, yardsticks
+from captioner.config import VARIANTS
+from captioner.datasets import Record
+from captioner.errors import CheckpointError
+from captioner.evaluation import Evaluation, Subjects
+from captioner.folders import MANIFEST, exists, read_bytes, read_json, write_json
+from captioner.intervals import Difference
+from captioner.vocabulary import tokenize
+from captioner.wording import Wording
+from captioner.yardsticks import Yardstick
+
+COMPARISON = "comparison.json"
+PEOPLE, CONSTANT = "people", "constant"
+_LARGEST_MANIFEST = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What was found on one split; `wording` and `against_fewer` go by decoder, the former with `people` besides."""
+
+    of: Mapping[str, Any]  # data, images, search setting and manifests that it belongs to
+    differences: Mapping[tuple[str, str], Mapping[str, Difference]]
+    yardsticks: Mapping[str, Yardstick]
+    against_fewer: Mapping[str, Yardstick]
+    wording: Mapping[str, Wording]
+
+
+def subject(folder: Path, data: str, summary: Mapping[str, Any], variants: Sequence[str]) -> dict[str, Any]:
+    """What a comparison belongs to: equal subjects, equal numbers."""
+    manifests = {name: fingerprint(folder / name) for name in variants}
+    return {"data": data} | {key: summary[key] for key in ("images", "beam", "length_preference")} | {"decoders": manifests}
+
+
+def fingerprint(folder: Path) -> str:
+    """The sha256 of a decoder's manifest, which holds the sha256 of everything else."""
+    return hashlib.sha256(read_bytes(folder / MANIFEST, _LARGEST_MANIFEST)).hexdigest()
+
+
+def complete(folder: Path, variants: Sequence[str]) -> bool:
+    """Whether these are all the decoders of the folder, and more than one."""
+    return len(variants) > 1 and {name for name in VARIANTS if exists(folder / name)} == set(variants)
+
+
+def compare(of: Mapping[str, Any], evaluation: Evaluation, subjects: Subjects, training: Sequence[Record]) -> Comparison:
+    """Hold the decoders against each other, against people, and against one sentence for every photograph."""
+    known = {tuple(tokenize(caption)) for record in training for caption in record.captions}
+    said = {name: list(captions.values()) for name, captions in evaluation.captions.items()}
+    sides = yardsticks.folds(subjects.records)
+    held = {name: wording.worded(captions, known) for name, captions in said.items()}
+    rods: dict[str, Yardstick] = {}
+    if sides:
+        rods[PEOPLE] = yardsticks.people(sides)
+        held[PEOPLE] = wording.mean([wording.worded(fold.captions, known) for fold in sides])
+    if training:
+        same = [yardsticks.constant_caption(training)] * len(subjects.records)
+        rods[CONSTANT] = yardsticks.mean_score([subjects.scorer.score(same)])
+    fewer = {name: yardsticks.against_fewer(captions, sides) for name, captions in said.items()} if sides else {}
+    return Comparison(of, evaluation.differences, rods, fewer, held)
+
+
+def save_comparison(folder: Path, split: str, comparison: Comparison) -> None:
+    """Write it beside the decoders; that of the other split stays."""
+    write_json(Path(folder) / COMPARISON, _stored(folder) | {split: _to_json(comparison)})
+
+
+def load_comparison(folder: Path, split: str) -> Comparison | None:
+    """The comparison of a split; none where it was never made."""
+    stored = _stored(folder)
+    try:
+        return _from_json(stored[split]) if split in stored else None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        told = f"The file {COMPARISON} is damaged in its part on {split}; delete it and evaluate again."
+        raise CheckpointError(told) from error
+
+
+def _stored(folder: Path) -> dict[str, Any]:
+    path = Path(folder) / COMPARISON
+    stored = read_json(path) if path.is_file() else {}
+    if not isinstance(stored, dict):
+        raise CheckpointError(f"The file {COMPARISON} does not hold comparisons by split; delete it and evaluate again.")
+    return stored
+
+
+def _to_json(comparison: Comparison) -> dict[str, Any]:
+    return {
+        **comparison.of,
+        "differences": [
+            {"first": first, "second": second, "metrics": {name: found._asdict() for name, found in metrics.items()}}
+            for (first, second), metrics in comparison.differences.items()
+        ],
+        "yardsticks": {name: rod._asdict() for name, rod in comparison.yardsticks.items()},
+        "against_fewer": {name: rod._asdict() for name, rod in comparison.against_fewer.items()},
+        "wording": {name: asdict(held) for name, held in comparison.wording.items()},
+    }
+
+
+def _from_json(data: dict[str, Any]) -> Comparison:
+    return Comparison(
+        of={key: data[key] for key in ("data", "images", "beam", "length_preference", "decoders")},
+        differences={
+            (pair["first"], pair["second"]): {name: _difference(found) for name, found in pair["metrics"].items()}
+            for pair in data["differences"]
+        },
+        yardsticks={name: yardstick(rod) for name, rod in data["yardsticks"].items()},
+        against_fewer={name: yardstick(rod) for name, rod in data["against_fewer"].items()},
+        wording={name: _wording(held) for name, held in data["wording"].items()},
+    )
+
+
+def yardstick(data: Mapping[str, Any]) -> Yardstick:
+    """Metrics and intervals as they stand in a file, every one a number."""
+    intervals = {name: (float(low), float(high)) for name, (low, high) in data["intervals"].items()}
+    return Yardstick({name: float(value) for name, value in data["metrics"].items()}, intervals)
+
+
+def _difference(data: Mapping[str, Any]) -> Difference:
+    return Difference(**{name: float(value) for name, value in data.items()})
+
+
+def _wording(data: Mapping[str, Any]) -> Wording:
+    return Wording(**{name: None if value is None else float(value) for name, value in data.items()})

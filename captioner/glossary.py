@@ -1,0 +1,55 @@
+"""What every figure means, in one line each: the README and the pages show these lines and no others."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word or a group of words, and its meaning for who reads it for the first time."""
+
+    name: str
+    meaning: str
+
+
+GLOSSARY: tuple[Term, ...] = (
+    Term(
+        "CIDEr",
+        "agreement in runs of words, those that few photographs share counting most; "
+        "0.55 here is 55 in papers that multiply by 100",
+    ),
+    Term(
+        "BLEU-1 to 4",
+        "share of a caption's runs of one to four words that stand in a human caption, with a penalty for shortness",
+    ),
+    Term("ROUGE-L", "agreement in the longest common sequence of words"),
+    Term("METEOR", "agreement word by word, where other forms of a word and words of equal meaning count too"),
+    Term(
+        "95% interval",
+        "the range in which a score stays 95 times of 100 when the photographs are drawn again at random, with repeats",
+    ),
+    Term(
+        "paired difference",
+        "how far two decoders lie apart on the same photographs; when its 95% interval holds 0, chance can explain it",
+    ),
+    Term("loss", "mean cross-entropy per word in nats: how surprised a decoder was by the human captions"),
+    Term("dev and test", "photographs that no decoder was trained on: settings are chosen on dev, test is only reported"),
+    Term("trainable parameters", "the numbers of a decoder that training changed"),
+    Term("frozen parameters", "its word vectors, where training left them as they were; the CNN's are in neither count"),
+    Term("seconds an epoch", "how long one pass over the training photographs took, the middle one of all passes"),
+    Term("people", "each human caption scored as if a decoder had written it, against the other captions of its photograph"),
+    Term(
+        "one sentence for all",
+        "the same sentence for every photograph: of the commonest training captions "
+        "the one that suits training photographs best",
+    ),
+    Term("beam", "how many unfinished captions the search keeps at each word"),
+    Term(
+        "length preference",
+        "the power of the length by which a caption's log-probability is divided; more favours longer captions",
+    ),
+    Term("different captions", "how many remain of the captions when each is counted once"),
+    Term("different words", "how many words remain of all captions when each is counted once"),
+    Term("repeats itself", "share of captions in which the same two neighbouring words stand twice"),
+    Term("seen in training", "share of captions that a person wrote, word for word, for a training photograph"),
+    Term("attention", "where over the 9 by 9 grid of the photograph a decoder looked before a word"),
+)

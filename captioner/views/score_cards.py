@@ -1,0 +1,87 @@
+"""Scores as HTML tables: what each decoder reached, and how its captions are worded. Every text is escaped."""
+
+import html
+from collections.abc import Mapping, Sequence
+
+from captioner.charts import History
+from captioner.comparison import PEOPLE
+from captioner.config import VARIANTS, Variant
+from captioner.facts import Facts
+from captioner.glossary import GLOSSARY
+from captioner.scoreboard import Board
+from captioner.verdict import number
+from captioner.views import cards
+from captioner.wording import Wording
+
+Cells = tuple[str, ...]
+
+
+def paragraph(text: str, style: str) -> str:
+    return f'<p class="{style}">{html.escape(text)}</p>' if text else ""
+
+
+def score_table(board: Board, facts: Mapping[str, Facts]) -> str:
+    """A column per decoder; its metrics with their intervals, then what it is made of and how it was trained."""
+    rows: dict[str, Cells] = {}
+    for name, title in board.metrics.items():
+        rows[title] = tuple(_score(entry.score.metrics[name], entry.score.intervals.get(name)) for entry in board.entries)
+    columns = [facts[entry.variant.name] for entry in board.entries]
+    rows["dev loss, best epoch"] = tuple(_loss(one.history) for one in columns)
+    rows["trainable parameters"] = tuple(f"{one.parameters.trainable:,}" if one.parameters else "" for one in columns)
+    rows["frozen parameters"] = tuple(f"{one.parameters.frozen:,}" if one.parameters else "" for one in columns)
+    rows["seconds an epoch"] = tuple(_seconds(one.history) for one in columns)
+    caption = f"Scores on {board.images:,} {board.split} photographs, 95% intervals below them"
+    return table(caption, [entry.variant for entry in board.entries], rows)
+
+
+def wording_table(wording: Mapping[str, Wording], images: int) -> str:
+    """A column per decoder and one for people, as many captions of each."""
+    held = list(wording.values())
+    rows = {
+        "words in a caption": tuple(f"{one.mean_words:.1f}" for one in held),
+        "different captions": tuple(f"{one.distinct_captions:,.0f}" for one in held),
+        "different words": tuple(f"{one.different_words:,.0f}" for one in held),
+        "repeats itself": tuple(f"{one.repeating:.0%}" for one in held),
+        "seen in training": tuple("" if one.copied is None else f"{one.copied:.0%}" for one in held),
+    }
+    heads = ["People" if name == PEOPLE else VARIANTS[name] for name in wording]
+    return table(f"{images:,} captions of each, one for every photograph", heads, rows)
+
+
+def table(caption: str, heads: Sequence[Variant | str], rows: Mapping[str, Cells]) -> str:
+    """Rows without any number are left out; a cell's HTML is the caller's own."""
+    top = "".join(f'<th scope="col">{_head(head)}</th>' for head in heads)
+    lines = "".join(
+        f'<tr><th scope="row">{html.escape(title)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for title, cells in rows.items()
+        if any(cells)
+    )
+    return (
+        f'<table class="figures"><caption>{html.escape(caption)}</caption>'
+        f"<thead><tr><td></td>{top}</tr></thead><tbody>{lines}</tbody></table>"
+    )
+
+
+def glossary() -> str:
+    terms = "".join(f"<dt>{html.escape(term.name)}</dt><dd>{html.escape(term.meaning)}</dd>" for term in GLOSSARY)
+    return f'<dl class="glossary">{terms}</dl>'
+
+
+def _head(head: Variant | str) -> str:
+    return html.escape(head) if isinstance(head, str) else html.escape(head.title) + cards.rule(head)
+
+
+def _score(value: float, ends: tuple[float, float] | None) -> str:
+    return f"<b>{number(value)}</b>" + (f"<small>{number(ends[0])} to {number(ends[1])}</small>" if ends else "")
+
+
+def _loss(history: History | None) -> str:
+    if history is None:
+        return ""
+    return f"<b>{number(history.best.dev_loss)}</b><small>epoch {history.best_epoch} of {len(history.epochs)}</small>"
+
+
+def _seconds(history: History | None) -> str:
+    if history is None:
+        return ""
+    return f"{history.seconds_per_epoch:.{0 if history.seconds_per_epoch >= 10 else 1}f}"

@@ -1,0 +1,151 @@
+"""The page of scores: the verdict first, then what it rests on. Needs no TensorFlow; every figure is read from a file."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from captioner import score_charts as charts
+from captioner.comparison import PEOPLE
+from captioner.errors import CheckpointError
+from captioner.facts import Facts, read_facts
+from captioner.published import PUBLISHED, PUBLISHED_ON
+from captioner.scoreboard import SPLITS, TITLES, Board, read_board, read_study
+from captioner.verdict import agreement, by_other_metrics, gaps, listed, number, training_runs, verdict
+from captioner.views import score_cards as cards
+from captioner.views.resources import checkpoints_folder, open_page, refuse
+
+_SPLIT = "The settings were chosen on dev and nothing on test, so test is the fair report."
+_METRIC = "What the two charts below show. The verdict above is by CIDEr: it tells fitting captions from commonplaces best."
+
+
+def show() -> None:
+    open_page("How well the three decoders caption", "scores.css")
+    folder = checkpoints_folder()
+    split = st.segmented_control(
+        "Photographs", SPLITS, default=SPLITS[0], required=True, key="split", bind="query-params", help=_SPLIT
+    )
+    board, problems = read_board(folder, split)
+    if board:
+        _show_board(board, folder, problems)
+    else:
+        st.html(cards.paragraph(f"No decoder has been scored on the {split} photographs yet.", "verdict"))
+        _refuse(problems)
+    _show_beams(folder)
+    if board is None or board.data == PUBLISHED_ON[0]:
+        _show_published()
+    st.header("What the figures mean", anchor=False)
+    with st.expander("Every figure in one line"):
+        st.html(cards.glossary())
+    origin = f"The decoders’ figures are read from the files in {folder.name}/ that training and evaluation wrote"
+    st.caption(f"{origin}; so are the README’s.")
+
+
+def _show_board(board: Board, folder: Path, problems: list[CheckpointError]) -> None:
+    facts: dict[str, Facts] = {}
+    for entry in board.entries:
+        facts[entry.variant.name], more = read_facts(folder / entry.variant.name)
+        problems = [*problems, *more]
+    _show_verdict(board, folder, [one.seed for one in facts.values() if one.seed is not None])
+    _refuse(problems)
+    st.html(cards.score_table(board, facts))
+    _show_scores(board)
+    if board.comparison:
+        _show_wording(board)
+
+
+def _show_verdict(board: Board, folder: Path, seeds: list[int]) -> None:
+    other, _ = read_board(folder, next(name for name in SPLITS if name != board.split))
+    beside = [agreement(board, other), by_other_metrics(board), training_runs(seeds) if seeds else ""]
+    st.html(cards.paragraph(verdict(board), "verdict") + "".join(cards.paragraph(text, "beside") for text in beside))
+
+
+def _show_scores(board: Board) -> None:
+    st.header("How sure is that?", anchor=False)
+    metric = st.segmented_control(
+        "Measure",
+        list(board.metrics),
+        default=next(iter(board.metrics)),
+        required=True,
+        format_func=TITLES.get,
+        key="measure",
+        bind="query-params",
+        help=_METRIC,
+    )
+    rows = charts.score_rows(board, metric)
+    summary = charts.score_summary(rows, metric)
+    _say("Lines: 95% intervals. Filled points: the decoders. Diamonds: what their scores can be held against.")
+    st.altair_chart(charts.score_chart(rows, metric), alt=summary)
+    _say(_fewer(board, metric))
+    with st.expander("The same as a table"):
+        st.dataframe(charts.score_table(rows, board, metric), alt=summary)
+    if found := gaps(board, metric):
+        st.subheader("The same photographs, two decoders at a time", anchor=False)
+        summary = charts.gap_summary(found, metric)
+        _say(
+            "A pair is compared photograph by photograph, so hard photographs do not blur it. "
+            "An interval that crosses the dashed line, no difference at all, means: chance can explain it."
+        )
+        st.altair_chart(charts.gap_chart(found, metric), alt=summary)
+        with st.expander("The differences as a table"):
+            st.dataframe(charts.gap_table(found).style.format(number, subset=charts.GAP_NUMBERS), alt=summary, hide_index=True)
+
+
+def _fewer(board: Board, metric: str) -> str:
+    """What it means that people are held against one caption fewer than the decoders."""
+    fewer = board.comparison.against_fewer if board.comparison else {}
+    held = sorted(score.metrics[metric] for score in fewer.values() if metric in score.metrics)
+    if not held:
+        return ""
+    people = board.comparison.yardsticks[PEOPLE].metrics[metric]
+    own = sorted(entry.score.metrics[metric] for entry in board.entries)
+    return (
+        f"People score {number(people)}: the mean over each photograph’s captions, each held against the others, which is one "
+        f"caption fewer than a decoder is held against. Held against as few, the decoders score {number(held[0])} to "
+        f"{number(held[-1])} in {TITLES[metric]}, not {number(own[0])} to {number(own[-1])}."
+    )
+
+
+def _show_wording(board: Board) -> None:
+    st.header("How they put it", anchor=False)
+    wording = board.comparison.wording
+    st.html(cards.wording_table(wording, board.images))
+    if PEOPLE in wording:
+        most = max(held.different_words for name, held in wording.items() if name != PEOPLE)
+        times = wording[PEOPLE].different_words / most
+        text = f"For as many photographs people use {times:.1f} times as many different words as the most varied decoder."
+        _say(text)
+
+
+def _show_beams(folder: Path) -> None:
+    st.header("How far to look: the beam", anchor=False)
+    try:
+        study = read_study(folder)
+    except CheckpointError as error:
+        refuse(error)
+        return
+    summary = charts.beam_summary(study)
+    _say(
+        f"Every setting was tried on dev; beam {study.beam} with length preference {study.length_preference:g} reached the "
+        "highest CIDEr, as the mean of the decoders, and is used everywhere."
+    )
+    st.altair_chart(charts.beam_chart(study), alt=summary)
+    with st.expander("All settings that were tried"):
+        st.dataframe(charts.beam_table(study).style.format(precision=3), alt=summary)
+
+
+def _show_published() -> None:
+    st.header("What others reached", anchor=False)
+    _say("Published figures for the test photographs of Flickr8k.")
+    st.dataframe(charts.published_table(), alt=charts.published_summary())
+    for source, scoring in dict.fromkeys((system.source, system.scoring) for system in PUBLISHED):
+        _say(f"{listed([system.title for system in PUBLISHED if system.source == source])}: {source} ({scoring}).")
+
+
+def _say(text: str) -> None:
+    if text:
+        st.html(cards.paragraph(text, "beside"))
+
+
+def _refuse(problems: list[CheckpointError]) -> None:
+    for problem in problems:
+        refuse(problem)

@@ -1,0 +1,107 @@
+"""What evaluation stores beside the scores: against the parts called by hand, and read back as it was written."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from captioner import yardsticks
+from captioner.comparison import COMPARISON, CONSTANT, PEOPLE, compare, complete, fingerprint, load_comparison, save_comparison
+from captioner.config import SearchConfig
+from captioner.datasets import shapes
+from captioner.errors import CheckpointError
+from captioner.evaluation import Evaluation, Subjects
+from captioner.metrics import Scorer
+from captioner.wording import worded
+from written import comparison
+
+DATA = shapes(40, 12, 12)
+RECORDS, TRAINING = DATA.split("dev"), DATA.split("train")
+SAID = {"learned": [record.captions[0] for record in RECORDS], "fasttext": ["a red circle"] * len(RECORDS)}
+
+
+@pytest.fixture(scope="module")
+def found():
+    scorer = Scorer([record.captions for record in RECORDS])
+    captions = {name: dict(zip([record.name for record in RECORDS], texts, strict=True)) for name, texts in SAID.items()}
+    evaluation = Evaluation(SearchConfig(), captions, {name: scorer.score(texts) for name, texts in SAID.items()})
+    return compare({"data": "shapes"}, evaluation, Subjects(RECORDS, None, scorer, {}), TRAINING), evaluation
+
+
+def test_the_parts_are_those_called_by_hand(found):
+    compared, evaluation = found
+    sides = yardsticks.folds(RECORDS)
+    assert compared.differences == evaluation.differences
+    assert compared.yardsticks[PEOPLE] == yardsticks.people(sides)
+    assert compared.against_fewer == {name: yardsticks.against_fewer(texts, sides) for name, texts in SAID.items()}
+    constant = Scorer([record.captions for record in RECORDS]).score([yardsticks.constant_caption(TRAINING)] * len(RECORDS))
+    assert compared.yardsticks[CONSTANT].metrics == constant.metrics
+
+
+def test_the_wording_of_decoders_and_of_people(found):
+    compared, _ = found
+    known = {tuple(caption.split()) for record in TRAINING for caption in record.captions}
+    assert list(compared.wording) == ["learned", "fasttext", PEOPLE]
+    assert compared.wording["fasttext"] == worded(SAID["fasttext"], known) and compared.wording["fasttext"].distinct_captions == 1
+    sets = [[record.captions[place] for record in RECORDS] for place in range(len(RECORDS[0].captions))]
+    assert compared.wording[PEOPLE].mean_words == pytest.approx(np.mean([worded(one).mean_words for one in sets]))
+
+
+def test_it_is_read_back_as_it_was_written(found, tmp_path):
+    compared, _ = found
+    of = {"data": "shapes", "images": 12, "beam": 3, "length_preference": 0.7, "decoders": {"learned": "1f"}}
+    for split in ("dev", "test"):
+        save_comparison(tmp_path, split, type(compared)(of, *list(vars(compared).values())[1:]))
+    for split in ("dev", "test"):
+        again = load_comparison(tmp_path, split)
+        assert again.of == of and vars(again) | {"of": 0} == vars(compared) | {"of": 0}
+
+
+def test_no_caption_is_written_down(found, tmp_path, tiny_run):
+    save_comparison(tmp_path, "dev", comparison(tiny_run))
+    compared, _ = found
+    of = comparison(tiny_run).of
+    save_comparison(tmp_path, "test", type(compared)(of, *list(vars(compared).values())[1:]))
+    text = (tmp_path / COMPARISON).read_text()
+    assert not any(caption in text for record in (*RECORDS, *TRAINING) for caption in record.captions)
+
+
+def test_without_other_captions_or_training_there_are_no_yardsticks(found):
+    _, evaluation = found
+    alone = tuple(type(record)(record.name, record.captions[:1], record.source) for record in RECORDS)
+    compared = compare({}, evaluation, Subjects(alone, None, Scorer([record.captions for record in alone]), {}), ())
+    assert compared.yardsticks == compared.against_fewer == {} and list(compared.wording) == ["learned", "fasttext"]
+    assert compared.wording["learned"].copied is None
+
+
+def test_it_is_bound_to_the_manifests(tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    assert comparison(folder).of == comparison(tiny_run).of
+    (folder / "learned" / "manifest.json").write_text("{}")
+    assert comparison(folder).of != comparison(tiny_run).of
+    assert fingerprint(folder / "learned") == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+
+
+def test_it_takes_all_decoders_of_the_folder_and_two_or_more(tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    assert complete(folder, ("learned", "word2vec", "fasttext")) and not complete(folder, ("learned", "word2vec"))
+    for name in ("word2vec", "fasttext"):
+        shutil.rmtree(folder / name)
+    assert not complete(folder, ("learned",))
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", '{"dev": {}}', '{"dev": 3}', '{"dev": {"data": 1, "images": 1, "beam": 1, "length_preference": 1, '
+    '"decoders": {}, "differences": [{"first": "a", "second": "b", "metrics": {"cider": {"value": "x"}}}]}}', "no"]
+)  # fmt: skip
+def test_a_damaged_file_is_a_sentence(content, tmp_path):
+    (tmp_path / COMPARISON).write_text(content)
+    with pytest.raises(CheckpointError, match=COMPARISON):
+        load_comparison(tmp_path, "dev")
+
+
+def test_what_was_never_compared_is_none(tmp_path):
+    assert load_comparison(tmp_path, "dev") is None
+    (tmp_path / COMPARISON).write_text(json.dumps({"test": {}}))
+    assert load_comparison(tmp_path, "dev") is None
