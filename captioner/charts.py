@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 STRENGTH = {"training": 1.5, "dev": 3.5}  # widths of the lines
 COURSE_WIDTH = 1.0
-_TRAINING_OPACITY, _RAW_OPACITY, _BAND_OPACITY = 0.7, 0.3, 0.18
+_TRAINING_OPACITY, _RAW_OPACITY, _BAND_OPACITY = 0.85, 0.3, 0.18
 _HEIGHT, _TICKS = 500, 8
 
 
@@ -99,19 +99,28 @@ def _bests(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
     if not picture.labels:
         return []
     marked = _with_data(base, _label_rows(picture))
-    layers = [marked.mark_point(size=150, filled=True, opacity=1).encode(strokeDash=_none())]
-    for to_the_left, align, aside in ((True, "right", 6), (False, "left", 14)):
-        names = marked.transform_filter(f"datum.to_the_left == {str(to_the_left).lower()}")
-        text = names.mark_text(align=align, dx=aside, fontSize=14, fontWeight=600, color=INK)
-        layers.append(text.encode(y="height:Q", text="text:N", color=alt.value(INK), strokeDash=_none()))
-    return layers
+    pole = marked.mark_rule(opacity=0.45).encode(y2="name_at:Q", color=alt.value(INK), strokeDash=_none())
+    dots = marked.mark_point(size=150, filled=True, opacity=1).encode(strokeDash=_none())
+    return [pole, dots, _names(marked, "right", -7), _names(marked, "left", 7)]
+
+
+def _names(marked: "alt.Chart", align: str, aside: int) -> "alt.Chart":
+    """Those names that stand to the left of their poles, or those to the right."""
+    import altair as alt
+
+    chosen = marked.transform_filter(f"datum.align == '{align}'")
+    text = chosen.mark_text(align=align, dx=aside, fontSize=14, fontWeight=600)
+    return text.encode(y="name_at:Q", text="text:N", color=alt.value(INK), strokeDash=_none())
 
 
 def _label_rows(picture: Picture) -> "pd.DataFrame":
     import pandas as pd
 
-    rows = [(each.variant.title, each.place, each.loss, each.height, each.text, each.to_the_left) for each in picture.labels]
-    return pd.DataFrame(rows, columns=["decoder", "place", "loss", "height", "text", "to_the_left"])
+    rows = [
+        (each.variant.title, each.place, each.loss, each.name_at, each.text, "right" if each.to_the_left else "left")
+        for each in picture.labels
+    ]
+    return pd.DataFrame(rows, columns=["decoder", "place", "loss", "name_at", "text", "align"])
 
 
 def _with_data(base: "alt.Chart", rows: "pd.DataFrame") -> "alt.Chart":

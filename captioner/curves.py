@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from captioner.config import VARIANTS, Variant
 from captioner.course import CourseCurve, read_course
 from captioner.histories import Curve, Point
-from captioner.labels import LABEL_ROOM, Label, Scale, stacked
+from captioner.labels import Label, Scale, Spot, laid_out
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SPLITS = ("training", "dev")
 EPOCHS, MINUTES = "epochs", "minutes"
-_MARGIN = 0.03
 _SHORTEST = {EPOCHS: 1.0, MINUTES: 0.01}  # lengths of the axis, for the time after the first epoch
 
 
@@ -60,10 +59,14 @@ def smooth(values: Sequence[float], weight: float) -> list[float]:
 
 @dataclass(frozen=True)
 class Picture:
-    """Curves and a look, worked out: every line, the limits of both axes, and the labels."""
+    """Curves and a look, worked out: every line, the limits of both axes, and the labels.
+
+    Of a run that goes on, the epochs to come are expected on the axis, so that it stays as it is while the curves grow.
+    """
 
     curves: tuple[Curve, ...]
     look: Look
+    expected_epochs: int = 0
 
     @property
     def variants(self) -> list[Variant]:
@@ -73,9 +76,6 @@ class Picture:
     @property
     def course(self) -> tuple[CourseCurve, ...]:
         return read_course() if self.look.course_shown else ()
-
-    def visible(self, curve: Curve) -> list[Point]:
-        return [point for point in curve.points if point.epoch >= self.look.first_epoch]
 
     @cached_property
     def lines(self) -> "pd.DataFrame":
@@ -110,33 +110,38 @@ class Picture:
     def places(self) -> tuple[float, float]:
         """The first and the last place on the axis of epochs or minutes; never the same, so that it has a length."""
         places = [*self.lines.place, *self.course_lines.place]
+        if self.look.axis == EPOCHS and self.expected_epochs:
+            places.append(self.expected_epochs)
         return min(places), max(max(places), min(places) + _SHORTEST[self.look.axis])
 
     @cached_property
     def scale(self) -> Scale:
-        """The losses from bottom to top, with room under the curves where labels stand there."""
-        losses = [*self.lines.low, *self.lines.high, *self.lines.loss, *self.course_lines.loss]
-        inner = Scale(min(losses), max(max(losses), min(losses) * 1.01), self.look.log)
-        below = sum(not label.to_the_left for label in self._bests)
-        return Scale(inner.loss(-_MARGIN - below * LABEL_ROOM), inner.loss(1 + _MARGIN), self.look.log)
+        """The losses from bottom to top, the names of the best epochs among them."""
+        return self._lines_scale.with_room_for([self._lines_scale.height(label.name_at) for label in self.labels])
+
+    @property
+    def _lines_scale(self) -> Scale:
+        losses = [loss for _, loss in self._spots]
+        return Scale(min(losses), max(max(losses), min(losses) * 1.01), self.look.log)
+
+    @property
+    def _spots(self) -> list[Spot]:
+        """Every place and loss where something is drawn."""
+        drawn = [self.lines[["place", kind]] for kind in ("loss", "low", "high")] + [self.course_lines[["place", "loss"]]]
+        return [spot for rows in drawn for spot in rows.itertuples(index=False, name=None)]
 
     @cached_property
     def labels(self) -> list[Label]:
-        """The best epochs that are shown; a name stands above its dot, or under it where the curves go on to the right."""
-        left = [label for label in self._bests if label.to_the_left]
-        right = [label for label in self._bests if not label.to_the_left]
-        return [*stacked(left, self.scale, 1), *stacked(right, self.scale, -1)]
-
-    @property
-    def _bests(self) -> list[Label]:
+        """The best epochs that are shown; in the right half a name stands to the left of its dot, in the left half to the right."""
         first, last = self.places
-        return [
-            Label(curve.variant, place, best.dev.mean, _best_text(curve), place > (first + last) / 2)
+        labels = [
+            Label(curve.variant, place, best.dev.mean, _best_text(curve), to_the_left=place > (first + last) / 2)
             for curve in self.curves
             for best in [curve.best]
             for place in [self.look.place(best)]
             if best.epoch >= self.look.first_epoch
         ]
+        return laid_out(labels, self._spots, last - first, self._lines_scale)
 
     @property
     def second_stage(self) -> float | None:

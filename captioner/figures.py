@@ -91,7 +91,8 @@ def _draw_course(axes: "Axes", picture: Picture) -> None:
 
 def _draw_bests(axes: "Axes", picture: Picture) -> None:
     for label in picture.labels:
+        axes.vlines(label.place, *sorted((label.loss, label.name_at)), color="black", alpha=0.45, linewidth=1)
         axes.plot(label.place, label.loss, "o", color=label.variant.colour, markersize=8)
-        side, aside = ("right", 4) if label.to_the_left else ("left", 10)
+        side, aside = ("right", -5) if label.to_the_left else ("left", 5)
         where = {"xytext": (aside, 0), "textcoords": "offset points", "ha": side, "va": "center"}
-        axes.annotate(label.text, (label.place, label.height), weight="bold", **where)
+        axes.annotate(label.text, (label.place, label.name_at), weight="bold", **where)

@@ -1,13 +1,15 @@
-"""Where the names of the best epochs stand in a chart of losses, so that none covers another; knows no drawing library."""
+"""Where the names of the best epochs stand in a chart of losses, clear of its lines and of each other; knows no drawing library."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from captioner.config import Variant
 
-# As parts of the height: of one name, and of the space between dots that share a stack of names.
-LABEL_ROOM, _CLOSE = 0.05, 0.15
+# As parts of the chart: the height of one name, the most that one takes of the width, and the margin above and below.
+_ROOM, _WIDTH, _MARGIN = 0.065, 0.4, 0.03
+
+Spot = tuple[float, float]  # a place on the axis of epochs or minutes, and a loss
 
 
 @dataclass(frozen=True)
@@ -27,25 +29,37 @@ class Scale:
             return self.low * (self.high / self.low) ** height
         return self.low + height * (self.high - self.low)
 
+    def with_room_for(self, heights: Sequence[float]) -> "Scale":
+        """The scale stretched so that these heights, and a margin, are inside."""
+        low, high = min([0, *(height - _ROOM / 2 for height in heights)]), max([1, *(height + _ROOM / 2 for height in heights)])
+        return Scale(self.loss(low - _MARGIN), self.loss(high + _MARGIN), self.log)
+
 
 @dataclass(frozen=True)
 class Label:
-    """The best epoch of a decoder: where its dot lies, and where its name stands so that no two cover each other."""
+    """The best epoch of a decoder: where its dot lies, and at which loss its name stands, above or below it."""
 
     variant: Variant
     place: float
     loss: float
     text: str
     to_the_left: bool
-    height: float = 0.0
+    name_at: float = math.nan
 
 
-def stacked(labels: Sequence[Label], scale: Scale, direction: int) -> Iterator[Label]:
-    """Give the labels their heights: those of dots that lie close together beyond the outermost, upwards (1) or down (-1)."""
-    ordered = sorted(labels, key=lambda label: direction * label.loss)
-    while ordered:
-        heights = [direction * scale.height(label.loss) for label in ordered]
-        near = next((n for n in range(1, len(heights)) if heights[n] - heights[n - 1] > _CLOSE), len(heights))
-        for number, label in enumerate(ordered[:near], 1):
-            yield replace(label, height=scale.loss(direction * (heights[near - 1] + number * LABEL_ROOM)))
-        ordered = ordered[near:]
+def laid_out(labels: Sequence[Label], spots: Sequence[Spot], width: float, scale: Scale) -> list[Label]:
+    """Stack the names over all lines that they would cover, or under them where that is nearer to the dots."""
+    if not labels:
+        return []
+    covered = [scale.height(loss) for place, loss in spots if any(_covers(label, place, width) for label in labels)]
+    dots = [scale.height(label.loss) for label in labels]
+    up = max([*covered, *dots]) - min(dots) <= max(dots) - min([*covered, *dots])
+    edge, step = (max([*covered, *dots]), _ROOM) if up else (min([*covered, *dots]), -_ROOM)
+    ordered = sorted(labels, key=lambda label: label.loss, reverse=not up)
+    return [replace(label, name_at=scale.loss(edge + number * step)) for number, label in enumerate(ordered, 1)]
+
+
+def _covers(label: Label, place: float, width: float) -> bool:
+    """Whether the name reaches over this place; it stands on one side of its dot."""
+    aside = label.place - place if label.to_the_left else place - label.place
+    return 0 <= aside <= _WIDTH * width

@@ -114,10 +114,11 @@ def _show_run(run: Path | None, look: Look, moment: tuple[bool, str]) -> None:
         st.rerun()
     if run is None:
         training.show_panel(curves)
-    _show_problems(curves, problems)
+    else:
+        _show_problems(curves, problems)
     if not curves:
         return
-    picture = Picture(tuple(curves), look)
+    picture = Picture(tuple(curves), look, training.expected_epochs() if run is None else 0)
     chart, beside = st.columns([3, 1], gap="large")
     settings, damaged = read_all(training.live().folder if run is None else run)
     with chart:
@@ -144,7 +145,7 @@ def _show_problems(curves: list[Curve], problems: list[CheckpointError]) -> None
 def _show_settings(curves: list[Curve], settings: list[Settings]) -> None:
     st.header("Settings of this run", anchor=False)
     if not settings:
-        st.markdown("They are written when the first decoder is finished.")
+        st.markdown("There are none beside its curves; they are written when a decoder is finished.")
         return
     staged = [curve for curve in curves if curve.earlier]
     if staged:
@@ -183,11 +184,11 @@ def _show_remarks(picture: Picture, settings: list[Settings]) -> None:
         words = settings[0].words if settings else None
         remarks += [course.description(), course.caution(words)] if picture.course else [_NO_TIMES]
     if remarks:
-        st.markdown("  \n".join(remarks))
+        st.markdown("\n\n".join(remarks))
 
 
 def _show_cards(curves: list[Curve]) -> None:
-    for column, curve in zip(st.columns(len(curves)), curves, strict=True):
+    for column, curve in zip(st.columns(len(VARIANTS)), curves, strict=False):
         with column.container(border=True, height="stretch"):
             st.html(cards.heading(curve.variant) + _facts(curve))
 
@@ -199,8 +200,12 @@ def _facts(curve: Curve) -> str:
     return (
         f'<p class="sentence">{best.mean:.2f}</p>'
         f"<p>best dev loss, in epoch {curve.best.epoch} of {len(curve.points)}{_STATES.get(curve.state, '')}{over}: as unsure as "
-        f"between {math.exp(best.mean):.0f} equally likely words. {cards.duration(curve.seconds_per_epoch)} an epoch.</p>"
+        f"between {_some(math.exp(best.mean))} equally likely words. {cards.duration(curve.seconds_per_epoch)} an epoch.</p>"
     )
+
+
+def _some(number: float) -> str:
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}"
 
 
 def _show_table(picture: Picture) -> None:

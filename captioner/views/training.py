@@ -11,13 +11,21 @@ from captioner.datasets import shapes
 from captioner.errors import TrainingError
 from captioner.histories import FINISHED as DONE
 from captioner.histories import Curve
-from captioner.live import FAILED, FINISHED, RUNNING, STOPPED, STOPPING, LiveTraining
+from captioner.live import FAILED, FINISHED, STOPPED, STOPPING, LiveTraining
 from captioner.views.resources import refuse
 
 LIVE = "live training"
 _REFUSED = "refused-training"
 _SHOWN = 3
 _TRAIN = "Train three now"
+_ABOUT = (
+    "Three small decoders learn to describe drawn pictures like these, one after the other, in the background. On two quiet "
+    "cores it takes a minute or two; other programs go first."
+)
+_ENDS = {
+    FINISHED: "All three are trained; their curves stay until the next training.",
+    STOPPED: "The training was stopped; its curves stay until the next one.",
+}
 
 
 @st.cache_resource
@@ -51,27 +59,31 @@ def _start() -> None:
 
 def show_panel(curves: list[Curve]) -> None:
     """What is being learned, how far it has come, and the one button that fits the moment."""
-    training = live()
     with st.container(border=True):
-        st.markdown(
-            "Three small decoders learn to describe drawn pictures like these, one after the other, in the background. "
-            "On two quiet cores it takes a minute or two; other programs go first."
-        )
-        st.html(_examples())
-        refused = st.session_state.pop(_REFUSED, None)
-        if refused:
-            refuse(TrainingError(refused))
-        elif training.state == FAILED:
-            refuse(training.failure)
-        if training.active:
-            st.progress(_share(curves, training.preset.training.epochs), _sentence(curves, training))
-            st.button("Stop", on_click=training.stop, disabled=training.state == STOPPING)
-        else:
-            st.markdown(_ENDS.get(training.state, ""))
-            st.button(_TRAIN if training.state not in _ENDS else "Train them again", on_click=_start, type="primary")
+        left, right = st.columns(2, gap="large", vertical_alignment="center")
+        right.html(_examples())
+        with left:
+            st.markdown(_ABOUT)
+            _show_progress(live(), curves)
 
 
-_ENDS = {FINISHED: "All three are trained; their curves stay until the next training.", STOPPED: "The training was stopped; its curves stay until the next one."}
+def _show_progress(training: LiveTraining, curves: list[Curve]) -> None:
+    refused = st.session_state.pop(_REFUSED, None)
+    if refused:
+        refuse(TrainingError(refused))
+    elif training.state == FAILED:
+        refuse(training.failure)
+    if training.active:
+        st.progress(_share(curves, training.preset.training.epochs), _sentence(curves, training))
+        st.button("Stop", on_click=training.stop, disabled=training.state == STOPPING)
+    else:
+        st.markdown(_ENDS.get(training.state, ""))
+        st.button("Train them again" if training.state in _ENDS else _TRAIN, on_click=_start, type="primary")
+
+
+def expected_epochs() -> int:
+    """How many epochs a decoder that is being trained now will have, at most."""
+    return live().preset.training.epochs if live().active else 0
 
 
 def _share(curves: list[Curve], epochs: int) -> float:
