@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 STRENGTH = {"training": 1.5, "dev": 3.5}  # widths of the lines
 COURSE_WIDTH = 1.0
-_TRAINING_OPACITY, _RAW_OPACITY, _BAND_OPACITY = 0.85, 0.3, 0.18
+_OPACITY = {"training": 0.85, "dev": 1.0}
+_RAW_OPACITY, _BAND_OPACITY = 0.3, 0.18
 _HEIGHT, _TICKS = 500, 8
 
 
@@ -24,7 +25,7 @@ def loss_chart(picture: Picture) -> "alt.LayerChart":
         *_bands(base, picture),
         *_second_stage(picture),
         *_raw(base, picture),
-        *(_line(base, split) for split in SPLITS),
+        *(_line(base, split, _OPACITY[split]) for split in SPLITS),
         *_course(base, picture),
         *_bests(base, picture),
         _hover(base, picture),
@@ -36,16 +37,22 @@ def loss_chart(picture: Picture) -> "alt.LayerChart":
 def _base(picture: Picture) -> "alt.Chart":
     import altair as alt
 
-    scale = picture.scale
-    kind = {"type": "log"} if scale.log else {"zero": False}
-    losses = alt.Scale(domain=[scale.low, scale.high], nice=False, **kind)
     decoders = picture.variants
     return alt.Chart(picture.lines).encode(
         x=_across(picture),
-        y=alt.Y("loss:Q", title="loss per word (nats)", scale=losses, axis=alt.Axis(tickCount=_TICKS, format="~g")),
+        y=_upwards(picture, "loss"),
         color=_by_decoder(alt.Color, [variant.colour for variant in decoders], picture),
         strokeDash=_by_decoder(alt.StrokeDash, [list(variant.dash) for variant in decoders], picture),
     )
+
+
+def _upwards(picture: Picture, column: str) -> "alt.Y":
+    import altair as alt
+
+    scale = picture.scale
+    kind = {"type": "log"} if scale.log else {"zero": False}
+    losses = alt.Scale(domain=[scale.low, scale.high], nice=False, **kind)
+    return alt.Y(f"{column}:Q", title="loss per word (nats)", scale=losses, axis=alt.Axis(tickCount=_TICKS, format="~g"))
 
 
 def _across(picture: Picture) -> "alt.X":
@@ -67,16 +74,15 @@ def _by_decoder(channel: Any, values: list, picture: Picture) -> Any:
     return channel("decoder:N", title=None, scale=alt.Scale(domain=titles, range=values), legend=legend)
 
 
-def _line(base: "alt.Chart", split: str, loss: str = "loss", opacity: float | None = None) -> "alt.Chart":
-    if opacity is None:
-        opacity = _TRAINING_OPACITY if split == "training" else 1.0
-    chart = base.transform_filter(f"datum.split == '{split}'").mark_line(strokeWidth=STRENGTH[split], opacity=opacity)
-    return chart.encode(y=f"{loss}:Q")
+def _line(base: "alt.Chart", split: str, opacity: float) -> "alt.Chart":
+    return base.transform_filter(f"datum.split == '{split}'").mark_line(strokeWidth=STRENGTH[split], opacity=opacity)
 
 
 def _raw(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
     """Behind smoothed lines, faint, what was measured."""
-    return [_line(base, split, "raw", _RAW_OPACITY) for split in SPLITS] if picture.look.smoothed else []
+    if not picture.look.smoothed:
+        return []
+    return [_line(base, split, _RAW_OPACITY).encode(y=_upwards(picture, "raw")) for split in SPLITS]
 
 
 def _bands(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
@@ -84,7 +90,7 @@ def _bands(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
     if all(len(curve.histories) == 1 for curve in picture.curves):
         return []
     areas = (base.transform_filter(f"datum.split == '{split}'") for split in SPLITS)
-    return [area.mark_area(opacity=_BAND_OPACITY).encode(y="low:Q", y2="high:Q", strokeDash=_none()) for area in areas]
+    return [area.mark_area(opacity=_BAND_OPACITY).encode(y=_upwards(picture, "low"), y2="high:Q", strokeDash=_none()) for area in areas]
 
 
 def _none() -> Any:
@@ -101,16 +107,16 @@ def _bests(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
     marked = _with_data(base, _label_rows(picture))
     pole = marked.mark_rule(opacity=0.45).encode(y2="name_at:Q", color=alt.value(INK), strokeDash=_none())
     dots = marked.mark_point(size=150, filled=True, opacity=1).encode(strokeDash=_none())
-    return [pole, dots, _names(marked, "right", -7), _names(marked, "left", 7)]
+    return [pole, dots, *(_names(marked, picture, *side) for side in (("right", -7), ("left", 7)))]
 
 
-def _names(marked: "alt.Chart", align: str, aside: int) -> "alt.Chart":
+def _names(marked: "alt.Chart", picture: Picture, align: str, aside: int) -> "alt.Chart":
     """Those names that stand to the left of their poles, or those to the right."""
     import altair as alt
 
     chosen = marked.transform_filter(f"datum.align == '{align}'")
-    text = chosen.mark_text(align=align, dx=aside, fontSize=14, fontWeight=600)
-    return text.encode(y="name_at:Q", text="text:N", color=alt.value(INK), strokeDash=_none())
+    text = chosen.mark_text(align=align, dx=aside, fontSize=13, fontWeight=600)
+    return text.encode(y=_upwards(picture, "name_at"), text="text:N", color=alt.value(INK), strokeDash=_none())
 
 
 def _label_rows(picture: Picture) -> "pd.DataFrame":

@@ -159,7 +159,7 @@ class Picture:
 
 
 def _best_text(curve: Curve) -> str:
-    return f"{curve.variant.title}: best {curve.best.dev.mean:.2f} in epoch {curve.best.epoch}"
+    return f"{curve.variant.title}: best epoch {curve.best.epoch}"
 
 
 def loss_table(curves: Sequence[Curve]) -> "pd.DataFrame":

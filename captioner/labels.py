@@ -51,11 +51,13 @@ def laid_out(labels: Sequence[Label], spots: Sequence[Spot], width: float, scale
     """Stack the names over all lines that they would cover, or under them where that is nearer to the dots."""
     if not labels:
         return []
-    covered = [scale.height(loss) for place, loss in spots if any(_covers(label, place, width) for label in labels)]
     dots = [scale.height(label.loss) for label in labels]
-    up = max([*covered, *dots]) - min(dots) <= max(dots) - min([*covered, *dots])
-    edge, step = (max([*covered, *dots]), _ROOM) if up else (min([*covered, *dots]), -_ROOM)
-    ordered = sorted(labels, key=lambda label: label.loss, reverse=not up)
+    covered = [scale.height(loss) for place, loss in spots if any(_covers(label, place, width) for label in labels)]
+    low, high = min(dots + covered), max(dots + covered)
+    room_below = scale.loss(low - len(labels) * _ROOM - _MARGIN) > 0  # There is no loss below 0, so the axis ends there.
+    down = room_below and max(dots) - low < high - min(dots)
+    edge, step = (low, -_ROOM) if down else (high, _ROOM)
+    ordered = sorted(labels, key=lambda label: label.loss, reverse=down)
     return [replace(label, name_at=scale.loss(edge + number * step)) for number, label in enumerate(ordered, 1)]
 
 

@@ -4,7 +4,6 @@ Only the heads of the weight files are read, so this needs neither TensorFlow no
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,15 +53,15 @@ def read_settings(folder: Path) -> Settings:
     try:
         config = read_json(folder / CONFIG)
         preset, encoder = preset_from_json(config["preset"]), EncoderMark.from_json(config["encoder"])
-        words, seed = table["vectors"][0] - len(SPECIAL_WORDS), int(config["seed"])
-    except (KeyError, TypeError, ValueError, IndexError, ConfigError) as error:
+        (rows, dimensions), seed = table["vectors"], int(config["seed"])
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise CheckpointError(f"The settings of {variant.title} in {folder} cannot be read; copy the checkpoint again.") from error
-    own, vectors = _count(weights), _count(table)
-    return Settings(variant, seed, preset, encoder, words, own + (not variant.frozen) * vectors, variant.frozen * vectors)
-
-
-def _count(shapes: Mapping[str, tuple[int, ...]]) -> int:
-    return sum(math.prod(shape) for shape in shapes.values())
+    trainable, frozen = sum(map(math.prod, weights.values())), 0
+    if variant.frozen:
+        frozen = rows * dimensions
+    else:
+        trainable += rows * dimensions
+    return Settings(variant, seed, preset, encoder, rows - len(SPECIAL_WORDS), trainable, frozen)
 
 
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:

@@ -26,7 +26,10 @@ _SMOOTHING = (
 _STEEP = "Losses fall steeply at first. Start later to see how far the decoders lie apart in the end."
 _LOG = "Equal distances are equal ratios, so that small differences between low losses can be seen (logarithmic axis)."
 _NO_TIMES = "The course project published no times; its curves are there when epochs run along the bottom."
-_RUNS = "A run is one training of the three decoders. More runs can be named when the page is started: streamlit run app.py -- --runs DIR"
+_RUNS = (
+    "A run is one training of the three decoders. More of them can be named when the page is started: "
+    "streamlit run app.py -- --runs DIR"
+)
 _STATES = {"running": " so far; training goes on", "stopped": "; training was stopped", "interrupted": "; training was interrupted"}
 
 
@@ -57,12 +60,12 @@ def _choose_run() -> Path | None:
 
 def _named(own: Path, others: list[Path]) -> dict[str, Path]:
     """The runs by the name under which they are offered; the decoders of the other pages come first."""
-    runs = {}
+    runs: dict[str, Path] = {}
     for folder in (own, *others):
-        found = find_runs([folder])
-        if not found and folder is not own:
-            refuse(CheckpointError(f"There is no run in {folder}: no folder below it holds a history of one of {', '.join(VARIANTS)}."))
-        for run in found or [own]:
+        found = find_runs([folder]) or [own] * (folder is own)
+        if not found:
+            refuse(CheckpointError(f"There is no run in {folder}: nothing in it holds the history of {', '.join(VARIANTS)}."))
+        for run in found:
             name = run.resolve().relative_to(folder.resolve().parent).as_posix()
             runs.setdefault(name if runs.get(name, run) == run else str(run.resolve()), run)
     return runs
@@ -176,7 +179,7 @@ def _show_remarks(picture: Picture, settings: list[Settings]) -> None:
     if picture.second_stage is not None:
         first = picture.curves[0].earlier
         remarks.append(
-            f"The first {first} epochs were an earlier stage; at the upright rule a second one began, gentler, from its weights."
+            f"The first {first} epochs were an earlier stage; at the upright rule a second one began from its weights."
         )
     if picture.look.smoothed:
         remarks.append("Strong and thin lines are smoothed; the faint ones behind them, the dots and the pointer tell what was measured.")

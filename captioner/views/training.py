@@ -78,7 +78,7 @@ def _show_progress(training: LiveTraining, curves: list[Curve]) -> None:
         st.button("Stop", on_click=training.stop, disabled=training.state == STOPPING)
     else:
         st.markdown(_ENDS.get(training.state, ""))
-        st.button("Train them again" if training.state in _ENDS else _TRAIN, on_click=_start, type="primary")
+        st.button("Train them again" if training.state in _ENDS else _TRAIN, on_click=_start)
 
 
 def expected_epochs() -> int:
