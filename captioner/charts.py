@@ -90,7 +90,8 @@ def _bands(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
     if all(len(curve.histories) == 1 for curve in picture.curves):
         return []
     areas = (base.transform_filter(f"datum.split == '{split}'") for split in SPLITS)
-    return [area.mark_area(opacity=_BAND_OPACITY).encode(y=_upwards(picture, "low"), y2="high:Q", strokeDash=_none()) for area in areas]
+    ends = {"y": _upwards(picture, "low"), "y2": "high:Q"}
+    return [area.mark_area(opacity=_BAND_OPACITY).encode(**ends, strokeDash=_none()) for area in areas]
 
 
 def _none() -> Any:

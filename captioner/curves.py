@@ -83,7 +83,8 @@ class Picture:
         import pandas as pd
 
         columns = ["decoder", "split", "epoch", "place", "loss", "raw", "low", "high"]
-        return pd.DataFrame([row for curve in self.curves for split in SPLITS for row in self._line(curve, split)], columns=columns)
+        rows = [row for curve in self.curves for split in SPLITS for row in self._line(curve, split)]
+        return pd.DataFrame(rows, columns=columns)
 
     def _line(self, curve: Curve, split: str) -> Iterator[tuple]:
         bands = [getattr(point, split) for point in curve.points]
@@ -132,7 +133,7 @@ class Picture:
 
     @cached_property
     def labels(self) -> list[Label]:
-        """The best epochs that are shown; in the right half a name stands to the left of its dot, in the left half to the right."""
+        """The best epochs that are shown; a name stands to the left of its dot in the right half, and to the right in the left."""
         first, last = self.places
         labels = [
             Label(curve.variant, place, best.dev.mean, _best_text(curve), to_the_left=place > (first + last) / 2)
@@ -150,12 +151,10 @@ class Picture:
         return places.pop() if len(places) == 1 else None
 
     def _boundary(self, curve: Curve) -> float | None:
-        last, first = (
-            next((point for point in curve.points if point.epoch == number), None) for number in (curve.earlier, curve.earlier + 1)
-        )
-        if last is None or first is None or last.epoch < self.look.first_epoch:
+        points = [point for point in curve.points if point.epoch in (curve.earlier, curve.earlier + 1)]
+        if len(points) < 2 or points[0].epoch < self.look.first_epoch:
             return None
-        return (self.look.place(last) + self.look.place(first)) / 2 if self.look.axis == EPOCHS else self.look.place(last)
+        return curve.earlier + 0.5 if self.look.axis == EPOCHS else points[0].minutes
 
 
 def _best_text(curve: Curve) -> str:

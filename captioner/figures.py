@@ -84,7 +84,8 @@ def _draw_course(axes: "Axes", picture: Picture) -> None:
         rows = picture.course_lines[picture.course_lines.name == curve.name]
         if rows.empty:
             continue
-        axes.plot(rows.place, rows.loss, color=curve.variant.colour, linewidth=COURSE_WIDTH, marker="D", markersize=2.5, fillstyle="none")
+        beads = {"marker": "D", "markersize": 2.5, "fillstyle": "none"}
+        axes.plot(rows.place, rows.loss, color=curve.variant.colour, linewidth=COURSE_WIDTH, **beads)
         end = rows.iloc[-1]
         axes.annotate(curve.name, (end.place, end.loss), (0, 10), textcoords="offset points", ha="right")
 

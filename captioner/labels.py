@@ -1,4 +1,4 @@
-"""Where the names of the best epochs stand in a chart of losses, clear of its lines and of each other; knows no drawing library."""
+"""Where the names of the best epochs stand in a chart of losses: clear of its lines and of each other. Draws nothing."""
 
 import math
 from collections.abc import Sequence

@@ -108,8 +108,9 @@ class LiveTraining:
         ours = [line.removeprefix(_OURS) for line in lines if line.startswith(_OURS)]
         if ours:
             return TrainingError(f"The training ended early. {ours[-1]}")
-        killed = f"the system ended it with signal {-status}, perhaps for want of memory" if status < 0 else None
-        return TrainingError(f"The training ended early: {killed or ' '.join(lines[-1:]) or 'it gave no reason'}. Start it again.")
+        killed = f"the system ended it with signal {-status}, perhaps for want of memory" if status < 0 else ""
+        cause = killed or " ".join(lines[-1:]) or "it gave no reason"
+        return TrainingError(f"The training ended early: {cause}. Start it again.")
 
     def _lines(self) -> list[str]:
         """Of its output, which is short: a line every few seconds."""

@@ -55,7 +55,7 @@ def read_settings(folder: Path) -> Settings:
         preset, encoder = preset_from_json(config["preset"]), EncoderMark.from_json(config["encoder"])
         (rows, dimensions), seed = table["vectors"], int(config["seed"])
     except (KeyError, TypeError, ValueError, ConfigError) as error:
-        raise CheckpointError(f"The settings of {variant.title} in {folder} cannot be read; copy the checkpoint again.") from error
+        raise CheckpointError(f"The settings of {variant.title} in {folder} cannot be read; copy them again.") from error
     trainable, frozen = sum(map(math.prod, weights.values())), 0
     if variant.frozen:
         frozen = rows * dimensions

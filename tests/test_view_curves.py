@@ -100,7 +100,7 @@ def test_runs_below_the_checkpoints_and_named_ones_are_offered(tiny_run, tmp_pat
     page = open_view("curves").run()
     assert page.selectbox(key="run").options == ["own", "own/runs/first", "others/a", "others/c", "b", training.LIVE]
     page.selectbox(key="run").set_value("b").run()
-    assert "mean of up to 2 runs" in remarks(page) and "the mean of 2 seeds from" in shown(page)
+    assert "mean over up to 2 seeds" in remarks(page) and "the mean of 2 seeds from" in shown(page)
     assert "There are none beside its curves" in remarks(page)
 
 

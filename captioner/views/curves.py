@@ -1,7 +1,5 @@
 """The page of the losses: how they fell while the three decoders were trained, of any run, and live. Needs no TensorFlow."""
 
-import html
-import math
 from functools import partial
 from pathlib import Path
 
@@ -14,14 +12,14 @@ from captioner.curves import EPOCHS, MINUTES, Look, Picture, loss_csv, loss_tabl
 from captioner.errors import CheckpointError
 from captioner.figures import loss_file
 from captioner.histories import Curve, find_runs, in_progress, read_run
-from captioner.settings import Settings, in_words, read_all
-from captioner.views import cards, training
+from captioner.settings import Settings, read_all
+from captioner.views import facts, training
 from captioner.views.resources import checkpoints_folder, named_runs, open_page, refuse
 
 _EVERY = 2  # seconds between two looks at a run that goes on
 _SMOOTHING = (
-    "0 shows what was measured. Above, each point is a moving average in which an epoch counts this much less than the one after "
-    "it (exponential moving average, with bias correction); what was measured stays behind it, faint."
+    "0 shows what was measured. Above, each point is an average over the epochs so far, in which an epoch counts this fraction "
+    "of the one after it (exponential moving average, with bias correction); what was measured stays behind it, faint."
 )
 _STEEP = "Losses fall steeply at first. Start later to see how far the decoders lie apart in the end."
 _LOG = "Equal distances are equal ratios, so that small differences between low losses can be seen (logarithmic axis)."
@@ -30,7 +28,6 @@ _RUNS = (
     "A run is one training of the three decoders. More of them can be named when the page is started: "
     "streamlit run app.py -- --runs DIR"
 )
-_STATES = {"running": " so far; training goes on", "stopped": "; training was stopped", "interrupted": "; training was interrupted"}
 
 
 def show() -> None:
@@ -127,10 +124,10 @@ def _show_run(run: Path | None, look: Look, moment: tuple[bool, str]) -> None:
     with chart:
         st.altair_chart(loss_chart(picture), alt=summary(curves))
         _show_remarks(picture, settings)
-        _show_cards(curves)
+        facts.show_cards(curves)
         _show_table(picture)
     with beside:
-        _show_settings(curves, settings)
+        facts.show_settings(curves, settings)
         for problem in damaged:
             refuse(problem)
 
@@ -139,35 +136,10 @@ def _show_problems(curves: list[Curve], problems: list[CheckpointError]) -> None
     if in_progress(curves):
         missing = VARIANTS.keys() - {curve.variant.name for curve in curves}
         to_come = [variant.title for variant in VARIANTS.values() if variant.name in missing]
-        st.markdown("This run is going on; the curves grow as it does." + (f" Still to come: {', '.join(to_come)}." if to_come else ""))
+        st.markdown(f"This run is going on; the curves grow as it does. Still to come: {', '.join(to_come) or 'no other decoder'}.")
         return
     for problem in problems:
         refuse(problem)
-
-
-def _show_settings(curves: list[Curve], settings: list[Settings]) -> None:
-    st.header("Settings of this run", anchor=False)
-    if not settings:
-        st.markdown("There are none beside its curves; they are written when a decoder is finished.")
-        return
-    staged = [curve for curve in curves if curve.earlier]
-    if staged:
-        st.markdown("Those of its second stage; the first had its own.")
-    rows = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in in_words(settings))
-    st.html(f'<dl class="settings">{rows}</dl>{_counts(settings)}')
-
-
-def _counts(settings: list[Settings]) -> str:
-    """The parameters as a small table."""
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(each.variant.title)}{cards.rule(each.variant)}</th>'
-        f"<td>{each.trainable:,}</td><td>{each.frozen:,}</td></tr>"
-        for each in settings
-    )
-    return (
-        '<table class="counts"><caption>Numbers in each decoder (parameters), without the frozen CNN that all share</caption>'
-        '<tr><th scope="col">decoder</th><th scope="col">trained</th><th scope="col">frozen</th></tr>' + rows + "</table>"
-    )
 
 
 def _show_remarks(picture: Picture, settings: list[Settings]) -> None:
@@ -175,40 +147,19 @@ def _show_remarks(picture: Picture, settings: list[Settings]) -> None:
     remarks = []
     seeds = max(len(curve.histories) for curve in picture.curves)
     if seeds > 1:
-        remarks.append(f"Each line is the mean of up to {seeds} runs with different seeds; the band reaches from the lowest to the highest.")
+        remarks.append(f"Each line is the mean over up to {seeds} seeds; the band reaches from the lowest to the highest.")
     if picture.second_stage is not None:
         first = picture.curves[0].earlier
         remarks.append(
             f"The first {first} epochs were an earlier stage; at the upright rule a second one began from its weights."
         )
     if picture.look.smoothed:
-        remarks.append("Strong and thin lines are smoothed; the faint ones behind them, the dots and the pointer tell what was measured.")
+        remarks.append("The lines are smoothed; the faint ones behind them, the dots and the pointer tell what was measured.")
     if picture.look.course:
         words = settings[0].words if settings else None
         remarks += [course.description(), course.caution(words)] if picture.course else [_NO_TIMES]
     if remarks:
         st.markdown("\n\n".join(remarks))
-
-
-def _show_cards(curves: list[Curve]) -> None:
-    for column, curve in zip(st.columns(len(VARIANTS)), curves, strict=False):
-        with column.container(border=True, height="stretch"):
-            st.html(cards.heading(curve.variant) + _facts(curve))
-
-
-def _facts(curve: Curve) -> str:
-    """The best loss, and what it means as a choice between equally likely words."""
-    best, count = curve.best.dev, len(curve.histories)
-    over = f", the mean of {count} seeds from {best.low:.2f} to {best.high:.2f}" if count > 1 else ""
-    return (
-        f'<p class="sentence">{best.mean:.2f}</p>'
-        f"<p>best dev loss, in epoch {curve.best.epoch} of {len(curve.points)}{_STATES.get(curve.state, '')}{over}: as unsure as "
-        f"between {_some(math.exp(best.mean))} equally likely words. {cards.duration(curve.seconds_per_epoch)} an epoch.</p>"
-    )
-
-
-def _some(number: float) -> str:
-    return f"{number:.0f}" if number >= 10 else f"{number:.1f}"
 
 
 def _show_table(picture: Picture) -> None:
