@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from captioner.checkpoints import TABLE_WEIGHT, Checkpoint
 from captioner.config import DecoderConfig, Variant, find_variant
-from captioner.encoder import APPLICATIONS, ENCODERS, LITE2, LITE2_SIZE, lite2_weight_file
+from captioner.encoder import ENCODERS, LITE2, input_size, lite2_weight_file
 from captioner.errors import CheckpointError, EncoderError
 from captioner.torchfile import read_tensors
 
@@ -71,7 +71,7 @@ def _trunk(checkpoint: Checkpoint) -> Iterator[Layer]:
     mark = checkpoint.encoder
     if mark.name not in ENCODERS:
         raise EncoderError(f"There is no encoder '{mark.name}'; choose one of {', '.join(ENCODERS)}.")
-    side = LITE2_SIZE if mark.name == LITE2 else APPLICATIONS[mark.name].size
+    side = input_size(mark.name)
     role = "Squashed into a square; red, green and blue of every point."
     yield Layer("photograph", "Photograph", role, (side, side, 3))
     shape, regions = (mark.rows, mark.columns, mark.channels), mark.rows * mark.columns

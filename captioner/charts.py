@@ -1,179 +1,186 @@
-"""Figures from what training wrote: the loss curves of the decoders as one Altair chart, and the table behind it.
+"""The loss curves as one Altair chart that follows the page's theme; which numbers it shows is left to `captioner.curves`."""
 
-Knows no Streamlit; the same histories give the same figure on a page, in a notebook or in a file.
-"""
-
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.checkpoints import HISTORY
-from captioner.config import VARIANTS, Variant, find_variant
-from captioner.errors import CheckpointError
-from captioner.folders import read_json
+from captioner.curves import EPOCHS, SPLITS, Picture
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-SPLITS = {"train_loss": "training", "dev_loss": "dev"}
-_CHART_HEIGHT = 420
-_STATES = ("running", "finished", "stopped")
+INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
+STRENGTH = {"training": 1.5, "dev": 3.5}  # widths of the lines
+COURSE_WIDTH = 1.0
+_OPACITY = {"training": 0.85, "dev": 1.0}
+_RAW_OPACITY, _BAND_OPACITY = 0.3, 0.18
+_HEIGHT, _TICKS = 500, 8
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the training photographs: mean losses per word, in nats, and how long it took."""
+def loss_chart(picture: Picture) -> "alt.LayerChart":
+    """Dev loss strong, training loss thin, each decoder in its colour and dashes, its best epoch as a named dot."""
+    import altair as alt
 
-    epoch: int
-    train_loss: float
-    dev_loss: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class History:
-    """One decoder's training, epoch by epoch, as far as it has come."""
-
-    variant: Variant
-    state: str
-    epochs: tuple[Epoch, ...]
-    best_epoch: int
-
-    @property
-    def best(self) -> Epoch:
-        return next(epoch for epoch in self.epochs if epoch.epoch == self.best_epoch)
-
-    @property
-    def seconds_per_epoch(self) -> float:
-        """The median, since the first epoch also compiles and a machine may be busy with something else."""
-        ordered = sorted(epoch.seconds for epoch in self.epochs)
-        return ordered[len(ordered) // 2]
-
-
-def read_histories(folder: Path) -> tuple[list[History], list[CheckpointError]]:
-    """The histories in a folder of checkpoints, and for every decoder without a usable one the reason."""
-    histories, problems = [], []
-    for name in VARIANTS:
-        try:
-            histories.append(read_history(folder / name / HISTORY))
-        except CheckpointError as error:
-            problems.append(error)
-    return histories, problems
-
-
-def read_history(path: Path) -> History:
-    variant = find_variant(path.parent.name)
-    if not path.is_file():
-        raise CheckpointError(
-            f"{variant.title} has no curve yet: there is no {HISTORY} in {path.parent}; "
-            "it appears after the first epoch of training."
-        )
-    data = read_json(path)
-    try:
-        epochs = tuple(_epoch(row) for row in data["epochs"])
-        history = History(variant, str(data["state"]), epochs, int(data["best_epoch"]))
-        usable = history.state in _STATES and history.best in epochs
-    except (KeyError, TypeError, ValueError, OverflowError, StopIteration):
-        usable = False
-    if not usable:
-        raise CheckpointError(
-            f"The {HISTORY} of {variant.title} is not complete: it should hold a state, epochs with their losses, and the best "
-            "epoch; copy it again, or train this decoder anew."
-        )
-    return history
-
-
-def _epoch(row: Any) -> Epoch:
-    losses = (float(row["train_loss"]), float(row["dev_loss"]), float(row["seconds"]))
-    if not all(map(math.isfinite, losses)):
-        raise ValueError
-    return Epoch(int(row["epoch"]), *losses)
-
-
-def loss_rows(histories: Sequence[History]) -> "pd.DataFrame":
-    """One row per decoder, epoch and split: what the chart draws."""
-    import pandas as pd
-
-    rows = [
-        (history.variant.title, epoch.epoch, split, getattr(epoch, loss), epoch.epoch == history.best_epoch)
-        for history in histories
-        for epoch in history.epochs
-        for loss, split in SPLITS.items()
+    base = _base(picture)
+    layers = [
+        *_bands(base, picture),
+        *_second_stage(picture),
+        *_raw(base, picture),
+        *(_line(base, split, _OPACITY[split]) for split in SPLITS),
+        *_course(base, picture),
+        *_bests(base, picture),
+        _hover(base, picture),
     ]
-    return pd.DataFrame(rows, columns=["decoder", "epoch", "split", "loss", "best"])
+    ink = {"labelColor": INK, "titleColor": INK}
+    return alt.layer(*layers).properties(height=_HEIGHT).configure_axis(**ink).configure_legend(**ink)
 
 
-def loss_table(histories: Sequence[History]) -> "pd.DataFrame":
-    """One row per epoch, two columns per decoder: what a person reads."""
-    import pandas as pd
-
-    columns = {
-        f"{history.variant.title}, {split}": pd.Series({epoch.epoch: getattr(epoch, loss) for epoch in history.epochs})
-        for history in histories
-        for loss, split in SPLITS.items()
-    }
-    return pd.DataFrame(columns).rename_axis("epoch")
-
-
-def loss_curves(histories: Sequence[History], first_epoch: int = 1) -> "alt.LayerChart":
-    """Dev loss strong, training loss thin and faint, a decoder's own colour and dashes, its best epoch as a dot."""
+def _base(picture: Picture) -> "alt.Chart":
     import altair as alt
 
-    rows = loss_rows(histories)
-    lines = alt.Chart(rows[rows.epoch >= first_epoch]).encode(
-        x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d", grid=False), scale=alt.Scale(nice=False)),
-        y=alt.Y("loss:Q", title="loss per word (nats)", scale=alt.Scale(zero=False)),
-        color=_by_decoder(alt.Color, [history.variant.colour for history in histories], histories),
-        strokeDash=_by_decoder(alt.StrokeDash, [list(history.variant.dash) for history in histories], histories),
+    decoders = picture.variants
+    return alt.Chart(picture.lines).encode(
+        x=_across(picture),
+        y=_upwards(picture, "loss"),
+        color=_by_decoder(alt.Color, [variant.colour for variant in decoders], picture),
+        strokeDash=_by_decoder(alt.StrokeDash, [list(variant.dash) for variant in decoders], picture),
     )
-    training = lines.transform_filter("datum.split == 'training'").mark_line(strokeWidth=1.5, opacity=0.6)
-    dev = lines.transform_filter("datum.split == 'dev'").mark_line(strokeWidth=3.5)
-    best = lines.transform_filter("datum.split == 'dev' && datum.best").mark_point(size=170, filled=True, opacity=1)
-    best = best.encode(tooltip=alt.value(None), strokeDash=alt.value([1, 0]))
-    figure = alt.layer(training, dev, best, _hover(lines, histories)).properties(height=_CHART_HEIGHT)
-    # The colour of the text around the chart, whatever the theme.
-    ink = {"labelColor": "currentColor", "titleColor": "currentColor"}
-    return figure.configure_axis(**ink).configure_legend(**ink)
 
 
-def _by_decoder(channel: Any, values: list, histories: Sequence[History]) -> Any:
+def _upwards(picture: Picture, column: str) -> "alt.Y":
     import altair as alt
 
-    titles = [history.variant.title for history in histories]
+    scale = picture.scale
+    kind = {"type": "log"} if scale.log else {"zero": False}
+    losses = alt.Scale(domain=[scale.low, scale.high], nice=False, **kind)
+    return alt.Y(f"{column}:Q", title="loss per word (nats)", scale=losses, axis=alt.Axis(tickCount=_TICKS, format="~g"))
+
+
+def _across(picture: Picture) -> "alt.X":
+    import altair as alt
+
+    whole = {"tickMinStep": 1, "format": "d"} if picture.look.axis == EPOCHS else {}
+    axis = alt.Axis(grid=False, tickCount=_TICKS, **whole)
+    title = "epoch" if picture.look.axis == EPOCHS else "minutes of training"
+    return alt.X("place:Q", title=title, axis=axis, scale=alt.Scale(domain=list(picture.places), nice=False))
+
+
+def _by_decoder(channel: Any, values: list, picture: Picture) -> Any:
+    import altair as alt
+
+    titles = [variant.title for variant in picture.variants]
     legend = alt.Legend(
         orient="top-right", symbolType="stroke", symbolSize=1200, symbolStrokeWidth=3.5, symbolOpacity=1, labelFontSize=14
     )
     return channel("decoder:N", title=None, scale=alt.Scale(domain=titles, range=values), legend=legend)
 
 
-def _hover(lines: "alt.Chart", histories: Sequence[History]) -> "alt.Chart":
-    """A line at the epoch under the pointer, which tells all the losses of that epoch."""
+def _line(base: "alt.Chart", split: str, opacity: float) -> "alt.Chart":
+    return base.transform_filter(f"datum.split == '{split}'").mark_line(strokeWidth=STRENGTH[split], opacity=opacity)
+
+
+def _raw(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
+    """Behind smoothed lines, faint, what was measured."""
+    if not picture.look.smoothed:
+        return []
+    return [_line(base, split, _RAW_OPACITY).encode(y=_upwards(picture, "raw")) for split in SPLITS]
+
+
+def _bands(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
+    """From the lowest to the highest seed, where a run has several."""
+    if all(len(curve.histories) == 1 for curve in picture.curves):
+        return []
+    areas = (base.transform_filter(f"datum.split == '{split}'") for split in SPLITS)
+    ends = {"y": _upwards(picture, "low"), "y2": "high:Q"}
+    return [area.mark_area(opacity=_BAND_OPACITY).encode(**ends, strokeDash=_none()) for area in areas]
+
+
+def _none() -> Any:
     import altair as alt
 
-    near = alt.selection_point(fields=["epoch"], nearest=True, on="pointerover", empty=False, clear="pointerout")
-    columns = [f"{history.variant.title}, {split}" for history in histories for split in SPLITS.values()]
-    return (
-        alt.Chart(lines.data)
-        .transform_calculate(column="datum.decoder + ', ' + datum.split")
-        .transform_pivot("column", value="loss", groupby=["epoch"])
-        .mark_rule(strokeWidth=1.5, color="currentColor")
-        .encode(
-            x="epoch:Q",
-            opacity=alt.condition(near, alt.value(0.8), alt.value(0)),
-            tooltip=[alt.Tooltip("epoch:Q"), *(alt.Tooltip(column, type="quantitative", format=".3f") for column in columns)],
-        )
-        .add_params(near)
-    )
+    return alt.StrokeDashValue([1, 0])
 
 
-def summary(histories: Sequence[History]) -> str:
-    """The chart in words, for who cannot see it."""
-    parts = (
-        f"{history.variant.title}: dev loss from {history.epochs[0].dev_loss:.2f} to its best, {history.best.dev_loss:.2f}, "
-        f"in epoch {history.best_epoch} of {len(history.epochs)}."
-        for history in histories
-    )
-    return "Loss per word after each epoch. " + " ".join(parts)
+def _bests(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
+    import altair as alt
+
+    if not picture.labels:
+        return []
+    marked = _with_data(base, _label_rows(picture))
+    pole = marked.mark_rule(opacity=0.45).encode(y2="name_at:Q", color=alt.value(INK), strokeDash=_none())
+    dots = marked.mark_point(size=150, filled=True, opacity=1).encode(strokeDash=_none())
+    return [pole, dots, *(_names(marked, picture, *side) for side in (("right", -7), ("left", 7)))]
+
+
+def _names(marked: "alt.Chart", picture: Picture, align: str, aside: int) -> "alt.Chart":
+    """Those names that stand to the left of their poles, or those to the right."""
+    import altair as alt
+
+    chosen = marked.transform_filter(f"datum.align == '{align}'")
+    text = chosen.mark_text(align=align, dx=aside, fontSize=13, fontWeight=600)
+    return text.encode(y=_upwards(picture, "name_at"), text="text:N", color=alt.value(INK), strokeDash=_none())
+
+
+def _label_rows(picture: Picture) -> "pd.DataFrame":
+    import pandas as pd
+
+    rows = [
+        (each.variant.title, each.place, each.loss, each.name_at, each.text, "right" if each.to_the_left else "left")
+        for each in picture.labels
+    ]
+    return pd.DataFrame(rows, columns=["decoder", "place", "loss", "name_at", "text", "align"])
+
+
+def _with_data(base: "alt.Chart", rows: "pd.DataFrame") -> "alt.Chart":
+    chart = base.copy()
+    chart.data = rows
+    return chart
+
+
+def _second_stage(picture: Picture) -> list["alt.Chart"]:
+    """A faint upright rule where the run went on from an earlier one."""
+    import altair as alt
+    import pandas as pd
+
+    if picture.second_stage is None:
+        return []
+    place = alt.Chart(pd.DataFrame({"place": [picture.second_stage], "text": ["second stage"]})).encode(x=_across(picture))
+    rule = place.mark_rule(color=INK, opacity=0.35, strokeDash=[2, 2])
+    text = place.mark_text(align="right", dx=-6, dy=-10, fontSize=13, color=INK).encode(y=alt.value("height"), text="text:N")
+    return [rule, text]
+
+
+def _course(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
+    """The course project's curves, thin and beaded, with their names at their ends."""
+    import altair as alt
+
+    rows = picture.course_lines
+    if rows.empty:
+        return []
+    lines = _with_data(base, rows).encode(strokeDash=_none())
+    beaded = lines.mark_line(strokeWidth=COURSE_WIDTH, point={"shape": "diamond", "size": 22, "filled": False, "strokeWidth": 1})
+    ends = _with_data(base, rows.groupby("name").tail(1))
+    names = ends.mark_text(align="right", dy=-16, fontSize=13, color=INK)
+    return [beaded, names.encode(text="name:N", color=alt.value(INK), strokeDash=_none())]
+
+
+def _hover(base: "alt.Chart", picture: Picture) -> "alt.Chart":
+    """A rule at the epoch under the pointer, which tells the measured losses, smoothed or not."""
+    import altair as alt
+
+    rows = hover_rows(picture)
+    near = alt.selection_point(fields=["place"], nearest=True, on="pointerover", empty=False, clear="pointerout")
+    told = [alt.Tooltip(column, type="nominal") for column in rows.columns.drop("place")]
+    opacity = alt.condition(near, alt.value(0.8), alt.value(0))
+    chart = alt.Chart(rows).mark_rule(strokeWidth=1.5, color=INK).encode(x=_across(picture), opacity=opacity, tooltip=told)
+    return chart.add_params(near)
+
+
+def hover_rows(picture: Picture) -> "pd.DataFrame":
+    """A row per place on the axis. Over epochs it tells of all decoders, over minutes of the one that ended an epoch there."""
+    lines = picture.lines.assign(raw=picture.lines.raw.map("{:.3f}".format))
+    if picture.look.axis == EPOCHS:
+        lines["column"] = lines.decoder + ", " + lines.split
+        rows = lines.pivot(index="epoch", columns="column", values="raw")[list(dict.fromkeys(lines.column))].fillna("–")
+        return rows.reset_index().assign(place=lambda rows: rows.epoch)
+    rows = lines.pivot(index=["decoder", "epoch", "place"], columns="split", values="raw")[list(SPLITS)].reset_index()
+    return rows.assign(minutes=rows.place.map("{:.1f}".format))[["place", "decoder", "epoch", "minutes", *SPLITS]]

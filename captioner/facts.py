@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from captioner.charts import History, read_history
+from captioner.histories import History, read_history
 from captioner.checkpoints import HISTORY
 from captioner.errors import CheckpointError
 from captioner.folders import read_json

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from captioner.config import find_variant
 from captioner.errors import CheckpointError
 
-_WEIGHTS, _TABLE = "decoder.safetensors", "table.safetensors"
+WEIGHTS, TABLE = "decoder.safetensors", "table.safetensors"
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,15 @@ class Parameters:
 
 def count_parameters(folder: Path) -> Parameters:
     """Of the decoder in this folder, which is named after its variant."""
-    weights, table = sum(_sizes(folder / _WEIGHTS).values()), _sizes(folder / _TABLE)["vectors"]
+    weights = sum(map(math.prod, tensor_shapes(folder / WEIGHTS).values()))
+    table = math.prod(tensor_shapes(folder / TABLE).get("vectors", (0,)))
     return Parameters(weights, table) if find_variant(folder.name).frozen else Parameters(weights + table, 0)
 
 
-def _sizes(path: Path) -> dict[str, int]:
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of a file's tensors, from its head."""
     try:
         with safe_open(path, "np") as file:
-            return {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"The file {path.name} of {path.parent.name} does not hold tensors; copy it again.") from error

@@ -4,7 +4,7 @@ import json
 import re
 import textwrap
 from pathlib import Path
-from statistics import median_high
+from statistics import median
 from typing import Any
 
 from captioner.checkpoints import HISTORY, SCORES, SHIPPED
@@ -30,7 +30,7 @@ def results(folder: Path) -> str:
     for name, variant in VARIANTS.items():
         scores, history = read_json(folder / name / SCORES), read_json(folder / name / HISTORY)
         best = next(epoch for epoch in history["epochs"] if epoch["epoch"] == history["best_epoch"])
-        seconds = median_high(epoch["seconds"] for epoch in history["epochs"])
+        seconds = median(epoch["seconds"] for epoch in history["epochs"])
         cells = [_metric(scores["test"], key) for key in ("cider", "bleu4", "rouge_l")] + [_metric(scores["dev"], "cider")]
         cells += [f"{best['dev_loss']:.3f}", f"{best['epoch']} of {len(history['epochs'])}", f"{seconds:.0f}"]
         rows.append(f"| {variant.title} | {' | '.join(cells)} |")

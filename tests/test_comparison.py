@@ -14,7 +14,7 @@ from captioner.errors import CheckpointError
 from captioner.evaluation import Evaluation, Subjects
 from captioner.metrics import Scorer
 from captioner.wording import worded
-from written import comparison
+from written_scores import comparison
 
 DATA = shapes(40, 12, 12)
 RECORDS, TRAINING = DATA.split("dev"), DATA.split("train")

@@ -2,7 +2,7 @@
 
 import re
 
-from captioner.charts import Epoch, History
+from captioner.histories import Epoch, History
 from captioner.config import VARIANTS
 from captioner.facts import Facts
 from captioner.glossary import GLOSSARY
@@ -28,7 +28,7 @@ def board() -> Board:
 
 
 def test_a_column_per_decoder_with_scores_intervals_and_facts():
-    history = History(VARIANTS["learned"], "finished", EPOCHS, 2)
+    history = History(VARIANTS["learned"], 1, "finished", EPOCHS, 0, 2, 0.0)
     facts = {"learned": Facts(Parameters(5_698_684, 0), history, 1), "fasttext": Facts(Parameters(4_936_684, 762_000))}
     table = score_cards.score_table(board(), facts)
     assert cells(table) == {

@@ -9,7 +9,7 @@ from captioner.config import VARIANTS
 from captioner.published import PUBLISHED
 from captioner.scoreboard import BeamStudy, Board, Entry, Trial
 from captioner.verdict import Gap
-from written import SETTING, VALUES, comparison, yardstick
+from written_scores import SETTING, VALUES, comparison, yardstick
 
 GAPS = [Gap("FastText", "Learned", 0.07, 0.05, 0.09), Gap("Word2Vec", "Learned", 0.03, -0.01, 0.07)]
 STUDY = BeamStudy(3, 1.0, (Trial(1, 0.7, {"learned": 0.4}), Trial(3, 0.4, {"learned": 0.41}), Trial(3, 1.0, {"learned": 0.5})))

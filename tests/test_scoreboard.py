@@ -10,7 +10,7 @@ from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
 from captioner.folders import write_json
 from captioner.scoreboard import BeamStudy, Trial, read_board, read_study
-from written import SETTING, comparison, write_all, write_scores
+from written_scores import SETTING, comparison, write_all, write_scores
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from captioner.folders import write_json
 from captioner.glossary import GLOSSARY
 from captioner.views.resources import FOLDER_VARIABLE
 from pages import open_view, refusals, shown
-from written import write_all, write_scores
+from written_scores import write_all, write_scores
 
 
 @pytest.fixture

@@ -1,52 +1,172 @@
-"""The second page: how the loss of the three decoders fell while they were trained. Needs no TensorFlow."""
+"""The page of the losses: how they fell while the three decoders were trained, of any run, and live. Needs no TensorFlow."""
 
-import html
-import math
+from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
-from captioner.charts import History, loss_curves, loss_table, read_histories, summary
-from captioner.views import cards
-from captioner.views.resources import checkpoints_folder, open_page, refuse
+from captioner import course
+from captioner.charts import loss_chart
+from captioner.config import VARIANTS
+from captioner.curves import EPOCHS, MINUTES, Look, Picture, loss_csv, loss_table, summary
+from captioner.errors import CheckpointError
+from captioner.figures import loss_file
+from captioner.histories import Curve, find_runs, in_progress, read_run
+from captioner.settings import Settings, read_all
+from captioner.views import facts, training
+from captioner.views.resources import checkpoints_folder, named_runs, open_page, refuse
+
+_EVERY = 2  # seconds between two looks at a run that goes on
+_SMOOTHING = (
+    "0 shows what was measured. Above, each point is an average over the epochs so far, in which an epoch counts this fraction "
+    "of the one after it (exponential moving average, with bias correction); what was measured stays behind it, faint."
+)
+_STEEP = "Losses fall steeply at first. Start later to see how far the decoders lie apart in the end."
+_LOG = "Equal distances are equal ratios, so that small differences between low losses can be seen (logarithmic axis)."
+_NO_TIMES = "The course project published no times; its curves are there when epochs run along the bottom."
+_RUNS = (
+    "A run is one training of the three decoders. More of them can be named when the page is started: "
+    "streamlit run app.py -- --runs DIR"
+)
 
 
 def show() -> None:
-    open_page("How the three decoders learned")
+    open_page("How the three decoders learned", "curves.css")
     st.markdown(
         "The loss says how surprised a decoder is, on average, by the next word that a person wrote. "
         "**Strong lines**: photographs it was not trained on (dev). **Thin lines**: its training photographs. "
-        "The dot marks the best epoch, whose weights are kept."
+        "A dot marks the best epoch, whose weights are kept."
     )
-    histories, problems = read_histories(checkpoints_folder())
-    for problem in problems:
-        refuse(problem)
-    if histories:
-        st.altair_chart(loss_curves(histories, _first_epoch(histories)), alt=summary(histories))
-        _show_cards(histories)
-        with st.expander("The same as a table"):
-            st.dataframe(loss_table(histories).style.format("{:.3f}", na_rep=""), alt=summary(histories))
+    run = _choose_run()
+    curves, _ = _read(run)
+    look = _look(curves, _goes_on(run, curves))
+    follow = _EVERY if run is None or in_progress(curves) else None
+    st.fragment(_show_run, run_every=follow)(run, look, _moment(run, curves))
 
 
-def _first_epoch(histories: list[History]) -> int:
-    """Ask where the curves start; without their steep beginning the small differences at the end can be seen."""
-    latest = max(epoch.epoch for history in histories for epoch in history.epochs) - 1
+def _choose_run() -> Path | None:
+    """Draw the choice of runs and the button that trains one now; None stands for the training on this page."""
+    runs = _named(checkpoints_folder(), named_runs())
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        options = [*runs, training.LIVE]
+        name = st.selectbox("Run", options, key="run", bind="query-params", help=_RUNS, width=360)
+        if name != training.LIVE:
+            training.show_button()
+    return runs.get(name)
+
+
+def _named(own: Path, others: list[Path]) -> dict[str, Path]:
+    """The runs by the name under which they are offered; the decoders of the other pages come first."""
+    runs: dict[str, Path] = {}
+    for folder in (own, *others):
+        found = find_runs([folder]) or [own] * (folder is own)
+        if not found:
+            refuse(CheckpointError(f"There is no run in {folder}: nothing in it holds the history of {', '.join(VARIANTS)}."))
+        for run in found:
+            name = run.resolve().relative_to(folder.resolve().parent).as_posix()
+            runs.setdefault(name if runs.get(name, run) == run else str(run.resolve()), run)
+    return runs
+
+
+def _read(run: Path | None) -> tuple[list[Curve], list[CheckpointError]]:
+    if run is not None:
+        return read_run(run)
+    live = training.live()
+    # What is missing there has not been trained yet, which the page says in its own words.
+    return (read_run(live.folder, live.active)[0], []) if live.folder else ([], [])
+
+
+def _goes_on(run: Path | None, curves: list[Curve]) -> bool:
+    return training.live().active if run is None else in_progress(curves)
+
+
+def _moment(run: Path | None, curves: list[Curve]) -> tuple[bool, str]:
+    """What the whole page depends on; when it changes, a look at the curves alone is not enough."""
+    return _goes_on(run, curves), training.live().state
+
+
+def _look(curves: list[Curve], goes_on: bool) -> Look:
+    """Draw the controls in one row; everything chosen lives in the page's address."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large", key="controls"):
+        axis = st.segmented_control(
+            "Along the bottom", [EPOCHS, MINUTES], default=EPOCHS, key="axis", bind="query-params", required=True
+        )
+        smoothing = st.slider("Smoothing", 0.0, 0.9, 0.0, 0.1, key="smooth", bind="query-params", help=_SMOOTHING, width=200)
+        first = 1 if goes_on else _first_epoch(curves)
+        log = st.toggle("Log axis", key="log", bind="query-params", help=_LOG)
+        about = f"Lay over them the training losses of {course.SOURCE}."
+        laid_over = st.toggle("Course project", key="course", bind="query-params", help=about)
+    return Look(axis, log, smoothing, first, laid_over)
+
+
+def _first_epoch(curves: list[Curve]) -> int:
+    """Ask where the curves start, once they are whole."""
+    latest = max((len(curve.points) for curve in curves), default=0) - 1
     if latest < 2:
         return 1
-    about = "Losses fall steeply at first. Start later to see how far the decoders lie apart in the end."
-    return st.slider("First epoch shown", 1, latest, 1, key="from", bind="query-params", help=about, width=320)
+    return st.slider("First epoch shown", 1, latest, 1, key="from", bind="query-params", help=_STEEP, width=200)
 
 
-def _show_cards(histories: list[History]) -> None:
-    for column, history in zip(st.columns(len(histories)), histories, strict=True):
-        with column.container(border=True, height="stretch"):
-            st.html(cards.heading(history.variant) + _facts(history))
+def _show_run(run: Path | None, look: Look, moment: tuple[bool, str]) -> None:
+    """All that follows a run in progress; it looks at the files anew each time."""
+    curves, problems = _read(run)
+    if _moment(run, curves) != moment:
+        st.rerun()
+    if run is None:
+        training.show_panel(curves)
+    else:
+        _show_problems(curves, problems)
+    if not curves:
+        return
+    picture = Picture(tuple(curves), look, training.expected_epochs() if run is None else 0)
+    chart, beside = st.columns([3, 1], gap="large")
+    settings, damaged = read_all(training.live().folder if run is None else run)
+    with chart:
+        st.altair_chart(loss_chart(picture), alt=summary(curves))
+        _show_remarks(picture, settings)
+        facts.show_cards(curves)
+        _show_table(picture)
+    with beside:
+        facts.show_settings(curves, settings)
+        for problem in damaged:
+            refuse(problem)
 
 
-def _facts(history: History) -> str:
-    """The best loss, and what it means as a choice between equally likely words."""
-    state = {"running": " so far; training goes on", "stopped": "; training was stopped"}.get(history.state, "")
-    return (
-        f'<p class="sentence">{history.best.dev_loss:.2f}</p>'
-        f"<p>best dev loss, in epoch {history.best_epoch} of {len(history.epochs)}{html.escape(state)}: as unsure as between "
-        f"{math.exp(history.best.dev_loss):.0f} equally likely words. {cards.duration(history.seconds_per_epoch)} an epoch.</p>"
-    )
+def _show_problems(curves: list[Curve], problems: list[CheckpointError]) -> None:
+    if in_progress(curves):
+        missing = VARIANTS.keys() - {curve.variant.name for curve in curves}
+        to_come = [variant.title for variant in VARIANTS.values() if variant.name in missing]
+        st.markdown(f"This run is going on; the curves grow as it does. Still to come: {', '.join(to_come) or 'no other decoder'}.")
+        return
+    for problem in problems:
+        refuse(problem)
+
+
+def _show_remarks(picture: Picture, settings: list[Settings]) -> None:
+    """What the chart's marks mean, as far as they are there."""
+    remarks = []
+    seeds = max(len(curve.histories) for curve in picture.curves)
+    if seeds > 1:
+        remarks.append(f"Each line is the mean over up to {seeds} seeds; the band reaches from the lowest to the highest.")
+    if picture.second_stage is not None:
+        first = picture.curves[0].earlier
+        remarks.append(
+            f"The first {first} epochs were an earlier stage; at the upright rule a second one began from its weights."
+        )
+    if picture.look.smoothed:
+        remarks.append("The lines are smoothed; the faint ones behind them, the dots and the pointer tell what was measured.")
+    if picture.look.course:
+        words = settings[0].words if settings else None
+        remarks += [course.description(), course.caution(words)] if picture.course else [_NO_TIMES]
+    if remarks:
+        st.markdown("\n\n".join(remarks))
+
+
+def _show_table(picture: Picture) -> None:
+    with st.expander("The same as a table"):
+        st.dataframe(loss_table(picture.curves).style.format("{:.3f}", na_rep=""), alt=summary(picture.curves))
+    with st.container(horizontal=True):
+        st.download_button("Losses as CSV", loss_csv(picture.curves), "losses.csv", "text/csv", on_click="ignore")
+        for kind, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
+            draw = partial(loss_file, picture, kind)  # only when it is asked for
+            st.download_button(f"Chart as {kind.upper()}", draw, f"losses.{kind}", mime, on_click="ignore")

@@ -43,6 +43,13 @@ def checkpoints_folder() -> Path:
     return parser.parse_known_args()[0].checkpoints
 
 
+def named_runs() -> list[Path]:
+    """The further folders of runs that the command line names after `--runs`, for the page of the curves."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--runs", type=Path, nargs="*", action="extend", default=[])
+    return parser.parse_known_args()[0].runs
+
+
 def stamp(folder: Path) -> Stamp:
     """What changes when the decoders in the folder do, so that nothing old is shown after a training."""
     files = sorted([*folder.glob(f"*/{MANIFEST}"), *folder.glob("*.safetensors")])

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Mapping, Sequence
 
-from captioner.charts import History
+from captioner.histories import History
 from captioner.comparison import PEOPLE
 from captioner.config import VARIANTS, Variant
 from captioner.facts import Facts

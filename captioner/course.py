@@ -1,0 +1,61 @@
+"""The training losses that a well-known course project published for two of its decoders, as figures to lay over ours."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from captioner.config import Variant, find_variant
+
+SOURCE = "a well-known course project that compared three embeddings"
+VOCABULARY = 7577  # words, as the project reports; ours is counted in the checkpoint
+_FIGURES = Path(__file__).with_name("course_curves.csv")
+
+
+@dataclass(frozen=True)
+class CourseCurve:
+    """One published curve: the mean training loss of each epoch, from the first on."""
+
+    variant: Variant
+    dimensions: int
+    losses: tuple[float, ...]
+
+    @property
+    def best(self) -> float:
+        return min(self.losses)
+
+    @property
+    def name(self) -> str:
+        return f"Course project: {self.variant.title}"
+
+
+@cache
+def read_course() -> tuple[CourseCurve, ...]:
+    """The published curves, in the order of our own decoders."""
+    with _FIGURES.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    kinds = dict.fromkeys((row["variant"], int(row["embedding_dimensions"])) for row in rows)
+    found = [
+        CourseCurve(find_variant(name), dimensions, tuple(float(row["training_loss"]) for row in rows if row["variant"] == name))
+        for name, dimensions in kinds
+    ]
+    return tuple(sorted(found, key=lambda curve: -curve.dimensions))
+
+
+def description() -> str:
+    """What was published, in figures that are read from the curves."""
+    parts = (
+        f"{curve.variant.title} with {curve.dimensions} numbers a word, {len(curve.losses)} epochs from {curve.losses[0]:.2f} "
+        f"to a best of {curve.best:.2f} and {curve.losses[-1]:.2f} in the end"
+        for curve in read_course()
+    )
+    return f"The training losses of {SOURCE}: {'; '.join(parts)}."
+
+
+def caution(our_words: int | None) -> str:
+    """Why the two sets of curves may be looked at together but not be compared number by number."""
+    ours = f" (ours: {our_words:,})" if our_words else ""
+    return (
+        f"Look at their shape, but do not compare their height with ours: these are training losses, from captions prepared in "
+        f"another way, over a vocabulary of {VOCABULARY:,} words{ours}, and a loss depends on all of these."
+    )

@@ -1,0 +1,215 @@
+"""What training wrote down epoch by epoch: where the runs lie, their histories, and their curves over one or several seeds.
+
+A run is a folder that holds `learned/`, `word2vec/`, `fasttext/`; further seeds of it lie beside them in `seeds/<seed>/`.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from captioner.checkpoints import HISTORY
+from captioner.config import VARIANTS, Variant, find_variant
+from captioner.errors import CheckpointError
+from captioner.folders import read_json
+
+RUNNING, FINISHED, STOPPED, INTERRUPTED = "running", "finished", "stopped", "interrupted"
+SEEDS = "seeds"
+_WRITTEN_STATES = (RUNNING, FINISHED, STOPPED)
+_DEPTH = 3  # How far below a named folder a run may lie.
+# A run whose history was not written for so long has been killed: several epochs, and longer than a short pause.
+_SILENT_EPOCHS, _SILENT_SECONDS = 5, 60
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training photographs: mean losses per word, in nats, and how long it took."""
+
+    epoch: int
+    train_loss: float
+    dev_loss: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class History:
+    """One decoder's training with one seed, as far as it has come; `earlier` epochs belong to the run it started from."""
+
+    variant: Variant
+    seed: int
+    state: str
+    epochs: tuple[Epoch, ...]
+    earlier: int
+    best_epoch: int
+    silent: float  # seconds since it was written
+
+    @property
+    def best(self) -> Epoch:
+        return next(epoch for epoch in self.epochs if epoch.epoch == self.best_epoch)
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """The median, since the first epoch also compiles and a machine may be busy with something else."""
+        return median(epoch.seconds for epoch in self.epochs)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it was written so lately that whoever writes it may still be at work."""
+        return self.silent < max(_SILENT_SECONDS, _SILENT_EPOCHS * self.seconds_per_epoch)
+
+
+@dataclass(frozen=True)
+class Band:
+    """One loss over the seeds of a run; with a single seed the three are the same."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def over(cls, values: Sequence[float]) -> "Band":
+        return cls(fmean(values), min(values), max(values))
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a decoder stood after an epoch and so many minutes of training."""
+
+    epoch: int
+    minutes: float
+    training: Band
+    dev: Band
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One decoder's training in a run, over all its seeds."""
+
+    histories: tuple[History, ...]
+
+    @property
+    def variant(self) -> Variant:
+        return self.histories[0].variant
+
+    @property
+    def state(self) -> str:
+        states = {history.state for history in self.histories}
+        return next(state for state in (RUNNING, INTERRUPTED, STOPPED, FINISHED) if state in states)
+
+    @property
+    def earlier(self) -> int:
+        return self.histories[0].earlier
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        """As far as every seed has come; a mean over fewer and fewer seeds would leap where one of them ends."""
+        rows = zip(*(history.epochs for history in self.histories), strict=False)
+        minutes = zip(*(accumulate(epoch.seconds / 60 for epoch in history.epochs) for history in self.histories), strict=False)
+        return tuple(_point(epochs, fmean(passed)) for epochs, passed in zip(rows, minutes, strict=True))
+
+    @property
+    def best(self) -> Point:
+        """The epoch whose weights are kept; over several seeds, the one with the lowest mean."""
+        if len(self.histories) == 1:
+            return next(point for point in self.points if point.epoch == self.histories[0].best_epoch)
+        return min(self.points, key=lambda point: point.dev.mean)
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        return fmean(history.seconds_per_epoch for history in self.histories)
+
+
+def _point(epochs: Sequence[Epoch], minutes: float) -> Point:
+    training, dev = (Band.over([getattr(epoch, loss) for epoch in epochs]) for loss in ("train_loss", "dev_loss"))
+    return Point(epochs[0].epoch, minutes, training, dev)
+
+
+def find_runs(folders: Sequence[Path]) -> list[Path]:
+    """The runs in these folders: a folder itself, where it is one, then those below it, in the order of their names."""
+    return list(dict.fromkeys(run for folder in folders for run in _runs_below(folder, _DEPTH)))
+
+
+def _runs_below(folder: Path, depth: int) -> Iterator[Path]:
+    if _is_run(folder):
+        yield folder
+    if depth and folder.is_dir():
+        for below in sorted(folder.iterdir()):
+            if below.name not in (*VARIANTS, SEEDS) and not below.name.startswith(".") and not below.is_symlink():
+                yield from _runs_below(below, depth - 1)
+
+
+def _is_run(folder: Path) -> bool:
+    return any((folder / name / HISTORY).is_file() for name in VARIANTS)
+
+
+def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list[CheckpointError]]:
+    """The curves of a run, and for every decoder or seed without a usable history the reason.
+
+    `alive` says whether somebody is known to be training it; without it the age of the files decides.
+    """
+    curves, problems = [], []
+    for name in VARIANTS:
+        histories = []
+        for path in (folder / name / HISTORY, *sorted(folder.glob(f"{SEEDS}/*/{name}/{HISTORY}"))):
+            try:
+                histories.append(_judged(read_history(path), alive))
+            except CheckpointError as error:
+                problems.append(error)
+        if histories:
+            curves.append(Curve(tuple(histories)))
+    return curves, problems
+
+
+def in_progress(curves: Sequence[Curve]) -> bool:
+    """Whether more is to be expected: a decoder is being trained, or one has just been and the next has not begun."""
+    between = 0 < len(curves) < len(VARIANTS) and all(curve.state == FINISHED for curve in curves)
+    return any(curve.state == RUNNING for curve in curves) or (between and any(curve.histories[0].fresh for curve in curves))
+
+
+def read_history(path: Path) -> History:
+    """One file, as it is; the folder it lies in names the decoder."""
+    variant = find_variant(path.parent.name)
+    if not path.is_file():
+        raise CheckpointError(
+            f"{variant.title} has no curve yet: there is no {HISTORY} in {path.parent}; "
+            "it appears after the first epoch of training."
+        )
+    silent = time.time() - path.stat().st_mtime
+    history = _parsed(variant, read_json(path), silent)
+    if history is None:
+        raise CheckpointError(
+            f"The {HISTORY} of {variant.title} is not complete: it should hold a state, epochs with their losses, and the best "
+            "epoch; copy it again, or train this decoder anew."
+        )
+    return history
+
+
+def _parsed(variant: Variant, data: Any, silent: float) -> History | None:
+    try:
+        epochs = tuple(_epoch(row) for row in data["epochs"])
+        earlier, best = int(data.get("earlier", 0)), int(data["best_epoch"])
+        history = History(variant, int(data["seed"]), str(data["state"]), epochs, earlier, best, silent)
+        numbered = [epoch.epoch for epoch in epochs] == list(range(1, len(epochs) + 1))
+        usable = history.state in _WRITTEN_STATES and history.best in epochs and numbered and 0 <= earlier <= len(epochs)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, StopIteration):
+        return None
+    return history if usable else None
+
+
+def _epoch(row: Any) -> Epoch:
+    losses = (float(row["train_loss"]), float(row["dev_loss"]))
+    seconds = float(row["seconds"])
+    if not all(math.isfinite(loss) and loss > 0 for loss in losses) or not 0 <= seconds < math.inf:
+        raise ValueError
+    return Epoch(int(row["epoch"]), *losses, seconds)
+
+
+def _judged(history: History, alive: bool | None) -> History:
+    """A history says that it is running until somebody writes otherwise, and who was killed could not."""
+    going = history.fresh if alive is None else alive
+    return history if going or history.state != RUNNING else replace(history, state=INTERRUPTED)

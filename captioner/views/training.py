@@ -1,0 +1,116 @@
+"""Training while one looks on: the button, and what the page of the curves shows above them while three decoders learn shapes."""
+
+import atexit
+import base64
+import html
+
+import streamlit as st
+
+from captioner.config import VARIANTS
+from captioner.datasets import shapes
+from captioner.errors import TrainingError
+from captioner.histories import FINISHED as DONE
+from captioner.histories import Curve
+from captioner.live import FAILED, FINISHED, STOPPED, STOPPING, LiveTraining
+from captioner.views.resources import refuse
+
+LIVE = "live training"
+_REFUSED = "refused-training"
+_SHOWN = 3
+_TRAIN = "Train three now"
+_ABOUT = (
+    "Three small decoders learn to describe drawn pictures like these, one after the other, in the background. On two quiet "
+    "cores it takes a minute or two; other programs go first."
+)
+_ENDS = {
+    FINISHED: "All three are trained; their curves stay until the next training.",
+    STOPPED: "The training was stopped; its curves stay until the next one.",
+}
+
+
+@st.cache_resource
+def live() -> LiveTraining:
+    """The one training that all visitors of this server share; it ends with the server."""
+    training = LiveTraining()
+    atexit.register(training.close)
+    return training
+
+
+def show_button() -> None:
+    """Begin a training and go there, or go and watch the one that somebody has begun."""
+    if live().active:
+        st.button("Watch the live training", on_click=_watch)
+    else:
+        about = "Trains the same three decoders in small, on generated pictures of shapes, and draws their curves as they fall."
+        st.button(_TRAIN, on_click=_start, help=about)
+
+
+def _watch() -> None:
+    st.session_state["run"] = LIVE
+
+
+def _start() -> None:
+    _watch()
+    try:
+        live().start()
+    except TrainingError as error:
+        st.session_state[_REFUSED] = str(error)
+
+
+def show_panel(curves: list[Curve]) -> None:
+    """What is being learned, how far it has come, and the one button that fits the moment."""
+    with st.container(border=True):
+        left, right = st.columns(2, gap="large", vertical_alignment="center")
+        right.html(_examples())
+        with left:
+            st.markdown(_ABOUT)
+            _show_progress(live(), curves)
+
+
+def _show_progress(training: LiveTraining, curves: list[Curve]) -> None:
+    refused = st.session_state.pop(_REFUSED, None)
+    if refused:
+        refuse(TrainingError(refused))
+    elif training.state == FAILED:
+        refuse(training.failure)
+    if training.active:
+        st.progress(_share(curves, training.preset.training.epochs), _sentence(curves, training))
+        st.button("Stop", on_click=training.stop, disabled=training.state == STOPPING)
+    else:
+        st.markdown(_ENDS.get(training.state, ""))
+        st.button("Train them again" if training.state in _ENDS else _TRAIN, on_click=_start)
+
+
+def expected_epochs() -> int:
+    """How many epochs a decoder that is being trained now will have, at most."""
+    return live().preset.training.epochs if live().active else 0
+
+
+def _share(curves: list[Curve], epochs: int) -> float:
+    """How much is done; a decoder that stopped early is done as well."""
+    done = sum(1 if curve.state == DONE else len(curve.points) / epochs for curve in curves)
+    return min(1.0, done / len(VARIANTS))
+
+
+def _sentence(curves: list[Curve], training: LiveTraining) -> str:
+    if training.state == STOPPING:
+        return "Stopping."
+    if not curves:
+        return "Getting ready: TensorFlow is loaded, and the CNN looks at every picture once."
+    last, epochs = curves[-1], training.preset.training.epochs
+    number = f"decoder {len(curves)} of {len(VARIANTS)}"
+    if last.state == DONE and len(curves) < len(VARIANTS):
+        return f"{last.variant.title} is finished ({number}); the next one begins."
+    return f"{last.variant.title} ({number}): epoch {len(last.points)} of at most {epochs}."
+
+
+@st.cache_data(show_spinner=False)
+def _examples() -> str:
+    """The first training pictures, drawn, each with one of its captions."""
+    records = shapes(_SHOWN, 1, 1).split("train")
+    figures = (
+        f'<figure><img src="data:image/png;base64,{base64.b64encode(record.read()).decode()}" alt="">'
+        f"<figcaption>{html.escape(record.captions[0])}</figcaption></figure>"
+        for record in records
+    )
+    return f'<div class="live">{"".join(figures)}</div>'
