@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from captioner.views import caption, curves
+from captioner.views import caption, curves, words
 
 st.set_page_config("Triptych", Path(__file__).with_name("captioner") / "views" / "icon.svg", layout="wide")
 st.navigation(
@@ -12,6 +12,7 @@ st.navigation(
         st.Page(caption.show, title="Caption", default=True),
         st.Page(caption.show, title="Caption", url_path="caption", visibility="hidden"),
         st.Page(curves.show, title="Curves", url_path="curves"),
+        st.Page(words.show, title="Words", url_path="words"),
     ],
     position="top",
 ).run()
