@@ -3,9 +3,12 @@
 Where the points lie is `embeddings.maps`'s; knows no Streamlit.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from embeddings.explore import Neighbours
 from embeddings.kinds import ACTIONS, ANIMALS, COLOURS, FUNCTION, OTHER, PEOPLE, THINGS, kind
@@ -16,26 +19,46 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HEIGHT = 420
-_MARGIN = 1.06
+_MARGIN = 1.08
+_LABEL = 17  # pixels, from a point to its label and from label to label
+_ROUNDS = 40
 _NAMED = 5
 
 
 @dataclass(frozen=True)
 class Look:
-    """How one kind of word is drawn; the shape is an SVG path around zero that also the legend draws."""
+    """How one kind of word is drawn: a colour, and an outline as points between -1 and 1, y downwards."""
 
     colour: str
-    shape: str
+    outline: tuple[tuple[float, float], ...]
 
+    @property
+    def path(self) -> str:
+        """The outline as an SVG path, for charts."""
+        return "M" + "L".join(f"{x:.2f},{y:.2f}" for x, y in self.outline) + "Z"
+
+    @property
+    def polygon(self) -> str:
+        """The outline as a CSS polygon, for a legend."""
+        return f"polygon({', '.join(f'{50 + 50 * x:.0f}% {50 + 50 * y:.0f}%' for x, y in self.outline)})"
+
+
+def _ring(corners: int, size: float) -> tuple[tuple[float, float], ...]:
+    turns = (2 * math.pi * corner / corners for corner in range(corners))
+    return tuple((size * math.cos(turn), size * math.sin(turn)) for turn in turns)
+
+
+_T = 0.32  # half of what the arms of a cross are thick
+_CROSS = ((-_T, -1), (_T, -1), (_T, -_T), (1, -_T), (1, _T), (_T, _T), (_T, 1), (-_T, 1), (-_T, _T), (-1, _T), (-1, -_T), (-_T, -_T))
 
 LOOKS: dict[str, Look] = {
-    PEOPLE: Look("#D55E00", "M-.42 0A.42 .42 0 1 1 .42 0A.42 .42 0 1 1 -.42 0Z"),
-    ANIMALS: Look("#009E73", "M0 -.5L.52 .4H-.52Z"),
-    COLOURS: Look("#CC79A7", "M0 .5L.52 -.4H-.52Z"),
-    ACTIONS: Look("#0072B2", "M0 -.55L.45 0L0 .55L-.45 0Z"),
-    THINGS: Look("#E69F00", "M-.38 -.38H.38V.38H-.38Z"),
-    FUNCTION: Look("#56B4E9", "M-.16 -.5H.16V-.16H.5V.16H.16V.5H-.16V.16H-.5V-.16H-.16Z"),
-    OTHER: Look("#808890", "M-.5 -.14H.5V.14H-.5Z"),
+    PEOPLE: Look("#D55E00", _ring(24, 0.85)),
+    ANIMALS: Look("#009E73", ((0, -0.95), (1, 0.8), (-1, 0.8))),
+    COLOURS: Look("#CC79A7", ((0, 0.95), (1, -0.8), (-1, -0.8))),
+    ACTIONS: Look("#0072B2", _ring(4, 1)),
+    THINGS: Look("#E69F00", ((-0.75, -0.75), (0.75, -0.75), (0.75, 0.75), (-0.75, 0.75))),
+    FUNCTION: Look("#56B4E9", _CROSS),
+    OTHER: Look("#808890", ((-1, -0.28), (1, -0.28), (1, 0.28), (-1, 0.28))),
 }
 
 
@@ -48,8 +71,7 @@ def map_rows(drawn: WordMap, word: str, near: Neighbours) -> "pd.DataFrame":
         (shown, kind(shown), float(x), float(y), places.get(shown))
         for shown, (x, y) in zip(drawn.words, drawn.positions, strict=True)
     ]
-    frame = pd.DataFrame(rows, columns=["word", "kind", "x", "y", "place"])
-    return frame.astype({"place": "Int64"})
+    return pd.DataFrame(rows, columns=["word", "kind", "x", "y", "place"]).astype({"place": "Int64"})
 
 
 def map_chart(drawn: WordMap, word: str, near: Neighbours) -> "alt.LayerChart":
@@ -58,11 +80,10 @@ def map_chart(drawn: WordMap, word: str, near: Neighbours) -> "alt.LayerChart":
 
     rows = map_rows(drawn, word, near)
     marked = rows[rows.place.notna()]
-    points = _points(rows[rows.place.isna()], drawn).mark_point(filled=True, size=70, strokeWidth=0.6, opacity=0.75)
-    strong = _points(marked, drawn).mark_point(filled=True, size=190, strokeWidth=2, opacity=1)
-    labels = _points(marked, drawn).mark_text(dy=-15, fontSize=15, fontWeight=700, color="currentColor")
-    labels = labels.transform_calculate(label="datum.place > 0 ? datum.place : datum.word")
-    labels = labels.encode(text="label:N", color=alt.value("currentColor"), stroke=alt.value(None))
+    points = _points(rows[rows.place.isna()], drawn).mark_point(filled=True, size=60, strokeWidth=0.5, opacity=0.8)
+    strong = _points(marked, drawn).mark_point(filled=True, size=110, strokeWidth=2, opacity=1)
+    labels = alt.Chart(_labels(marked, drawn)).mark_text(fontSize=14, fontWeight=700, color="currentColor")
+    labels = labels.encode(x=_axis("x", 0, drawn), y=_axis("y", 1, drawn), text="label:N")
     picked = alt.selection_point(name="picked", fields=["word"], on="click", clear=False)
     # The colour of the text around the chart, whatever the theme.
     return (
@@ -72,12 +93,29 @@ def map_chart(drawn: WordMap, word: str, near: Neighbours) -> "alt.LayerChart":
     )
 
 
+def _labels(marked: "pd.DataFrame", drawn: WordMap) -> "pd.DataFrame":
+    """Where the names of the marked points are written: beside them, and moved apart until none hides another."""
+    label = ["" if place is None else str(place or word) for word, place in zip(marked.word, marked.place, strict=True)]
+    places = marked[["x", "y"]].to_numpy()  # (labels, 2)
+    gap = _LABEL * 2 * _reach(drawn)[1] / _HEIGHT
+    spots = places + _directions(places - places.mean(0)) * gap
+    for _ in range(_ROUNDS):
+        apart = spots[:, None] - spots[None]  # (labels, labels, 2)
+        close = np.maximum(0.0, gap - np.linalg.norm(apart, axis=-1, keepdims=True))
+        spots = spots + (_directions(apart) * close / 2).sum(1)
+    return marked.assign(label=label, x=spots[:, 0], y=spots[:, 1])
+
+
+def _directions(gaps: np.ndarray) -> np.ndarray:
+    return gaps / np.maximum(np.linalg.norm(gaps, axis=-1, keepdims=True), 1e-9)
+
+
 def _points(rows: "pd.DataFrame", drawn: WordMap) -> "alt.Chart":
     import altair as alt
 
     kinds = list(LOOKS)
     colours = alt.Scale(domain=kinds, range=[look.colour for look in LOOKS.values()])
-    shapes = alt.Scale(domain=kinds, range=[look.shape for look in LOOKS.values()])
+    shapes = alt.Scale(domain=kinds, range=[look.path for look in LOOKS.values()])
     return alt.Chart(rows).encode(
         x=_axis("x", 0, drawn),
         y=_axis("y", 1, drawn),
@@ -92,12 +130,17 @@ def _axis(name: str, number: int, drawn: WordMap) -> "alt.X | alt.Y":
     """An axis without figures, since only the distances mean something; both have one scale, so that these can be seen."""
     import altair as alt
 
-    middle = (drawn.positions.max(0) + drawn.positions.min(0)) / 2
-    reach = float(abs(drawn.positions - middle).max()) * _MARGIN or 1.0
+    middle, reach = _reach(drawn)
     scale = alt.Scale(domain=[float(middle[number]) - reach, float(middle[number]) + reach], nice=False, zero=False)
     title = f"{('first', 'second')[number]} direction, {drawn.explained[number]:.0%}" if drawn.explained else None
     axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
     return (alt.X if name == "x" else alt.Y)(f"{name}:Q", title=title, scale=scale, axis=axis)
+
+
+def _reach(drawn: WordMap) -> tuple[np.ndarray, float]:
+    """The middle of a map, and how far from there it goes on either axis."""
+    middle = (drawn.positions.max(0) + drawn.positions.min(0)) / 2
+    return middle, float(abs(drawn.positions - middle).max()) * _MARGIN or 1.0
 
 
 def map_table(maps: dict[str, WordMap]) -> "pd.DataFrame":

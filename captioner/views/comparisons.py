@@ -49,9 +49,9 @@ def show_comparisons(tables: Tables, k: int, choose: Callable[[str], None]) -> N
     if not pairs:
         return
     st.header("Where two tables disagree", anchor=False)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         pair = st.segmented_control(
-            "Tables", pairs, format_func=_pair_title, default=pairs[0], required=True, key="pair", bind="query-params"
+            "Tables", pairs, format_func=_pair_title, default=pairs[0], required=True, key="pair", bind="query-params", wrap=True
         )
         first, second = (tables[name] for name in pair.split("-"))
         try:
@@ -146,7 +146,7 @@ def show_analogies(folder: Path, tables: Tables) -> None:
     st.header("Arithmetic with words", anchor=False)
     st.markdown(
         "If a direction in a table means something, adding it does too: **boy** − **man** + **woman** should lead to **girl**. "
-        "The three words themselves are left out of the answers; otherwise one of them would mostly win."
+        "The three words themselves are left out of the answers; otherwise one of them would nearly always win."
     )
     words = _ask_three()
     if words is None:

@@ -11,7 +11,6 @@ from captioner.config import VARIANTS
 from captioner.views.tables import Tables, load_maps
 from captioner.views.word_maps import TITLES
 from embeddings.errors import EmbeddingError
-from embeddings.explore import coverage_report
 from embeddings.projector import coordinates_tsv, metadata_tsv, vectors_tsv
 from embeddings.table import ORIGINS
 
@@ -32,33 +31,27 @@ def show_coverage(tables: Tables) -> None:
     st.header("Where the rows came from", anchor=False)
     st.html(coverage_table(tables))
     with st.expander("Every word and where its row came from"):
-        only = st.selectbox("Show", ["every row", *_present(tables)], format_func=lambda key: _MEANINGS.get(key, key), width=280)
+        present = [origin for origin in ORIGINS if any(origin in table.origins for table in tables.values())]
+        only = st.selectbox("Show", ["every row", *present], format_func=lambda key: _MEANINGS.get(key, key), width=280)
         rows = origins(tables)
         if only in ORIGINS:
             rows = rows[(rows == only).any(axis=1)]
         st.dataframe(rows.replace(_MEANINGS), alt=f"Where the rows of {len(rows):,} words came from, in each table.")
 
 
-def _present(tables: Tables) -> list[str]:
-    return [origin for origin in ORIGINS if any(origin in table.origins for table in tables.values())]
-
-
 def coverage_table(tables: Tables) -> str:
     """Counts by origin, and each table's own sentence about its source."""
-    present = _present(tables)
-    head = "".join(f'<th scope="col">{_MEANINGS[origin]}</th>' for origin in present)
+    head = "".join(f'<th scope="col">{meaning}</th>' for meaning in _MEANINGS.values())
     rows = "".join(
         f'<tr><th scope="row">{VARIANTS[name].title}</th>'
-        + "".join(f"<td>{table.coverage()[origin]:,}</td>" for origin in present)
+        + "".join(f"<td>{table.coverage()[origin]:,}</td>" for origin in _MEANINGS)
         + "</tr>"
         for name, table in tables.items()
     )
-    said = "".join(
-        f"<li><b>{VARIANTS[name].title}</b>: {coverage_report(table)} {html.escape(table.source)}</li>" for name, table in tables.items()
-    )
+    said = "".join(f"<li><b>{VARIANTS[name].title}</b>: {html.escape(table.source)}</li>" for name, table in tables.items())
     return (
-        f'<table class="counts"><caption>Rows of each table, by where they came from</caption>'
-        f'<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table><ul class="sources">{said}</ul>'
+        f'<div class="counts"><table><thead><tr><th scope="col">rows</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<ul class="sources">{said}</ul>'
     )
 
 

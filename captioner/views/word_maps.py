@@ -89,8 +89,6 @@ def _trust(fingerprint: str, method: str, _table: EmbeddingTable, _drawn: WordMa
 def legend() -> str:
     """Each kind's shape in its colour, with its name."""
     items = (
-        f'<li><svg viewBox="-.62 -.62 1.24 1.24" aria-hidden="true"><path d="{look.shape}" fill="{look.colour}" '
-        f'stroke="currentColor" stroke-width=".05"></path></svg>{kind}</li>'
-        for kind, look in LOOKS.items()
+        f'<li><span style="background:{look.colour};clip-path:{look.polygon}"></span>{kind}</li>' for kind, look in LOOKS.items()
     )
     return f'<ul class="legend">{"".join(items)}</ul>'

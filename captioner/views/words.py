@@ -28,9 +28,8 @@ _ABOUT_WORD = "Any word in English. One that the captions did not have is compos
 def show() -> None:
     open_page("What the decoders take a word to mean", "words.css")
     st.markdown(
-        "Each decoder knows a word as a vector, 300 numbers or so. Words with vectors of nearly the same direction are alike "
-        "to it. Learned found its vectors while it learned to describe photographs; the other two had theirs from reading, "
-        "and kept them."
+        "To a decoder a word is a list of numbers, its vector; words whose vectors point nearly the same way are alike to it. "
+        "Learned found its vectors while it learned to describe photographs; the other two had theirs from reading and kept them."
     )
     folder = checkpoints_folder()
     tables = load_tables(folder)
@@ -49,7 +48,7 @@ def _choose(tables: Tables) -> tuple[str, int]:
     """Draw the search and return the word, empty if there is none, and the number of neighbours; both live in the address."""
     words = common_words(list(tables.values())) or [_FIRST_WORD]
     first = _FIRST_WORD if _FIRST_WORD in words else words[0]
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         typed = st.text_input("A word", first, key="word", bind="query-params", help=_ABOUT_WORD, width=360)
         k = st.slider("Neighbours", 1, _MOST, 10, key="k", bind="query-params", help="How many of the nearest words.", width=240)
     if not typed.strip():
