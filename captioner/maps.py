@@ -98,7 +98,8 @@ def _labels(marked: "pd.DataFrame", drawn: WordMap) -> "pd.DataFrame":
     label = ["" if place is None else str(place or word) for word, place in zip(marked.word, marked.place, strict=True)]
     places = marked[["x", "y"]].to_numpy()  # (labels, 2)
     gap = _LABEL * 2 * _reach(drawn)[1] / _HEIGHT
-    spots = places + _directions(places - places.mean(0)) * gap
+    middle = places.mean(0) if len(places) else 0.0
+    spots = places + _directions(places - middle) * gap
     for _ in range(_ROUNDS):
         apart = spots[:, None] - spots[None]  # (labels, labels, 2)
         close = np.maximum(0.0, gap - np.linalg.norm(apart, axis=-1, keepdims=True))

@@ -41,16 +41,16 @@ def show_coverage(tables: Tables) -> None:
 
 def coverage_table(tables: Tables) -> str:
     """Counts by origin, and each table's own sentence about its source."""
-    head = "".join(f'<th scope="col">{meaning}</th>' for meaning in _MEANINGS.values())
+    head = "".join(f'<th scope="col">{VARIANTS[name].title}</th>' for name in tables)
     rows = "".join(
-        f'<tr><th scope="row">{VARIANTS[name].title}</th>'
-        + "".join(f"<td>{table.coverage()[origin]:,}</td>" for origin in _MEANINGS)
+        f'<tr><th scope="row">{_MEANINGS[origin]}</th>'
+        + "".join(f"<td>{table.coverage()[origin]:,}</td>" for table in tables.values())
         + "</tr>"
-        for name, table in tables.items()
+        for origin in ORIGINS
     )
     said = "".join(f"<li><b>{VARIANTS[name].title}</b>: {html.escape(table.source)}</li>" for name, table in tables.items())
     return (
-        f'<div class="counts"><table><thead><tr><th scope="col">rows</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<table class="counts"><thead><tr><th scope="col">rows</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
         f'<ul class="sources">{said}</ul>'
     )
 

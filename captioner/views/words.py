@@ -37,6 +37,7 @@ def show() -> None:
         word, k = _choose(tables)
         answers = _answers(folder, tables, word, k) if word else {}
         show_neighbours(answers, choose=_walk)
+        _show_pieces(folder, tables, word, answers)
         show_maps(folder, tables, word, {name: answer.neighbours for name, answer in answers.items()}, choose=_walk)
         show_comparisons(tables, k, choose=_walk)
         show_analogies(folder, tables)
@@ -73,6 +74,11 @@ def _answers(folder: Path, tables: Tables, word: str, k: int) -> dict[str, Answe
             answers[name] = ask(VARIANTS[name].title, table, word, k, subwords)
         except EmbeddingError as error:
             answers[name] = Answer(False, None, [], str(error))
-    if pieces := next((load_subwords(folder, name) for name, answer in answers.items() if answer.origin == "subwords"), None):
-        st.html(pieces_of(pieces, word))
     return answers
+
+
+def _show_pieces(folder: Path, tables: Tables, word: str, answers: Answers) -> None:
+    """The n-grams of an unseen word, for the table that could compose it."""
+    for name, answer in answers.items():
+        if answer.known and word not in tables[name]:
+            st.html(pieces_of(load_subwords(folder, name), word))
