@@ -49,7 +49,8 @@ def _ring(corners: int, size: float) -> tuple[tuple[float, float], ...]:
 
 
 _T = 0.32  # half of what the arms of a cross are thick
-_CROSS = ((-_T, -1), (_T, -1), (_T, -_T), (1, -_T), (1, _T), (_T, _T), (_T, 1), (-_T, 1), (-_T, _T), (-1, _T), (-1, -_T), (-_T, -_T))
+_RIGHT = ((_T, -1), (_T, -_T), (1, -_T), (1, _T), (_T, _T), (_T, 1))
+_CROSS = (*_RIGHT, *((-x, -y) for x, y in _RIGHT))
 
 LOOKS: dict[str, Look] = {
     PEOPLE: Look("#D55E00", _ring(24, 0.85)),

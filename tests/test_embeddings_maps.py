@@ -1,4 +1,4 @@
-"""Maps of words: PCA against the covariance matrix, t-SNE by what it keeps, turning by hand, and the file that is trusted in nothing."""
+"""Maps of words: PCA against the covariance matrix, t-SNE by what it keeps, what turning leaves alone, and damaged files."""
 
 import json
 from pathlib import Path

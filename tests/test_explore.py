@@ -113,7 +113,8 @@ def test_common_words_are_those_that_mean_something_in_all_tables(table):
 
 def test_a_typed_word_is_checked():
     assert checked_word(" Dog ") == "dog"
-    for text, message in {"": "One word", "two words": "'two words'", "a\0b": "One word", "x" * 1000: "but 1,000 were given"}.items():
+    wrong = {"": "One word", "two words": "'two words'", "a\0b": "One word", "x" * 1000: "but 1,000 were given"}
+    for text, message in wrong.items():
         with pytest.raises(EmbeddingError, match=message):
             checked_word(text)
     assert len(checked_word("x" * MAXIMUM_LETTERS)) == MAXIMUM_LETTERS

@@ -1,46 +1,24 @@
-"""Two sections of the Words page: the words on which two tables differ most, and arithmetic with words."""
+"""The section of the Words page with the words on which two tables differ most, and those on which they agree most."""
 
 import html
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 import streamlit as st
 
 from captioner.config import VARIANTS
-from captioner.views import cards
 from captioner.views.neighbours import escaped
 from captioner.views.resources import refuse
-from captioner.views.tables import Tables, load_subwords
+from captioner.views.tables import Tables
 from embeddings.errors import EmbeddingError
-from embeddings.explore import Neighbours, analogy, checked_word, neighbours, overlap
+from embeddings.explore import neighbours, overlap
 from embeddings.table import EmbeddingTable
 
 Ranking = list[tuple[str, float]]
 
 _ROWS = 6
 _SHOWN = 5
-_ANSWERS = 5
-_SEARCHED = 100
 _COMMONEST = 300
-
-
-@dataclass(frozen=True)
-class Example:
-    """An analogy with the answer that most people would give."""
-
-    title: str
-    start: str
-    minus: str
-    plus: str
-    expected: str
-
-
-EXAMPLES = (
-    Example("One that works", "boy", "man", "woman", "girl"),
-    Example("One that does not", "green", "grass", "snow", "white"),
-)
 
 
 def show_comparisons(tables: Tables, k: int, choose: Callable[[str], None]) -> None:
@@ -60,13 +38,15 @@ def show_comparisons(tables: Tables, k: int, choose: Callable[[str], None]) -> N
             refuse(error)
             return
         among = _choose_commonest(len(ranking))
+    k = min(k, len(ranking) - 1)
     places = {word: first.row(word) for word, _ in ranking}
     limit = sorted(places.values())[among - 1]
     ranked = [row for row in ranking if places[row[0]] <= limit]
     st.markdown(_about(ranking, ranked, places, k))
     shown = min(_ROWS, len(ranked) // 2)
+    most, rest = ranked[:shown], ranked[shown:]
     for column, title, rows in zip(
-        st.columns(2, gap="large"), ("They differ most on", "They agree most on"), (least(ranked, shown), ranked[:shown]), strict=True
+        st.columns(2, gap="large"), ("They differ most on", "They agree most on"), (least(rest, shown), most), strict=True
     ):
         with column:
             st.subheader(title, anchor=False)
@@ -124,7 +104,7 @@ def _mean(ranking: Ranking) -> float:
 def _show_row(
     names: Sequence[str], tables: Sequence[EmbeddingTable], word: str, share: float, k: int, choose: Callable[[str], None]
 ) -> None:
-    near = [[found for found, _ in neighbours(table, word, k)] for table in tables]
+    near = [_near(table.fingerprint, word, k, table) for table in tables]
     both = set(near[0]) & set(near[1])
     lines = (
         f"<p><span>{VARIANTS[name].title}</span> {', '.join(_marked(found, both) for found in words[:_SHOWN])}</p>"
@@ -137,73 +117,10 @@ def _show_row(
         st.html(f'<div class="sides">{"".join(lines)}</div>')
 
 
+@st.cache_data(max_entries=1024, show_spinner=False)
+def _near(fingerprint: str, word: str, k: int, _table: EmbeddingTable) -> list[str]:
+    return [found for found, _ in neighbours(_table, word, k)]
+
+
 def _marked(word: str, both: set[str]) -> str:
     return f"<u>{html.escape(word)}</u>" if word in both else html.escape(word)
-
-
-def show_analogies(folder: Path, tables: Tables) -> None:
-    """Ask for three words, and let each table calculate with them."""
-    st.header("Arithmetic with words", anchor=False)
-    st.markdown(
-        "If a direction in a table means something, adding it does too: **boy** − **man** + **woman** should lead to **girl**. "
-        "The three words themselves are left out of the answers; otherwise one of them would nearly always win."
-    )
-    words = _ask_three()
-    if words is None:
-        return
-    start, minus, plus = words
-    st.html(
-        f'<p class="sentence">{html.escape(start)} − {html.escape(minus)} + {html.escape(plus)} ≈ ?</p>'
-        f"<p>What is to <b>{html.escape(plus)}</b> as <b>{html.escape(start)}</b> is to <b>{html.escape(minus)}</b>?</p>"
-    )
-    expected = next((example.expected for example in EXAMPLES if (example.start, example.minus, example.plus) == words), None)
-    for column, (name, table) in zip(st.columns(len(tables)), tables.items(), strict=True):
-        with column.container(border=True, height="stretch", key=f"sum-{name}"):
-            try:
-                found = analogy(table, minus, start, plus, _SEARCHED, load_subwords(folder, name))
-                body = answer_list(found, expected)
-            except EmbeddingError as error:
-                body = f'<p class="why">{html.escape(str(error))}</p>'
-            st.html(cards.heading(VARIANTS[name]) + body)
-
-
-def _ask_three() -> tuple[str, str, str] | None:
-    default = EXAMPLES[0]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        typed = [
-            st.text_input(label, value, key=key, bind="query-params", width=200)
-            for label, value, key in (
-                ("Start from", default.start, "start"),
-                ("take away", default.minus, "minus"),
-                ("and add", default.plus, "plus"),
-            )
-        ]
-        for example in EXAMPLES:
-            st.button(example.title, key=f"example-{example.expected}", on_click=_set_example, args=(example,))
-    try:
-        start, minus, plus = (checked_word(text) for text in typed)
-    except EmbeddingError as error:
-        refuse(error)
-        return None
-    return start, minus, plus
-
-
-def _set_example(example: Example) -> None:
-    st.session_state.update(start=example.start, minus=example.minus, plus=example.plus)
-
-
-def answer_list(found: Neighbours, expected: str | None) -> str:
-    """The nearest answers, the first in large type, and where the expected one came."""
-    first, *others = found[:_ANSWERS]
-    rows = "".join(f"<li>{html.escape(word)} <small>{cosine:.2f}</small></li>" for word, cosine in others)
-    verdict = "" if expected is None else f'<p class="why">{_verdict([word for word, _ in found], expected)}</p>'
-    head = f'<p class="sentence">{html.escape(first[0])} <small>{first[1]:.2f}</small></p>'
-    return f'{head}<ol class="more" start="2">{rows}</ol>{verdict}'
-
-
-def _verdict(words: Sequence[str], expected: str) -> str:
-    if expected not in words:
-        return f"Most people expect <b>{html.escape(expected)}</b>, which is not among its first {len(words)}."
-    place = words.index(expected) + 1
-    said = "as this table does" if place == 1 else f"which this table has in place {place}"
-    return f"Most people expect <b>{html.escape(expected)}</b>, {said}."

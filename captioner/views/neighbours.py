@@ -23,7 +23,8 @@ def show_neighbours(answers: Mapping[str, Answer], choose: Callable[[str], None]
     lists = {name: [word for word, _ in answer.neighbours] for name, answer in answers.items() if answer.known}
     for column, (name, answer) in zip(st.columns(len(answers) or 1), answers.items()):
         with column.container(border=True, height="stretch", key=f"near-{name}", gap="xsmall"):
-            st.html(cards.heading(VARIANTS[name]) + (f'<p class="why">{html.escape(answer.message)}</p>' if answer.message else ""))
+            why = f'<p class="why">{html.escape(answer.message)}</p>' if answer.message else ""
+            st.html(cards.heading(VARIANTS[name]) + why)
             for place, (word, cosine) in enumerate(answer.neighbours, start=1):
                 label = f"{place}\\. **{escaped(word)}** :small[{cosine:.2f}{_also(word, name, lists)}]"
                 st.button(label, key=f"near-{name}-{place}", type="tertiary", on_click=choose, args=(word,), width="stretch")

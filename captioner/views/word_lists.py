@@ -59,7 +59,7 @@ def origins(tables: Tables) -> "pd.DataFrame":
     """One row per word, commonest first, with its origin in each table; empty where a table lacks the word."""
     import pandas as pd
 
-    columns = {VARIANTS[name].title: pd.Series(table.origins, index=list(table.words)) for name, table in tables.items()}
+    columns = {VARIANTS[name].title: pd.Series(table.origins, list(table.words)) for name, table in tables.items()}
     words = list(dict.fromkeys(word for table in tables.values() for word in table.words))
     return pd.DataFrame(columns, index=words).rename_axis("word").fillna("")
 
@@ -68,7 +68,7 @@ def show_downloads(folder: Path, tables: Tables) -> None:
     """Vectors and words as the projector reads them, and the maps' coordinates; made when somebody asks for them."""
     st.header("Take them with you", anchor=False)
     st.markdown(
-        "Tab-separated text (TSV). The TensorFlow Embedding Projector takes a table’s two files as its vectors and its metadata. "
+        "Tab-separated text (TSV). The TensorFlow Embedding Projector takes a table’s two files as vectors and metadata. "
         "Special words and random stand-ins are left out."
     )
     with st.container(horizontal=True):

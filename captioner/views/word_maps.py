@@ -35,12 +35,20 @@ def show_maps(
         refuse(error)
         return
     method = st.segmented_control(
-        "Kind of map", list(TITLES), format_func=TITLES.get, default="tsne", required=True, key="map", bind="query-params", help=_ABOUT
+        "Kind of map",
+        list(TITLES),
+        format_func=TITLES.get,
+        default="tsne",
+        required=True,
+        key="map",
+        bind="query-params",
+        help=_ABOUT,
     )
     count = max(len(drawn.methods["pca"].words) for drawn in maps.values())
     st.markdown(
-        f"The {count} commonest words. **A map misleads, neighbours do not**: hundreds of numbers do not fit on two axes, so words "
-        "that are far from alike land side by side. The word typed above is named, its nearest words carry their place in its list."
+        f"The {count} commonest words. **A map misleads, neighbours do not**: hundreds of numbers do not fit on two axes, so "
+        "words that are far from alike land side by side. The word typed above is named, its nearest words carry their place "
+        "in its list. Point at a word to read it, click on it to choose it."
     )
     st.html(legend())
     for column, (name, table) in zip(st.columns(len(maps)), tables.items(), strict=True):
@@ -83,7 +91,8 @@ def _trust(fingerprint: str, method: str, _table: EmbeddingTable, _drawn: WordMa
     near = min(_NEAR, len(_drawn.words) - 1)
     share = faithfulness(_table, _drawn, near)
     explained = f"The two directions show {sum(_drawn.explained):.0%} of the vectors’ variance. " if _drawn.explained else ""
-    return f"{explained}Of the {near} words that stand nearest to a word here, {share * near:.1f} are truly among its {near} nearest."
+    found = f"{share * near:.1f} are truly among its {near} nearest"
+    return f"{explained}Of the {near} words that stand nearest to a word here, {found}, on average."
 
 
 def legend() -> str:

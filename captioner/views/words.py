@@ -9,7 +9,8 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.config import VARIANTS
-from captioner.views.comparisons import show_analogies, show_comparisons
+from captioner.views.analogies import show_analogies
+from captioner.views.comparisons import show_comparisons
 from captioner.views.neighbours import pieces_of, show_neighbours
 from captioner.views.resources import checkpoints_folder, open_page, refuse
 from captioner.views.tables import Tables, load_subwords, load_tables
