@@ -95,14 +95,14 @@ def map_chart(drawn: WordMap, word: str, near: Neighbours) -> "alt.LayerChart":
 
 
 def _labels(marked: "pd.DataFrame", drawn: WordMap) -> "pd.DataFrame":
-    """Where the names of the marked points are written: beside them, and moved apart until none hides another."""
+    """Where the names of the marked points are written: beside them, and moved until none hides another or a marked point."""
     label = ["" if place is None else str(place or word) for word, place in zip(marked.word, marked.place, strict=True)]
     places = marked[["x", "y"]].to_numpy()  # (labels, 2)
     gap = _LABEL * 2 * _reach(drawn)[1] / _HEIGHT
     middle = places.mean(0) if len(places) else 0.0
     spots = places + _directions(places - middle) * gap
     for _ in range(_ROUNDS):
-        apart = spots[:, None] - spots[None]  # (labels, labels, 2)
+        apart = spots[:, None] - np.concatenate([spots, places])  # (labels, labels and points, 2)
         close = np.maximum(0.0, gap - np.linalg.norm(apart, axis=-1, keepdims=True))
         spots = spots + (_directions(apart) * close / 2).sum(1)
     return marked.assign(label=label, x=spots[:, 0], y=spots[:, 1])
