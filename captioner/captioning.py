@@ -20,8 +20,8 @@ from captioner.config import SearchConfig
 from captioner.encoder import Encoder, load_encoder
 from captioner.errors import CheckpointError, ConfigError
 from captioner.images import resize
-from captioner.quick import QuickStep
 from captioner.lattice import Hypothesis
+from captioner.quick import QuickStep
 from captioner.search import State, Step, follow, search
 from captioner.trace import Candidate, Trace
 from captioner.vocabulary import END, Vocabulary

@@ -11,9 +11,9 @@ from captioner.checkpoints import HISTORY, SCORES, SHIPPED
 from captioner.comparison import COMPARISON, CONSTANT, PEOPLE
 from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
+from captioner.figures.glossary import GLOSSARY
+from captioner.figures.limits import LIMITS
 from captioner.folders import read_json
-from captioner.glossary import GLOSSARY
-from captioner.limits import LIMITS
 
 README = SHIPPED.parent / "README.md"
 YARDSTICKS = {PEOPLE: "people, each against the others", CONSTANT: "one sentence for all"}

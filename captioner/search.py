@@ -11,7 +11,7 @@ import numpy as np
 
 from captioner.config import SearchConfig
 from captioner.errors import CheckpointError, ConfigError
-from captioner.lattice import Hypothesis, Lattice, Leaf, Layer, take_best
+from captioner.lattice import Hypothesis, Lattice, Layer, Leaf, take_best
 from captioner.trace import Considered, Trace
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
 

@@ -57,6 +57,11 @@ def small_preparation(cache_folder, preset: Preset | None = None, **more) -> Pre
     return Preparation(small_dataset(), StubEncoder(), cache_folder, preset or small_preset(), **more)
 
 
+# A network that the program can name, with the stand-in's few channels; and every shape that a decoder can have.
+MARK = EncoderMark("vgg16", "0123456789abcdef", 3, 3, StubEncoder.channels)
+SHAPES = [(entry, layers, hidden) for entry in ("attention", "merge", "init", "pre") for layers in (1, 2) for hidden in (5, 0)]
+
+
 def small_checkpoint(variant="learned", seed=3, mark: EncoderMark | None = None, **shape) -> Checkpoint:
     """A decoder with all weights drawn anew, biases too, so that nothing is zero that could hide a mistake."""
     from captioner.decoder import Decoder

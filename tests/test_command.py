@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioner import captioning, encoder as encoders, familiarity, runs
+from captioner import captioning, familiarity, runs
+from captioner import encoder as encoders
 from captioner.__main__ import main
 from captioner.config import VARIANTS
 from captioner.datasets import shapes

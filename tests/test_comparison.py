@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from written_scores import comparison
 
 from captioner import yardsticks
 from captioner.comparison import COMPARISON, CONSTANT, PEOPLE, compare, complete, fingerprint, load_comparison, save_comparison
@@ -14,7 +15,6 @@ from captioner.errors import CheckpointError
 from captioner.evaluation import Evaluation, Subjects
 from captioner.metrics import Scorer
 from captioner.wording import worded
-from written_scores import comparison
 
 DATA = shapes(40, 12, 12)
 RECORDS, TRAINING = DATA.split("dev"), DATA.split("train")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from captioner.encoder import APPLICATIONS, input_size
-from captioner.images import read, resize
 from captioner.imagenet import likeliest
+from captioner.images import read, resize
 from captioner.samples import SAMPLES
 
 

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from test_search import TRAP, A, B, markov, table_of, table_step
 
 from captioner.config import SearchConfig
 from captioner.errors import ConfigError
 from captioner.search import search
 from captioner.trace import Considered, Trace
 from captioner.vocabulary import END, START
-from test_search import TRAP, A, B, markov, table_of, table_step
 
 
 def traced(step, **settings):

@@ -37,7 +37,9 @@ def run(options: Namespace) -> int:
         kinds = [{"words": kind.words, "photographs": kind.photographs} for kind in found.kinds]
         print_json({"file": str(folder / FILE), "photographs": len(train), "held_out": len(held_out), "kinds": kinds})
     else:
-        print(f"Summed up {len(train)} photographs in {len(found.kinds)} kinds; {len(held_out)} held out. Kept in {folder / FILE}")
+        print(
+            f"Summed up {len(train)} photographs in {len(found.kinds)} kinds; {len(held_out)} held out. Kept in {folder / FILE}"
+        )
         for kind in sorted(found.kinds, key=lambda kind: -kind.photographs):
             print(f"{kind.photographs:6}  {', '.join(kind.words)}")
     return 0

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from captioner import course
-from captioner.charts import loss_chart
 from captioner.config import VARIANTS
-from captioner.curves import EPOCHS, MINUTES, Look, Picture, loss_csv, loss_table, summary
 from captioner.errors import CheckpointError
-from captioner.figures import loss_file
-from captioner.histories import Curve, find_runs, in_progress, read_run
-from captioner.settings import Settings, read_all
+from captioner.figures import course
+from captioner.figures.charts import loss_chart
+from captioner.figures.curves import EPOCHS, MINUTES, Look, Picture, loss_csv, loss_table, summary
+from captioner.figures.histories import Curve, find_runs, in_progress, read_run
+from captioner.figures.pictures import loss_file
+from captioner.figures.settings import Settings, read_all
 from captioner.views import facts, training
 from captioner.views.resources import checkpoints_folder, named_runs, open_page, refuse
 
@@ -136,7 +136,9 @@ def _show_problems(curves: list[Curve], problems: list[CheckpointError]) -> None
     if in_progress(curves):
         missing = VARIANTS.keys() - {curve.variant.name for curve in curves}
         to_come = [variant.title for variant in VARIANTS.values() if variant.name in missing]
-        st.markdown(f"This run is going on; the curves grow as it does. Still to come: {', '.join(to_come) or 'no other decoder'}.")
+        st.markdown(
+            f"This run is going on; the curves grow as it does. Still to come: {', '.join(to_come) or 'no other decoder'}."
+        )
         return
     for problem in problems:
         refuse(problem)

@@ -6,8 +6,8 @@ import math
 import streamlit as st
 
 from captioner.config import VARIANTS
-from captioner.histories import INTERRUPTED, RUNNING, STOPPED, Curve
-from captioner.settings import Settings, in_words
+from captioner.figures.histories import INTERRUPTED, RUNNING, STOPPED, Curve
+from captioner.figures.settings import Settings, in_words
 from captioner.views import cards
 
 _STATES = {

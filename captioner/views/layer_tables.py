@@ -4,9 +4,9 @@ import html
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from captioner.architecture import NOTHING, Architecture, Column, Layer, size
-from captioner.properties import Property
 from captioner.config import Variant
+from captioner.figures.architecture import NOTHING, Architecture, Column, Layer, size
+from captioner.figures.properties import Property
 
 _HEAD = ("Layer", "What it does", "What comes out", "Parameters", "How they add up", "Trained?")
 

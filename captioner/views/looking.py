@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from captioner.anatomy import Look, largest
+from captioner.figures.anatomy import Look, largest
 from captioner.views.scene import Body, Scene, share, vector
 
 _STRONGEST = 9  # regions that are summed up

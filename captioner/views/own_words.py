@@ -48,7 +48,10 @@ def _show_judgement(words: list[str], known: list[bool], followed: dict[str, "Ca
         strange = list(dict.fromkeys(word for word, is_known in zip(words, known, strict=False) if not is_known))
         st.html(f"<p>{html.escape(unknown_sentence(strange))}</p>")
     rows = [
-        (cards.written(word), *(_cell(name, caption.word_log_probabilities[place], known[place]) for name, caption in followed.items()))
+        (
+            cards.written(word),
+            *(_cell(name, caption.word_log_probabilities[place], known[place]) for name, caption in followed.items()),
+        )
         for place, word in enumerate((*words, cards.END))
     ]
     rows.append(("the whole sentence", *(f"<b>{cards.odds(total)}</b>" for total in totals.values())))

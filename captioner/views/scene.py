@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captioner.anatomy import Step
 from captioner.config import DecoderConfig, Variant
+from captioner.figures.anatomy import Step
 from captioner.vocabulary import END
 
 SHOWN = 5  # numbers of a long vector

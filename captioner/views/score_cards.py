@@ -3,13 +3,13 @@
 import html
 from collections.abc import Mapping, Sequence
 
-from captioner.histories import History
 from captioner.comparison import PEOPLE
 from captioner.config import VARIANTS, Variant
-from captioner.facts import Facts
-from captioner.glossary import GLOSSARY
-from captioner.scoreboard import Board
-from captioner.verdict import number
+from captioner.figures.facts import Facts
+from captioner.figures.glossary import GLOSSARY
+from captioner.figures.histories import History
+from captioner.figures.scoreboard import Board
+from captioner.figures.verdict import number
 from captioner.views import cards
 from captioner.wording import Wording
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from captioner import score_charts as charts
 from captioner.comparison import PEOPLE
 from captioner.errors import CheckpointError
-from captioner.facts import Facts, read_facts
-from captioner.published import PUBLISHED, PUBLISHED_ON
-from captioner.scoreboard import SPLITS, TITLES, Board, read_board, read_study
-from captioner.verdict import agreement, by_other_metrics, gaps, listed, number, training_runs, verdict
+from captioner.figures import score_charts as charts
+from captioner.figures.facts import Facts, read_facts
+from captioner.figures.published import PUBLISHED, PUBLISHED_ON
+from captioner.figures.scoreboard import SPLITS, TITLES, Board, read_board, read_study
+from captioner.figures.verdict import agreement, by_other_metrics, gaps, listed, number, training_runs, verdict
 from captioner.views import score_cards as cards
 from captioner.views.resources import checkpoints_folder, open_page, refuse
 

@@ -1,6 +1,6 @@
 """One step of decoding as HTML, station by station from the word before to the word chosen; all text is escaped.
 
-Computing the numbers is left to `captioner.anatomy`, the look at the photograph to `captioner.views.looking`.
+Computing the numbers is left to `captioner.figures.anatomy`, the look at the photograph to `captioner.views.looking`.
 """
 
 import html
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from captioner.anatomy import NEVER_WRITTEN, Cell
+from captioner.figures.anatomy import NEVER_WRITTEN, Cell
+from captioner.views.layer_tables import row, table
 from captioner.views.looking import photograph
 from captioner.views.scene import SHOWN, Body, Scene, number, share, vector
-from captioner.views.layer_tables import row, table
 from captioner.vocabulary import END, START
 
 _LIKELIEST = 5

@@ -9,8 +9,8 @@ import streamlit as st
 from captioner.config import VARIANTS
 from captioner.datasets import shapes
 from captioner.errors import TrainingError
-from captioner.histories import FINISHED as DONE
-from captioner.histories import Curve
+from captioner.figures.histories import FINISHED as DONE
+from captioner.figures.histories import Curve
 from captioner.live import FAILED, FINISHED, STOPPED, STOPPING, LiveTraining
 from captioner.views.resources import refuse
 

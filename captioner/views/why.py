@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from captioner.config import VARIANTS, SearchConfig
-from captioner.heatmap import describe, overlay
-from captioner.searchtree import FATES, summary, tree_chart, tree_table
+from captioner.figures.heatmap import describe, overlay
+from captioner.figures.searchtree import FATES, summary, tree_chart, tree_table
 from captioner.views import cards
 from captioner.views.findings import Captions, Findings
 
@@ -56,7 +56,9 @@ def _choose_word(findings: Findings, captions: Captions, caption: "Caption") -> 
     """The words as a strip of buttons, each with how sure the decoder was of it."""
     _start_anew((findings.photograph.digest, caption.variant, caption.text), _first_difference(captions, caption))
     sure = [cards.percent(min(1.0, math.exp(gain))) for gain in caption.word_log_probabilities]
-    labels = [f"{'*end*' if word == cards.END else word} :small[{share}]" for word, share in zip(caption.steps, sure, strict=True)]
+    labels = [
+        f"{'*end*' if word == cards.END else word} :small[{share}]" for word, share in zip(caption.steps, sure, strict=True)
+    ]
     place = st.pills(
         "Its words, each with how sure it was of it (its probability); choose one",
         list(range(len(labels))),
@@ -112,11 +114,17 @@ def _show_alternatives(findings: Findings, caption: "Caption", place: int) -> No
     st.markdown(f"After {_quoted(' '.join(before))}:" if before else "As the first word:")
     for word, probability in caption.alternatives[place]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"choice-{place}-{word}"):
-            st.html(f'<div class="choice"><b>{cards.written(word)}</b>{cards.bar(probability, variant.colour)}</div>', width="stretch")
+            st.html(
+                f'<div class="choice"><b>{cards.written(word)}</b>{cards.bar(probability, variant.colour)}</div>', width="stretch"
+            )
             about = f"Let all three decoders go on from {_quoted(' '.join((*before, word)))}"
             beginning = (*before, word)
             st.button(
-                "go on", help=about, key=f"go-{place}-{word}", on_click=_keep_what_if, args=(findings.photograph.digest, beginning)
+                "go on",
+                help=about,
+                key=f"go-{place}-{word}",
+                on_click=_keep_what_if,
+                args=(findings.photograph.digest, beginning),
             )
 
 

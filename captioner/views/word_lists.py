@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from captioner.config import VARIANTS
-from captioner.views.word_tables import Tables, load_maps
 from captioner.views.word_maps import TITLES
+from captioner.views.word_tables import Tables, load_maps
 from embeddings.errors import EmbeddingError
 from embeddings.projector import coordinates_tsv, metadata_tsv, vectors_tsv
 from embeddings.table import ORIGINS

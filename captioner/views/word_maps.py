@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.config import VARIANTS
-from captioner.maps import LOOKS, map_chart, map_summary, map_table
+from captioner.figures.maps import LOOKS, map_chart, map_summary, map_table
 from captioner.views import cards
 from captioner.views.resources import refuse
 from captioner.views.word_tables import Tables, load_maps

@@ -13,9 +13,9 @@ from captioner.views.analogies import show_analogies
 from captioner.views.comparisons import show_comparisons
 from captioner.views.neighbours import pieces_of, show_neighbours
 from captioner.views.resources import checkpoints_folder, open_page, refuse
-from captioner.views.word_tables import Tables, load_subwords, load_tables
 from captioner.views.word_lists import show_coverage, show_downloads
 from captioner.views.word_maps import show_maps
+from captioner.views.word_tables import Tables, load_subwords, load_tables
 from embeddings.errors import EmbeddingError
 from embeddings.explore import Answer, ask, checked_word, common_words
 

@@ -10,17 +10,17 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from captioner.anatomy import Anatomy, Step
-from captioner.architecture import Architecture, read_architecture
 from captioner.checkpoints import load_all
-from captioner.properties import Property, compare
 from captioner.config import VARIANTS, Variant
-from captioner.diagram import draw
 from captioner.errors import TriptychError
 from captioner.evaluation import load_search_config
+from captioner.figures.anatomy import Anatomy, Step
+from captioner.figures.architecture import Architecture, read_architecture
+from captioner.figures.diagram import draw
+from captioner.figures.limits import LIMITS
+from captioner.figures.placement import LAYOUTS
+from captioner.figures.properties import Property, compare
 from captioner.images import read, resize
-from captioner.limits import LIMITS
-from captioner.placement import LAYOUTS
 from captioner.samples import SAMPLES, Sample
 from captioner.views import layer_tables
 from captioner.views.resources import Stamp, checkpoints_folder, load_captioner, open_page, refuse, stamp

@@ -1,0 +1,145 @@
+"""The scores of a folder of decoders as a page needs them: read from the files that `evaluate` wrote, checked, put in order.
+
+What they amount to in words is left to `captioner.figures.verdict`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from captioner.checkpoints import SHIPPED
+from captioner.comparison import Comparison, load_comparison, subject, yardstick
+from captioner.config import VARIANTS, Variant
+from captioner.errors import CheckpointError
+from captioner.evaluation import SEARCH, load_scores
+from captioner.folders import read_json
+from captioner.yardsticks import Yardstick
+
+SPLITS = ("test", "dev")
+TITLES = {
+    "cider": "CIDEr",
+    "bleu1": "BLEU-1",
+    "bleu2": "BLEU-2",
+    "bleu3": "BLEU-3",
+    "bleu4": "BLEU-4",
+    "rouge_l": "ROUGE-L",
+    "meteor": "METEOR",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One decoder's scores on a split, and the setting that they belong to."""
+
+    variant: Variant
+    score: Yardstick
+    setting: Mapping[str, Any]  # data, images, beam, length_preference
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """All decoders that were scored on a split; the comparison is there only when it is one of exactly these scores."""
+
+    split: str
+    entries: tuple[Entry, ...]
+    comparison: Comparison | None
+
+    @property
+    def images(self) -> int:
+        return self.entries[0].setting["images"]
+
+    @property
+    def data(self) -> str:
+        return self.entries[0].setting["data"]
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """The titles of the metrics that every decoder has, by name."""
+        return {name: title for name, title in TITLES.items() if all(name in entry.score.metrics for entry in self.entries)}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One search setting that was tried on dev, and the CIDEr that each decoder reached with it."""
+
+    beam: int
+    length_preference: float
+    cider: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class BeamStudy:
+    """Every setting that was tried, and the one that was chosen."""
+
+    beam: int
+    length_preference: float
+    trials: tuple[Trial, ...]
+
+    @property
+    def by_beam(self) -> list[Trial]:
+        """The trials with the chosen length preference; a beam of 1 has no use for one."""
+        return [trial for trial in self.trials if trial.beam == 1 or trial.length_preference == self.length_preference]
+
+
+def read_board(folder: Path, split: str) -> tuple[Board | None, list[CheckpointError]]:
+    """What is there of a split, and a sentence for everything that is not."""
+    entries, problems = [], []
+    for name in VARIANTS:
+        try:
+            entries.append(_entry(folder, name, split))
+        except CheckpointError as error:
+            problems.append(error)
+    if not entries:
+        return None, problems
+    try:
+        return Board(split, tuple(entries), _comparison(folder, split, entries)), problems
+    except CheckpointError as error:
+        return Board(split, tuple(entries), None), [*problems, error]
+
+
+def read_study(folder: Path) -> BeamStudy:
+    if not (folder / SEARCH).is_file():
+        raise CheckpointError(f"No beams were tried with these decoders; {_advice(folder, 'dev')} --choose tries them.")
+    data = read_json(folder / SEARCH)
+    try:
+        trials = tuple(map(_trial, data["trials"]))
+        study = BeamStudy(int(data["beam"]), float(data["length_preference"]), trials)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"The file {SEARCH} holds no settings that were tried; copy it again or choose anew.") from error
+    return study
+
+
+def _trial(row: Mapping[str, Any]) -> Trial:
+    cider = {name: float(row["variants"][name]["cider"]) for name in VARIANTS if name in row["variants"]}
+    return Trial(int(row["beam"]), float(row["length_preference"]), cider)
+
+
+def _entry(folder: Path, name: str, split: str) -> Entry:
+    stored, title = load_scores(folder, name), VARIANTS[name].title
+    if split not in stored:
+        raise CheckpointError(f"{title} has no scores on {split} yet; {_advice(folder, split)} scores it.")
+    try:
+        setting = {key: stored[split][key] for key in ("data", "images", "beam", "length_preference")}
+        return Entry(VARIANTS[name], yardstick(stored[split]), setting)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"The scores of {title} on {split} are damaged; {_advice(folder, split)} renews them.") from error
+
+
+def _comparison(folder: Path, split: str, entries: list[Entry]) -> Comparison:
+    found, first = load_comparison(folder, split), entries[0].setting
+    if any(entry.setting != first for entry in entries):
+        raise CheckpointError(f"The decoders were not scored alike on {split}; {_advice(folder, split)} scores them together.")
+    if found is None:
+        raise CheckpointError(f"The decoders have not been compared on {split}; {_advice(folder, split)} compares them.")
+    if found.of != subject(folder, first["data"], first, [entry.variant.name for entry in entries]):
+        raise CheckpointError(
+            f"The comparison on {split} is of other decoders or another setting than these scores; "
+            f"{_advice(folder, split)} makes it anew."
+        )
+    return found
+
+
+def _advice(folder: Path, split: str) -> str:
+    place = "" if folder.resolve() == SHIPPED else f" --checkpoints {folder}"
+    return f"python -m captioner evaluate --data DIR{place} --split {split}"

@@ -1,0 +1,90 @@
+"""What a finished run says about itself: its settings in plain words, and how many numbers its decoders have.
+
+Only the heads of the weight files are read, so this needs neither TensorFlow nor the weights.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioner.checkpoints import EncoderMark
+from captioner.config import VARIANTS, Preset, Variant, preset_from_json
+from captioner.errors import CheckpointError, ConfigError
+from captioner.figures.parameters import TABLE, Parameters, count_parameters, tensor_shapes
+from captioner.folders import read_json
+from captioner.vocabulary import SPECIAL_WORDS
+
+CONFIG = "config.json"
+_ENTRIES = {
+    "attention": "looked at part by part, before each word (attention)",
+    "merge": "joined to the sentence before each word (merge)",
+    "init": "the decoder's first thought (init)",
+    "pre": "the first word of the sentence (pre)",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One decoder: the settings it was trained with, and its numbers (parameters), which training moves or leaves alone."""
+
+    variant: Variant
+    seed: int
+    preset: Preset
+    encoder: EncoderMark
+    words: int
+    parameters: Parameters
+
+
+def read_all(folder: Path) -> tuple[list[Settings], list[CheckpointError]]:
+    """The settings of a run's finished decoders; one that is still in training has none yet."""
+    found, problems = [], []
+    for name in VARIANTS:
+        if (folder / name / CONFIG).is_file():
+            try:
+                found.append(read_settings(folder / name))
+            except CheckpointError as error:
+                problems.append(error)
+    return found, problems
+
+
+def read_settings(folder: Path) -> Settings:
+    variant = VARIANTS[folder.name]
+    table = tensor_shapes(folder / TABLE)
+    try:
+        config = read_json(folder / CONFIG)
+        preset, encoder = preset_from_json(config["preset"]), EncoderMark.from_json(config["encoder"])
+        (rows, _dimensions), seed = table["vectors"], int(config["seed"])
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        raise CheckpointError(f"The settings of {variant.title} in {folder} cannot be read; copy them again.") from error
+    return Settings(variant, seed, preset, encoder, rows - len(SPECIAL_WORDS), count_parameters(folder))
+
+
+def in_words(settings: list[Settings]) -> list[tuple[str, str]]:
+    """Names and values of the settings; where the decoders differ, each one's value with its name."""
+    rows = [dict(_rows(each)) for each in settings]
+    return [(name, _joined(name, rows, settings)) for name in rows[0]] if rows else []
+
+
+def _joined(name: str, rows: list[dict[str, str]], settings: list[Settings]) -> str:
+    values = [row[name] for row in rows]
+    if len(set(values)) == 1:
+        return values[0]
+    return ", ".join(f"{each.variant.title} {value}" for each, value in zip(settings, values, strict=True))
+
+
+def _rows(settings: Settings) -> list[tuple[str, str]]:
+    decoder, training, encoder = settings.preset.decoder, settings.preset.training, settings.encoder
+    return [
+        ("Recipe (preset)", settings.preset.name),
+        ("What looks (encoder)", f"{encoder.name}: {encoder.rows} × {encoder.columns} places, {encoder.channels:,} numbers each"),
+        ("The photograph is", _ENTRIES[decoder.image_entry]),
+        ("Words it knows", f"{settings.words:,}"),
+        ("Numbers per word (dimensions)", f"{decoder.embedding_dimensions:,}"),
+        ("Memory (LSTM units)", f"{decoder.units:,}"),
+        ("Largest step (learning rate)", f"{training.learning_rate:g}"),
+        ("Photographs per step (batch)", f"{training.images_per_batch:,}"),
+        ("Left out by chance (dropout)", f"{decoder.dropout:g}; of the photograph {decoder.feature_dropout:g}"),
+        ("Label smoothing", f"{training.label_smoothing:g}"),
+        ("Weight decay", f"{training.weight_decay:g}"),
+        ("At most", f"{training.epochs} epochs; stops after {training.patience} without a better one"),
+        ("Seed", str(settings.seed)),
+    ]

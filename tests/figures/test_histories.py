@@ -1,0 +1,138 @@
+"""Runs on disk to histories and curves over seeds, against values written by hand."""
+
+import math
+import os
+import time
+
+import pytest
+from written_runs import history, write, write_run, write_seeds
+
+from captioner.config import VARIANTS
+from captioner.errors import CheckpointError
+from captioner.figures.histories import INTERRUPTED, RUNNING, find_runs, in_progress, read_history, read_run
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_run(tmp_path / "run")
+
+
+def age(path, seconds):
+    moment = time.time() - seconds
+    os.utime(path, (moment, moment))
+
+
+def test_curves_come_in_the_order_of_the_variants(run):
+    curves, problems = read_run(run)
+    assert [curve.variant.name for curve in curves] == list(VARIANTS) and not problems
+    assert curves[0].best.epoch == 2 and curves[0].best.dev.mean == 3.0
+    assert curves[0].seconds_per_epoch == 20.0
+
+
+def test_minutes_add_up(run):
+    points = read_run(run)[0][0].points
+    assert [point.minutes for point in points] == pytest.approx([10 / 60, 30 / 60, 60 / 60])
+
+
+def test_a_missing_history_is_told_and_the_others_are_read(run):
+    (run / "word2vec" / "history.json").unlink()
+    found, problems = read_run(run)
+    assert [one.variant.name for one in found] == ["learned", "fasttext"]
+    assert "Word2Vec has no curve yet" in str(problems[0]) and len(problems) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": []},
+        {"epochs": [{"epoch": 1}]},
+        {"epochs": "none"},
+        {"epochs": [{"epoch": 1, "train_loss": math.nan, "dev_loss": 3.0, "seconds": 1.0}]},
+        {"epochs": [{"epoch": 1, "train_loss": None, "dev_loss": 3.0, "seconds": 1.0}]},
+        {"epochs": [{"epoch": 1, "train_loss": 0.0, "dev_loss": 3.0, "seconds": 1.0}]},
+        {"epochs": [{"epoch": 1, "train_loss": 1.0, "dev_loss": 3.0, "seconds": -1.0}]},
+        {"epochs": [{"epoch": 2, "train_loss": 1.0, "dev_loss": 3.0, "seconds": 1.0}]},
+        {"best_epoch": 9},
+        {"best_epoch": None},
+        {"state": "asleep"},
+        {"earlier": 7},
+        {"seed": "one"},
+    ],
+    ids=str,
+)
+def test_a_partial_history_is_a_sentence(run, change):
+    path = write(run, "learned", history("learned") | change)
+    with pytest.raises(CheckpointError, match="history.json of Learned is not complete"):
+        read_history(path)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "null", "7"])
+def test_json_that_is_no_history_is_a_sentence(run, text):
+    with pytest.raises(CheckpointError, match="history.json of FastText is not complete"):
+        read_history(write(run, "fasttext", text))
+
+
+def test_half_a_file_is_a_sentence(run):
+    with pytest.raises(CheckpointError, match="not readable JSON"):
+        read_history(write(run, "fasttext", '{"variant": "fasttext", "epo'))
+
+
+def test_histories_from_before_there_were_stages_are_read(run):
+    data = history("learned")
+    del data["earlier"]
+    assert read_history(write(run, "learned", data)).earlier == 0
+
+
+def test_seeds_are_a_mean_within_a_band_as_far_as_all_have_come(tmp_path):
+    learned, word2vec, _ = read_run(write_seeds(tmp_path))[0]
+    assert [history.seed for history in learned.histories] == [1, 2]
+    dev = [(point.dev.mean, point.dev.low, point.dev.high) for point in learned.points]
+    assert dev == [pytest.approx((3.6, 3.5, 3.7)), pytest.approx((3.2, 3.0, 3.4))]
+    assert learned.best.epoch == 2 and len(word2vec.histories) == 1
+
+
+def test_a_damaged_seed_is_told_and_the_others_are_drawn(tmp_path):
+    run = write_seeds(tmp_path)
+    write(run / "seeds" / "3", "learned", "{}")
+    curves, problems = read_run(run)
+    assert len(problems) == 1 and len(curves[0].histories) == 2
+
+
+def test_a_run_that_is_written_is_running_and_a_silent_one_was_interrupted(run):
+    path = write(run, "fasttext", history("fasttext", state=RUNNING))
+    assert read_run(run)[0][2].state == RUNNING and in_progress(read_run(run)[0])
+    age(path, 50)
+    assert read_run(run)[0][2].state == RUNNING
+    age(path, 70)
+    assert read_run(run)[0][2].state == INTERRUPTED and not in_progress(read_run(run)[0])
+
+
+def test_slow_epochs_are_waited_for(run):
+    data = history("fasttext", state=RUNNING)
+    data["epochs"][0]["seconds"] = 100.0
+    age(write(run, "fasttext", data), 450)
+    assert read_run(run)[0][2].state == RUNNING
+
+
+def test_who_knows_that_nobody_trains_need_not_wait(run):
+    write(run, "fasttext", history("fasttext", state=RUNNING))
+    assert read_run(run, alive=False)[0][2].state == INTERRUPTED
+
+
+def test_a_run_goes_on_between_two_decoders(run):
+    assert not in_progress(read_run(run)[0])
+    (run / "fasttext" / "history.json").unlink()
+    assert in_progress(read_run(run)[0])
+    for name in ("learned", "word2vec"):
+        age(run / name / "history.json", 1000)
+    assert not in_progress(read_run(run)[0])
+
+
+def test_runs_are_found_in_a_folder_and_below_it(tmp_path):
+    own = write_run(tmp_path)
+    nested, seeded = write_run(tmp_path / "runs" / "b"), write_seeds(tmp_path / "runs" / "a")
+    write_run(tmp_path / ".resume")
+    write_run(tmp_path / "1" / "2" / "3" / "4")
+    assert find_runs([own]) == [own, seeded, nested]
+    assert find_runs([nested, own]) == [nested, own, seeded]
+    assert find_runs([tmp_path / "nothing"]) == []

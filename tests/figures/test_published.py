@@ -1,0 +1,18 @@
+"""Published figures are fractions with a source, and means where there are several runs."""
+
+import pytest
+
+from captioner.figures.published import PUBLISHED, System
+from captioner.figures.scoreboard import TITLES
+
+
+def test_a_system_has_the_mean_of_its_runs():
+    assert System("x", "y", "z", ({"cider": 0.4}, {"cider": 0.5})).metrics == pytest.approx({"cider": 0.45})
+
+
+@pytest.mark.parametrize("system", PUBLISHED, ids=lambda system: system.title)
+def test_every_system_names_its_source_and_falls_with_longer_runs_of_words(system):
+    assert system.source and system.scoring and set(system.metrics) <= set(TITLES)
+    bleu = [system.metrics[name] for name in ("bleu1", "bleu2", "bleu3", "bleu4") if name in system.metrics]
+    assert len(bleu) >= 3 and bleu == sorted(bleu, reverse=True) and 0 < bleu[-1] < bleu[0] < 1
+    assert all(run.keys() == system.runs[0].keys() for run in system.runs)

@@ -1,0 +1,72 @@
+"""The tables of scores as HTML."""
+
+import re
+
+from captioner.config import VARIANTS
+from captioner.figures.facts import Facts
+from captioner.figures.glossary import GLOSSARY
+from captioner.figures.histories import Epoch, History
+from captioner.figures.parameters import Parameters
+from captioner.figures.scoreboard import Board, Entry
+from captioner.views import score_cards
+from captioner.wording import Wording
+from captioner.yardsticks import Yardstick
+
+SETTING = {"data": "flickr8k", "images": 1000, "beam": 5, "length_preference": 1.0}
+EPOCHS = (Epoch(1, 4.0, 3.9, 120.4), Epoch(2, 3.0, 2.81256, 99.6), Epoch(3, 2.5, 2.9, 101.4))
+
+
+def cells(table: str) -> dict[str, list[str]]:
+    """The texts of each row by its head."""
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', table)
+    return {head: [re.sub("<.*?>", " ", cell).strip() for cell in re.findall("<td>(.*?)</td>", row)] for head, row in rows}
+
+
+def board() -> Board:
+    score = Yardstick({"cider": 0.5512, "meteor": 0.2}, {"cider": (0.52, 0.5831)})
+    return Board("test", tuple(Entry(VARIANTS[name], score, SETTING) for name in ("learned", "fasttext")), None)
+
+
+def test_a_column_per_decoder_with_scores_intervals_and_facts():
+    history = History(VARIANTS["learned"], 1, "finished", EPOCHS, 0, 2, 0.0)
+    facts = {"learned": Facts(Parameters(5_698_684, 0), history, 1), "fasttext": Facts(Parameters(4_936_684, 762_000))}
+    table = score_cards.score_table(board(), facts)
+    assert cells(table) == {
+        "CIDEr": ["0.551  0.520 to 0.583"] * 2,
+        "METEOR": ["0.200"] * 2,
+        "dev loss, best epoch": ["2.813  epoch 2 of 3", ""],
+        "trainable parameters": ["5,698,684", "4,936,684"],
+        "frozen parameters": ["0", "762,000"],
+        "seconds an epoch": ["101", ""],
+    }
+    assert "Scores on 1,000 test photographs" in table and table.count('<th scope="col">') == 2
+
+
+def test_what_no_decoder_knows_has_no_row():
+    table = score_cards.score_table(board(), dict.fromkeys(("learned", "fasttext"), Facts()))
+    assert list(cells(table)) == ["CIDEr", "METEOR"]
+
+
+def test_the_wording_of_decoders_beside_that_of_people():
+    wording = {"learned": Wording(11.03, 762, 274, 0.12, 0.096), "people": Wording(10.87, 999.8, 1515.8, 0.04, None)}
+    table = score_cards.wording_table(wording, 1000)
+    assert cells(table) == {
+        "words in a caption": ["11.0", "10.9"],
+        "different captions": ["762", "1,000"],
+        "different words": ["274", "1,516"],
+        "repeats itself": ["12%", "4%"],
+        "seen in training": ["10%", ""],
+    }
+    assert '<th scope="col">People</th>' in table
+
+
+def test_texts_are_escaped_and_empty_ones_leave_nothing():
+    assert score_cards.paragraph("<b>", "x") == '<p class="x">&lt;b&gt;</p>' and score_cards.paragraph("", "x") == ""
+    assert "<img" not in score_cards.table("<img>", ["<img>"], {"<img>": ("1",)})
+
+
+def test_every_row_and_every_term_has_its_line():
+    shown = score_cards.glossary()
+    assert shown.count("<dt>") == len(GLOSSARY) and all(f"<dt>{term.name}</dt>" in shown for term in GLOSSARY)
+    names = {term.name for term in GLOSSARY}
+    assert {"trainable parameters", "frozen parameters", "seconds an epoch", "different words", "repeats itself"} <= names

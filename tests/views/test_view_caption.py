@@ -1,0 +1,285 @@
+"""The app without a browser: every page, what a visitor can do on it, and every refusal."""
+
+import os
+import re
+import shutil
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from pages import APP, PATIENCE, descriptions, refusals, sentences, shown
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from captioner.config import VARIANTS
+from captioner.samples import SAMPLES
+from captioner.views.resources import FOLDER_VARIABLE, checkpoints_folder, load_captioner, stamp
+
+
+@pytest.fixture
+def app(tiny_run, monkeypatch) -> AppTest:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tiny_run))
+    return AppTest.from_file(APP, default_timeout=PATIENCE)
+
+
+def picture(kind: str = "JPEG", size: tuple[int, int] = (320, 240)) -> bytes:
+    file = BytesIO()
+    Image.radial_gradient("L").resize(size).convert("RGB").save(file, kind)
+    return file.getvalue()
+
+
+def upload(app: AppTest, name: str, data: bytes) -> AppTest:
+    app.file_uploader[0].upload(name, data, "image/jpeg")
+    return app.run()
+
+
+def test_the_first_page_opens_with_a_sample_and_three_captions(app):
+    app.run()
+    assert len(sentences(app)) == len(VARIANTS) and all(sentences(app))
+    assert app.title[0].value == "Triptych"
+    assert [button.label for button in app.button][: len(SAMPLES)] == [sample.title for sample in SAMPLES]
+
+
+def test_each_caption_says_how_sure_it_was_and_the_time_it_took(app):
+    app.run()
+    measures = [element for element in app.markdown if " · " in element.value]
+    assert len(measures) == len(VARIANTS)
+    for element in measures:
+        assert re.fullmatch(r"(1 in [\d.,]+( \w+)?|almost certain) · [\d.]+ (ms|s)", element.value)
+        assert "Log-probability -" in element.help
+
+
+def test_every_word_of_the_chosen_decoder_is_a_button_and_the_end_too(app):
+    app.run()
+    for title, sentence in zip((variant.title for variant in VARIANTS.values()), sentences(app), strict=True):
+        app.button_group(key="why").set_value(title).run()
+        labels = [option.content for option in app.button_group(key="word").proto.options]
+        words = [label.split(" ")[0] for label in labels if not label.startswith("*end*")]
+        assert " ".join(words) == sentence
+        assert all(re.fullmatch(r"\S+ :small\[[<>]?\d+%\]", label) for label in labels)
+
+
+def test_a_chosen_word_shows_where_the_decoder_looked_and_what_nearly_won(app):
+    app.run()
+    app.button_group(key="word").set_value(1).run()
+    assert app.query_params["word"] == "2"
+    heat = next(text for text in descriptions(app) if "heat map" in text)
+    assert re.search(r"lies here: (top|middle|bottom)? ?(left|centre|right) \(\d+%\)", heat)
+    assert f"After “{sentences(app)[0].split()[0]}”:" in [element.value for element in app.markdown]
+    rows = re.findall(r'<div class="choice"><b>(.*?)</b>', shown(app))
+    assert len(rows) == 5 and len([button for button in app.button if button.label == "go on"]) == 5
+    assert shown(app).count('<p class="other">') == len(VARIANTS) - 1
+
+
+def test_what_if_lets_every_decoder_go_on_from_the_same_words(app):
+    app.run()
+    app.button_group(key="word").set_value(1).run()
+    before = app.button_group(key="word").proto.options[0].content.split(" ")[0]
+    taken = re.findall(r'<div class="choice"><b>(.*?)</b>', shown(app))[1]
+    [button for button in app.button if button.label == "go on"][1].click().run()
+    given = re.findall(r'<p class="sentence small"><span>(.*?)</span>', shown(app))
+    assert given == [before if taken == "<i>end</i>" else f"{before} {taken}"] * len(VARIANTS)
+    next(button for button in app.button if button.label == "Close").click().run()
+    assert "sentence small" not in shown(app)
+
+
+def test_what_if_belongs_to_its_photograph(app):
+    app.run()
+    next(button for button in app.button if button.label == "go on").click().run()
+    assert "sentence small" in shown(app)
+    app.button[1].click().run()
+    assert "sentence small" not in shown(app)
+
+
+def test_the_tree_is_drawn_and_told(app):
+    app.run()
+    tree = app.get("vega_lite_chart")[0].proto.alt
+    assert "continuations were considered" in tree and tree.endswith(f"is: {sentences(app)[0]}.")
+
+
+def test_your_own_words_are_judged_by_every_decoder(app):
+    app.run()
+    app.text_input(key="say").set_value("A red zebra, a circle!").run()
+    assert re.search(r'<p class="verdict">(Learned|Word2Vec|FastText) finds it likeliest: 1 in .*Then ', shown(app))
+    assert "No decoder knows zebra: they read it as" in shown(app)
+    table = shown(app)[shown(app).index('<table class="plain">') :]
+    assert re.findall(r'<th scope="row">(.*?)</th>', table) == [
+        "a",
+        "red",
+        "zebra",
+        "a",
+        "circle",
+        "<i>end</i>",
+        "the whole sentence",
+    ]
+    assert table.count("<td>unknown</td>") == len(VARIANTS)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "?!", "…"])
+def test_no_words_are_no_judgement(app, text):
+    app.run()
+    app.text_input(key="say").set_value(text).run()
+    assert 'class="verdict"' not in shown(app)
+    assert ("There is no word in this" in " ".join(element.value for element in app.caption)) == bool(text.strip())
+
+
+def test_your_own_words_are_cut_and_never_act_as_html(app):
+    app.run()
+    app.text_input(key="say").set_value("<script>alert(1)</script> " + "a " * 60).run()
+    assert "<script>" not in shown(app) and "&lt;script" not in shown(app)
+    assert any("The first 40 of 64 words are judged." in element.value for element in app.caption)
+
+
+@pytest.mark.parametrize(("method", "said"), [("Greedy", "greedy"), ("Sampling", "sampling · temperature 1.0 · draw 0")])
+def test_other_ways_of_writing(app, method, said):
+    app.run()
+    app.button_group(key="method").set_value(method).run()
+    assert said in [element.value for element in app.caption]
+    assert len(sentences(app)) == len(VARIANTS)
+    assert not [expander for expander in app.expander if "more caption" in expander.label]
+
+
+def test_another_draw_is_another_sentence(app):
+    app.run()
+    app.button_group(key="method").set_value("Sampling").run()
+    app.slider(key="temperature").set_value(2.0).run()
+    first = sentences(app)
+    app.number_input(key="seed").set_value(7).run()
+    assert sentences(app) != first
+    app.number_input(key="seed").set_value(0).run()
+    assert sentences(app) == first
+
+
+def test_a_link_holds_sample_decoder_word_settings_and_words(app):
+    for name, value in {"sample": "coffee", "why": "FastText", "word": "2", "method": "Greedy", "say": "a circle"}.items():
+        app.query_params[name] = value
+    app.run()
+    assert descriptions(app)[0] == SAMPLES[-1].description
+    assert app.button_group(key="why").value == "FastText" and app.button_group(key="word").value == 1
+    assert "greedy" in [element.value for element in app.caption] and 'class="verdict"' in shown(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("sample", "elephant"), ("word", "99"), ("word", "x"), ("why", "GloVe"), ("beam", "-3")]
+)
+def test_a_link_that_says_nonsense_opens_the_page_all_the_same(app, name, value):
+    app.query_params[name] = value
+    app.run()
+    assert len(sentences(app)) == len(VARIANTS) and not refusals(app)
+
+
+def test_several_pictures_become_a_table_and_a_refused_one_says_why(app):
+    app.run()
+    first = sentences(app)[0]
+    camera = SAMPLES[0].read()
+    files = [("one.png", camera, "image/png"), ("two.jpg", picture(), "image/jpeg"), ("no.jpg", b"no", "image/jpeg")]
+    app.file_uploader[0].set_value(files).run()
+    table = app.dataframe[0].value
+    assert table["image"].tolist() == ["one.png", "two.jpg", "no.jpg"]
+    assert table["problem"].tolist()[:2] == ["", ""] and "is not a JPEG" in table["problem"].tolist()[2]
+    assert table["Learned"].tolist()[0] == first and table["Learned"].tolist()[2] == ""
+    assert descriptions(app)[0] == "Your photograph one.png."
+
+
+def test_earlier_photographs_can_be_shown_again(app):
+    app.run()
+    first = sentences(app)
+    app.button[1].click().run()
+    assert "Earlier in this visit" in [header.value for header in app.header]
+    assert first[0] in re.sub("<.*?>", "", shown(app))
+    next(button for button in app.button if button.label == "Show again").click().run()
+    assert descriptions(app)[0] == SAMPLES[0].description and sentences(app) == first
+
+
+def test_a_sample_button_changes_the_photograph(app):
+    app.run()
+    assert descriptions(app)[0] == SAMPLES[0].description
+    app.button[2].click().run()
+    assert descriptions(app)[0] == SAMPLES[2].description
+    assert len(sentences(app)) == len(VARIANTS)
+
+
+def test_an_upload_is_captioned_and_a_sample_takes_its_place(app):
+    upload(app.run(), "mine.jpg", picture())
+    assert len(sentences(app)) == len(VARIANTS)
+    assert descriptions(app)[0] == "Your photograph mine.jpg."
+    app.button[0].click().run()
+    assert descriptions(app)[0] == SAMPLES[0].description and not app.file_uploader[0].value
+
+
+def test_a_text_file_named_jpg_is_refused_and_the_page_stays_usable(app):
+    upload(app.run(), "notes.jpg", b"not a picture at all")
+    assert refusals(app) == ["'notes.jpg' is not a JPEG, PNG, WebP, GIF, BMP or AVIF picture; save it as one of these."]
+    assert not sentences(app)
+    app.button[0].click().run()
+    assert not refusals(app) and len(sentences(app)) == len(VARIANTS)
+
+
+def test_a_files_name_is_shown_as_text(app):
+    name = "![x](http:..evil)<b>.jpg"
+    upload(app.run(), name, b"no picture")
+    assert name in refusals(app)[0] and "<b>.jpg" not in shown(app)
+    assert not any("evil" in element.value for element in app.markdown)
+
+
+def test_the_beam_is_what_the_slider_says(app):
+    app.run()
+    assert len([expander for expander in app.expander if "more caption" in expander.label]) == len(VARIANTS)
+    app.slider(key="beam").set_value(1).run()
+    assert not [expander for expander in app.expander if "more caption" in expander.label]
+    app.slider(key="beam").set_value(5).run()
+    assert len([expander for expander in app.expander if expander.label == "4 more captions"]) == len(VARIANTS)
+
+
+def test_the_settings_start_as_they_were_chosen_for_these_decoders(app, tiny_run, tmp_path, monkeypatch):
+    from captioner.evaluation import SEARCH
+
+    folder = shutil.copytree(tiny_run, tmp_path / "chosen")
+    (folder / SEARCH).write_text('{"beam": 2, "length_preference": 0.9}')
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    app.run()
+    assert app.slider(key="beam").value == 2 and app.slider(key="length").value == 0.9
+
+
+def test_without_decoders_the_page_says_what_to_do(app, tmp_path, monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    app.run()
+    assert "no trained decoder" in refusals(app)[0] and "python -m captioner train" in refusals(app)[0]
+    assert descriptions(app)[0] == SAMPLES[0].description and app.file_uploader
+
+
+def test_an_altered_decoder_is_a_sentence(app, tiny_run, tmp_path, monkeypatch):
+    folder = shutil.copytree(tiny_run, tmp_path / "altered")
+    (folder / "learned" / "decoder.safetensors").write_bytes(b"altered")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    assert "not the one that was saved" in refusals(app.run())[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--checkpoints", "mine"], Path("mine")),
+        ([], APP.parent / "checkpoints"),
+        (["--checkpoints"], APP.parent / "checkpoints"),
+    ],
+)
+def test_the_folder_is_named_after_two_dashes(monkeypatch, arguments, expected):
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    monkeypatch.setattr("sys.argv", ["app.py", *arguments])
+    assert checkpoints_folder() == expected
+
+
+def test_the_stamp_changes_with_the_decoders(tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run, tmp_path / "copy")
+    before = stamp(folder)
+    assert before == stamp(folder)
+    (folder / "learned" / "manifest.json").write_text("{}")
+    assert stamp(folder) != before
+
+
+def test_decoders_that_were_trained_again_are_loaded_again(tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run, tmp_path / "again")
+    before = load_captioner(folder)
+    assert load_captioner(folder) is before
+    os.utime(folder / "learned" / "manifest.json", ns=(1, 1))
+    assert load_captioner(folder) is not before

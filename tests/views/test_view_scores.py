@@ -1,0 +1,120 @@
+"""The page of scores without a browser: what it shows, each of its branches, and what it says when something is missing."""
+
+import re
+import shutil
+
+import pytest
+from pages import open_view, refusals, shown
+from written_scores import write_all, write_scores
+
+from captioner.checkpoints import SHIPPED
+from captioner.figures.glossary import GLOSSARY
+from captioner.folders import write_json
+from captioner.views.resources import FOLDER_VARIABLE
+
+
+@pytest.fixture
+def folder(tiny_run, tmp_path, monkeypatch):
+    """A copy of the trained run, without scores yet."""
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    trials = [{"beam": beam, "length_preference": 0.7, "variants": {"learned": {"cider": beam / 10}}} for beam in (1, 3)]
+    write_json(folder / "search.json", {"beam": 3, "length_preference": 0.7, "trials": trials})
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    return folder
+
+
+def verdict(page) -> str:
+    (found,) = re.findall(r'<p class="verdict">(.*?)</p>', shown(page))
+    return found
+
+
+def beside(page) -> str:
+    return "\n".join(re.findall(r'<p class="beside">(.*?)</p>', shown(page)))
+
+
+def charts(page) -> list[str]:
+    return [chart.proto.alt for chart in page.get("vega_lite_chart")]
+
+
+def test_the_verdict_stands_first_and_what_it_rests_on_below(folder):
+    write_all(folder)
+    page = open_view("scores").run()
+    assert not refusals(page)
+    assert verdict(page).startswith("On 1,000 test photographs no decoder is better than another beyond what chance explains")
+    assert "The 1,000 dev photographs say the same." in beside(page) and "trained only once (seed 1)" in beside(page)
+    assert "<small>0.540 to 0.600</small>" in shown(page) and "trainable parameters" in shown(page)
+    assert [chart.split(":")[0] for chart in charts(page)] == [
+        "CIDEr, best first", "Paired differences in CIDEr", "CIDEr on dev by beam; beam 1"
+    ]  # fmt: skip
+    assert "People score 0.820" in beside(page) and "0.480 to 0.550 in CIDEr, not 0.500 to 0.570" in beside(page)
+    assert "people use 6.0 times as many different words" in beside(page)
+    assert shown(page).index('class="verdict"') < shown(page).index('class="figures"')
+    assert shown(page).count("<dt>") == len(GLOSSARY)
+
+
+def test_the_split_and_the_measure_can_be_chosen(folder):
+    write_all(folder, half=0.02)
+    page = open_view("scores").run()
+    page.segmented_control(key="split").set_value("dev").run()
+    assert verdict(page).startswith("On 1,000 dev photographs FastText is better than Word2Vec, which is better than Learned")
+    page.segmented_control(key="measure").set_value("bleu4").run()
+    assert charts(page)[0].startswith("BLEU-4, best first") and charts(page)[1].startswith("Paired differences in BLEU-4")
+    assert "Merge" not in charts(page)[0]
+    page.segmented_control(key="split").set_value("test").run()
+    assert "Merge, 2018" in charts(page)[0] and verdict(page).startswith("On 1,000 test")
+
+
+def test_splits_that_disagree_are_told(folder):
+    write_all(folder, ["test"])
+    write_all(folder, ["dev"], half=0.02)
+    page = open_view("scores").run()
+    assert "The 1,000 dev photographs say something else: there FastText is better than Learned" in beside(page)
+
+
+def test_without_scores_the_page_says_what_to_do_and_shows_the_rest(folder):
+    page = open_view("scores").run()
+    assert verdict(page) == "No decoder has been scored on the test photographs yet."
+    assert len(refusals(page)) == 3 and f"evaluate --data DIR --checkpoints {folder} --split test" in refusals(page)[0]
+    assert [chart[:12] for chart in charts(page)] == ["CIDEr on dev"] and "Xu et al." in beside(page)
+
+
+def test_without_a_comparison_the_table_stays(folder):
+    write_scores(folder, "test")
+    page = open_view("scores").run()
+    assert "whether that is more than chance has not been computed" in verdict(page)
+    assert "have not been compared on test" in refusals(page)[0] and len(refusals(page)) == 1
+    assert '<table class="figures">' in shown(page) and len(charts(page)) == 2
+
+
+def test_a_stale_comparison_is_not_shown(folder):
+    write_all(folder)
+    manifest = folder / "learned" / "manifest.json"
+    manifest.write_text(manifest.read_text() + "\n")
+    page = open_view("scores").run()
+    assert "is of other decoders or another setting" in refusals(page)[0]
+    assert "has not been computed" in verdict(page) and "People" not in shown(page).split("<dl")[0]
+
+
+def test_damaged_files_are_sentences(folder):
+    write_all(folder)
+    (folder / "comparison.json").write_text("no")
+    (folder / "word2vec" / "scores.json").write_text("[]")
+    (folder / "learned" / "history.json").write_text("{}")
+    (folder / "search.json").write_text('{"beam": 3}')
+    page = open_view("scores").run()
+    found = "\n".join(refusals(page))
+    for part in ("comparison.json is not readable", "scores.json of word2vec", "history.json of Learned", "search.json holds no"):
+        assert part in found, part
+    assert verdict(page).startswith("On 1,000 test photographs FastText scores 0.570 and Learned 0.500")
+
+
+def test_scores_of_other_data_are_not_held_against_flickr8k(folder):
+    write_all(folder, data="shapes")
+    page = open_view("scores").run()
+    assert "Xu et al." not in beside(page) and "Merge" not in charts(page)[0]
+
+
+def test_what_ships_is_shown_whole(monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(SHIPPED))
+    page = open_view("scores").run()
+    assert not refusals(page) and verdict(page).startswith("On 1,000 test photographs") and len(charts(page)) == 3

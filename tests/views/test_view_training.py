@@ -1,0 +1,109 @@
+"""Training on the page without a browser, with a real small training: begun, watched by two, stopped, failed."""
+
+import time
+
+import pytest
+from pages import open_view, refusals, sentences, shown
+from written_runs import tiny_training, write_run
+
+from captioner.config import PRESETS
+from captioner.live import FAILED, FINISHED, RUNNING, LiveTraining
+from captioner.live import STOPPED as ENDED
+from captioner.views import training
+from captioner.views.resources import FOLDER_VARIABLE
+
+PATIENCE = 300  # seconds; TensorFlow is loaded each time, and every other program goes first
+EPOCHS = 500
+
+
+@pytest.fixture
+def live(tmp_path, monkeypatch):
+    """The one training of the server, with quick arguments; the page's own decoders are some that need no training."""
+    (tmp_path / "few").mkdir()
+    made = LiveTraining((*tiny_training(tmp_path / "few"), str(EPOCHS)), PRESETS["tiny"])
+    monkeypatch.setattr(training, "live", lambda: made)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(write_run(tmp_path / "own")))
+    monkeypatch.setattr("sys.argv", ["app.py"])
+    yield made
+    made.close()
+
+
+def button(page, label):
+    return next(found for found in page.button if found.label == label)
+
+
+def labels(page) -> list[str]:
+    assert not page.exception
+    return [found.label for found in page.button]
+
+
+def follow(page, happened):
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+        page.run()
+
+
+def test_one_visitor_begins_another_watches_and_either_stops(live):
+    first, second = open_view("curves").run(), open_view("curves").run()
+    assert labels(first) == labels(second) == ["Train three now"]
+    button(first, "Train three now").click().run()
+    assert first.selectbox(key="run").value == training.LIVE and live.state == RUNNING and labels(first) == ["Stop"]
+    process = live._process
+    # The other one's page is from before; the click finds a training that runs, and shows it.
+    button(second, "Train three now").click().run()
+    assert "trained already" in refusals(second)[0] and live._process is process and labels(second) == ["Stop"]
+    assert "Watch the live training" in labels(open_view("curves").run())
+    follow(first, lambda: "of at most" in first.get("progress")[0].proto.text)
+    assert len(sentences(first)) == 1 and not refusals(first)
+    button(second, "Stop").click().run()
+    assert live.wait(PATIENCE) == ENDED
+    first.run()
+    assert labels(first) == ["Train them again"] and "training was stopped" in shown(first)
+
+
+def test_watching_goes_to_the_training_that_runs(live):
+    live.start()
+    page = open_view("curves").run()
+    button(page, "Watch the live training").click().run()
+    assert page.selectbox(key="run").value == training.LIVE and labels(page) == ["Stop"]
+    assert "Getting ready" in page.get("progress")[0].proto.text
+
+
+def test_before_the_first_training_its_place_says_what_it_is(live):
+    page = open_view("curves")
+    page.query_params["run"] = training.LIVE
+    page.run()
+    assert labels(page) == ["Train three now"] and shown(page).count("<figure>") == 3 and not sentences(page)
+
+
+def test_a_training_that_finished_stays_shown(live):
+    live.arguments = (*live.arguments[:-1], "1")
+    live.start()
+    assert live.wait(PATIENCE) == FINISHED
+    page = open_view("curves")
+    page.query_params["run"] = training.LIVE
+    page.run()
+    assert len(sentences(page)) == 1 and "<dd>tiny</dd>" in shown(page) and not refusals(page)
+
+
+def test_a_training_that_failed_says_why_as_text(live):
+    live.arguments = ("train", "--data", "no/<b>such")
+    live.start()
+    assert live.wait(PATIENCE) == FAILED
+    page = open_view("curves")
+    page.query_params["run"] = training.LIVE
+    page.run()
+    assert "There is no folder 'no/<b>such'" in refusals(page)[0] and "<b>such" not in shown(page)
+    assert labels(page) == ["Train three now"]
+
+
+def test_the_training_that_is_shared_trains_shapes_and_ends_with_the_server(monkeypatch):
+    registered = []
+    monkeypatch.setattr("atexit.register", registered.append)
+    training.live.clear()
+    shared = training.live()
+    assert shared is training.live() and registered == [shared.close]
+    assert shared.arguments[:3] == ("train", "--data", "shapes")
+    training.live.clear()
