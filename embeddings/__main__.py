@@ -1,9 +1,12 @@
-"""`python -m embeddings neighbours WORD`: what each table takes to be like a word. Only words and arguments are handled here."""
+"""`python -m embeddings`: `neighbours` asks each table what is like a word, `maps` draws the maps that the page shows.
+
+Only words and arguments are handled here.
+"""
 
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,8 +25,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0 if a table answered, 1 if none did; 2 means wrong usage."""
+    """Run the command line and return its exit status: 0 if it could answer, 1 if it could not; 2 means wrong usage."""
     options = _parser().parse_args(arguments)
+    return options.run(options)
+
+
+def _neighbours(options: argparse.Namespace) -> int:
     names = list(TITLES) if options.table == "all" else [options.table]
     answers: dict[str, Answer | EmbeddingError] = {}
     for name in names:
@@ -33,6 +40,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
             answers[name] = error
     (_print_json if options.json else _print_text)(options.word, answers)
     return 0 if any(_known(answer) for answer in answers.values()) else 1
+
+
+def _maps(options: argparse.Namespace) -> int:
+    from embeddings.maps import MAPS_FILE, draw_maps, maps_to_json
+    from embeddings.table import EmbeddingTable
+
+    path = options.checkpoints / MAPS_FILE
+    try:
+        tables = {name: EmbeddingTable.load(options.checkpoints / name) for name in TITLES}
+        print(f"Drawing {options.words} words of {len(tables)} tables, some seconds each.", file=sys.stderr)
+        drawn = draw_maps(tables, options.words)
+        _replace(path, maps_to_json(drawn))
+    except EmbeddingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    words = len(next(iter(drawn.values())).methods["pca"].words)
+    facts = {"file": str(path), "words": words, "tables": {name: maps.fingerprint for name, maps in drawn.items()}}
+    print(json.dumps(facts) if options.json else f"{path} has the maps of {words} words in {len(drawn)} tables.")
+    return 0
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old or the new one and never half of it."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        raise EmbeddingError(f"{path} cannot be written ({error.strerror}); make room or choose another folder.") from error
 
 
 def _ask(name: str, folder: Path, word: str, top: int) -> "Answer":
@@ -82,17 +118,27 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("neighbours", help="the words that a table takes to be most like a word")
     command.add_argument("word", metavar="WORD", type=_word, help="one word, also one that was never seen")
     command.add_argument("--table", choices=[*TITLES, "all"], default="all", help="whose vectors to ask (default: all)")
-    command.add_argument("--checkpoints", type=Path, default=CHECKPOINTS, metavar="DIR", help="the folder of trained decoders")
     command.add_argument("--top", type=_count, default=10, metavar="N", help="how many words to list (default: 10)")
-    command.add_argument("--json", action="store_true", help="write JSON for machines")
+    _finish(command, _neighbours)
+    command = commands.add_parser("maps", help="draw the commonest words on a plane (PCA and t-SNE), into maps.json")
+    command.add_argument("--words", type=_count, default=450, metavar="N", help="how many words to draw (default: 450)")
+    _finish(command, _maps)
     return parser
 
 
+def _finish(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
+    command.add_argument("--checkpoints", type=Path, default=CHECKPOINTS, metavar="DIR", help="the folder of trained decoders")
+    command.add_argument("--json", action="store_true", help="write JSON for machines")
+    command.set_defaults(run=run)
+
+
 def _word(text: str) -> str:
-    word = text.strip().lower()
-    if len(word.split()) != 1 or not word.isprintable():
-        raise argparse.ArgumentTypeError(f"one word is needed, but {text!r} was given")
-    return word
+    from embeddings.explore import checked_word
+
+    try:
+        return checked_word(text)
+    except EmbeddingError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
 
 
 def _count(text: str) -> int:

@@ -1,6 +1,6 @@
-"""Looking into a table of vectors: neighbours, analogies, what two tables agree on, a 2-D map, coverage.
+"""Looking into a table of vectors: neighbours, analogies, what two tables agree on, coverage.
 
-Works over any `EmbeddingTable`, also one that a decoder learned; drawing and printing are left to others.
+Works over any `EmbeddingTable`, also one that a decoder learned; 2-D maps are left to `maps`, drawing and printing to others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ from embeddings.subwords import Subwords
 from embeddings.table import EmbeddingTable, is_special
 
 Neighbours = list[tuple[str, float]]
+MAXIMUM_LETTERS = 80
 _ROWS_AT_ONCE = 512
 
 
@@ -26,13 +27,14 @@ class Answer:
     message: str
 
 
-@dataclass(frozen=True, eq=False)
-class WordMap:
-    """Words on a plane. `explained` is the share of the vectors' variance that each of the two axes shows."""
-
-    words: tuple[str, ...]
-    positions: np.ndarray  # (words, 2)
-    explained: tuple[float, float]
+def checked_word(text: str) -> str:
+    """What somebody typed as the one word it should be, in the small letters that tables have."""
+    word = text.strip().lower()
+    if len(word.split()) != 1 or not word.isprintable():
+        raise EmbeddingError(f"One word is needed, but {text[:MAXIMUM_LETTERS]!r} was given; write a word without spaces.")
+    if len(word) > MAXIMUM_LETTERS:
+        raise EmbeddingError(f"A word may have {MAXIMUM_LETTERS} letters, but {len(word):,} were given; write a shorter one.")
+    return word
 
 
 def neighbours(table: EmbeddingTable, word: str | np.ndarray, k: int = 10) -> Neighbours:
@@ -41,7 +43,7 @@ def neighbours(table: EmbeddingTable, word: str | np.ndarray, k: int = 10) -> Ne
     A vector may be asked about in place of a word. Special words and random rows are never an answer.
     """
     if isinstance(word, str):
-        return _nearest(table, _vector(table, word), k, {word})
+        return _nearest(table, meaning(table, word), k, {word})
     if np.shape(word) != (table.dimensions,) or not np.isfinite(word).all():
         raise EmbeddingError(
             f"A vector of {table.dimensions} finite numbers is needed here, "
@@ -74,17 +76,24 @@ def ask(title: str, table: EmbeddingTable, word: str, k: int = 10, subwords: Sub
     return Answer(True, "subwords", neighbours(table, subwords.vector(word), k), message)
 
 
-def analogy(table: EmbeddingTable, a: str, b: str, c: str, k: int = 10) -> Neighbours:
-    """What is to `c` as `b` is to `a`: the words nearest to b - a + c, the three themselves left out."""
-    direction = _unit(_vector(table, b)) - _unit(_vector(table, a)) + _unit(_vector(table, c))
-    return _nearest(table, direction, k, {a, b, c})
+def analogy(table: EmbeddingTable, a: str, b: str, c: str, k: int = 10, subwords: Subwords | None = None) -> Neighbours:
+    """What is to `c` as `b` is to `a`: the words nearest to b - a + c, the three themselves left out.
+
+    With `subwords` those of the three that the table lacks are composed of their pieces.
+    """
+    from_a, from_b, from_c = (
+        unit(subwords.vector(word) if subwords and word not in table else meaning(table, word)) for word in (a, b, c)
+    )
+    return _nearest(table, from_b - from_a + from_c, k, {a, b, c})
 
 
 def overlap(table_a: EmbeddingTable, table_b: EmbeddingTable, k: int = 10) -> list[tuple[str, float]]:
-    """The words that both tables know, with the share of their k nearest that the tables agree on, highest first."""
-    in_b = set(_meaningful(table_b))
-    words = [word for word in _meaningful(table_a) if word in in_b]
-    k = min(_positive(k), len(words) - 1)
+    """The words that both tables know, with the share of their k nearest that the tables agree on, highest first.
+
+    Words of one share keep the first table's order.
+    """
+    words = common_words([table_a, table_b])
+    k = min(positive(k), len(words) - 1)
     if k < 1:
         raise EmbeddingError(
             "The two tables have fewer than two words in common, so there is nothing to compare; "
@@ -92,25 +101,14 @@ def overlap(table_a: EmbeddingTable, table_b: EmbeddingTable, k: int = 10) -> li
         )
     pairs = zip(_nearest_rows(table_a, words, k), _nearest_rows(table_b, words, k), strict=True)
     shares = [len(set(rows_a) & set(rows_b)) / k for rows_a, rows_b in pairs]
-    return sorted(zip(words, shares, strict=True), key=lambda pair: (-pair[1], pair[0]))
+    return sorted(zip(words, shares, strict=True), key=lambda pair: -pair[1])
 
 
-def map_2d(table: EmbeddingTable, words: Sequence[str], method: str = "pca") -> WordMap:
-    """Lay words out on a plane, along the two directions in which their vectors differ most."""
-    if method != "pca":
-        raise EmbeddingError(f"There is no map '{method}'; choose pca.")
-    if len(words) < 3:
-        raise EmbeddingError(f"A map needs 3 words or more, but {len(words)} were given.")
-    vectors = np.array([_vector(table, word) for word in words], np.float64)  # (words, dimensions)
-    centred = vectors - vectors.mean(0)
-    left, sizes, right = np.linalg.svd(centred, full_matrices=False)
-    axes = np.zeros((len(words), 2))
-    shown = min(2, len(sizes))
-    # An axis has no sign of its own; the largest entry is made positive so that the same table gives the same map.
-    signs = np.sign(right[np.arange(shown), np.abs(right[:shown]).argmax(1)])
-    axes[:, :shown] = left[:, :shown] * sizes[:shown] * signs
-    shares = np.append(sizes**2 / max(float((sizes**2).sum()), 1e-30), 0.0)
-    return WordMap(tuple(words), axes, (float(shares[0]), float(shares[1])))
+def common_words(tables: Sequence[EmbeddingTable], count: int | None = None) -> list[str]:
+    """The first words that mean something in every table, in the first one's order: that of a vocabulary, commonest first."""
+    first, *others = tables
+    known = [set(_meaningful(table)) for table in others]
+    return [word for word in _meaningful(first) if all(word in words for words in known)][:count]
 
 
 def coverage_report(table: EmbeddingTable) -> str:
@@ -135,7 +133,8 @@ def _meaningful(table: EmbeddingTable) -> list[str]:
     return [word for word in table.words if has_meaning(table, word)]
 
 
-def _vector(table: EmbeddingTable, word: str) -> np.ndarray:
+def meaning(table: EmbeddingTable, word: str) -> np.ndarray:
+    """A word's vector, if it is more than a random one."""
     vector = table.vector(word)
     if not has_meaning(table, word):
         raise EmbeddingError(
@@ -151,24 +150,26 @@ def _kind(table: EmbeddingTable, word: str) -> str:
 
 def _nearest(table: EmbeddingTable, vector: np.ndarray, k: int, without: set[str]) -> Neighbours:
     words = [word for word in _meaningful(table) if word not in without]
-    cosines = _unit(table.vectors[[table.row(word) for word in words]]) @ _unit(vector)  # (words,)
-    order = np.argsort(-cosines, kind="stable")[: _positive(k)]
+    cosines = unit(table.vectors[[table.row(word) for word in words]]) @ unit(vector)  # (words,)
+    order = np.argsort(-cosines, kind="stable")[: positive(k)]
     return [(words[place], float(cosines[place])) for place in order]
 
 
 def _nearest_rows(table: EmbeddingTable, words: list[str], k: int) -> Iterator[np.ndarray]:
-    units = _unit(table.vectors[[table.row(word) for word in words]])  # (words, dimensions)
+    units = unit(table.vectors[[table.row(word) for word in words]])  # (words, dimensions)
     for start in range(0, len(words), _ROWS_AT_ONCE):
         cosines = units[start : start + _ROWS_AT_ONCE] @ units.T  # (some words, words)
         np.fill_diagonal(cosines[:, start:], -np.inf)
         yield from np.argpartition(-cosines, k - 1, axis=1)[:, :k]
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """The same directions at length 1; nothing stays nothing."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
-def _positive(k: int) -> int:
+def positive(k: int) -> int:
+    """A number of neighbours, once it is one."""
     if k < 1:
         raise EmbeddingError(f"The number of neighbours must be 1 or more, but is {k}.")
     return k

@@ -3,10 +3,12 @@
 Training and reading vectors is left to `word2vec` and `fasttext`, looking into a finished table to `explore`.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,12 @@ class EmbeddingTable:
 
     def origin(self, word: str) -> str:
         return self.origins[self.row(word)]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short hash of the words and their vectors: what was computed from a table belongs to tables of this hash."""
+        content = json.dumps(self.words).encode() + self.vectors.astype("<f4").tobytes()
+        return hashlib.sha256(content).hexdigest()[:16]
 
     def coverage(self) -> dict[str, int]:
         """How many rows have which origin; every origin is named, also one that no row has."""

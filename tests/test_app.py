@@ -1,5 +1,6 @@
 """The app without a browser: every page, what a visitor can do on it, and every refusal."""
 
+import os
 import re
 import shutil
 from io import BytesIO
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from captioner.config import VARIANTS
 from captioner.samples import SAMPLES
-from captioner.views.resources import FOLDER_VARIABLE, checkpoints_folder, stamp
+from captioner.views.resources import FOLDER_VARIABLE, checkpoints_folder, load_captioner, stamp
 from pages import APP, PATIENCE, descriptions, refusals, sentences, shown
 
 
@@ -264,3 +265,11 @@ def test_the_stamp_changes_with_the_decoders(tiny_run, tmp_path):
     assert before == stamp(folder)
     (folder / "learned" / "manifest.json").write_text("{}")
     assert stamp(folder) != before
+
+
+def test_decoders_that_were_trained_again_are_loaded_again(tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run, tmp_path / "again")
+    before = load_captioner(folder)
+    assert load_captioner(folder) is before
+    os.utime(folder / "learned" / "manifest.json", ns=(1, 1))
+    assert load_captioner(folder) is not before

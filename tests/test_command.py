@@ -8,13 +8,15 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from captioner import captioning, encoder as encoders, runs
+from captioner import captioning, encoder as encoders, familiarity, runs
 from captioner.__main__ import main
 from captioner.config import VARIANTS
 from captioner.datasets import shapes
+from captioner.images import read_file, resize
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -274,6 +276,23 @@ def test_score_reproduces_published_metrics(run):
     assert status == 0 and found == pytest.approx({name: float(published[title]) for name, title in titles.items()}, abs=5e-5)
 
 
+def test_familiar_sums_up_the_training_photographs(run, data, copied, encoder):
+    status, output, errors = run("familiar", "--data", data, "--checkpoints", copied, "--json")
+    told = json.loads(output)
+    assert status == 0 and told["photographs"] == 48 and told["held_out"] == 16
+    assert sum(kind["photographs"] for kind in told["kinds"]) == 48 and all(kind["words"] for kind in told["kinds"])
+    summary = familiarity.Familiarity.load(copied)
+    assert summary.encoder == encoder.fingerprint and summary.photographs == 48
+    noise = np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)
+    strange, drawn = (
+        summary.judge(encoder.encode(resize(picture, encoder.size)[None])[0]).percentile
+        for picture in (noise, read_file(data / "Flicker8k_Dataset" / "dev-00003.png"))
+    )
+    assert drawn < 100 == strange
+    status, output, _ = run("familiar", "--data", data, "--checkpoints", copied)
+    assert status == 0 and output.startswith("Summed up 48 photographs in 32 kinds; 16 held out.")
+
+
 def test_bench_hands_its_options_on(run, monkeypatch, tmp_path):
     calls = []
     measured = types.SimpleNamespace(
@@ -290,7 +309,7 @@ def test_bench_hands_its_options_on(run, monkeypatch, tmp_path):
     assert status == 2 and "give --data" in errors
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["caption"], ["score"], ["bench"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"]])
 def test_help_loads_nothing_heavy(command):
     script = (
         "import sys\nfrom captioner.__main__ import main\n"

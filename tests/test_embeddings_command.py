@@ -1,6 +1,7 @@
 """`python -m embeddings`: what it prints, its exit status, and that it starts at once."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from embeddings import fasttext, word2vec
 from embeddings.__main__ import main
+from embeddings.maps import read_maps
 from embeddings.table import EmbeddingTable, build_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,10 +100,34 @@ def test_missing_and_damaged_tables_are_one_sentence_each(checkpoints, tmp_path,
     assert "not JSON" in tables["learned"]["message"] and "no file" in tables["word2vec"]["message"]
 
 
+def test_maps_are_drawn_into_the_folder(checkpoints, capsys):
+    assert main(["maps", "--checkpoints", str(checkpoints), "--words", "5", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    drawn = read_maps(checkpoints / "maps.json")
+    assert facts["words"] == 5 and facts["tables"] == {name: maps.fingerprint for name, maps in drawn.items()}
+    assert facts["tables"]["learned"] == EmbeddingTable.load(checkpoints / "learned").fingerprint
+    assert main(["maps", "--checkpoints", str(checkpoints)]) == 0
+    assert "the maps of 6 words in 3 tables" in capsys.readouterr().out
+    assert not list(checkpoints.glob(".maps*"))
+
+
+def test_maps_without_tables_or_a_place_to_write_are_one_sentence(checkpoints, tmp_path, capsys):
+    assert main(["maps", "--checkpoints", str(tmp_path)]) == 1
+    assert "There is no file" in capsys.readouterr().err
+    folder = shutil.copytree(checkpoints, tmp_path / "tables")
+    (folder / "maps.json").unlink(missing_ok=True)
+    (folder / "maps.json").mkdir()
+    assert main(["maps", "--checkpoints", str(folder)]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+    assert main(["maps", "--checkpoints", str(folder), "--words", "2"]) == 1
+    assert "3 words or more" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         [],
+        ["maps", "--words", "x"],
         ["neighbours"],
         ["neighbours", "two words"],
         ["neighbours", ""],

@@ -154,3 +154,10 @@ def test_missing_and_oversized_files_are_refused(tmp_path):
         stream.truncate(2**30)
     with pytest.raises(EmbeddingError, match="1024 MB"):
         EmbeddingTable.load(tmp_path)
+
+
+def test_fingerprints_tell_tables_apart():
+    table = built()
+    assert EmbeddingTable.from_files(table.to_files()).fingerprint == table.fingerprint == built().fingerprint
+    renamed = EmbeddingTable((*WORDS[:-1], "okapi"), table.vectors, table.origins, table.source)
+    assert len({table.fingerprint, built(seed=8).fingerprint, renamed.fingerprint}) == 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from embeddings.errors import EmbeddingError
-from embeddings.explore import analogy, ask, coverage_report, map_2d, neighbours, overlap
+from embeddings.explore import MAXIMUM_LETTERS, analogy, ask, checked_word, common_words, coverage_report, neighbours, overlap
 from embeddings.subwords import Pieces, keep
 from embeddings.table import EmbeddingTable, Placement, build_table
 
@@ -70,6 +70,18 @@ def test_analogy_leaves_out_its_three_words(table):
     assert not {"man", "king", "woman"} & {word for word, _ in analogy(table, "man", "king", "woman")}
 
 
+def test_analogy_composes_words_that_the_table_lacks():
+    rows = {"up": [1.0, 0, 0], "down": [0, 1.0, 0], "left": [0, 0.1, 1.0], "right": [0, 0.1, -1.0]}
+    table = learned(list(rows.values()), list(rows))
+    subwords = keep(Pieces(20, 3, 6), np.random.default_rng(3).normal(size=(20, 3)), ["upward"])
+    composed = subwords.vector("upward") / np.linalg.norm(subwords.vector("upward"))
+    goal = composed - np.array(rows["up"]) + np.array(rows["down"])
+    expected = max(("left", "right"), key=lambda word: goal @ rows[word])
+    assert analogy(table, "up", "upward", "down", 1, subwords)[0][0] == expected
+    with pytest.raises(EmbeddingError, match="does not know 'upward'"):
+        analogy(table, "up", "upward", "down", 1)
+
+
 def test_overlap_of_a_table_with_itself_is_whole_and_of_random_ones_small():
     random = np.random.default_rng(0)
     table, other = learned(random.normal(size=(700, 20))), learned(random.normal(size=(700, 20)))
@@ -82,7 +94,7 @@ def test_overlap_agrees_with_neighbours_and_is_ranked():
     vectors = random.normal(size=(40, 6))
     table, other = learned(vectors), learned(vectors + random.normal(size=(40, 6)))
     ranking = overlap(table, other, 4)
-    assert ranking == sorted(ranking, key=lambda pair: (-pair[1], pair[0]))
+    assert ranking == sorted(ranking, key=lambda pair: (-pair[1], table.row(pair[0])))
     for word, share in ranking[:5]:
         near = [{word for word, _ in neighbours(either, word, 4)} for either in (table, other)]
         assert share == len(near[0] & near[1]) / 4
@@ -93,33 +105,19 @@ def test_overlap_of_tables_without_common_words_is_refused(table):
         overlap(table, learned(np.eye(3)))
 
 
-def test_map_agrees_with_the_covariance_matrix():
-    vectors = np.random.default_rng(2).normal(size=(30, 5)) * [9, 1, 4, 1, 1]
-    table = learned(vectors)
-    drawn = map_2d(table, table.words)
-    values = np.linalg.eigvalsh(np.cov(table.vectors.astype(float).T))[::-1]
-    np.testing.assert_allclose(drawn.explained, values[:2] / values.sum(), rtol=1e-5)
-    np.testing.assert_allclose(drawn.positions.var(0, ddof=1), values[:2], rtol=1e-5)
-    assert np.array_equal(drawn.positions, map_2d(table, table.words).positions)
+def test_common_words_are_those_that_mean_something_in_all_tables(table):
+    other = learned(np.eye(4), ["stone", "noise", "man", "<pad>"])
+    assert common_words([table, other]) == ["man", "stone"]
+    assert common_words([other, table], 1) == ["stone"] and common_words([table]) == [*list(ROWS)[2:7]]
 
 
-def test_map_of_one_direction_or_one_point():
-    line = map_2d(learned([[1, 1], [2, 2], [5, 5]]), ["word0", "word1", "word2"])
-    assert line.explained == (pytest.approx(1.0), pytest.approx(0.0))
-    assert map_2d(learned(np.ones((3, 1))), ["word0", "word1", "word2"]).explained == (0.0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("words", "method", "message"),
-    [
-        (["king", "queen"], "pca", "3 words or more, but 2"),
-        (["king"] * 3, "tsne", "no map 'tsne'"),
-        (["king", "man", "elf"], "pca", "'elf'"),
-    ],
-)
-def test_maps_refuse_in_sentences(table, words, method, message):
-    with pytest.raises(EmbeddingError, match=message):
-        map_2d(table, words, method)
+def test_a_typed_word_is_checked():
+    assert checked_word(" Dog ") == "dog"
+    wrong = {"": "One word", "two words": "'two words'", "a\0b": "One word", "x" * 1000: "but 1,000 were given"}
+    for text, message in wrong.items():
+        with pytest.raises(EmbeddingError, match=message):
+            checked_word(text)
+    assert len(checked_word("x" * MAXIMUM_LETTERS)) == MAXIMUM_LETTERS
 
 
 def test_coverage_is_one_sentence(table):

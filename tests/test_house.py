@@ -19,7 +19,7 @@ ORDER = """
     errors config vocabulary images samples shapes layouts datasets progress torchfile encoder features packing decoder
     lattice trace search quick imagenet meteor metrics intervals wording yardsticks runtime training folders checkpoints runs
     captioning evaluation comparison familiarity heatmap searchtree operations recipe bench_table bench_training bench
-    bench_memory glossary limits readme histories parameters settings course labels curves charts figures live facts
+    bench_memory glossary limits readme histories parameters settings course labels curves charts maps figures live facts
     scoreboard verdict published score_charts architecture properties placement diagram anatomy views commands __main__ leash
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair", "sklearn", "matplotlib.pyplot"}

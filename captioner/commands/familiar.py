@@ -4,12 +4,12 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from captioner.commands import choices
 from captioner.commands.report import note, print_json
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from captioner.datasets import Record
     from captioner.features import FeatureCache
 
@@ -50,7 +50,9 @@ def _usable(records: "Sequence[Record]", cache: "FeatureCache") -> "list[Record]
     return [record for record in records if record.name not in failed]
 
 
-def _pooled(records: "Sequence[Record]", cache: "FeatureCache") -> np.ndarray:
+def _pooled(records: "Sequence[Record]", cache: "FeatureCache") -> "np.ndarray":
     """The mean over the regions of each photograph (photographs, channels)."""
+    import numpy as np
+
     parts = [records[first : first + _AT_ONCE] for first in range(0, len(records), _AT_ONCE)]
     return np.concatenate([cache.rows(part).astype(np.float32).mean(axis=1) for part in parts])

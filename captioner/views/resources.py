@@ -71,7 +71,7 @@ def load_captioner(folder: Path) -> "Captioner":
 
 
 @st.cache_resource(max_entries=1, show_spinner="Loading the three decoders: some seconds, only this once.")
-def _load(_stamp: Stamp, folder: Path) -> "Captioner":
+def _load(version: Stamp, folder: Path) -> "Captioner":
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()

@@ -12,7 +12,7 @@ import numpy as np
 from captioner.anatomy import NEVER_WRITTEN, Cell
 from captioner.views.looking import photograph
 from captioner.views.scene import SHOWN, Body, Scene, number, share, vector
-from captioner.views.tables import row, table
+from captioner.views.layer_tables import row, table
 from captioner.vocabulary import END, START
 
 _LIKELIEST = 5

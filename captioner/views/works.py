@@ -22,7 +22,7 @@ from captioner.images import read, resize
 from captioner.limits import LIMITS
 from captioner.placement import LAYOUTS
 from captioner.samples import SAMPLES, Sample
-from captioner.views import tables
+from captioner.views import layer_tables
 from captioner.views.resources import Stamp, checkpoints_folder, load_captioner, open_page, refuse, stamp
 from captioner.views.scene import Scene, sentence
 from captioner.views.stations import stations
@@ -79,7 +79,7 @@ def _show_figure(architecture: Architecture) -> None:
     drawn = "".join(draw(architecture, layout) for layout in LAYOUTS)
     st.markdown(f'<div class="architecture">{drawn}</div>', unsafe_allow_html=True)
     with st.expander("The same as a table, with how the parameters add up"):
-        st.html(tables.layers(architecture))
+        st.html(layer_tables.layers(architecture))
 
 
 def _show_step(folder: Path, variants: list[Variant]) -> None:
@@ -165,7 +165,7 @@ def _show_search(folder: Path) -> None:
 def _show_comparison(variants: list[Variant], comparison: tuple[Property, ...]) -> None:
     st.header("What differs between the decoders, and what does not", anchor=False)
     st.markdown("Read from the settings that lie beside each decoder’s weights.")
-    st.html(tables.comparison(variants, comparison))
+    st.html(layer_tables.comparison(variants, comparison))
 
 
 def _show_limits() -> None:

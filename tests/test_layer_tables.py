@@ -9,7 +9,7 @@ from test_architecture import MARK
 from captioner.architecture import read_architecture
 from captioner.properties import Property
 from captioner.config import VARIANTS
-from captioner.views import tables
+from captioner.views import layer_tables
 
 
 def headings(page: str) -> list[str]:
@@ -22,7 +22,7 @@ def rows(page: str) -> dict[str, list[str]]:
 
 
 def test_decoders_alike_share_a_table_that_says_where_they_differ():
-    page = tables.layers(read_architecture({name: small_checkpoint(name, mark=MARK) for name in VARIANTS}))
+    page = layer_tables.layers(read_architecture({name: small_checkpoint(name, mark=MARK) for name in VARIANTS}))
     assert headings(page) == ["Shared by all", "Learned, Word2Vec and FastText"]
     found = rows(page)
     assert found["CNN"][2:] == ["not counted here", "", "frozen"] and found["Grid"][1:3] == ["3 × 3 × 6", "none"]
@@ -35,20 +35,20 @@ def test_decoders_alike_share_a_table_that_says_where_they_differ():
 
 def test_decoders_of_different_shapes_have_tables_of_their_own():
     checkpoints = {"learned": small_checkpoint(mark=MARK), "fasttext": small_checkpoint("fasttext", mark=MARK, layers=2)}
-    assert headings(tables.layers(read_architecture(checkpoints))) == ["Shared by all", "Learned", "FastText"]
+    assert headings(layer_tables.layers(read_architecture(checkpoints))) == ["Shared by all", "Learned", "FastText"]
 
 
 def test_what_is_the_same_comes_first_and_is_told_once():
     variants = list(VARIANTS.values())
     found = [Property("Vectors", ("a", "<b>", "c"), False), Property("Seed", ("1", "1", "1"), True)]
-    page = tables.comparison(variants, found)
+    page = layer_tables.comparison(variants, found)
     assert list(rows(page).items()) == [("Seed", ["<span>the same: 1</span>"]), ("Vectors", ["a", "&lt;b&gt;", "c"])]
     assert '<td colspan="3"><span>the same: 1</span></td>' in page
-    alone = tables.comparison(variants[:1], [replace(row, values=row.values[:1], same=True) for row in found])
+    alone = layer_tables.comparison(variants[:1], [replace(row, values=row.values[:1], same=True) for row in found])
     assert "the same" not in alone
 
 
 def test_a_table_can_be_reached_by_keyboard_and_is_escaped():
-    page = tables.table('A "label"', ["<i>"], [tables.row("<b>", "cell")])
+    page = layer_tables.table('A "label"', ["<i>"], [layer_tables.row("<b>", "cell")])
     assert 'tabindex="0" role="region"' in page or 'role="region" tabindex="0"' in page
     assert 'aria-label="A &quot;label&quot;"' in page and "&lt;i&gt;" in page and "&lt;b&gt;" in page
