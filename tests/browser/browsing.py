@@ -19,7 +19,7 @@ sys.path.append(str(ROOT))  # For the scripts here; under pytest it is there alr
 
 from captioner.views.resources import FOLDER_VARIABLE  # noqa: E402
 
-PATIENCE = 240  # seconds; loading TensorFlow on a busy machine takes a while
+PATIENCE, WAITING = 240, 60  # seconds; loading TensorFlow on a busy machine takes a while
 CARDS = ".sentence"
 CHART = "[data-testid=stVegaLiteChart] .marks"
 PAGES = {  # By address: what is there when the page is.
@@ -129,7 +129,7 @@ class Visit:
         self.page, self.address = page, address
         self.outside: list[str] = []
         self.errors: list[str] = []
-        page.set_default_timeout(PATIENCE * 1000)
+        page.set_default_timeout(WAITING * 1000)
         page.context.on("request", lambda request: self._note_request(request.url))
         page.on("websocket", lambda socket: self._note_request(socket.url))
         page.on("response", self._note_response)

@@ -25,7 +25,8 @@ WORDS = ".st-key-word button"
 # Starts at once or with the page's next event, ends when the condition, looked at every 4 ms, holds.
 _WATCH = """([event, condition]) => {
     const holds = eval(condition);
-    window.watched = new Promise(resolve => {
+    window.watched = new Promise((resolve, reject) => {
+        setTimeout(() => reject(new Error('it did not happen within a minute')), 60_000);
         let start = event ? null : performance.now();
         if (event) document.addEventListener(event, () => start = performance.now(), {capture: true, once: true});
         const look = setInterval(() => {
@@ -85,7 +86,7 @@ def time_uploads(page, count: int = RUNS) -> list[float]:
     """From a file being chosen until its three captions stand there; a sample in between empties the uploader."""
     times = []
     for number, data in enumerate(photographs(count)):
-        show_sample(page, number % len(SAMPLES))
+        show_sample(page, (number + 1) % len(SAMPLES))
         name = f"{number}.jpg"
         watch = Watch(page, captions_of(f"Your photograph {name}."))
         page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": data})
