@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from io import BytesIO
-from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -102,18 +101,15 @@ def show_sample(page, number: int) -> None:
 
 
 def time_clicks(page, count: int = RUNS) -> list[float]:
-    """From a click on a word until the heat map is another one; all words of a caption, then those of the next."""
+    """From a click on a word until the heat map is another one; all words of a caption, then those of the next sample."""
     times: list[float] = []
-    for number, variant in product(range(len(SAMPLES)), VARIANTS.values()):
-        show_sample(page, number)
-        page.locator(".st-key-why").get_by_role("radio", name=variant.title, exact=True).click()
-        page.wait_for_timeout(500)
-        quiet(page)
-        for word in page.locator(WORDS).all()[: count - len(times)]:
-            if word.get_attribute("aria-checked") != "true":
-                times.append(time_click(page, word))
+    for number in range(len(SAMPLES)):
         if len(times) == count:
-            return times
+            break
+        show_sample(page, number)
+        for word in page.locator(WORDS).all():
+            if len(times) < count and word.get_attribute("aria-checked") == "false":
+                times.append(time_click(page, word))
     return times
 
 
