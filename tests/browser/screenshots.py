@@ -10,11 +10,10 @@ from pathlib import Path
 from PIL import Image
 
 from browsing import DARK, PAGES, PHONE, ROOT, WIDE, Visit, browser, find_chromium, quiet, started
-from captioner.samples import SAMPLES
 
 THEMES = {"light": {}, "dark": DARK}
 README = ROOT / ".github" / "page.png"
-README_WIDTH, README_BYTES = 900, 200_000
+README_WIDTH = 860
 
 
 def shoot(visit: Visit, path: str) -> bytes:
@@ -44,20 +43,16 @@ def shoot_all(chromium, address: str, folder: Path) -> None:
 def shoot_for_readme(chromium, address: str) -> None:
     """The first page as it opens, drawn smaller; the sample comes with scikit-image and may be shown."""
     visit = Visit(chromium.new_context(viewport={"width": 1280, "height": 720}, device_scale_factor=2).new_page(), address)
-    page = visit.read(f"caption?sample={SAMPLES[-1].title.lower()}").page
+    page = visit.read("caption").page
     README.write_bytes(_small(page.screenshot(animations="disabled")))
     print(f"{README}: {README.stat().st_size:,} bytes")
 
 
 def _small(picture: bytes) -> bytes:
-    """A few hundred colours less would not be seen, and the photograph is what takes up room."""
     image = Image.open(BytesIO(picture)).convert("RGB")
-    image.thumbnail((README_WIDTH, README_WIDTH))
-    for colours in (None, 256, 128, 64):
-        file = BytesIO()
-        (image.quantize(colours) if colours else image).save(file, "PNG", optimize=True)
-        if file.tell() < README_BYTES:
-            break
+    image.thumbnail((README_WIDTH, README_WIDTH), Image.Resampling.LANCZOS)
+    file = BytesIO()
+    image.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
