@@ -143,7 +143,7 @@ class Visit:
     def read(self, path: str) -> "Visit":
         """Open a page by its address and wait until all of it is there."""
         self.open(path)
-        self.page.locator(PAGES[urlsplit(path).path]).last.wait_for()
+        self.page.locator(PAGES[urlsplit(path).path or "caption"]).last.wait_for()
         quiet(self.page)
         return self
 
