@@ -36,10 +36,9 @@ def show() -> None:
                 config = settings.choose(load_search_config(folder))
             st.markdown("One photograph, three decoders, three captions.")
             photograph = photographs.choose(picture_size(folder))
-            about = st.container(key="about")
         with left:
             st.container(key="photograph").image(photograph.preview, alt=photograph.description)
-        _show_findings(folder, photograph, config, about)
+        _show_findings(folder, photograph, config)
     except ImageError as error:
         with left:  # In the photograph's place.
             refuse(error)
@@ -48,7 +47,7 @@ def show() -> None:
         refuse(error)
 
 
-def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig, about: st.delta_generator.DeltaGenerator) -> None:
+def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig) -> None:
     with ExitStack() as waiting:
         for column in st.columns(len(VARIANTS)):
             waiting.enter_context(column)
@@ -56,8 +55,10 @@ def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig, a
         findings = Findings(folder, photograph)
         captions = findings.captions(config)
     _show_cards(captions)
-    with about:
+    familiarity, classes = st.columns(2, gap="large")
+    with familiarity:
         familiar.show(findings)
+    with classes:
         familiar.show_classes(findings)
     _show_several(folder, config)
     why.show(findings, captions, config)

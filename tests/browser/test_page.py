@@ -1,42 +1,15 @@
-"""The page as a visitor has it, in a real Chromium: what is read, what is refused, and that nothing leaves this machine."""
+"""The pages as a visitor has them, in a real Chromium: what is read, on which screens, and that nothing leaves this machine."""
 
-from io import BytesIO
+import csv
+import json
+from pathlib import Path
 
 import pytest
-from PIL import Image
 
+from browsing import CARDS, CHART, DARK, PAGES, PHONE, quiet
 from captioner.config import VARIANTS
 from captioner.samples import SAMPLES
-
-PHONE = {"viewport": {"width": 390, "height": 844}}
-DARK = {"color_scheme": "dark"}
-CARDS = ".sentence"
-CHART = "[data-testid=stVegaLiteChart] .marks"
-_UPLOAD = "input[type=file]"
-
-
-def photograph(tint: str) -> bytes:
-    grey = Image.linear_gradient("L").resize((640, 480)).convert("RGB")
-    file = BytesIO()
-    Image.blend(grey, Image.new("RGB", grey.size, tint), 0.5).save(file, "JPEG")
-    return file.getvalue()
-
-
-def upload(page, name: str, data: bytes) -> None:
-    page.locator(_UPLOAD).set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": data})
-
-
-def wait_for_captions(page, description: str) -> list[str]:
-    """The three sentences under the photograph that is described so."""
-    page.locator(f'.st-key-photograph img[alt="{description}"]').wait_for()
-    page.wait_for_function("document.querySelectorAll('[data-stale=true]').length === 0")
-    page.locator(CARDS).nth(len(VARIANTS) - 1).wait_for()
-    return page.locator(CARDS).all_inner_texts()
-
-
-def scrolls_sideways(page) -> bool:
-    main = page.locator("[data-testid=stMain]")
-    return main.evaluate("main => Math.max(main.scrollWidth, document.documentElement.scrollWidth) > window.innerWidth")
+from reading import chosen, scrolls_sideways, wait_for_captions
 
 
 def background(page) -> list[int]:
@@ -74,42 +47,6 @@ def test_the_first_page_has_an_address_of_its_own_too(visit):
     assert page.get_by_role("dialog").count() == 0
 
 
-def test_an_uploaded_jpeg_gets_three_captions(visit):
-    page = visit.open().page
-    wait_for_captions(page, SAMPLES[0].description)
-    upload(page, "mine.jpg", photograph("teal"))
-    assert len(wait_for_captions(page, "Your photograph mine.jpg.")) == len(VARIANTS)
-
-
-def test_a_sample_has_a_button(visit):
-    page = visit.open().page
-    page.get_by_role("button", name=SAMPLES[1].title, exact=True).click()
-    assert len(wait_for_captions(page, SAMPLES[1].description)) == len(VARIANTS)
-
-
-def test_a_text_file_named_jpg_is_refused_and_a_photograph_after_it_is_not(visit):
-    page = visit.open().page
-    wait_for_captions(page, SAMPLES[0].description)
-    upload(page, "<img src=x>notes.jpg", b"These are words, not a photograph.")
-    refusal = page.get_by_role("alert")
-    refusal.wait_for()
-    assert refusal.inner_text().startswith("'<img src=x>notes.jpg' is not a JPEG, PNG, WebP, GIF, BMP or AVIF picture")
-    page.locator(CARDS).first.wait_for(state="detached")
-    upload(page, "good.jpg", photograph("olive"))
-    assert len(wait_for_captions(page, "Your photograph good.jpg.")) == len(VARIANTS)
-    assert refusal.count() == 0
-
-
-def test_an_upload_outlives_a_visit_to_the_other_page(visit):
-    page = visit.open().page
-    upload(page, "kept.jpg", photograph("brown"))
-    wait_for_captions(page, "Your photograph kept.jpg.")
-    page.get_by_role("link", name="Curves").click()
-    page.locator(CHART).wait_for()
-    page.get_by_role("link", name="Caption").click()
-    wait_for_captions(page, "Your photograph kept.jpg.")
-
-
 def test_the_settings_are_in_the_address(visit):
     page = visit.open("?beam=1").page
     wait_for_captions(page, SAMPLES[0].description)
@@ -140,7 +77,7 @@ def test_each_theme_can_be_read(visit, dark):
     page = visit.open().page
     wait_for_captions(page, SAMPLES[0].description)
     assert (sum(background(page)) < 3 * 64) == dark
-    for selector in (".sentence", ".origin", ".strip small", "[data-testid=stCaptionContainer] p", "h1"):
+    for selector in (".sentence", ".origin", ".st-key-word button small", "[data-testid=stCaptionContainer] p", "h1"):
         assert contrast(page, selector) >= 4.5, selector
 
 
@@ -152,3 +89,43 @@ def test_the_three_captions_stand_side_by_side_and_in_view(visit):
     boxes = [page.locator(CARDS).nth(place).bounding_box() for place in range(len(VARIANTS))]
     assert boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
     assert all(box["y"] + box["height"] <= 720 for box in boxes)
+
+
+@pytest.mark.parametrize("visit", [PHONE, PHONE | DARK], ids=["light", "dark"], indirect=True)
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_scrolls_sideways_on_a_phone(visit, path):
+    assert not scrolls_sideways(visit.read(path).page)
+
+
+def test_the_losses_can_be_kept_as_they_were_written_down(visit, tiny_run):
+    page = visit.read("curves").page
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Losses as CSV").click()
+    with Path(download.value.path()).open(newline="", encoding="utf-8") as file:
+        rows = [(row["decoder"], int(row["epoch"]), float(row["dev_loss"])) for row in csv.DictReader(file)]
+    histories = {name: json.loads((tiny_run / name / "history.json").read_text()) for name in VARIANTS}
+    assert rows == [(name, one["epoch"], one["dev_loss"]) for name, history in histories.items() for one in history["epochs"]]
+
+
+def test_a_word_that_was_chosen_outlives_a_visit_to_another_page(visit):
+    page = visit.read("caption").page
+    last = page.locator(".st-key-word button").last
+    word = last.inner_text()
+    last.click()
+    page.wait_for_url("**word=*")
+    page.get_by_role("link", name="Curves").click()
+    page.locator(".st-key-controls").wait_for()
+    page.get_by_role("link", name="Caption").click()
+    page.locator(".st-key-word button").last.wait_for()
+    assert chosen(page, "word") == word
+
+
+def test_no_page_is_disturbed_by_what_was_chosen_on_another(visit):
+    page = visit.read("caption?word=2&why=FastText&beam=1").page
+    for title, path in (("Words", "words"), ("How it works", "how-it-works"), ("Scores", "scores"), ("Curves", "curves")):
+        page.get_by_role("link", name=title).click()
+        page.locator(PAGES[path]).last.wait_for()
+        quiet(page)
+        assert page.get_by_test_id("stException").count() == 0, title
+        page.get_by_role("link", name="Caption").click()
+        wait_for_captions(page, SAMPLES[0].description)

@@ -1,0 +1,180 @@
+"""How long the shipped decoders let a visitor wait, in a real browser, and what axe-core finds: `python tests/browser/measure.py`.
+
+Times are taken in the page itself. Run it on a quiet machine; what runs beside it is measured too.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import Image
+
+from browsing import CARDS, DARK, PAGES, WIDE, App, Visit, browser, find_chromium, quiet, violations
+from captioner.config import VARIANTS
+from captioner.samples import SAMPLES
+
+RUNS = 20
+WORDS = ".st-key-word button"
+# Starts at once or with the page's next event, ends when the condition, looked at every 4 ms, holds.
+_WATCH = """([event, condition]) => {
+    const holds = eval(condition);
+    window.watched = new Promise((resolve, reject) => {
+        setTimeout(() => reject(new Error('it did not happen within a minute')), 60_000);
+        let start = event ? null : performance.now();
+        if (event) document.addEventListener(event, () => start = performance.now(), {capture: true, once: true});
+        const look = setInterval(() => {
+            if (start === null || !holds()) return;
+            clearInterval(look);
+            resolve(performance.now() - start);
+        }, 4);
+    });
+}"""
+_CAPTIONS = """() => {
+    const picture = document.querySelector('.st-key-photograph img');
+    const cards = [...document.querySelectorAll('.sentence')].filter(card => card.closest('[class*=st-key-card-]'));
+    return picture?.alt === %s && picture.complete && cards.length === %d && !cards.some(card => card.closest('[data-stale=true]'));
+}"""
+_LOOKED = """() => {
+    const picture = document.querySelector('img[alt^="The photograph under a heat map"]');
+    return picture && picture.complete && picture.naturalWidth > 0 && picture.src !== %s;
+}"""
+
+
+class Watch:
+    """A stopwatch in the page, in milliseconds."""
+
+    def __init__(self, page, condition: str, event: str = ""):
+        self._page = page
+        page.evaluate(_WATCH, [event, condition])
+
+    def read(self) -> float:
+        return self._page.evaluate("window.watched")
+
+
+def captions_of(description: str) -> str:
+    """True in the page when its photograph is the one described so, with three captions of it."""
+    return _CAPTIONS % (json.dumps(description), len(VARIANTS))
+
+
+def photographs(count: int) -> Iterator[bytes]:
+    """As many different photographs: each another part of a sample in another light, as a JPEG."""
+    pictures = [Image.open(BytesIO(sample.read())).convert("RGB") for sample in SAMPLES]
+    for number in range(count):
+        picture = pictures[number % len(pictures)]
+        width, height = picture.size
+        picture = picture.crop((7 * number, 5 * number, width - 3 * number, height - 4 * number)).resize((1280, 960))
+        file = BytesIO()
+        Image.blend(picture, Image.new("RGB", picture.size, (12 * number, 90, 160)), 0.1).save(file, "JPEG", quality=90)
+        yield file.getvalue()
+
+
+def cold_start(app: App, visit: Visit) -> None:
+    """Until three captions of the first sample are read."""
+    app.wait()
+    visit.open()
+    visit.page.wait_for_function(captions_of(SAMPLES[0].description))
+
+
+def time_uploads(page, count: int = RUNS) -> list[float]:
+    """From a file being chosen until its three captions stand there; a sample in between empties the uploader."""
+    times = []
+    for number, data in enumerate(photographs(count)):
+        show_sample(page, (number + 1) % len(SAMPLES))
+        name = f"{number}.jpg"
+        watch = Watch(page, captions_of(f"Your photograph {name}."))
+        page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": data})
+        times.append(watch.read())
+        quiet(page)
+    return times
+
+
+def show_sample(page, number: int) -> None:
+    page.get_by_role("button", name=SAMPLES[number].title, exact=True).click()
+    page.wait_for_function(captions_of(SAMPLES[number].description))
+    quiet(page)
+
+
+def time_clicks(page, count: int = RUNS) -> list[float]:
+    """From a click on a word until the heat map is another one; all words of a caption, then those of the next sample."""
+    times: list[float] = []
+    for number in range(len(SAMPLES)):
+        if len(times) == count:
+            break
+        show_sample(page, number)
+        for word in page.locator(WORDS).all():
+            if len(times) < count and word.get_attribute("aria-checked") == "false":
+                times.append(time_click(page, word))
+    return times
+
+
+def time_click(page, word) -> float:
+    before = page.locator('img[alt^="The photograph under a heat map"]').get_attribute("src")
+    absolute = page.evaluate("path => new URL(path, location).href", before)
+    watch = Watch(page, _LOOKED % json.dumps(absolute), "click")
+    word.click()
+    took = watch.read()
+    quiet(page)
+    return took
+
+
+def count_violations(chromium, address: str) -> tuple[int, list[str]]:
+    """Serious or critical ones over all pages, light and dark."""
+    found = []
+    for theme in ({}, DARK):
+        visit = Visit(chromium.new_context(**WIDE, **theme).new_page(), address)
+        for path in PAGES:
+            found += [f"{path} {theme}: {one}" for one in violations(visit.read(path).page)]
+        visit.page.context.close()
+    return len(found), found
+
+
+def measure(executable: str) -> dict[str, float]:
+    with browser(executable) as chromium, TemporaryDirectory() as folder:
+        visit = Visit(chromium.new_context(**WIDE).new_page(), "")
+        start = time.perf_counter()
+        app = App(Path(folder) / "log.txt")
+        visit.address = app.address
+        try:
+            cold_start(app, visit)
+            cold = time.perf_counter() - start
+            quiet(visit.page)
+            uploads, clicks = time_uploads(visit.page), time_clicks(visit.page)
+            serious, found = count_violations(chromium, app.address)
+        finally:
+            app.stop()
+    print(*visit.problems(), *found, sep="\n", file=sys.stderr, end="")
+    return {
+        "cold_s": round(cold, 2),
+        "upload_to_captions_ms": round(statistics.median(uploads)),
+        "upload_to_captions_p90_ms": round(_p90(uploads)),
+        "uploads": len(uploads),
+        "click_ms": round(statistics.median(clicks)),
+        "click_p90_ms": round(_p90(clicks)),
+        "clicks": len(clicks),
+        "axe_serious": serious,
+    }
+
+
+def _p90(times: list[float]) -> float:
+    return statistics.quantiles(times, n=10)[-1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="for machines")
+    arguments = parser.parse_args()
+    executable = find_chromium()
+    if executable is None:
+        parser.error("Chromium is not installed; install it (Debian's package is called chromium) and try again.")
+    figures = measure(executable)
+    print(json.dumps(figures) if arguments.json else "\n".join(f"{name}: {value}" for name, value in figures.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""No page keeps anybody out: axe-core finds nothing serious or critical, light and dark, and with everything unfolded."""
+
+import pytest
+
+from browsing import CARDS, DARK, PAGES, WIDE, Visit, quiet, violations
+
+_FOLDED = "[data-testid=stExpander] details:not([open]) > summary"
+
+
+@pytest.fixture(scope="module", params=[{}, DARK], ids=["light", "dark"])
+def reader(chromium, address, request):
+    """One visitor who reads every page in one theme."""
+    visit = Visit(chromium.new_context(**WIDE, **request.param).new_page(), address)
+    yield visit
+    visit.page.context.close()
+    assert not visit.problems()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_on_a_page_keeps_anybody_out(reader, path):
+    assert not violations(reader.read(path).page)
+
+
+def test_nothing_that_folds_in_does_either(reader):
+    page = reader.read("caption?say=a+red+circle").page
+    page.get_by_role("button", name="go on").first.click()
+    page.locator(f".st-key-what-if {CARDS}").last.wait_for()
+    while page.locator(_FOLDED).count():
+        page.locator(_FOLDED).first.click()
+    page.locator("[data-testid=stDataFrame] canvas").first.wait_for()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("radiogroup", name="Method").wait_for()
+    quiet(page)
+    assert not violations(page)
+
+
+def test_a_fault_would_be_found(reader):
+    page = reader.read("caption").page
+    page.evaluate("document.querySelector('.st-key-photograph img').removeAttribute('alt')")
+    assert [found.split(":")[0] for found in violations(page)] == ["image-alt"]

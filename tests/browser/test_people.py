@@ -1,0 +1,213 @@
+"""Five people at the page: a student with a telephone, a grader, a teacher at a projector, one with a keyboard alone, two at once."""
+
+from io import BytesIO
+
+import pytest
+from PIL import Image, ImageOps
+
+from browsing import CARDS, PAGES, PHONE, quiet
+from captioner.captioning import Captioner
+from captioner.config import VARIANTS
+from captioner.evaluation import load_search_config
+from captioner.images import read
+from captioner.samples import SAMPLES
+from captioner.views.cards import odds
+from reading import chosen, photograph, scrolls_sideways, upload, wait_for_captions
+
+TELEPHONE = PHONE | {"has_touch": True, "is_mobile": True, "device_scale_factor": 3}
+PROJECTOR = {"viewport": {"width": 640, "height": 360}, "device_scale_factor": 2}  # 1280x720 at 200%
+_LYING, _ORIENTATION = 6, 0x0112
+_TOP_PIXEL = """image => {
+    const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight), pen = canvas.getContext('2d');
+    pen.drawImage(image, 0, 0);
+    return [...pen.getImageData(image.naturalWidth / 2, 10, 1, 1).data].slice(0, 3);
+}"""
+
+
+def lying_photograph() -> bytes:
+    """12 megapixels as a telephone keeps them: on their side, with a note how to turn them; upright, the sky is at the top."""
+    upright = Image.new("RGB", (3024, 4032), "darkgreen")
+    upright.paste((90, 160, 240), (0, 0, 3024, 1500))
+    note = Image.Exif()
+    note[_ORIENTATION] = _LYING
+    file = BytesIO()
+    upright.transpose(Image.Transpose.ROTATE_90).save(file, "JPEG", exif=note)
+    assert ImageOps.exif_transpose(Image.open(file)).size == upright.size
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("visit", [TELEPHONE], ids=[""], indirect=True)
+def test_a_student_sees_a_photograph_from_a_telephone_upright(visit):
+    page = visit.open().page
+    wait_for_captions(page, SAMPLES[0].description)
+    upload(page, ("IMG_0815.jpg", lying_photograph()))
+    assert all(wait_for_captions(page, "Your photograph IMG_0815.jpg."))
+    image = page.locator(".st-key-photograph img")
+    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
+    assert image.evaluate("image => image.naturalWidth < image.naturalHeight")
+    red, green, blue = image.evaluate(_TOP_PIXEL)
+    assert blue > 200 and red < 120  # the sky
+    assert not scrolls_sideways(page)
+
+
+def on_caption(page) -> list:
+    described = page.locator(".st-key-photograph img").get_attribute("alt")
+    words = page.locator(".st-key-word [role=radio]").all()
+    places = [place for place, word in enumerate(words, 1) if word.get_attribute("aria-checked") == "true"]
+    return [described, chosen(page, "why"), places, page.get_by_text("beam 1 ·").count()]
+
+
+def on_curves(page) -> list:
+    switches = [page.get_by_role("switch", name=name).is_checked() for name in ("Log axis", "Course project")]
+    return [chosen(page, "axis"), *switches]
+
+
+def on_words(page) -> list:
+    return [page.get_by_label("A word", exact=True).input_value(), page.locator(".st-key-near-learned button").count()]
+
+
+def on_scores(page) -> list:
+    return [chosen(page, "split"), page.get_by_role("heading", level=1).inner_text()]
+
+
+def on_works(page) -> list:
+    return [chosen(page, "photo"), chosen(page, "decoder"), page.get_by_role("slider").get_attribute("aria-valuenow")]
+
+
+CAPTION_LINK = "caption?sample=coffee&why=FastText&word=2&beam=1"
+LINKS = [
+    ("", on_caption, None),
+    (CAPTION_LINK.removeprefix("caption"), on_caption, [SAMPLES[-1].description, "FastText", [2], 1]),
+    (CAPTION_LINK, on_caption, [SAMPLES[-1].description, "FastText", [2], 1]),
+    ("curves", on_curves, ["epochs", False, False]),
+    ("curves?axis=minutes&log=true", on_curves, ["minutes", True, False]),
+    ("words?word=circle&k=3", on_words, ["circle", 3]),
+    ("scores", on_scores, ["test", "How well the three decoders caption"]),
+    ("scores?split=dev", on_scores, ["dev", "How well the three decoders caption"]),
+    ("how-it-works", on_works, [SAMPLES[0].title, "Learned", "2"]),
+    ("how-it-works?photo=Cat&decoder=FastText&step=1", on_works, ["Cat", "FastText", "1"]),
+]
+
+
+@pytest.fixture(scope="module")
+def grader(chromium, address):
+    """One visitor who opens one address after another."""
+    from browsing import Visit
+
+    visit = Visit(chromium.new_context().new_page(), address)
+    yield visit
+    visit.page.context.close()
+    assert not visit.problems()
+
+
+@pytest.mark.parametrize(("link", "look", "expected"), LINKS, ids=[link or "root" for link, *_ in LINKS])
+def test_a_grader_finds_at_every_address_what_it_promises_and_again_after_a_reload(grader, link, look, expected):
+    page = grader.read(link).page
+    found = look(page)
+    assert found == expected or (expected is None and found[0] == SAMPLES[0].description)
+    page.reload()
+    page.locator(PAGES[link.partition("?")[0] or "caption"]).last.wait_for()
+    quiet(page)
+    assert look(page) == found
+    assert page.get_by_role("dialog").count() == 0 and page.get_by_test_id("stException").count() == 0
+
+
+_HIDDEN = """() => [...document.querySelectorAll('[data-testid=stMain] :is(a, button, input, summary, [role=slider])')]
+    .filter(element => element.checkVisibility() && element.type !== 'file' && !element.closest('.vega-embed'))
+    .filter(element => {
+        element.scrollIntoView({block: 'center', inline: 'center', behavior: 'instant'});
+        const box = element.getBoundingClientRect();
+        return box.width && (box.left < -1 || box.right > innerWidth + 1 || box.bottom < 0 || box.top > innerHeight);
+    }).map(element => element.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize("visit", [PROJECTOR], ids=[""], indirect=True)
+@pytest.mark.parametrize("path", PAGES)
+def test_a_teacher_at_a_projector_reaches_everything(visit, path):
+    page = visit.read(path).page
+    assert not scrolls_sideways(page)
+    assert not page.evaluate(_HIDDEN)
+    if path == "caption":
+        sizes = "cards => cards.map(card => parseFloat(getComputedStyle(card).fontSize))"
+        root = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+        assert min(page.locator(CARDS).evaluate_all(sizes)) >= 1.4 * root
+
+
+@pytest.mark.parametrize("visit", [PROJECTOR], ids=[""], indirect=True)
+def test_a_teacher_at_a_projector_goes_from_page_to_page(visit):
+    page = visit.read("caption").page
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="How it works").click()
+    page.locator(PAGES["how-it-works"]).last.wait_for()
+
+
+def tab_to(page, name: str) -> None:
+    """Press Tab until what is called so has the focus, and see that one can see it."""
+    called = "name => (document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText).trim().startsWith(name)"
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if page.evaluate(called, name):
+            assert page.evaluate(_FOCUS_SEEN), name
+            return
+    pytest.fail(f"Tab does not lead to {name}")
+
+
+_FOCUS_SEEN = """() => {
+    const shown = element => {
+        const style = getComputedStyle(element);
+        return style.boxShadow !== 'none' || (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0);
+    };
+    const focused = document.activeElement;
+    return focused.matches(':focus-visible') && (shown(focused) || shown(focused.closest('[data-baseweb]') ?? focused));
+}"""
+
+
+def test_somebody_with_a_keyboard_alone_does_everything(visit):
+    page = visit.read("caption").page
+    tab_to(page, "Coffee")
+    page.keyboard.press("Enter")
+    wait_for_captions(page, SAMPLES[-1].description)
+    quiet(page)
+    tab_to(page, "Learned")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**why=Word2Vec*")
+    quiet(page)
+    first = page.locator(".st-key-word [role=radio]").first.inner_text()
+    tab_to(page, chosen(page, "word"))
+    page.keyboard.press("Home" if False else "ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**word=*")
+    assert first
+    quiet(page)
+    tab_to(page, "go on")
+    page.keyboard.press("Enter")
+    page.locator(f".st-key-what-if {CARDS}").last.wait_for()
+    tab_to(page, "A caption of your own")
+    page.keyboard.type("a red circle")
+    page.keyboard.press("Enter")
+    page.locator(".verdict").get_by_text("finds it likeliest").wait_for()
+
+
+def read_with_odds(page, description: str) -> list[tuple[str, str]]:
+    """The captions, and how sure each decoder was, which tells photographs apart that are captioned alike."""
+    sentences = wait_for_captions(page, description)
+    cards = [page.locator(f".st-key-card-{name}").inner_text() for name in VARIANTS]
+    return [(text, next(line.split(" · ")[0] for line in card.splitlines() if " · " in line)) for text, card in zip(sentences, cards)]
+
+
+def test_two_students_at_once_each_get_the_captions_of_their_own_photograph(visitor, tiny_run, encoder):
+    pictures = {"mine.jpg": photograph("crimson"), "yours.jpg": photograph("white", (300, 700))}
+    pages = {name: visitor().open().page for name in pictures}
+    for page in pages.values():
+        wait_for_captions(page, SAMPLES[0].description)
+    for name, data in pictures.items():
+        upload(pages[name], (name, data))
+    shown = {name: read_with_odds(page, f"Your photograph {name}.") for name, page in pages.items()}
+    captioner = Captioner.load(tiny_run, encoder=encoder)
+    config = load_search_config(tiny_run)
+    alone = {name: captioner.caption([read(data)], config)[0] for name, data in pictures.items()}
+    assert shown == {
+        name: [(found[0].text, odds(found[0].log_probability)) for found in captions.values()] for name, captions in alone.items()
+    }
+    assert shown["mine.jpg"] != shown["yours.jpg"]
