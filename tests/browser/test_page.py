@@ -77,7 +77,7 @@ def test_each_theme_can_be_read(visit, dark):
     page = visit.open().page
     wait_for_captions(page, SAMPLES[0].description)
     assert (sum(background(page)) < 3 * 64) == dark
-    for selector in (".sentence", ".origin", ".st-key-word button small", "[data-testid=stCaptionContainer] p", "h1"):
+    for selector in (".sentence", ".origin", ".st-key-word button p", "[data-testid=stCaptionContainer] p", "h1"):
         assert contrast(page, selector) >= 4.5, selector
 
 
@@ -91,7 +91,7 @@ def test_the_three_captions_stand_side_by_side_and_in_view(visit):
     assert all(box["y"] + box["height"] <= 720 for box in boxes)
 
 
-@pytest.mark.parametrize("visit", [PHONE, PHONE | DARK], ids=["light", "dark"], indirect=True)
+@pytest.mark.parametrize("visit", [PHONE], ids=[""], indirect=True)
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_scrolls_sideways_on_a_phone(visit, path):
     assert not scrolls_sideways(visit.read(path).page)
