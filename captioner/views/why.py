@@ -17,7 +17,7 @@ from captioner.vocabulary import END_WORD
 if TYPE_CHECKING:
     from captioner.captioning import Caption
 
-_WHAT_IF, _WORD, _WORD_OF = "what-if", "at", "at-of"  # The place of a word in its caption, from 1 in the address.
+_WHAT_IF, _WORD, _WORD_OF, _WORD_KEPT = "what-if", "at", "at-of", "at-kept"  # A word's place, from 1 in the address.
 _UNSEEN = "\u2060"  # Streamlit tells buttons apart by their labels, and a sentence may hold a word twice.
 _NEARLY_WON = 5
 _NO_PLACE = "This decoder takes in the photograph as a whole, so there is no place that it looked at."
@@ -70,7 +70,7 @@ def _choose_word(findings: Findings, captions: Captions, caption: "Caption") -> 
         required=True,
         format_func=labels.__getitem__,
         key=_WORD,
-        on_change=_put_word_into_address,
+        on_change=_keep_word,
     )
     return place
 
@@ -81,15 +81,16 @@ def _start_anew(sentence: tuple[str, ...], place: int) -> None:
     if seen != sentence:
         wanted = st.query_params.get(_WORD, "") if seen is None else ""
         fits = wanted.isdecimal() and 1 <= int(wanted) <= len(sentence[-1].split()) + 1
-        st.session_state[_WORD] = int(wanted) - 1 if fits else place
+        st.session_state[_WORD] = st.session_state[_WORD_KEPT] = int(wanted) - 1 if fits else place
         st.session_state[_WORD_OF] = sentence
         if not fits:
             st.query_params.pop(_WORD, None)
-    # Written again, the choice outlives a visit to another page.
-    st.session_state[_WORD] = st.session_state.get(_WORD, place)
+    # A visit to another page takes the widget's own choice away, but not what was kept beside it.
+    st.session_state[_WORD] = st.session_state[_WORD_KEPT]
 
 
-def _put_word_into_address() -> None:
+def _keep_word() -> None:
+    st.session_state[_WORD_KEPT] = st.session_state[_WORD]
     st.query_params[_WORD] = st.session_state[_WORD] + 1
 
 

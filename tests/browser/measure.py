@@ -1,6 +1,6 @@
-"""How long the shipped decoders let a visitor wait, in a real browser, and what axe-core finds: `python tests/browser/measure.py`.
+"""How long the shipped decoders let a visitor wait in a real browser, and what axe-core finds.
 
-Times are taken in the page itself. Run it on a quiet machine; what runs beside it is measured too.
+`python tests/browser/measure.py` prints it. Times are taken in the page itself. Run it on a quiet machine; what runs beside it is measured too.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from captioner.config import VARIANTS
 from captioner.samples import SAMPLES
 
 RUNS = 20
-WORDS = ".st-key-word button"
+WORDS = ".st-key-at button"
 # Starts at once or with the page's next event, ends when the condition, looked at every 4 ms, holds.
 _WATCH = """([event, condition]) => {
     const holds = eval(condition);
@@ -38,7 +38,8 @@ _WATCH = """([event, condition]) => {
 _CAPTIONS = """() => {
     const picture = document.querySelector('.st-key-photograph img');
     const cards = [...document.querySelectorAll('.sentence')].filter(card => card.closest('[class*=st-key-card-]'));
-    return picture?.alt === %s && picture.complete && cards.length === %d && !cards.some(card => card.closest('[data-stale=true]'));
+    return picture?.alt === %s && picture.complete
+        && cards.length === %d && !cards.some(card => card.closest('[data-stale=true]'));
 }"""
 _LOOKED = """() => {
     const picture = document.querySelector('img[alt^="The photograph under a heat map"]');

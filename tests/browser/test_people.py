@@ -1,11 +1,11 @@
-"""Five people at the page: a student with a telephone, a grader, a teacher at a projector, one with a keyboard alone, two at once."""
+"""Five visits: a student with a telephone, a grader, a teacher at a projector, somebody with a keyboard alone, two at once."""
 
 from io import BytesIO
 
 import pytest
 from PIL import Image, ImageOps
 
-from browsing import CARDS, PAGES, PHONE, quiet
+from browsing import CARDS, PAGES, PHONE, Visit, quiet
 from captioner.captioning import Captioner
 from captioner.config import VARIANTS
 from captioner.evaluation import load_search_config
@@ -17,6 +17,7 @@ from reading import chosen, photograph, scrolls_sideways, upload, wait_for_capti
 TELEPHONE = PHONE | {"has_touch": True, "is_mobile": True, "device_scale_factor": 3}
 PROJECTOR = {"viewport": {"width": 640, "height": 360}, "device_scale_factor": 2}  # 1280x720 at 200%
 _LYING, _ORIENTATION = 6, 0x0112
+_NO_WORD = "(no word at all)"
 _TOP_PIXEL = """image => {
     const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight), pen = canvas.getContext('2d');
     pen.drawImage(image, 0, 0);
@@ -52,7 +53,7 @@ def test_a_student_sees_a_photograph_from_a_telephone_upright(visit):
 
 def on_caption(page) -> list:
     described = page.locator(".st-key-photograph img").get_attribute("alt")
-    words = page.locator(".st-key-word [role=radio]").all()
+    words = page.locator(".st-key-at [role=radio]").all()
     places = [place for place, word in enumerate(words, 1) if word.get_attribute("aria-checked") == "true"]
     return [described, chosen(page, "why"), places, page.get_by_text("beam 1 ·").count()]
 
@@ -71,10 +72,10 @@ def on_scores(page) -> list:
 
 
 def on_works(page) -> list:
-    return [chosen(page, "photo"), chosen(page, "decoder"), page.get_by_role("slider").get_attribute("aria-valuenow")]
+    return [chosen(page, "photo"), chosen(page, "decoder"), page.get_by_role("slider").input_value()]
 
 
-CAPTION_LINK = "caption?sample=coffee&why=FastText&word=2&beam=1"
+CAPTION_LINK = "caption?sample=coffee&why=FastText&at=2&beam=1"
 LINKS = [
     ("", on_caption, None),
     (CAPTION_LINK.removeprefix("caption"), on_caption, [SAMPLES[-1].description, "FastText", [2], 1]),
@@ -92,8 +93,6 @@ LINKS = [
 @pytest.fixture(scope="module")
 def grader(chromium, address):
     """One visitor who opens one address after another."""
-    from browsing import Visit
-
     visit = Visit(chromium.new_context().new_page(), address)
     yield visit
     visit.page.context.close()
@@ -112,8 +111,8 @@ def test_a_grader_finds_at_every_address_what_it_promises_and_again_after_a_relo
     assert page.get_by_role("dialog").count() == 0 and page.get_by_test_id("stException").count() == 0
 
 
-_HIDDEN = """() => [...document.querySelectorAll('[data-testid=stMain] :is(a, button, input, summary, [role=slider])')]
-    .filter(element => element.checkVisibility() && element.type !== 'file' && !element.closest('.vega-embed'))
+_HIDDEN = """() => [...document.querySelectorAll('[data-testid=stMain] :is(a, button, input, summary, [data-testid=stSlider])')]
+    .filter(element => element.checkVisibility() && !['file', 'range'].includes(element.type) && !element.closest('.vega-embed'))
     .filter(element => {
         element.scrollIntoView({block: 'center', inline: 'center', behavior: 'instant'});
         const box = element.getBoundingClientRect();
@@ -141,25 +140,31 @@ def test_a_teacher_at_a_projector_goes_from_page_to_page(visit):
     page.locator(PAGES["how-it-works"]).last.wait_for()
 
 
+# Whether what has the focus, or what it lies in, looks otherwise than without.
+_FOCUS_SEEN = """async () => {
+    const focused = document.activeElement;
+    const around = [focused, focused.parentElement, focused.parentElement.parentElement];
+    const look = async () => {
+        await new Promise(resolve => setTimeout(resolve, 300));
+        return around.map(getComputedStyle).map(style => style.boxShadow + style.outline + style.borderColor).join();
+    };
+    const seen = await look();
+    focused.blur();
+    const unseen = await look();
+    focused.focus({focusVisible: true});
+    return seen !== unseen;
+}"""
+
+
 def tab_to(page, name: str) -> None:
     """Press Tab until what is called so has the focus, and see that one can see it."""
-    called = "name => (document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText).trim().startsWith(name)"
+    called = "name => (document.activeElement.ariaLabel ?? document.activeElement.innerText).trim().startsWith(name)"
     for _ in range(100):
         page.keyboard.press("Tab")
         if page.evaluate(called, name):
             assert page.evaluate(_FOCUS_SEEN), name
             return
     pytest.fail(f"Tab does not lead to {name}")
-
-
-_FOCUS_SEEN = """() => {
-    const shown = element => {
-        const style = getComputedStyle(element);
-        return style.boxShadow !== 'none' || (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0);
-    };
-    const focused = document.activeElement;
-    return focused.matches(':focus-visible') && (shown(focused) || shown(focused.closest('[data-baseweb]') ?? focused));
-}"""
 
 
 def test_somebody_with_a_keyboard_alone_does_everything(visit):
@@ -173,12 +178,13 @@ def test_somebody_with_a_keyboard_alone_does_everything(visit):
     page.keyboard.press("Enter")
     page.wait_for_url("**why=Word2Vec*")
     quiet(page)
-    first = page.locator(".st-key-word [role=radio]").first.inner_text()
-    tab_to(page, chosen(page, "word"))
-    page.keyboard.press("Home" if False else "ArrowRight")
+    words = page.locator(".st-key-at [role=radio]")
+    tab_to(page, words.first.inner_text())
+    page.keyboard.press("ArrowRight")
+    if page.evaluate("document.activeElement.ariaChecked") == "true":
+        page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    page.wait_for_url("**word=*")
-    assert first
+    page.wait_for_url("**at=*")
     quiet(page)
     tab_to(page, "go on")
     page.keyboard.press("Enter")
@@ -192,8 +198,8 @@ def test_somebody_with_a_keyboard_alone_does_everything(visit):
 def read_with_odds(page, description: str) -> list[tuple[str, str]]:
     """The captions, and how sure each decoder was, which tells photographs apart that are captioned alike."""
     sentences = wait_for_captions(page, description)
-    cards = [page.locator(f".st-key-card-{name}").inner_text() for name in VARIANTS]
-    return [(text, next(line.split(" · ")[0] for line in card.splitlines() if " · " in line)) for text, card in zip(sentences, cards)]
+    measures = [page.locator(f".st-key-card-{name}").get_by_text(" · ").first.inner_text() for name in VARIANTS]
+    return [(text, measure.partition(" · ")[0]) for text, measure in zip(sentences, measures, strict=True)]
 
 
 def test_two_students_at_once_each_get_the_captions_of_their_own_photograph(visitor, tiny_run, encoder):
@@ -204,10 +210,8 @@ def test_two_students_at_once_each_get_the_captions_of_their_own_photograph(visi
     for name, data in pictures.items():
         upload(pages[name], (name, data))
     shown = {name: read_with_odds(page, f"Your photograph {name}.") for name, page in pages.items()}
-    captioner = Captioner.load(tiny_run, encoder=encoder)
-    config = load_search_config(tiny_run)
-    alone = {name: captioner.caption([read(data)], config)[0] for name, data in pictures.items()}
-    assert shown == {
-        name: [(found[0].text, odds(found[0].log_probability)) for found in captions.values()] for name, captions in alone.items()
-    }
+    captioner, config = Captioner.load(tiny_run, encoder=encoder), load_search_config(tiny_run)
+    for name, data in pictures.items():
+        alone = [found[0] for found in captioner.caption([read(data)], config)[0].values()]
+        assert shown[name] == [(caption.text or _NO_WORD, odds(caption.log_probability)) for caption in alone]
     assert shown["mine.jpg"] != shown["yours.jpg"]
