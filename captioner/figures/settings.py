@@ -3,6 +3,7 @@
 Only the heads of the weight files are read, so this needs neither TensorFlow nor the weights.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def read_all(folder: Path) -> tuple[list[Settings], list[CheckpointError]]:
     """The settings of a run's finished decoders; one that is still in training has none yet."""
     found, problems = [], []
     for name in VARIANTS:
-        if (folder / name / CONFIG).is_file():
+        if os.path.isfile(folder / name / CONFIG):
             try:
                 found.append(read_settings(folder / name))
             except CheckpointError as error:
