@@ -7,14 +7,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from captioner.checkpoints import EncoderMark
+from captioner.checkpoints import CONFIG, EncoderMark
 from captioner.config import VARIANTS, Preset, Variant, preset_from_json
 from captioner.errors import CheckpointError, ConfigError
 from captioner.figures.parameters import TABLE, Parameters, count_parameters, tensor_shapes
 from captioner.folders import read_json
 from captioner.vocabulary import SPECIAL_WORDS
 
-CONFIG = "config.json"
 _ENTRIES = {
     "attention": "looked at part by part, before each word (attention)",
     "merge": "joined to the sentence before each word (merge)",

@@ -46,7 +46,7 @@ def _show_board(board: Board, folder: Path, problems: list[CheckpointError]) -> 
     for entry in board.entries:
         facts[entry.variant.name], more = read_facts(folder / entry.variant.name)
         problems = [*problems, *more]
-    _show_verdict(board, folder, [one.seed for one in facts.values() if one.seed is not None])
+    _show_verdict(board, folder, [one.history.seed for one in facts.values() if one.history])
     _refuse(problems)
     st.html(cards.score_table(board, facts))
     _show_scores(board)
