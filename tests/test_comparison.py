@@ -15,8 +15,8 @@ from captioner.comparison import (
     PEOPLE,
     compare,
     complete,
-    finite,
     fingerprint,
+    finite,
     load_comparison,
     save_comparison,
 )

@@ -43,7 +43,7 @@ def address(executable, tiny_run) -> Iterator[str]:
 
 @pytest.fixture
 def visitor(chromium, address) -> Iterator[Callable[..., Visit]]:
-    """Makes visitors, each with a fresh browser profile; whatever a test looks at, nothing may have left this machine or failed."""
+    """Makes visitors, each with a fresh browser profile; whatever a test looks at, nothing may leave this machine or fail."""
     visits = []
 
     def arrive(**profile) -> Visit:

@@ -1,4 +1,4 @@
-"""How long the shipped decoders let a visitor wait, in a real browser, and what axe-core finds: `python tests/browser/measure.py`.
+"""How long the shipped decoders let a visitor wait, in a browser, and what axe-core finds: `python tests/browser/measure.py`.
 
 Times are taken in the page itself. Run it on a quiet machine; what runs beside it is measured too.
 """
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from browsing import CARDS, DARK, PAGES, WIDE, App, Visit, browser, find_chromium, quiet, violations
+from browsing import DARK, PAGES, WIDE, App, Visit, browser, find_chromium, quiet, violations
 from captioner.config import VARIANTS
 from captioner.samples import SAMPLES
 
@@ -38,7 +38,8 @@ _WATCH = """([event, condition]) => {
 _CAPTIONS = """() => {
     const picture = document.querySelector('.st-key-photograph img');
     const cards = [...document.querySelectorAll('.sentence')].filter(card => card.closest('[class*=st-key-card-]'));
-    return picture?.alt === %s && picture.complete && cards.length === %d && !cards.some(card => card.closest('[data-stale=true]'));
+    const fresh = !cards.some(card => card.closest('[data-stale=true]'));
+    return picture?.alt === %s && picture.complete && cards.length === %d && fresh;
 }"""
 _LOOKED = """() => {
     const picture = document.querySelector('img[alt^="The photograph under a heat map"]');

@@ -58,7 +58,8 @@ def _small(picture: bytes) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "screenshots", help="default: screenshots, which git ignores")
+    ignored = "default: screenshots, which git ignores"
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "screenshots", help=ignored)
     parser.add_argument("--readme", action="store_true", help=f"draw {README.relative_to(ROOT)} and nothing else")
     arguments = parser.parse_args()
     executable = find_chromium()

@@ -1,4 +1,4 @@
-"""Training on the page, the real one, in a real browser: one visitor begins it, sees it fall and stops it while another watches."""
+"""Training on the page in a real browser: one visitor begins it, sees it fall and stops it while another watches."""
 
 import csv
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Five people at the page: a student with a telephone, a grader, a teacher at a projector, one with a keyboard alone, two at once."""
+"""Five people at the page: a student with a telephone, a grader, a teacher at a projector, one with a keyboard, two at once."""
 
 from io import BytesIO
 
@@ -143,7 +143,10 @@ def test_a_teacher_at_a_projector_goes_from_page_to_page(visit):
 
 def tab_to(page, name: str) -> None:
     """Press Tab until what is called so has the focus, and see that one can see it."""
-    called = "name => (document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText).trim().startsWith(name)"
+    called = """name => {
+        const focused = document.activeElement;
+        return (focused.getAttribute('aria-label') ?? focused.innerText).trim().startsWith(name);
+    }"""
     for _ in range(100):
         page.keyboard.press("Tab")
         if page.evaluate(called, name):
@@ -193,7 +196,8 @@ def read_with_odds(page, description: str) -> list[tuple[str, str]]:
     """The captions, and how sure each decoder was, which tells photographs apart that are captioned alike."""
     sentences = wait_for_captions(page, description)
     cards = [page.locator(f".st-key-card-{name}").inner_text() for name in VARIANTS]
-    return [(text, next(line.split(" · ")[0] for line in card.splitlines() if " · " in line)) for text, card in zip(sentences, cards)]
+    sure = [next(line.split(" · ")[0] for line in card.splitlines() if " · " in line) for card in cards]
+    return list(zip(sentences, sure, strict=True))
 
 
 def test_two_students_at_once_each_get_the_captions_of_their_own_photograph(visitor, tiny_run, encoder):
