@@ -1,4 +1,4 @@
-"""Captions as HTML: the sentence with its differing words, words with their probabilities, tables. Every word is escaped."""
+"""Captions as HTML: the sentence with its differing words, words with their probabilities. Every word is escaped."""
 
 import html
 import math
@@ -130,13 +130,3 @@ def escaped(word: str) -> str:
 def written(word: str) -> str:
     """A step's word as HTML; the end of the sentence is no word and looks like none."""
     return "<i>end</i>" if word == END_WORD else html.escape(word)
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
-    """A plain table of finished HTML cells; the first cell of a row is its heading."""
-    top = "".join(f'<th scope="col">{cell}</th>' for cell in headings)
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td>{cell}</td>" for cell in row[1:]) + "</tr>" for row in rows
-    )
-    caption = f"<caption>{html.escape(label)}</caption>"
-    return f'<div class="scroll"><table class="plain">{caption}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'

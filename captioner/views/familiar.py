@@ -53,7 +53,8 @@ def tell(summary: Familiarity, judgement: Judgement) -> str:
 def _nearest(summary: Familiarity, judgement: Judgement) -> str:
     kind = judgement.kind
     what = ", ".join(map(cards.escaped, kind.words[:3])) or "a mixed lot that fits nowhere else"
-    return f" Nearest kind among the {summary.photographs:,} it learned from: {what} ({kind.photographs:,} photograph{'s' * (kind.photographs != 1)})."
+    size = f"{kind.photographs:,} photograph{'s' * (kind.photographs != 1)}"
+    return f" Nearest kind among the {summary.photographs:,} it learned from: {what} ({size})."
 
 
 def _verdict(judgement: Judgement) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from captioner.config import VARIANTS
-from captioner.views import cards
+from captioner.views import cards, html_tables
 from captioner.views.findings import Findings
 from captioner.vocabulary import END_WORD, tokenize
 
@@ -56,7 +56,9 @@ def _show_judgement(words: list[str], known: list[bool], followed: dict[str, "Ca
     ]
     rows.append(("the whole sentence", *(f"<b>{cards.odds(total)}</b>" for total in totals.values())))
     headings = ["word", *(cards.rule(VARIANTS[name]) + html.escape(VARIANTS[name].title) for name in followed)]
-    st.html(cards.table(headings, rows, "How likely each decoder found each word; the longer the bar, the greater its surprise"))
+    table_rows = (html_tables.row(*cells) for cells in rows)
+    label = "How likely each decoder found each word; the longer the bar, the greater its surprise"
+    st.html(html_tables.table(headings, table_rows, label))
 
 
 def _known_sum(caption: "Caption", known: list[bool]) -> float:

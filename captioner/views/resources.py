@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from captioner.checkpoints import SHIPPED
+from captioner.checkpoints import CONFIG, SHIPPED
 from captioner.config import VARIANTS
 from captioner.encoder import LITE2, input_size
 from captioner.errors import TriptychError
@@ -66,7 +66,7 @@ def _changed(path: Path) -> int:
 
 def picture_size(folder: Path) -> int:
     """How large a square the encoder of these decoders takes; any fault is told when the decoders are loaded."""
-    configs = [folder / name / "config.json" for name in VARIANTS]
+    configs = [folder / name / CONFIG for name in VARIANTS]
     try:
         return input_size(read_json(next(path for path in configs if path.is_file()))["encoder"]["name"])
     except (StopIteration, TriptychError, KeyError, TypeError):

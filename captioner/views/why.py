@@ -176,7 +176,14 @@ def _show_tree(findings: Findings, name: str, config: SearchConfig) -> None:
         st.altair_chart(tree_chart(table, VARIANTS[name].colour), width="content", alt=summary(table))
     with st.expander("The search as a table", on_change="rerun", key="tree-table") as folded:
         if folded.open:
-            columns = {"word": "step", "after": "after", "written": "word", "log_probability": "nats", "total": "nats so far", "score": "score"}
+            columns = {
+                "word": "step",
+                "after": "after",
+                "written": "word",
+                "log_probability": "nats",
+                "total": "nats so far",
+                "score": "score",
+            }
             shown = table.rename(columns=columns).assign(became=table["fate"].map(FATES))[[*columns.values(), "became"]]
             st.dataframe(shown, hide_index=True, alt=summary(table))
 

@@ -1,6 +1,7 @@
 """How long the shipped decoders let a visitor wait in a real browser, and what axe-core finds.
 
-`python tests/browser/measure.py` prints it. Times are taken in the page itself. Run it on a quiet machine; what runs beside it is measured too.
+`python tests/browser/measure.py` prints it. Times are taken in the page itself. Run it on a quiet machine: what runs
+beside it is measured too.
 """
 
 import argparse
@@ -13,9 +14,9 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from browsing import DARK, PAGES, WIDE, App, Visit, browser, find_chromium, quiet, violations
 from PIL import Image
 
-from browsing import CARDS, DARK, PAGES, WIDE, App, Visit, browser, find_chromium, quiet, violations
 from captioner.config import VARIANTS
 from captioner.samples import SAMPLES
 

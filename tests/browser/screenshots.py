@@ -7,9 +7,8 @@ import argparse
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
-
 from browsing import DARK, PAGES, PHONE, ROOT, WIDE, Visit, browser, find_chromium, quiet, started
+from PIL import Image
 
 THEMES = {"light": {}, "dark": DARK}
 README = ROOT / ".github" / "page.png"

@@ -4,12 +4,12 @@ import csv
 from pathlib import Path
 
 import pytest
-
 from browsing import DARK, PHONE
+from reading import photograph, scrolls_sideways, upload, wait_for_captions
+
 from captioner.config import VARIANTS
 from captioner.images import MAXIMUM_BYTES
 from captioner.samples import SAMPLES
-from reading import photograph, scrolls_sideways, upload, wait_for_captions
 
 TITLES = [variant.title for variant in VARIANTS.values()]
 _COPY = """async () => {

@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
-
 from browsing import CARDS, CHART, DARK, PAGES, PHONE, quiet
+from reading import chosen, scrolls_sideways, wait_for_captions
+
 from captioner.config import VARIANTS
 from captioner.samples import SAMPLES
-from reading import chosen, scrolls_sideways, wait_for_captions
 
 
 def background(page) -> list[int]:

@@ -3,16 +3,16 @@
 from io import BytesIO
 
 import pytest
-from PIL import Image, ImageOps
-
 from browsing import CARDS, PAGES, PHONE, Visit, quiet
+from PIL import Image, ImageOps
+from reading import chosen, photograph, scrolls_sideways, upload, wait_for_captions
+
 from captioner.captioning import Captioner
 from captioner.config import VARIANTS
 from captioner.evaluation import load_search_config
 from captioner.images import read
 from captioner.samples import SAMPLES
 from captioner.views.cards import odds
-from reading import chosen, photograph, scrolls_sideways, upload, wait_for_captions
 
 TELEPHONE = PHONE | {"has_touch": True, "is_mobile": True, "device_scale_factor": 3}
 PROJECTOR = {"viewport": {"width": 640, "height": 360}, "device_scale_factor": 2}  # 1280x720 at 200%

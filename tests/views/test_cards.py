@@ -103,13 +103,6 @@ def test_what_was_given_stands_back_and_what_was_added_stands_out():
     assert "nothing more" in cards.continued(caption("a"), 1)
 
 
-def test_a_table_has_headings_for_rows_and_columns():
-    made = cards.table(["word", "A"], [("dog", "1 in 2"), ("<i>end</i>", "1 in 3")], "What & why")
-    assert re.findall(r'<th scope="col">(.*?)</th>', made) == ["word", "A"]
-    assert re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', made) == [("dog", "1 in 2"), ("<i>end</i>", "1 in 3")]
-    assert "<caption>What &amp; why</caption>" in made
-
-
 def test_the_runners_up_are_numbered_from_two():
     more = cards.runners_up([caption("a", "cat"), caption("a", "dog")])
     assert 'start="2"' in more and more.index("a cat") < more.index("a dog") and "1 in 8" in more

@@ -165,9 +165,7 @@ def test_a_link_holds_sample_decoder_word_settings_and_words(app):
     assert "greedy" in [element.value for element in app.caption] and 'class="verdict"' in shown(app)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("sample", "elephant"), ("at", "99"), ("at", "x"), ("why", "GloVe"), ("beam", "-3")]
-)
+@pytest.mark.parametrize(("name", "value"), [("sample", "elephant"), ("at", "99"), ("at", "x"), ("why", "GloVe"), ("beam", "-3")])
 def test_a_link_that_says_nonsense_opens_the_page_all_the_same(app, name, value):
     app.query_params[name] = value
     app.run()
@@ -347,7 +345,9 @@ def test_too_many_pictures_are_named_and_not_dropped(app, monkeypatch):
     assert problems[:2] == ["", ""] and all("at once; upload this one with the next" in problem for problem in problems[2:])
 
 
-@pytest.mark.parametrize(("differ", "alike", "said"), [(True, False, "Underlined"), (False, True, "same sentence"), (False, False, "order")])
+@pytest.mark.parametrize(
+    ("differ", "alike", "said"), [(True, False, "Underlined"), (False, True, "same sentence"), (False, False, "order")]
+)
 def test_what_the_underlining_means(differ, alike, said):
     assert said in caption.compared(differ, alike)
 
