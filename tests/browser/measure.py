@@ -1,6 +1,6 @@
 """How long the shipped decoders let a visitor wait in a real browser, and what axe-core finds.
 
-`python tests/browser/measure.py` prints it. Times are taken in the page itself. Run it on a quiet machine; what runs beside it is measured too.
+`python tests/browser/measure.py` prints it. Times are taken in the page itself; what runs beside it on the machine is measured too.
 """
 
 import argparse
