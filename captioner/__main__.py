@@ -73,7 +73,8 @@ def _train(command: argparse.ArgumentParser) -> None:
     frozen.add_argument("--word2vec", type=Path, metavar="FILE", help="finished vectors instead: word2vec format, text or binary")
     frozen.add_argument("--fasttext", type=Path, metavar="FILE", help="finished vectors instead: fastText's .bin or .vec")
     command.add_argument("--out", type=Path, metavar="DIR", help="where to (default: checkpoints/runs/PRESET-DATA-seedN)")
-    command.add_argument("--from", type=Path, dest="start", metavar="DIR", help="start from the trained decoders of a finished run")
+    started = "start from the trained decoders of a finished run"
+    command.add_argument("--from", type=Path, dest="start", metavar="DIR", help=started)
     command.add_argument("--resume", action="store_true", help="go on with an interrupted run; what is finished stays")
     _cache(command)
 
@@ -102,7 +103,8 @@ def _caption(command: argparse.ArgumentParser) -> None:
     command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
     _variants(command)
     _beam(command)
-    command.add_argument("--top", type=_number(int, 1, 50), default=1, metavar="K", help="the K best captions of each (default: 1)")
+    best = "the K best captions of each (default: 1)"
+    command.add_argument("--top", type=_number(int, 1, 50), default=1, metavar="K", help=best)
 
 
 def _score(command: argparse.ArgumentParser) -> None:

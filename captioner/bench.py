@@ -128,8 +128,8 @@ def _check_same(said: dict[str, tuple[str, ...]], captioner: "Captioner") -> Non
     for name, words in said.items():
         if words != ours[name][0].words:
             raise CheckpointError(
-                f"With the weights of {name} the recipe says '{' '.join(words)}' and the fast way '{ours[name][0].text}'; they must "
-                "be the same, so one is computed wrongly here. Report this with your versions of TensorFlow and Keras."
+                f"With the weights of {name} the recipe says '{' '.join(words)}' and the fast way '{ours[name][0].text}'; they "
+                "must be the same, so one is computed wrongly here. Report this with your versions of TensorFlow and Keras."
             )
 
 
@@ -145,5 +145,7 @@ def memory_growth(checkpoints: Path, photographs: int) -> float:
     home = Path(__file__).resolve().parent.parent
     child = subprocess.run(command, cwd=home, stdout=subprocess.PIPE, text=True, check=False)
     if child.returncode:
-        raise CheckpointError(f"The process whose memory was measured ended with status {child.returncode}; see what it said above.")
+        raise CheckpointError(
+            f"The process whose memory was measured ended with status {child.returncode}; see what it said above."
+        )
     return float(json.loads(child.stdout)["growth_mb"])

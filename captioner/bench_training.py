@@ -197,8 +197,8 @@ def _recipe_work(examples: "Examples", decoder: "Decoder") -> tuple["RecipeTrain
     recipe = RecipeTraining(examples, decoder)
     if not recipe.loss_difference < SAME_LOSS:
         raise TrainingError(
-            f"With equal weights the recipe's loss per word should be ours, but they differ by {recipe.loss_difference:.2g}; one of "
-            "them is computed wrongly here. Report this with your versions of TensorFlow and Keras."
+            f"With equal weights the recipe's loss per word should be ours, but they differ by {recipe.loss_difference:.2g}; one "
+            "of them is computed wrongly here. Report this with your versions of TensorFlow and Keras."
         )
 
     def seconds_per_row(size: int) -> float:

@@ -24,9 +24,7 @@ from captioner.lattice import Hypothesis
 from captioner.quick import QuickStep
 from captioner.search import State, Step, follow, search
 from captioner.trace import Candidate, Trace
-from captioner.vocabulary import END, Vocabulary
-
-END_WORD = "<end>"
+from captioner.vocabulary import END, END_WORD, Vocabulary
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 TABLE_WEIGHT = "decoder/table"  # A learned table is stored as a table, not among the weights.
-HISTORY, SCORES = "history.json", "scores.json"
+CONFIG, HISTORY, SCORES = "config.json", "history.json", "scores.json"
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 _LARGEST_GRID = 16384
-_NEEDED = ("config.json", "vocabulary.json", "decoder.safetensors", "table.json", "table.safetensors")
+_NEEDED = (CONFIG, "vocabulary.json", "decoder.safetensors", "table.json", "table.safetensors")
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def save(folder: Path, checkpoint: Checkpoint, history: Any) -> None:
     }
     halves = {name: value.astype(np.float16) for name, value in checkpoint.weights.items()}
     files = {
-        "config.json": _json(config),
+        CONFIG: _json(config),
         "vocabulary.json": _json(list(checkpoint.vocabulary.words)),
         "decoder.safetensors": save_tensors(halves),
         **checkpoint.table.to_files(),
@@ -139,7 +139,7 @@ def load(folder: Path) -> Checkpoint:
 
 
 def _read(name: str, files: Mapping[str, bytes]) -> Checkpoint:
-    config = parse_json(files["config.json"], f"{name}/config.json")
+    config = parse_json(files[CONFIG], f"{name}/{CONFIG}")
     if config["format"] != FORMAT:
         raise CheckpointError(f"The checkpoint {name} has format {config['format']}, this version reads format {FORMAT}.")
     vocabulary = Vocabulary(parse_json(files["vocabulary.json"], f"{name}/vocabulary.json"))

@@ -4,6 +4,7 @@ Kept in one file per folder of decoders, by split, with the hash of each decoder
 """
 
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ def _to_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def _from_json(data: dict[str, Any]) -> Comparison:
-    return Comparison(
+    found = Comparison(
         of={key: data[key] for key in ("data", "images", "beam", "length_preference", "decoders")},
         differences={
             (pair["first"], pair["second"]): {name: _difference(found) for name, found in pair["metrics"].items()}
@@ -116,17 +117,38 @@ def _from_json(data: dict[str, Any]) -> Comparison:
         against_fewer={name: yardstick(rod) for name, rod in data["against_fewer"].items()},
         wording={name: _wording(held) for name, held in data["wording"].items()},
     )
+    _check_names(found)
+    return found
+
+
+def _check_names(found: Comparison) -> None:
+    """Everything is of the decoders that were compared, and people stand beside those that are held against as few captions."""
+    decoders = set(found.of["decoders"])
+    known = decoders <= set(VARIANTS) and set(found.yardsticks) <= {PEOPLE, CONSTANT}
+    paired = decoders.issuperset(name for pair in found.differences for name in pair)
+    worded, fewer = set(found.wording) - {PEOPLE} == decoders, found.against_fewer
+    beside = set(found.yardsticks[PEOPLE].metrics) if PEOPLE in found.yardsticks else set()
+    held = not fewer or (set(fewer) == decoders and all(beside.issuperset(rod.metrics) for rod in fewer.values()))
+    if not (known and paired and worded and held):
+        raise ValueError
 
 
 def yardstick(data: Mapping[str, Any]) -> Yardstick:
     """Metrics and intervals as they stand in a file, every one a number."""
-    intervals = {name: (float(low), float(high)) for name, (low, high) in data["intervals"].items()}
-    return Yardstick({name: float(value) for name, value in data["metrics"].items()}, intervals)
+    intervals = {name: (finite(low), finite(high)) for name, (low, high) in data["intervals"].items()}
+    return Yardstick({name: finite(value) for name, value in data["metrics"].items()}, intervals)
+
+
+def finite(value: Any) -> float:
+    """A number as it stands in a file; neither NaN nor infinity, which JSON lets through, nor a text that looks like one."""
+    if type(value) not in (int, float) or not abs(value) <= sys.float_info.max:
+        raise ValueError
+    return float(value)
 
 
 def _difference(data: Mapping[str, Any]) -> Difference:
-    return Difference(**{name: float(value) for name, value in data.items()})
+    return Difference(**{name: finite(value) for name, value in data.items()})
 
 
 def _wording(data: Mapping[str, Any]) -> Wording:
-    return Wording(**{name: None if value is None else float(value) for name, value in data.items()})
+    return Wording(**{name: None if name == "copied" and value is None else finite(value) for name, value in data.items()})

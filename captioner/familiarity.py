@@ -22,12 +22,16 @@ FILE = "familiarity.safetensors"
 COMPONENTS, KINDS, WORDS = 128, 32, 5
 UNUSUAL, UNLIKE = 80.0, 95.0
 _USUAL = 0.4  # Words of more than this share of all photographs mark none.
+_SHARE, _LIFT = 0.2, 2.0  # Nor does a word that fewer of a kind's photographs have, or hardly more of them than of all.
 _KINDS = {"mean": "F32", "components": "F16", "centres": "F32", "distances": "F32"}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A group of training photographs whose features lie together: the words that mark its captions, and how many there are."""
+    """A group of training photographs whose features lie together: the words that mark its captions, and how many there are.
+
+    A mixed lot, which every data set has for what fits nowhere else, has no such words.
+    """
 
     words: tuple[str, ...]
     photographs: int
@@ -150,9 +154,10 @@ def _name_kinds(labels: np.ndarray, count: int, captions: Sequence[Sequence[str]
         members = [set(captions[place]) for place in np.flatnonzero(labels == kind)]
         inside = Counter(word for words in members for word in words)
 
-        def mark(word: str, inside: Counter = inside, size: int = len(members)) -> float:
-            share, usual = inside[word] / size, everywhere[word] / len(captions)
-            return share * np.log(share / usual) * (usual <= _USUAL)
-
-        kinds.append(Kind(tuple(sorted(inside, key=lambda word: (-mark(word), word))[:WORDS]), len(members)))
+        marks = {}
+        for word, count in inside.items():
+            share, usual = count / len(members), everywhere[word] / len(captions)
+            if share >= _SHARE and share >= _LIFT * usual and usual <= _USUAL:
+                marks[word] = share * np.log(share / usual)
+        kinds.append(Kind(tuple(sorted(marks, key=lambda word: (-marks[word], word))[:WORDS]), len(members)))
     return tuple(kinds)

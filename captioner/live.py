@@ -29,6 +29,7 @@ class LiveTraining:
         self.arguments, self.preset = tuple(arguments), preset
         self.state = IDLE
         self.folder: Path | None = None  # of the run that is shown
+        self.failure: TrainingError | None = None  # why the last one that failed did
         self._lock = threading.Lock()
         self._process: subprocess.Popen | None = None
         self._waiter: threading.Thread | None = None
@@ -66,6 +67,8 @@ class LiveTraining:
         status = process.wait()
         process.stdin.close()
         with self._lock:
+            if status and self.state != STOPPING:
+                self.failure = self._reason(status)
             self.state = STOPPED if self.state == STOPPING else FINISHED if status == 0 else FAILED
 
     def stop(self) -> None:
@@ -101,10 +104,9 @@ class LiveTraining:
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    @property
-    def failure(self) -> TrainingError:
-        """Why it failed, as a sentence: its own where it had one."""
-        lines, status = self._lines(), self._process.returncode
+    def _reason(self, status: int) -> TrainingError:
+        """Why it failed, as a sentence: its own where it had one. Taken at once, since the next training removes its output."""
+        lines = self._lines()
         ours = [line.removeprefix(_OURS) for line in lines if line.startswith(_OURS)]
         if ours:
             return TrainingError(f"The training ended early. {ours[-1]}")
@@ -113,6 +115,9 @@ class LiveTraining:
         return TrainingError(f"The training ended early: {cause}. Start it again.")
 
     def _lines(self) -> list[str]:
-        """Of its output, which is short: a line every few seconds."""
-        text = (self.folder / _OUTPUT).read_text(encoding="utf-8", errors="replace")
+        """Of its output, which is short: a line every few seconds. None where somebody removed it."""
+        try:
+            text = (self.folder / _OUTPUT).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return []
         return [line.strip() for line in text.splitlines() if line.strip()]

@@ -41,7 +41,9 @@ class QuickStep:
 
     def __init__(self, decoder: "Decoder", gates: np.ndarray):
         self.entry, self.heads, self.gates = decoder.config.image_entry, decoder.config.heads, gates
-        self.cells = [(Weights(cell.kernel.numpy()), cell.bias.numpy(), Weights(cell.recurrent.numpy())) for cell in decoder.cells]
+        self.cells = [
+            (Weights(cell.kernel.numpy()), cell.bias.numpy(), Weights(cell.recurrent.numpy())) for cell in decoder.cells
+        ]
         self.query = _layer(decoder.query) if self.entry == "attention" else None
         self.hidden = _layer(decoder.hidden) if decoder.hidden is not None else None
         self.words = _layer(decoder.output_words)

@@ -3,6 +3,7 @@
 import json
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -55,7 +56,7 @@ def benches(folder: Path) -> str:
         ("an epoch against one row per prefix with one-hot targets", f"{training['ratio_to_recipe']:.1f} times faster"),
         ("share of the machine's matrix-product speed that an epoch reaches", f"{training['share_of_gemm']:.0%}"),
     ]
-    return "\n".join(["| measured side by side on 2 cores | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]) + "\n"
+    return _table("| measured side by side on 2 cores | |", rows)
 
 
 def limits(_folder: Path) -> str:
@@ -65,7 +66,11 @@ def limits(_folder: Path) -> str:
 
 def glossary(_folder: Path) -> str:
     """The words and figures that need one line each, as the pages show them."""
-    return "\n".join(["| word | meaning |", "|---|---|", *(f"| {term.name} | {term.meaning} |" for term in GLOSSARY)]) + "\n"
+    return _table("| word | meaning |", [(term.name, term.meaning) for term in GLOSSARY])
+
+
+def _table(head: str, rows: Sequence[tuple[str, str]]) -> str:
+    return "\n".join([head, "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]) + "\n"
 
 
 FIGURES = {"results": results, "bench": benches, "limits": limits, "glossary": glossary}

@@ -62,6 +62,8 @@ def search(
     check(config)
     if trace is not None and images != 1:
         raise ConfigError(f"A search can be traced for one photograph at a time, not for {images}.")
+    if len(prefix) > config.maximum_words:
+        raise ConfigError(f"A caption may have {config.maximum_words} words, but its beginning has {len(prefix)}; shorten it.")
     run = _Search(step, config, np.unique(np.asarray(forbidden, dtype=np.intp)), images, tuple(prefix), trace)
     run.grow(state)
     return [

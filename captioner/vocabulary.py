@@ -11,6 +11,7 @@ from captioner.errors import VocabularyError
 
 PADDING, START, END, UNKNOWN = 0, 1, 2, 3
 SPECIAL_WORDS = ("<pad>", "<start>", "<end>", "<unk>")
+END_WORD = SPECIAL_WORDS[END]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[&#]")
 

@@ -1,4 +1,4 @@
-"""Looking into a table of vectors: neighbours, analogies, what two tables agree on, coverage.
+"""Looking into a table of vectors: neighbours, analogies, what two tables agree on.
 
 Works over any `EmbeddingTable`, also one that a decoder learned; 2-D maps are left to `maps`, drawing and printing to others.
 """
@@ -109,19 +109,6 @@ def common_words(tables: Sequence[EmbeddingTable], count: int | None = None) -> 
     first, *others = tables
     known = [set(_meaningful(table)) for table in others]
     return [word for word in _meaningful(first) if all(word in words for words in known)][:count]
-
-
-def coverage_report(table: EmbeddingTable) -> str:
-    """One sentence: how many words there are and where their rows came from."""
-    meanings = {
-        "trained": "with vectors of their own",
-        "subwords": "composed of pieces of words",
-        "special": "special",
-        "missing": "missing from the source and random",
-        "learned": "learned with the decoder",
-    }
-    parts = [f"{count:,} {meanings[origin]}" for origin, count in table.coverage().items() if count]
-    return f"{len(table):,} words: {', '.join(parts)}."
 
 
 def has_meaning(table: EmbeddingTable, word: str) -> bool:

@@ -70,6 +70,6 @@ def kind(word: str) -> str:
     return _KIND_OF.get(word, OTHER)
 
 
-def listed(kind: str) -> list[str]:
+def words_of(kind: str) -> list[str]:
     """The words of the list that have this kind."""
     return _WORDS.get(kind, "").split()

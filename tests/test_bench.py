@@ -26,7 +26,8 @@ def test_captioning_is_measured_end_to_end(tiny_run):
     result = bench.caption_bench(tiny_run, photographs=2)
     caption = result["caption"]
     assert list(caption) == list(CAPTION) and list(result["memory"]) == ["growth_mb"]
-    assert caption["ratio_to_encoder"] == pytest.approx(caption["end_to_end_ms"] / caption["encoder_ms"]) and caption["encoder_ms"] > 0
+    assert caption["ratio_to_encoder"] == pytest.approx(caption["end_to_end_ms"] / caption["encoder_ms"])
+    assert caption["encoder_ms"] > 0
     assert caption["ratio_to_recipe"] == pytest.approx(caption["recipe_ms"] / caption["end_to_end_ms"])
     assert caption["end_to_end_ms"] > caption["encoder_ms"] and caption["recipe_ms"] > caption["end_to_end_ms"]
     assert 0 <= result["memory"]["growth_mb"] < 500

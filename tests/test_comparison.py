@@ -1,6 +1,7 @@
 """What evaluation stores beside the scores: against the parts called by hand, and read back as it was written."""
 
 import json
+import math
 import shutil
 
 import numpy as np
@@ -8,11 +9,22 @@ import pytest
 from written_scores import comparison
 
 from captioner import yardsticks
-from captioner.comparison import COMPARISON, CONSTANT, PEOPLE, compare, complete, fingerprint, load_comparison, save_comparison
+from captioner.comparison import (
+    COMPARISON,
+    CONSTANT,
+    PEOPLE,
+    compare,
+    complete,
+    fingerprint,
+    finite,
+    load_comparison,
+    save_comparison,
+)
 from captioner.config import SearchConfig
 from captioner.datasets import shapes
 from captioner.errors import CheckpointError
 from captioner.evaluation import Evaluation, Subjects
+from captioner.folders import write_json
 from captioner.metrics import Scorer
 from captioner.wording import worded
 
@@ -50,7 +62,7 @@ def test_the_wording_of_decoders_and_of_people(found):
 
 def test_it_is_read_back_as_it_was_written(found, tmp_path):
     compared, _ = found
-    of = {"data": "shapes", "images": 12, "beam": 3, "length_preference": 0.7, "decoders": {"learned": "1f"}}
+    of = {"data": "shapes", "images": 12, "beam": 3, "length_preference": 0.7, "decoders": {"learned": "1f", "fasttext": "2f"}}
     for split in ("dev", "test"):
         save_comparison(tmp_path, split, type(compared)(of, *list(vars(compared).values())[1:]))
     for split in ("dev", "test"):
@@ -99,6 +111,51 @@ def test_a_damaged_file_is_a_sentence(content, tmp_path):
     (tmp_path / COMPARISON).write_text(content)
     with pytest.raises(CheckpointError, match=COMPARISON):
         load_comparison(tmp_path, "dev")
+
+
+def pair(second: str) -> dict:
+    return {"first": "learned", "second": second, "metrics": {"cider": {"value": 0.1, "low": 0.0, "high": 0.2}}}
+
+
+ROD = {"metrics": {"cider": 0.5}, "intervals": {}}
+SAYS = {"mean_words": 9.0, "distinct_captions": 5, "different_words": 7, "repeating": 0.0, "copied": None}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"differences": [pair("transformer")]},
+        {"differences": [pair("fasttext") | {"metrics": {"cider": {"value": math.nan, "low": 0.0, "high": 0.2}}}]},
+        {"wording": {"learned": SAYS, "transformer": SAYS}},
+        {"wording": {PEOPLE: SAYS}},
+        {"wording": {"learned": SAYS | {"mean_words": None}, "fasttext": SAYS}},
+        {"wording": {"learned": SAYS | {"copied": "0.1"}, "fasttext": SAYS}},
+        {"yardsticks": {"the moon": ROD}},
+        {"yardsticks": {PEOPLE: ROD | {"metrics": {"cider": math.inf}}}},
+        {"yardsticks": {CONSTANT: ROD}},
+        {"yardsticks": {PEOPLE: {"metrics": {"bleu1": 0.5}, "intervals": {}}}},
+        {"against_fewer": {"transformer": ROD}},
+        {"decoders": {"learned": "1f", "transformer": "2f"}},
+    ],
+    ids=str,
+)
+def test_a_file_whose_names_or_numbers_make_no_sense_is_a_sentence(tmp_path, change):
+    whole = {
+        **{"data": "shapes", "images": 12, "beam": 3, "length_preference": 0.7, "decoders": {"learned": "1f", "fasttext": "2f"}},
+        **{"differences": [pair("fasttext")], "yardsticks": {PEOPLE: ROD}, "wording": {"learned": SAYS, "fasttext": SAYS}},
+        **{"against_fewer": {"learned": ROD, "fasttext": ROD}},
+    }
+    write_json(tmp_path / COMPARISON, {"test": whole, "dev": whole | change})
+    assert load_comparison(tmp_path, "test").differences["learned", "fasttext"]["cider"].value == 0.1
+    with pytest.raises(CheckpointError, match="comparison.json is damaged in its part on dev"):
+        load_comparison(tmp_path, "dev")
+
+
+def test_a_finite_number_is_neither_a_text_nor_a_truth_nor_beyond_all_floats():
+    assert [finite(value) for value in (0, -0.5, 7)] == [0.0, -0.5, 7.0]
+    for value in (math.nan, -math.inf, 10**400, "1", True, None):
+        with pytest.raises(ValueError):
+            finite(value)
 
 
 def test_what_was_never_compared_is_none(tmp_path):

@@ -142,7 +142,7 @@ def test_without_a_hidden_layer(features):
     np.testing.assert_allclose(decoder.logits(features[:1], packed.arrays(), 8).numpy(), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(("entry", "layers"), [(entry, layers) for entry, layers in SHAPES if layers == 2 or entry == "attention"])
+@pytest.mark.parametrize(("entry", "layers"), [shape for shape in SHAPES if shape[1] == 2 or shape[0] == "attention"])
 def test_the_late_gradient_is_the_plain_one(features, entry, layers):
     import tensorflow as tf
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from embeddings.errors import EmbeddingError
-from embeddings.explore import MAXIMUM_LETTERS, analogy, ask, checked_word, common_words, coverage_report, neighbours, overlap
+from embeddings.explore import MAXIMUM_LETTERS, analogy, ask, checked_word, common_words, neighbours, overlap
 from embeddings.subwords import Pieces, keep
 from embeddings.table import EmbeddingTable, Placement, build_table
 
@@ -118,11 +118,6 @@ def test_a_typed_word_is_checked():
         with pytest.raises(EmbeddingError, match=message):
             checked_word(text)
     assert len(checked_word("x" * MAXIMUM_LETTERS)) == MAXIMUM_LETTERS
-
-
-def test_coverage_is_one_sentence(table):
-    expected = "8 words: 4 with vectors of their own, 1 composed of pieces of words, 2 special, "
-    assert coverage_report(table) == expected + "1 missing from the source and random."
 
 
 def test_ask_answers_or_says_why_not(table):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from captioner.errors import CheckpointError, FeatureError
@@ -73,7 +74,8 @@ def test_a_damaged_file_is_a_sentence(familiarity, tmp_path, damage):
     familiarity.save(tmp_path)
     path = tmp_path / FILE
     data, arrays = path.read_bytes(), load_file(path)
-    facts = {"encoder": "e", "data": "d", "photographs": "3", "kinds": "[]"}
+    with safe_open(path, "np") as file:
+        facts = file.metadata()
     if damage in ("cut", "text"):
         path.write_bytes(data[: len(data) // 2] if damage == "cut" else b"no tensors")
     elif damage == "other":
@@ -81,7 +83,7 @@ def test_a_damaged_file_is_a_sentence(familiarity, tmp_path, damage):
     elif damage == "facts":
         save_file(arrays, path, facts | {"kinds": "{"})
     elif damage == "shape":
-        save_file(arrays | {"mean": arrays["mean"][1:]}, path, facts | {"kinds": '[[["dog"], 3]]'})
+        save_file(arrays | {"mean": arrays["mean"][1:]}, path, facts)
     else:
         save_file(arrays | {"mean": arrays["mean"] * np.nan}, path, facts)
     with pytest.raises(CheckpointError, match=f"The file {FILE} cannot be used"):

@@ -4,20 +4,20 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from embeddings.kinds import KINDS, OTHER, kind, listed
+from embeddings.kinds import KINDS, OTHER, kind, words_of
 
 VOCABULARY = Path(__file__).resolve().parents[1] / "checkpoints" / "learned" / "vocabulary.json"
 
 
 def test_every_word_has_one_kind():
-    counts = Counter(word for name in KINDS for word in listed(name))
+    counts = Counter(word for name in KINDS for word in words_of(name))
     assert not [word for word, count in counts.items() if count > 1]
-    assert not listed(OTHER) and all(listed(name) for name in KINDS if name != OTHER)
+    assert not words_of(OTHER) and all(words_of(name) for name in KINDS if name != OTHER)
 
 
 def test_the_listed_words_are_words_of_the_captions():
     known = set(json.loads(VOCABULARY.read_text()))
-    assert not {word for name in KINDS for word in listed(name)} - known
+    assert not {word for name in KINDS for word in words_of(name)} - known
 
 
 def test_few_of_the_commonest_words_lack_a_kind():

@@ -1,6 +1,7 @@
 """A training in a process of its own: seen to fall, stopped, refused while one runs, and never left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,7 +84,13 @@ def test_a_training_ends_by_itself_and_leaves_its_curves(training, tiny):
     live.start()
     assert not first.exists() and live.folder != first
     assert live.wait(PATIENCE) == FAILED
-    assert str(live.failure).startswith("The training ended early. There is no folder 'no/such/folder'")
+    told = "The training ended early. There is no folder 'no/such/folder'"
+    assert str(live.failure).startswith(told)
+    live.start()  # By another visitor, while this one's page was about to tell the failure.
+    assert str(live.failure).startswith(told)
+    assert live.wait(PATIENCE) == FAILED
+    shutil.rmtree(live.folder)
+    assert str(live.failure).startswith(told)
 
 
 def test_a_killed_training_is_told(training, tiny):

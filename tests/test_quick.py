@@ -27,7 +27,10 @@ def test_the_same_as_the_decoders_step(image_entry, layers, hidden_units):
     gates = decoder.gates_of_words().numpy()
     quick = QuickStep(decoder, gates)
     grid, state = decoder.start(tf.constant(random.normal(size=(1, REGIONS, CHANNELS)), tf.float32))
-    states = tuple(np.repeat(part.numpy(), ROWS, axis=0) for part in state), tuple(tf.repeat(part, ROWS, axis=0) for part in state)
+    states = (
+        tuple(np.repeat(part.numpy(), ROWS, axis=0) for part in state),
+        tuple(tf.repeat(part, ROWS, axis=0) for part in state),
+    )
     for _ in range(3):
         words = random.integers(0, WORDS, ROWS)
         got = quick(grid.numpy(), states[0], words)

@@ -41,7 +41,7 @@ def run(options: Namespace) -> int:
             f"Summed up {len(train)} photographs in {len(found.kinds)} kinds; {len(held_out)} held out. Kept in {folder / FILE}"
         )
         for kind in sorted(found.kinds, key=lambda kind: -kind.photographs):
-            print(f"{kind.photographs:6}  {', '.join(kind.words)}")
+            print(f"{kind.photographs:6}  {', '.join(kind.words) or 'a mixed lot'}")
     return 0
 
 

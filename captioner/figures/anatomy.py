@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioner.checkpoints import Checkpoint
+from captioner.config import SearchConfig
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
 
 NEVER_WRITTEN = (PADDING, START, UNKNOWN)
@@ -79,7 +80,7 @@ class Anatomy:
         self.weights = {name: value.astype(np.float64) for name, value in checkpoint.weights.items()}
         self.grid = self._project(features.astype(np.float64))
 
-    def caption(self, maximum_words: int = 30) -> tuple[Step, ...]:
+    def caption(self, maximum_words: int = SearchConfig.maximum_words) -> tuple[Step, ...]:
         """Greedy: at every step the likeliest word, to the end or to the longest sentence."""
         steps, word, state = [], START, self.first_state()
         while len(steps) < maximum_words and word != END:

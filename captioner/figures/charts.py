@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 STRENGTH = {"training": 1.5, "dev": 3.5}  # widths of the lines
 COURSE_WIDTH = 1.0
+RAW_OPACITY, BAND_OPACITY = 0.3, 0.18
 _OPACITY = {"training": 0.85, "dev": 1.0}
-_RAW_OPACITY, _BAND_OPACITY = 0.3, 0.18
 _HEIGHT, _TICKS = 500, 8
 
 
@@ -82,7 +82,7 @@ def _raw(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
     """Behind smoothed lines, faint, what was measured."""
     if not picture.look.smoothed:
         return []
-    return [_line(base, split, _RAW_OPACITY).encode(y=_upwards(picture, "raw")) for split in SPLITS]
+    return [_line(base, split, RAW_OPACITY).encode(y=_upwards(picture, "raw")) for split in SPLITS]
 
 
 def _bands(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
@@ -91,7 +91,7 @@ def _bands(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
         return []
     areas = (base.transform_filter(f"datum.split == '{split}'") for split in SPLITS)
     ends = {"y": _upwards(picture, "low"), "y2": "high:Q"}
-    return [area.mark_area(opacity=_BAND_OPACITY).encode(**ends, strokeDash=_none()) for area in areas]
+    return [area.mark_area(opacity=BAND_OPACITY).encode(**ends, strokeDash=_none()) for area in areas]
 
 
 def _none() -> Any:

@@ -1,6 +1,7 @@
 """The numbers behind the picture of the losses: what a visitor wants to see of the curves, smoothed, laid out and as a table.
 
-Drawing them is left to `captioner.figures.charts` (on the page) and `captioner.figures.pictures` (in a file), so that both show the same.
+Drawing them is left to `captioner.figures.charts` (on the page) and `captioner.figures.pictures` (in a file), so that both
+show the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -133,7 +134,7 @@ class Picture:
 
     @cached_property
     def labels(self) -> list[Label]:
-        """The best epochs that are shown; a name stands to the left of its dot in the right half, and to the right in the left."""
+        """The best epochs that are shown; a name stands left of its dot in the right half, and right of it in the left."""
         first, last = self.places
         labels = [
             Label(curve.variant, place, best.dev.mean, _best_text(curve), to_the_left=place > (first + last) / 2)

@@ -8,7 +8,6 @@ from captioner.checkpoints import HISTORY
 from captioner.errors import CheckpointError
 from captioner.figures.histories import History, read_history
 from captioner.figures.parameters import Parameters, count_parameters
-from captioner.folders import read_json
 
 
 @dataclass(frozen=True)
@@ -17,24 +16,15 @@ class Facts:
 
     parameters: Parameters | None = None
     history: History | None = None
-    seed: int | None = None
 
 
 def read_facts(folder: Path) -> tuple[Facts, list[CheckpointError]]:
     """Of the decoder in this folder, and a sentence for everything that cannot be read."""
     found: dict[str, Any] = {}
     problems: list[CheckpointError] = []
-    readers = (("parameters", count_parameters), ("history", lambda of: read_history(of / HISTORY)), ("seed", _seed))
-    for name, read in readers:
+    for name, read in (("parameters", count_parameters), ("history", lambda of: read_history(of / HISTORY))):
         try:
             found[name] = read(folder)
         except CheckpointError as error:
             problems.append(error)
     return Facts(**found), problems
-
-
-def _seed(folder: Path) -> int:
-    try:
-        return int(read_json(folder / "config.json")["seed"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"The config.json of {folder.name} names no seed; copy the checkpoint again.") from error

@@ -47,9 +47,10 @@ GLOSSARY: tuple[Term, ...] = (
         "length preference",
         "the power of the length by which a caption's log-probability is divided; more favours longer captions",
     ),
+    Term("words in a caption", "how long the captions are, on average"),
     Term("different captions", "how many remain of the captions when each is counted once"),
     Term("different words", "how many words remain of all captions when each is counted once"),
     Term("repeats itself", "share of captions in which the same two neighbouring words stand twice"),
     Term("seen in training", "share of captions that a person wrote, word for word, for a training photograph"),
-    Term("attention", "where over the 9 by 9 grid of the photograph a decoder looked before a word"),
+    Term("attention", "where over the grid of regions of the photograph a decoder looked before a word"),
 )

@@ -4,6 +4,7 @@ A run is a folder that holds `learned/`, `word2vec/`, `fasttext/`; further seeds
 """
 
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -137,14 +138,22 @@ def find_runs(folders: Sequence[Path]) -> list[Path]:
 def _runs_below(folder: Path, depth: int) -> Iterator[Path]:
     if _is_run(folder):
         yield folder
-    if depth and folder.is_dir():
-        for below in sorted(folder.iterdir()):
-            if below.name not in (*VARIANTS, SEEDS) and not below.name.startswith(".") and not below.is_symlink():
+    if depth:
+        for below in _inside(folder):
+            if below.name not in (*VARIANTS, SEEDS) and not below.name.startswith(".") and not os.path.islink(below):
                 yield from _runs_below(below, depth - 1)
 
 
+def _inside(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where it is none, may not be looked into, or was removed just now."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
 def _is_run(folder: Path) -> bool:
-    return any((folder / name / HISTORY).is_file() for name in VARIANTS)
+    return any(os.path.isfile(folder / name / HISTORY) for name in VARIANTS)
 
 
 def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list[CheckpointError]]:
@@ -155,7 +164,8 @@ def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list
     curves, problems = [], []
     for name in VARIANTS:
         histories = []
-        for path in (folder / name / HISTORY, *sorted(folder.glob(f"{SEEDS}/*/{name}/{HISTORY}"))):
+        seeds = (seed / name / HISTORY for seed in _inside(folder / SEEDS))
+        for path in (folder / name / HISTORY, *filter(os.path.isfile, seeds)):
             try:
                 histories.append(_judged(read_history(path), alive))
             except CheckpointError as error:
@@ -174,13 +184,14 @@ def in_progress(curves: Sequence[Curve]) -> bool:
 def read_history(path: Path) -> History:
     """One file, as it is; the folder it lies in names the decoder."""
     variant = find_variant(path.parent.name)
-    if not path.is_file():
+    try:
+        written = path.stat().st_mtime
+    except OSError as error:
         raise CheckpointError(
             f"{variant.title} has no curve yet: there is no {HISTORY} in {path.parent}; "
             "it appears after the first epoch of training."
-        )
-    silent = time.time() - path.stat().st_mtime
-    history = _parsed(variant, read_json(path), silent)
+        ) from error
+    history = _parsed(variant, read_json(path), time.time() - written)
     if history is None:
         raise CheckpointError(
             f"The {HISTORY} of {variant.title} is not complete: it should hold a state, epochs with their losses, and the best "

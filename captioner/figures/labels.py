@@ -30,9 +30,9 @@ class Scale:
         return self.low + height * (self.high - self.low)
 
     def with_room_for(self, heights: Sequence[float]) -> "Scale":
-        """The scale stretched so that these heights, and a margin, are inside."""
+        """The scale stretched so that these heights, and a margin, are inside; there is no loss below 0."""
         low, high = min([0, *(height - _ROOM / 2 for height in heights)]), max([1, *(height + _ROOM / 2 for height in heights)])
-        return Scale(self.loss(low - _MARGIN), self.loss(high + _MARGIN), self.log)
+        return Scale(max(0.0, self.loss(low - _MARGIN)), self.loss(high + _MARGIN), self.log)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What the decoders that ship cannot do: said once, for the README and for the page."""
 
 LIMITS = (
-    "The decoders have seen 6,000 photographs, mostly of people and dogs outdoors, and know the words that occurred five "
+    "The decoders have seen about 6,000 photographs, mostly of people and dogs outdoors, and know the words that occurred five "
     "times or more. A photograph unlike those (food, an empty room, a drawing) gets a caption that is a guess.",
     "They describe people as their training captions did, by appearance, and repeat those captions' mistakes and prejudices. "
     "Do not use them to decide anything about a person.",

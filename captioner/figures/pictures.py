@@ -4,7 +4,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from captioner.config import Variant
-from captioner.figures.charts import COURSE_WIDTH, STRENGTH
+from captioner.figures.charts import BAND_OPACITY, COURSE_WIDTH, RAW_OPACITY, STRENGTH
 from captioner.figures.curves import EPOCHS, SPLITS, Picture
 
 if TYPE_CHECKING:
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIZE, _RESOLUTION = (10, 5.6), 160
-_RAW_OPACITY, _BAND_OPACITY = 0.3, 0.18
 
 
 def loss_file(picture: Picture, kind: str) -> bytes:
@@ -72,9 +71,9 @@ def _draw_line(axes: "Axes", picture: Picture, variant: Variant, split: str) -> 
         return
     look = style(variant)
     if (rows.high > rows.low).any():
-        axes.fill_between(rows.place, rows.low, rows.high, color=variant.colour, alpha=_BAND_OPACITY, linewidth=0)
+        axes.fill_between(rows.place, rows.low, rows.high, color=variant.colour, alpha=BAND_OPACITY, linewidth=0)
     if picture.look.smoothed:
-        axes.plot(rows.place, rows.raw, linewidth=STRENGTH[split], alpha=_RAW_OPACITY, **look)
+        axes.plot(rows.place, rows.raw, linewidth=STRENGTH[split], alpha=RAW_OPACITY, **look)
     label = f"{variant.title}, {split}"
     axes.plot(rows.place, rows.loss, linewidth=STRENGTH[split] * 0.75, label=label, **look)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.checkpoints import SHIPPED
-from captioner.comparison import Comparison, load_comparison, subject, yardstick
+from captioner.comparison import Comparison, finite, load_comparison, subject, yardstick
 from captioner.config import VARIANTS, Variant
 from captioner.errors import CheckpointError
 from captioner.evaluation import SEARCH, load_scores
@@ -17,6 +17,7 @@ from captioner.folders import read_json
 from captioner.yardsticks import Yardstick
 
 SPLITS = ("test", "dev")
+VERDICT_METRIC = "cider"  # no score is without it
 TITLES = {
     "cider": "CIDEr",
     "bleu1": "BLEU-1",
@@ -104,15 +105,18 @@ def read_study(folder: Path) -> BeamStudy:
     data = read_json(folder / SEARCH)
     try:
         trials = tuple(map(_trial, data["trials"]))
-        study = BeamStudy(int(data["beam"]), float(data["length_preference"]), trials)
+        study = BeamStudy(_count(data["beam"]), finite(data["length_preference"]), trials)
+        decoders = {tuple(trial.cider) for trial in trials}
+        if not study.by_beam or len(decoders) > 1 or () in decoders:
+            raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"The file {SEARCH} holds no settings that were tried; copy it again or choose anew.") from error
     return study
 
 
 def _trial(row: Mapping[str, Any]) -> Trial:
-    cider = {name: float(row["variants"][name]["cider"]) for name in VARIANTS if name in row["variants"]}
-    return Trial(int(row["beam"]), float(row["length_preference"]), cider)
+    cider = {name: finite(row["variants"][name][VERDICT_METRIC]) for name in VARIANTS if name in row["variants"]}
+    return Trial(_count(row["beam"]), finite(row["length_preference"]), cider)
 
 
 def _entry(folder: Path, name: str, split: str) -> Entry:
@@ -120,10 +124,27 @@ def _entry(folder: Path, name: str, split: str) -> Entry:
     if split not in stored:
         raise CheckpointError(f"{title} has no scores on {split} yet; {_advice(folder, split)} scores it.")
     try:
-        setting = {key: stored[split][key] for key in ("data", "images", "beam", "length_preference")}
-        return Entry(VARIANTS[name], yardstick(stored[split]), setting)
+        score = yardstick(stored[split])
+        if VERDICT_METRIC not in score.metrics:
+            raise KeyError(VERDICT_METRIC)
+        return Entry(VARIANTS[name], score, {key: read(stored[split][key]) for key, read in _SETTING.items()})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"The scores of {title} on {split} are damaged; {_advice(folder, split)} renews them.") from error
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError
+    return value
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise ValueError
+    return value
+
+
+_SETTING = {"data": _text, "images": _count, "beam": _count, "length_preference": finite}
 
 
 def _comparison(folder: Path, split: str, entries: list[Entry]) -> Comparison:

@@ -24,8 +24,13 @@ _STEP_WIDTH, _ROW_HEIGHT, _LARGEST_HEIGHT = 104, 26, 560
 _END_SIGN = "■ end"
 
 
-def tree_table(candidates: Sequence[Candidate], way: Sequence[int], words: Sequence[str]) -> "pd.DataFrame":
-    """One row per candidate; `place` is its rank among those of its step, 1 the likeliest sentence so far."""
+def tree_table(
+    candidates: Sequence[Candidate], way: Sequence[int], words: Sequence[str], length_preference: float
+) -> "pd.DataFrame":
+    """One row per candidate; `place` is its rank among those of its step, 1 the likeliest sentence so far.
+
+    Sentences that reached their end have the score by which they were compared.
+    """
     import pandas as pd
 
     won, rows, counts = set(way), [], {}
@@ -40,12 +45,15 @@ def tree_table(candidates: Sequence[Candidate], way: Sequence[int], words: Seque
                 "after": _sentence(candidates, one.parent, words),
                 "log_probability": one.log_probability,
                 "total": one.total,
+                "score": one.total / (one.step + 1) ** length_preference if one.word == END else math.nan,
                 "fate": "won" if one.number in won else one.fate,
                 "parent": one.parent,
             }
         )
     table = pd.DataFrame(rows)
     table["meaning"] = table["fate"].map(FATES)
+    finished = table["score"].notna() & table["fate"].isin(("won", "finished"))
+    table["shown"] = table["written"].where(~finished, table["score"].map("■ {:.2f}".format))
     return table
 
 
@@ -74,6 +82,7 @@ def tree_chart(table: "pd.DataFrame", colour: str) -> "alt.LayerChart":
         alt.Tooltip("written:N", title="word"),
         alt.Tooltip("probability:Q", title="its probability", format=".1%"),
         alt.Tooltip("total:Q", title="sentence so far (nats)", format=".2f"),
+        alt.Tooltip("score:Q", title="score of the finished sentence", format=".2f"),
         alt.Tooltip("meaning:N", title="what became of it"),
     ]
     points = table.assign(probability=table["log_probability"].map(math.exp))
@@ -83,7 +92,7 @@ def tree_chart(table: "pd.DataFrame", colour: str) -> "alt.LayerChart":
         text = base.transform_filter(_is(kind)).mark_text(
             align="left", dx=2, fontSize=14, fontWeight=weight, opacity=opacity, color="currentColor", tooltip=True
         )
-        layers.append(text.encode(text="written:N"))
+        layers.append(text.encode(text="shown:N"))
     figure = alt.layer(*layers).properties(width=_STEP_WIDTH * (steps + 1), height=height)
     return figure.configure_axis(labelColor="currentColor", titleColor="currentColor").configure_view(strokeWidth=0)
 

@@ -3,17 +3,17 @@
 Only the heads of the weight files are read, so this needs neither TensorFlow nor the weights.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from captioner.checkpoints import EncoderMark
+from captioner.checkpoints import CONFIG, EncoderMark
 from captioner.config import VARIANTS, Preset, Variant, preset_from_json
 from captioner.errors import CheckpointError, ConfigError
 from captioner.figures.parameters import TABLE, Parameters, count_parameters, tensor_shapes
 from captioner.folders import read_json
 from captioner.vocabulary import SPECIAL_WORDS
 
-CONFIG = "config.json"
 _ENTRIES = {
     "attention": "looked at part by part, before each word (attention)",
     "merge": "joined to the sentence before each word (merge)",
@@ -38,7 +38,7 @@ def read_all(folder: Path) -> tuple[list[Settings], list[CheckpointError]]:
     """The settings of a run's finished decoders; one that is still in training has none yet."""
     found, problems = [], []
     for name in VARIANTS:
-        if (folder / name / CONFIG).is_file():
+        if os.path.isfile(folder / name / CONFIG):
             try:
                 found.append(read_settings(folder / name))
             except CheckpointError as error:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from captioner.config import VARIANTS
-from captioner.figures.scoreboard import TITLES, Board
-
-VERDICT_METRIC = "cider"
+from captioner.figures.scoreboard import TITLES, VERDICT_METRIC, Board
 
 
 @dataclass(frozen=True)

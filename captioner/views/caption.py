@@ -1,6 +1,7 @@
 """The first page: one photograph, and what each of the three decoders writes about it, with how sure it was and why."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ _DIFFERENCE = (
     "One network looked at the photograph; three decoders put what it saw into words. They are built and trained alike "
     "and differ only in where their words’ vectors come from. "
 )
+_NEARLY_WON = 5
 
 
 def show() -> None:
@@ -33,7 +35,8 @@ def show() -> None:
         with right:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 open_page("Triptych")
-                config = settings.choose(load_search_config(folder))
+                # One alternative more: the word that was written is usually among them.
+                config = replace(settings.choose(_defaults(folder)), alternatives=_NEARLY_WON + 1)
             st.markdown("One photograph, three decoders, three captions.")
             photograph = photographs.choose(picture_size(folder))
         with left:
@@ -47,6 +50,15 @@ def show() -> None:
         refuse(error)
 
 
+def _defaults(folder: Path) -> SearchConfig:
+    """The decoders' own setting; without a usable one the page says so and goes on."""
+    try:
+        return load_search_config(folder)
+    except TriptychError as error:
+        refuse(error)
+        return SearchConfig()
+
+
 def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig) -> None:
     with ExitStack() as waiting:
         for column in st.columns(len(VARIANTS)):
@@ -57,7 +69,7 @@ def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig) -
     _show_cards(captions)
     familiarity, classes = st.columns(2, gap="large")
     with familiarity:
-        familiar.show(findings)
+        _show_familiarity(findings)
     with classes:
         familiar.show_classes(findings)
     _show_several(folder, config)
@@ -66,16 +78,31 @@ def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig) -
     earlier.show(photograph, captions)
 
 
+def _show_familiarity(findings: Findings) -> None:
+    try:
+        familiar.show(findings)
+    except TriptychError as error:
+        refuse(error)
+
+
 def _show_cards(captions: Captions) -> None:
     marks = cards.differing([found[0].words for found in captions.values()])
     columns = st.columns(len(captions))
     for column, (name, found), mark in zip(columns, captions.items(), marks, strict=True):
         with column.container(border=True, height="stretch", key=f"card-{name}", gap="xsmall"):
-            st.html(cards.heading(VARIANTS[name]) + cards.sentence(found[0].words, mark))
+            st.html(cards.heading(VARIANTS[name]) + cards.sentence(found[0].words, mark, found[0].finished))
             st.markdown(_measures(found[0]), help=_explanation(found[0]))
             _show_more(found[1 : 1 + _MORE])
-    same = "All of them wrote the same sentence."
-    st.markdown(_DIFFERENCE + ("Underlined: words that not all of them wrote." if any(map(any, marks)) else same))
+    if len(captions) > 1:
+        alike = len({found[0].words for found in captions.values()}) == 1
+        st.markdown(_DIFFERENCE + compared(any(map(any, marks)), alike))
+
+
+def compared(differ: bool, alike: bool) -> str:
+    """What the underlining means."""
+    if differ:
+        return "Underlined: words, or repeats of words, that not all of them have."
+    return "All of them wrote the same sentence." if alike else "All of them used the same words, in another order."
 
 
 def _measures(caption: "Caption") -> str:
@@ -87,6 +114,7 @@ def _explanation(caption: "Caption") -> str:
         f"How sure it was ({cards.odds(caption.log_probability)}): if the decoder drew its words by lot, each as often as it "
         "finds it likely here, this is how often it would write exactly this sentence. "
         f"Log-probability {caption.log_probability:.2f} nats. The search for the words took {caption.milliseconds:.1f} ms."
+        + ("" if caption.finished else " It was cut off at the greatest length, so its end is not counted.")
     )
 
 

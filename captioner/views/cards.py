@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import reduce
@@ -9,13 +10,13 @@ from operator import and_
 from typing import TYPE_CHECKING
 
 from captioner.config import Variant
+from captioner.vocabulary import END_WORD
 
 if TYPE_CHECKING:
     from captioner.captioning import Caption
 
 _UNITS = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"), (1, ""))
 _LARGEST = 1e15
-END = "<end>"
 
 
 def odds(log_probability: float) -> str:
@@ -84,10 +85,10 @@ def heading(variant: Variant, short: bool = False) -> str:
     )
 
 
-def sentence(words: Sequence[str], marks: Sequence[bool]) -> str:
+def sentence(words: Sequence[str], marks: Sequence[bool], finished: bool = True) -> str:
     """The caption in large type; a word that the others do not have is underlined and stronger."""
     pieces = [f"<u>{html.escape(word)}</u>" if mark else html.escape(word) for word, mark in zip(words, marks, strict=True)]
-    return f'<p class="sentence">{" ".join(pieces) or "(no word at all)"}</p>'
+    return f'<p class="sentence">{" ".join(pieces) or "(no word at all)"}{"" if finished else " …"}</p>'
 
 
 def continued(caption: "Caption", given: int) -> str:
@@ -117,9 +118,18 @@ def bar(probability: float, colour: str) -> str:
     )
 
 
+def escaped(word: str) -> str:
+    """A word that stays itself inside a label, whatever of it markdown would take for its own.
+
+    >>> escaped("a*b"), escaped("dog")
+    ('a\\\\*b', 'dog')
+    """
+    return re.sub(r"([^\w\s]|_)", r"\\\1", word)
+
+
 def written(word: str) -> str:
     """A step's word as HTML; the end of the sentence is no word and looks like none."""
-    return "<i>end</i>" if word == END else html.escape(word)
+    return "<i>end</i>" if word == END_WORD else html.escape(word)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:

@@ -7,7 +7,7 @@ from itertools import combinations
 import streamlit as st
 
 from captioner.config import VARIANTS
-from captioner.views.neighbours import escaped
+from captioner.views import cards
 from captioner.views.resources import refuse
 from captioner.views.word_tables import Tables
 from embeddings.errors import EmbeddingError
@@ -112,7 +112,7 @@ def _show_row(
     )
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(f"**{escaped(word)}**", key=f"row-{word}", type="tertiary", on_click=choose, args=(word,))
+            st.button(f"**{cards.escaped(word)}**", key=f"row-{word}", type="tertiary", on_click=choose, args=(word,))
             st.html(f'<p class="share">{round(share * k)} of {k} the same</p>', width="content")
         st.html(f'<div class="sides">{"".join(lines)}</div>')
 

@@ -9,6 +9,7 @@ from captioner.config import VARIANTS
 from captioner.figures.histories import INTERRUPTED, RUNNING, STOPPED, Curve
 from captioner.figures.settings import Settings, in_words
 from captioner.views import cards
+from captioner.views.html_tables import row, table
 
 _STATES = {
     RUNNING: " so far; training goes on",
@@ -31,15 +32,13 @@ def show_settings(curves: list[Curve], settings: list[Settings]) -> None:
 
 def _counts(settings: list[Settings]) -> str:
     """The parameters as a small table."""
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(each.variant.title)}{cards.rule(each.variant)}</th>'
-        f"<td>{each.parameters.trainable:,}</td><td>{each.parameters.frozen:,}</td></tr>"
+    rows = (
+        row(f"{html.escape(one.title)}{cards.rule(one)}", f"{each.parameters.trainable:,}", f"{each.parameters.frozen:,}")
         for each in settings
+        for one in [each.variant]
     )
-    return (
-        '<table class="counts"><caption>Numbers in each decoder (parameters), without the frozen CNN that all share</caption>'
-        '<tr><th scope="col">decoder</th><th scope="col">trained</th><th scope="col">frozen</th></tr>' + rows + "</table>"
-    )
+    about = "Numbers in each decoder (parameters), without the frozen CNN that all share"
+    return table(["decoder", "trained", "frozen"], rows, about, "counts")
 
 
 def show_cards(curves: list[Curve]) -> None:

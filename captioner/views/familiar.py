@@ -1,7 +1,5 @@
 """How familiar the photograph is to the decoders, and, folded away, what the CNN itself would call it."""
 
-import html
-
 import streamlit as st
 
 from captioner.familiarity import Familiarity, Judgement
@@ -21,7 +19,8 @@ def show(findings: Findings) -> None:
     found = findings.familiarity()
     if found is None:
         return
-    st.html(gauge(*found))
+    st.html(gauge(found[1]))
+    st.markdown(tell(*found), help=_HELP)
 
 
 def show_classes(findings: Findings) -> None:
@@ -36,25 +35,25 @@ def show_classes(findings: Findings) -> None:
         st.html(cards.choices(likeliest(probabilities), "currentColor"))
 
 
-def gauge(summary: Familiarity, judgement: Judgement) -> str:
+def gauge(judgement: Judgement) -> str:
     share = round(judgement.percentile)
     return (
-        f'<div class="gauge"><div class="meter" role="meter" aria-label="Strangeness" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{share}"><span style="left:{share}%"></span></div>'
-        f'<p title="{html.escape(_HELP)}"><b>{_verdict(judgement)}</b> Of 100 photographs held out of training {share} are less '
-        f"strange.{html.escape(_nearest(summary, judgement))}</p></div>"
+        f'<div class="meter" role="meter" aria-label="How strange the photograph is, from 0 to 100" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{share}"><span style="left:{share}%"></span></div>'
     )
+
+
+def tell(summary: Familiarity, judgement: Judgement) -> str:
+    """The gauge in words, as markdown."""
+    share = round(judgement.percentile)
+    told = f"**{_verdict(judgement)}** Of 100 photographs held out of training {share} are less strange."
+    return told if judgement.unlike else told + _nearest(summary, judgement)  # What is like none is not like any kind.
 
 
 def _nearest(summary: Familiarity, judgement: Judgement) -> str:
-    """The kind of photograph that it is most like; of one that is like none it would mislead."""
-    if judgement.unlike:
-        return ""
     kind = judgement.kind
-    return (
-        f" The nearest kind among the {summary.photographs:,} it learned from: {', '.join(kind.words[:3])} "
-        f"({kind.photographs:,} photographs)."
-    )
+    what = ", ".join(map(cards.escaped, kind.words[:3])) or "a mixed lot that fits nowhere else"
+    return f" Nearest kind among the {summary.photographs:,} it learned from: {what} ({kind.photographs:,} photograph{'s' * (kind.photographs != 1)})."
 
 
 def _verdict(judgement: Judgement) -> str:

@@ -27,8 +27,9 @@ class Findings:
     """One photograph before the decoders of a folder; the folder's decoders are loaded when this is made."""
 
     def __init__(self, folder: Path, photograph: Photograph):
-        self.captioner = load_captioner(folder)
+        # Stamped before they are loaded: decoders that are replaced in between are at worst asked again.
         self.folder, self.photograph, self.stamp = folder, photograph, stamp(folder)
+        self.captioner = load_captioner(folder)
 
     @property
     def features(self) -> np.ndarray:

@@ -1,7 +1,6 @@
 """The section of the Words page with the neighbours of one word, side by side, and the pieces of a word never seen."""
 
 import html
-import re
 from collections.abc import Callable, Mapping
 from itertools import combinations
 
@@ -26,7 +25,7 @@ def show_neighbours(answers: Mapping[str, Answer], choose: Callable[[str], None]
             why = f'<p class="why">{html.escape(answer.message)}</p>' if answer.message else ""
             st.html(cards.heading(VARIANTS[name]) + why)
             for place, (word, cosine) in enumerate(answer.neighbours, start=1):
-                label = f"{place}\\. **{escaped(word)}** :small[{cosine:.2f}{_also(word, name, lists)}]"
+                label = f"{place}\\. **{cards.escaped(word)}** :small[{cosine:.2f}{_also(word, name, lists)}]"
                 st.button(label, key=f"near-{name}-{place}", type="tertiary", on_click=choose, args=(word,), width="stretch")
     if lists:
         st.markdown(_ABOUT_COSINE + shared_counts(lists) + " Choose a word to walk on to it.")
@@ -62,12 +61,3 @@ def pieces_of(subwords: Subwords, word: str) -> str:
         f'<p class="pieces">FastText’s pieces (n-grams) of <b>{html.escape(word)}</b>, whose ends it marks with &lt; and &gt;. '
         f'Struck through: pieces it never saw.{more}</p><ul class="pieces">{"".join(marks)}</ul>'
     )
-
-
-def escaped(word: str) -> str:
-    """A word that stays itself inside a label, whatever of it markdown would take for its own.
-
-    >>> escaped("a*b"), escaped("dog")
-    ('a\\\\*b', 'dog')
-    """
-    return re.sub(r"([^\w\s]|_)", r"\\\1", word)

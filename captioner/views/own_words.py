@@ -9,7 +9,7 @@ import streamlit as st
 from captioner.config import VARIANTS
 from captioner.views import cards
 from captioner.views.findings import Findings
-from captioner.vocabulary import tokenize
+from captioner.vocabulary import END_WORD, tokenize
 
 if TYPE_CHECKING:
     from captioner.captioning import Caption
@@ -52,7 +52,7 @@ def _show_judgement(words: list[str], known: list[bool], followed: dict[str, "Ca
             cards.written(word),
             *(_cell(name, caption.word_log_probabilities[place], known[place]) for name, caption in followed.items()),
         )
-        for place, word in enumerate((*words, cards.END))
+        for place, word in enumerate((*words, END_WORD))
     ]
     rows.append(("the whole sentence", *(f"<b>{cards.odds(total)}</b>" for total in totals.values())))
     headings = ["word", *(cards.rule(VARIANTS[name]) + html.escape(VARIANTS[name].title) for name in followed)]
@@ -78,8 +78,10 @@ def verdict(totals: dict[str, float]) -> str:
     'Learned finds it likeliest: 1 in 50. Then Word2Vec: 1 in 100.'
     """
     first, *others = sorted(totals, key=lambda name: -totals[name])
+    if not others:
+        return f"{VARIANTS[first].title} finds it {cards.odds(totals[first])} likely."
     rest = ", ".join(f"{VARIANTS[name].title}: {cards.odds(totals[name])}" for name in others)
-    return f"{VARIANTS[first].title} finds it likeliest: {cards.odds(totals[first])}." + (f" Then {rest}." if rest else "")
+    return f"{VARIANTS[first].title} finds it likeliest: {cards.odds(totals[first])}. Then {rest}."
 
 
 def unknown_sentence(words: list[str]) -> str:

@@ -17,6 +17,7 @@ from captioner.samples import SAMPLES, Sample
 SHOWN_SIZE = (1120, 720)
 THUMBNAIL_SIZE = (176, 132)
 MOST_AT_ONCE, MOST_KEPT = 50, 12
+_TOO_MANY = f"No more than {MOST_AT_ONCE} pictures are captioned at once; upload this one with the next."
 _OWN, _CHOSEN, _UPLOADERS, _ARRIVED, _SAMPLE = "own", "chosen", "uploaders", "arrived", "sample"
 _PASTE = Path(__file__).with_name("paste.js")
 _HINT = '<p class="hint">or paste one with Ctrl V (⌘ V on a Mac)</p>'
@@ -78,8 +79,8 @@ def choose(size: int) -> Photograph:
     _draw_samples(size)
     files = st.session_state.pop(_ARRIVED, ())
     if files:
-        own = _receive(files[:MOST_AT_ONCE], size)
-        st.session_state[_CHOSEN] = _newest(st.session_state.get(_OWN, ()), own)
+        own = _receive(files[:MOST_AT_ONCE], size) + [Refused(name, _TOO_MANY) for name, _ in files[MOST_AT_ONCE:]]
+        st.session_state[_CHOSEN] = next((one for one in own if isinstance(one, Photograph)), own[-1])
         st.session_state[_OWN] = own
     if _CHOSEN not in st.session_state:
         return _sample_in_the_address(size)
@@ -169,13 +170,6 @@ def _receive(files: Sequence[tuple[str, bytes]], size: int) -> list[Arrival]:
     return arrivals
 
 
-def _newest(before: Sequence[Arrival], now: Sequence[Arrival]) -> Arrival:
-    """Of what just arrived the first picture, or else its last refusal; what was taken out leaves the last one that is there."""
-    names = {one.name for one in before}
-    added = [one for one in now if one.name not in names] or now[-1:]
-    return next((one for one in added if isinstance(one, Photograph)), added[-1])
-
-
 def _receive_one(name: str, data: bytes, size: int) -> Arrival:
     try:
         return prepare(name, data, size, f"Your photograph {name}.")
@@ -184,12 +178,11 @@ def _receive_one(name: str, data: bytes, size: int) -> Arrival:
 
 
 def _keep_uploads(uploader: str) -> None:
-    """Take over what was uploaded, so that it outlives a visit to another page; all files taken out again are forgotten."""
+    """Take over what was uploaded, so that it outlives a visit to another page, and leave no large file in the uploader."""
     files = st.session_state[uploader]
     if files:
         st.session_state[_ARRIVED] = [(file.name, file.getvalue()) for file in files]
-    else:
-        _forget()
+        _empty_uploader()
 
 
 def _keep_taken() -> None:
@@ -198,12 +191,13 @@ def _keep_taken() -> None:
 
 
 def _keep_sample(sample: Sample, size: int) -> None:
-    """A sample takes the upload's place; an uploader under a new name is an empty one."""
-    _forget()
-    st.session_state[_CHOSEN] = _sample(sample, size)
-    st.session_state[_UPLOADERS] = st.session_state.get(_UPLOADERS, 0) + 1
-
-
-def _forget() -> None:
-    for key in (_OWN, _CHOSEN, _ARRIVED):
+    """A sample takes the upload's place."""
+    for key in (_OWN, _ARRIVED):
         st.session_state.pop(key, None)
+    st.session_state[_CHOSEN] = _sample(sample, size)
+    _empty_uploader()
+
+
+def _empty_uploader() -> None:
+    """An uploader under a new name is an empty one."""
+    st.session_state[_UPLOADERS] = st.session_state.get(_UPLOADERS, 0) + 1

@@ -53,7 +53,15 @@ def named_runs() -> list[Path]:
 def stamp(folder: Path) -> Stamp:
     """What changes when the decoders in the folder do, so that nothing old is shown after a training."""
     files = sorted([*folder.glob(f"*/{MANIFEST}"), *folder.glob("*.safetensors")])
-    return (str(folder), *(f"{path.relative_to(folder)} {path.stat().st_mtime_ns}" for path in files))
+    return (str(folder), *(f"{path.relative_to(folder)} {_changed(path)}" for path in files))
+
+
+def _changed(path: Path) -> int:
+    """When the file was written; 0 where it has just been taken away."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def picture_size(folder: Path) -> int:

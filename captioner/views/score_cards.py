@@ -11,6 +11,7 @@ from captioner.figures.histories import History
 from captioner.figures.scoreboard import Board
 from captioner.figures.verdict import number
 from captioner.views import cards
+from captioner.views.html_tables import row, table
 from captioner.wording import Wording
 
 Cells = tuple[str, ...]
@@ -31,7 +32,7 @@ def score_table(board: Board, facts: Mapping[str, Facts]) -> str:
     rows["frozen parameters"] = tuple(f"{one.parameters.frozen:,}" if one.parameters else "" for one in columns)
     rows["seconds an epoch"] = tuple(_seconds(one.history) for one in columns)
     caption = f"Scores on {board.images:,} {board.split} photographs, 95% intervals below them"
-    return table(caption, [entry.variant for entry in board.entries], rows)
+    return _table(caption, [entry.variant for entry in board.entries], rows)
 
 
 def wording_table(wording: Mapping[str, Wording], images: int) -> str:
@@ -45,21 +46,13 @@ def wording_table(wording: Mapping[str, Wording], images: int) -> str:
         "seen in training": tuple("" if one.copied is None else f"{one.copied:.0%}" for one in held),
     }
     heads = ["People" if name == PEOPLE else VARIANTS[name] for name in wording]
-    return table(f"{images:,} captions of each, one for every photograph", heads, rows)
+    return _table(f"{images:,} captions of each, one for every photograph", heads, rows)
 
 
-def table(caption: str, heads: Sequence[Variant | str], rows: Mapping[str, Cells]) -> str:
-    """Rows without any number are left out; a cell's HTML is the caller's own."""
-    top = "".join(f'<th scope="col">{_head(head)}</th>' for head in heads)
-    lines = "".join(
-        f'<tr><th scope="row">{html.escape(title)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-        for title, cells in rows.items()
-        if any(cells)
-    )
-    return (
-        f'<table class="figures"><caption>{html.escape(caption)}</caption>'
-        f"<thead><tr><td></td>{top}</tr></thead><tbody>{lines}</tbody></table>"
-    )
+def _table(caption: str, heads: Sequence[Variant | str], rows: Mapping[str, Cells]) -> str:
+    """Rows without any number are left out."""
+    lines = (row(title, *cells) for title, cells in rows.items() if any(cells))
+    return table(["", *map(_head, heads)], lines, caption, "figures")
 
 
 def glossary() -> str:

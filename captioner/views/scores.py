@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from captioner.checkpoints import SHIPPED
 from captioner.comparison import PEOPLE
 from captioner.errors import CheckpointError
 from captioner.figures import score_charts as charts
@@ -37,7 +38,7 @@ def show() -> None:
     with st.expander("Every figure in one line"):
         st.html(cards.glossary())
     origin = f"The decoders’ figures are read from the files in {folder.name}/ that training and evaluation wrote"
-    st.caption(f"{origin}; so are the README’s.")
+    st.caption(f"{origin}; so are the README’s." if folder.resolve() == SHIPPED else f"{origin}.")
 
 
 def _show_board(board: Board, folder: Path, problems: list[CheckpointError]) -> None:
@@ -45,7 +46,7 @@ def _show_board(board: Board, folder: Path, problems: list[CheckpointError]) -> 
     for entry in board.entries:
         facts[entry.variant.name], more = read_facts(folder / entry.variant.name)
         problems = [*problems, *more]
-    _show_verdict(board, folder, [one.seed for one in facts.values() if one.seed is not None])
+    _show_verdict(board, folder, [one.history.seed for one in facts.values() if one.history])
     _refuse(problems)
     st.html(cards.score_table(board, facts))
     _show_scores(board)
@@ -109,8 +110,8 @@ def _show_wording(board: Board) -> None:
     st.header("How they put it", anchor=False)
     wording = board.comparison.wording
     st.html(cards.wording_table(wording, board.images))
-    if PEOPLE in wording:
-        most = max(held.different_words for name, held in wording.items() if name != PEOPLE)
+    most = max(held.different_words for name, held in wording.items() if name != PEOPLE)
+    if PEOPLE in wording and most:
         times = wording[PEOPLE].different_words / most
         text = f"For as many photographs people use {times:.1f} times as many different words as the most varied decoder."
         _say(text)

@@ -8,13 +8,13 @@ from captioner.config import SearchConfig
 
 _METHODS = {"Beam": "beam", "Greedy": "greedy", "Sampling": "sample"}  # As it stands on the page and in the address.
 _METHOD = (
-    "Beam search follows several sentences at once and takes the likeliest. Greedy takes the likeliest word each time. "
-    "Sampling draws each word by lot."
+    "Beam search follows several sentences at once and takes the likeliest, greedy takes the likeliest word each time, and "
+    "sampling draws each word by lot."
 )
-_BEAM = "How many unfinished sentences are kept at each word. With 1 the decoder takes the likeliest word and never looks back."
+_BEAM = "How many unfinished sentences are kept at each word; with 1 it takes the likeliest word and never looks back."
 _LENGTH = (
-    "Every further word makes a sentence less likely, so the plain probability prefers short ones. 0 leaves it so; "
-    "towards 1 the mean over the words counts."
+    "Every further word makes a sentence less likely, so the plain probability (0) prefers short ones; towards 1 the mean over "
+    "the words counts."
 )
 _TEMPERATURE = "Below 1 the likely words are drawn even more often; above 1 the unlikely ones get more of a chance."
 _SEED = "The number of the draw: the same number gives the same words again, another one another draw."

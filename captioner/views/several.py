@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Result = tuple[Arrival, Captions | None]
+_OPENED = "opened"
 
 
 def show(folder: Path, arrivals: Sequence[Arrival], config: SearchConfig) -> None:
@@ -55,11 +56,12 @@ def _caption_all(folder: Path, arrivals: Sequence[Arrival], config: SearchConfig
 def _open(arrivals: Sequence[Arrival], rows: Sequence[int]) -> None:
     """Make a newly chosen row's picture the photograph of the page."""
     wanted = arrivals[rows[0]] if rows and rows[0] < len(arrivals) else None
-    if wanted is not st.session_state.get("opened") and isinstance(wanted, Photograph):
+    digest = wanted.digest if isinstance(wanted, Photograph) else None
+    before = st.session_state.get(_OPENED)
+    st.session_state[_OPENED] = digest
+    if digest is not None and digest != before:
         show_again(wanted)
-        st.session_state["opened"] = wanted
         st.rerun()
-    st.session_state["opened"] = wanted
 
 
 def as_table(results: Sequence[Result]) -> "pd.DataFrame":

@@ -5,12 +5,12 @@ Computing the numbers is left to `captioner.figures.anatomy`, the look at the ph
 
 import html
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from captioner.figures.anatomy import NEVER_WRITTEN, Cell
-from captioner.views.layer_tables import row, table
+from captioner.views.html_tables import row, table
 from captioner.views.looking import photograph
 from captioner.views.scene import SHOWN, Body, Scene, number, share, vector
 from captioner.vocabulary import END, START
@@ -31,8 +31,9 @@ def _word(scene: Scene) -> Body:
     start = ", the mark where every sentence begins" if step.word == START else ""
     text = (
         f"<p>The word before is {scene.name(step.word)}{start}. It has the number {step.word:,} of {len(scene.words):,}. "
-        f"A decoder cannot calculate with words, so it takes row {step.word:,} of its table: {len(step.vector):,} numbers that stand for the "
-        f"word ({html.escape(scene.variant.title)}: {html.escape(scene.variant.explanation)}).</p>"
+        f"A decoder cannot calculate with words, so it takes row {step.word:,} of its table: "
+        f"{len(step.vector):,} numbers that stand for the word "
+        f"({html.escape(scene.variant.title)}: {html.escape(scene.variant.explanation)}).</p>"
         '<p class="formula"><i>x</i> = table[<i>word</i>]</p>'
     )
     return "The word before, as a vector", text, vector("x", step.vector)
@@ -71,7 +72,7 @@ def _cell(cell: Cell) -> str:
     count = min(SHOWN, len(cell.said))
     head = ("What", *(f"unit {place}" for place in range(1, count + 1)), f"range of all {len(cell.said):,}")
     rows = [
-        row(name, *map(number, values[:count]), f"{number(values.min(), 2)} to {number(values.max(), 2)}", kind=_kind(name))
+        row(name, *map(number, values[:count]), f"{number(values.min(), 2)} to {number(values.max(), 2)}", style=_style(name))
         for name, values in parts
     ]
     kept, entered = cell.keep[0] * cell.memory_before[0], cell.enter[0] * cell.candidate[0]
@@ -80,14 +81,18 @@ def _cell(cell: Cell) -> str:
         f"{number(cell.enter[0])} × {_factor(cell.candidate[0])} = {number(entered)}; together {number(cell.memory[0])}. It says "
         f"{number(cell.leave[0])} × tanh({number(cell.memory[0])}) = {number(cell.said[0])}."
     )
-    return table("The LSTM before and after this word", head, rows, "numbers") + f'<p class="range">{by_hand}</p>'
+    return _table(head, rows, "The LSTM before and after this word") + f'<p class="range">{by_hand}</p>'
+
+
+def _table(headings: Sequence[str], rows: Iterable[str], label: str) -> str:
+    return table(headings, rows, label, "figures numbers", captioned=False)
 
 
 def _factor(value: float) -> str:
     return number(value) if value >= 0 else f"({number(value)})"
 
 
-def _kind(name: str) -> str:
+def _style(name: str) -> str:
     return "result" if "now" in name else ""
 
 
@@ -115,19 +120,19 @@ def _softmax(scene: Scene) -> Body:
     total = float(np.exp(shifted).sum())
     rows = [
         row(
-            scene.words[word],
+            html.escape(scene.words[word]),
             number(step.scores[word], 2),
             number(shifted[word], 2),
             number(math.exp(shifted[word])),
             share(math.exp(step.log_probabilities[word])),
-            kind="result" if word == step.chosen else "",
+            style="result" if word == step.chosen else "",
         )
         for word in best
     ]
     rest = total - float(np.exp(shifted[best]).sum())
     others = len(step.scores) - len(best)
     rows.append(row(f"the other {others:,} together", "", "", number(rest), share(rest / total)))
-    rows.append(row("sum", "", "", number(total), "100%", kind="total"))
+    rows.append(row("sum", "", "", number(total), "100%", style="total"))
     text = (
         f"<p>Each of the {len(step.scores):,} words gets a score (logit). The softmax makes probabilities of them: take away the "
         "largest score (which changes nothing in the end and keeps the numbers small), raise <i>e</i> to the rest, divide by the "
@@ -135,7 +140,7 @@ def _softmax(scene: Scene) -> Body:
         '<p class="formula"><i>p</i> = <i>e</i><sup><i>s</i> − max</sup> / Σ <i>e</i><sup><i>s</i> − max</sup></p>'
     )
     head = ("Word", "score s", "s − max", "e to that", f"divided by {number(total)}")
-    return "From scores to probabilities", text, table("The likeliest words and their probabilities", head, rows, "numbers")
+    return "From scores to probabilities", text, _table(head, rows, "The likeliest words and their probabilities")
 
 
 def _choice(scene: Scene) -> Body:

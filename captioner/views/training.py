@@ -20,7 +20,7 @@ _SHOWN = 3
 _TRAIN = "Train three now"
 _ABOUT = (
     "Three small decoders learn to describe drawn pictures like these, one after the other, in the background. On two quiet "
-    "cores it takes a minute or two; other programs go first."
+    "cores it takes under three minutes; other programs go first."
 )
 _ENDS = {
     FINISHED: "All three are trained; their curves stay until the next training.",

@@ -12,12 +12,14 @@ from captioner.figures.heatmap import describe, overlay
 from captioner.figures.searchtree import FATES, summary, tree_chart, tree_table
 from captioner.views import cards
 from captioner.views.findings import Captions, Findings
+from captioner.vocabulary import END_WORD
 
 if TYPE_CHECKING:
     from captioner.captioning import Caption
 
-_WHAT_IF, _WORD, _WORD_OF, _WORD_KEPT = "what-if", "word", "word-of", "word-kept"
+_WHAT_IF, _WORD, _WORD_OF, _WORD_KEPT = "what-if", "at", "at-of", "at-kept"  # A word's place, from 1 in the address.
 _UNSEEN = "\u2060"  # Streamlit tells buttons apart by their labels, and a sentence may hold a word twice.
+_NEARLY_WON = 5
 _NO_PLACE = "This decoder takes in the photograph as a whole, so there is no place that it looked at."
 
 
@@ -43,13 +45,14 @@ def _show_words(findings: Findings, captions: Captions, name: str, config: Searc
         return
     place = _choose_word(findings, captions, caption)
     followed = findings.followed(caption.words, caption.finished)
-    looked, won, others = st.columns([5, 4, 4], gap="large")
+    looked, won, *others = st.columns([5, 4, 4] if len(followed) > 1 else [5, 4], gap="large")
     with looked:
         _show_attention(findings, caption, place)
     with won:
         _show_alternatives(findings, caption, place)
-    with others:
-        _show_others(followed, caption, place)
+    for column in others:
+        with column:
+            _show_others(followed, caption, place)
     _show_what_if(findings, config)
 
 
@@ -58,7 +61,7 @@ def _choose_word(findings: Findings, captions: Captions, caption: "Caption") -> 
     _start_anew((findings.photograph.digest, caption.variant, caption.text), _first_difference(captions, caption))
     sure = [cards.percent(min(1.0, math.exp(gain))) for gain in caption.word_log_probabilities]
     labels = [
-        f"{'*end*' if word == cards.END else word} :small[{share}]{_UNSEEN * number}"
+        f"{_label(word)} :small[{share}]{_UNSEEN * number}"
         for number, (word, share) in enumerate(zip(caption.steps, sure, strict=True))
     ]
     place = st.pills(
@@ -112,23 +115,19 @@ def _show_attention(findings: Findings, caption: "Caption", place: int) -> None:
 
 
 def _show_alternatives(findings: Findings, caption: "Caption", place: int) -> None:
-    variant, before = VARIANTS[caption.variant], caption.words[:place]
+    variant, before, written = VARIANTS[caption.variant], caption.words[:place], caption.steps[place]
     st.subheader("What nearly won", anchor=False)
-    st.markdown(f"After {_quoted(' '.join(before))}:" if before else "As the first word:")
-    for word, probability in caption.alternatives[place]:
+    start = f"After {_quoted(' '.join(before))}" if before else "As the first word"
+    st.markdown(f"{start} it wrote {_label(written)}, and might have written:")
+    others = [pair for pair in caption.alternatives[place] if pair[0] != written]
+    for word, probability in others[:_NEARLY_WON]:
+        beginning = (*before, word)
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"choice-{place}-{word}"):
-            st.html(
-                f'<div class="choice"><b>{cards.written(word)}</b>{cards.bar(probability, variant.colour)}</div>', width="stretch"
-            )
-            about = f"Let all three decoders go on from {_quoted(' '.join((*before, word)))}"
-            beginning = (*before, word)
-            st.button(
-                "go on",
-                help=about,
-                key=f"go-{place}-{word}",
-                on_click=_keep_what_if,
-                args=(findings.photograph.digest, beginning),
-            )
+            bar = cards.bar(probability, variant.colour)
+            st.html(f'<div class="choice"><b>{cards.written(word)}</b>{bar}</div>', width="stretch")
+            about = f"Let all decoders go on from {_quoted(' '.join(beginning))}"
+            given = (findings.photograph.digest, beginning)
+            st.button("go on", help=about, key=f"go-{place}-{word}", on_click=_keep_what_if, args=given)
 
 
 def _keep_what_if(digest: str, beginning: tuple[str, ...]) -> None:
@@ -167,19 +166,25 @@ def _show_what_if(findings: Findings, config: SearchConfig) -> None:
 def _show_tree(findings: Findings, name: str, config: SearchConfig) -> None:
     st.subheader("Its search", anchor=False)
     st.markdown(
-        "A caption is the result of a search. At each word the likeliest sentences so far are kept (upright), the others "
-        "dropped (faint, dotted lines). The heavy line is the sentence that won; it need not have been ahead at every word."
+        "A caption is the result of a search. At each word the likeliest sentences so far are kept (full lines), the others "
+        "dropped (faint, dotted lines). A sentence that has reached its end (■) gets a score: its log-probability, divided by a "
+        "power of its length. The highest score wins; it need not have been ahead at every word."
     )
     candidates, way = findings.tree(name, config)
-    table = tree_table(candidates, way, findings.captioner.vocabulary.words)
+    table = tree_table(candidates, way, findings.captioner.vocabulary.words, config.length_preference)
     with st.container(key="tree"):
         st.altair_chart(tree_chart(table, VARIANTS[name].colour), width="content", alt=summary(table))
     with st.expander("The search as a table", on_change="rerun", key="tree-table") as folded:
         if folded.open:
-            columns = {"word": "step", "after": "after", "written": "word", "log_probability": "nats", "total": "nats so far"}
+            columns = {"word": "step", "after": "after", "written": "word", "log_probability": "nats", "total": "nats so far", "score": "score"}
             shown = table.rename(columns=columns).assign(became=table["fate"].map(FATES))[[*columns.values(), "became"]]
             st.dataframe(shown, hide_index=True, alt=summary(table))
 
 
+def _label(word: str) -> str:
+    """A step's word in a label; the end of the sentence is no word and looks like none."""
+    return "*end*" if word == END_WORD else cards.escaped(word)
+
+
 def _quoted(text: str) -> str:
-    return "the end" if text == cards.END else f"“{text.replace(cards.END, '■')}”"
+    return "the end" if text == END_WORD else f"“{cards.escaped(text.replace(END_WORD, '■'))}”"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from captioner.config import VARIANTS
+from captioner.views import html_tables
 from captioner.views.word_maps import TITLES
 from captioner.views.word_tables import Tables, load_maps
 from embeddings.errors import EmbeddingError
@@ -41,18 +42,12 @@ def show_coverage(tables: Tables) -> None:
 
 def coverage_table(tables: Tables) -> str:
     """Counts by origin, and each table's own sentence about its source."""
-    head = "".join(f'<th scope="col">{VARIANTS[name].title}</th>' for name in tables)
-    rows = "".join(
-        f'<tr><th scope="row">{_MEANINGS[origin]}</th>'
-        + "".join(f"<td>{table.coverage()[origin]:,}</td>" for table in tables.values())
-        + "</tr>"
-        for origin in ORIGINS
-    )
+    counts = [table.coverage() for table in tables.values()]
+    rows = (html_tables.row(_MEANINGS[origin], *(f"{count[origin]:,}" for count in counts)) for origin in ORIGINS)
+    headings = ["rows", *(VARIANTS[name].title for name in tables)]
+    drawn = html_tables.table(headings, rows, "Rows by their origin", "counts", captioned=False)
     said = "".join(f"<li><b>{VARIANTS[name].title}</b>: {html.escape(table.source)}</li>" for name, table in tables.items())
-    return (
-        f'<table class="counts"><thead><tr><th scope="col">rows</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        f'<ul class="sources">{said}</ul>'
-    )
+    return f'{drawn}<ul class="sources">{said}</ul>'
 
 
 def origins(tables: Tables) -> "pd.DataFrame":

@@ -157,8 +157,9 @@ def _show_search(folder: Path) -> None:
         f"it keeps the {config.beam} likeliest unfinished sentences, lengthens each by every word of the vocabulary, and again "
         f"keeps the best {config.beam}. A sentence that reaches its end is put aside; in the end the finished are compared.\n\n"
         "How likely a sentence is: the product of its words’ probabilities (computed as a sum of logarithms). Every further word "
-        "makes the product smaller, so short sentences would win; the sum is therefore divided by the number of words to the "
-        f"power of {config.length_preference:g} (the *length preference*; 0 would leave it as it is, 1 takes the mean)."
+        "makes the product smaller, so short sentences would win; the sum is therefore divided by the number of words, "
+        f"the end counted as one, to the power of {config.length_preference:g} (the *length preference*; 0 would leave it as it "
+        "is, 1 takes the mean)."
     )
 
 

@@ -20,7 +20,7 @@ from captioner.config import VARIANTS
 from captioner.samples import SAMPLES
 
 RUNS = 20
-WORDS = ".st-key-word button"
+WORDS = ".st-key-at button"
 # Starts at once or with the page's next event, ends when the condition, looked at every 4 ms, holds.
 _WATCH = """([event, condition]) => {
     const holds = eval(condition);

@@ -77,7 +77,7 @@ def test_each_theme_can_be_read(visit, dark):
     page = visit.open().page
     wait_for_captions(page, SAMPLES[0].description)
     assert (sum(background(page)) < 3 * 64) == dark
-    for selector in (".sentence", ".origin", ".st-key-word button p", "[data-testid=stCaptionContainer] p", "h1"):
+    for selector in (".sentence", ".origin", ".st-key-at button p", "[data-testid=stCaptionContainer] p", "h1"):
         assert contrast(page, selector) >= 4.5, selector
 
 
@@ -109,19 +109,19 @@ def test_the_losses_can_be_kept_as_they_were_written_down(visit, tiny_run):
 
 def test_a_word_that_was_chosen_outlives_a_visit_to_another_page(visit):
     page = visit.read("caption").page
-    last = page.locator(".st-key-word button").last
+    last = page.locator(".st-key-at button").last
     word = last.inner_text()
     last.click()
-    page.wait_for_url("**word=*")
+    page.wait_for_url("**at=*")
     page.get_by_role("link", name="Curves").click()
     page.locator(".st-key-controls").wait_for()
     page.get_by_role("link", name="Caption").click()
-    page.locator(".st-key-word button").last.wait_for()
-    assert chosen(page, "word") == word
+    page.locator(".st-key-at button").last.wait_for()
+    assert chosen(page, "at") == word
 
 
 def test_no_page_is_disturbed_by_what_was_chosen_on_another(visit):
-    page = visit.read("caption?word=2&why=FastText&beam=1").page
+    page = visit.read("caption?at=2&why=FastText&beam=1").page
     for title, path in (("Words", "words"), ("How it works", "how-it-works"), ("Scores", "scores"), ("Curves", "curves")):
         page.get_by_role("link", name=title).click()
         page.locator(PAGES[path]).last.wait_for()

@@ -53,7 +53,7 @@ def test_a_student_sees_a_photograph_from_a_telephone_upright(visit):
 
 def on_caption(page) -> list:
     described = page.locator(".st-key-photograph img").get_attribute("alt")
-    words = page.locator(".st-key-word [role=radio]").all()
+    words = page.locator(".st-key-at [role=radio]").all()
     places = [place for place, word in enumerate(words, 1) if word.get_attribute("aria-checked") == "true"]
     return [described, chosen(page, "why"), places, page.get_by_text("beam 1 ·").count()]
 
@@ -75,7 +75,7 @@ def on_works(page) -> list:
     return [chosen(page, "photo"), chosen(page, "decoder"), page.get_by_role("slider").input_value()]
 
 
-CAPTION_LINK = "caption?sample=coffee&why=FastText&word=2&beam=1"
+CAPTION_LINK = "caption?sample=coffee&why=FastText&at=2&beam=1"
 LINKS = [
     ("", on_caption, None),
     (CAPTION_LINK.removeprefix("caption"), on_caption, [SAMPLES[-1].description, "FastText", [2], 1]),
@@ -178,13 +178,13 @@ def test_somebody_with_a_keyboard_alone_does_everything(visit):
     page.keyboard.press("Enter")
     page.wait_for_url("**why=Word2Vec*")
     quiet(page)
-    words = page.locator(".st-key-word [role=radio]")
+    words = page.locator(".st-key-at [role=radio]")
     tab_to(page, words.first.inner_text())
     page.keyboard.press("ArrowRight")
     if page.evaluate("document.activeElement.ariaChecked") == "true":
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    page.wait_for_url("**word=*")
+    page.wait_for_url("**at=*")
     quiet(page)
     tab_to(page, "go on")
     page.keyboard.press("Enter")

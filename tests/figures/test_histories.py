@@ -2,7 +2,9 @@
 
 import math
 import os
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 from written_runs import history, write, write_run, write_seeds
@@ -10,6 +12,7 @@ from written_runs import history, write, write_run, write_seeds
 from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.histories import INTERRUPTED, RUNNING, find_runs, in_progress, read_history, read_run
+from captioner.figures.settings import read_all
 
 
 @pytest.fixture
@@ -126,6 +129,37 @@ def test_a_run_goes_on_between_two_decoders(run):
     for name in ("learned", "word2vec"):
         age(run / name / "history.json", 1000)
     assert not in_progress(read_run(run)[0])
+
+
+def test_a_folder_that_cannot_be_looked_into_holds_nothing(tmp_path):
+    """Its name is longer than any that the system answers to, which is refused even to who may see everything."""
+    closed = tmp_path / ("a" * 300)
+    assert find_runs([closed]) == []
+    with pytest.raises(CheckpointError, match="Learned has no curve yet"):
+        read_history(closed / "learned" / "history.json")
+    curves, problems = read_run(closed)
+    assert curves == [] and len(problems) == len(VARIANTS)
+    assert read_all(closed) == ([], [])
+
+
+@pytest.mark.parametrize("survived", [0, 1])
+def test_a_folder_that_is_removed_while_it_is_read_is_a_sentence(run, monkeypatch, survived):
+    """As when another visitor begins a new training; the folder goes after so many looks at the file."""
+    look, looks = os.stat, []
+
+    def last_look(path, *rest, **more):
+        found = look(path, *rest, **more)
+        if Path(path).name == "history.json":
+            looks.append(path)
+            if len(looks) > survived:
+                monkeypatch.undo()
+                shutil.rmtree(run)
+        return found
+
+    monkeypatch.setattr(os, "stat", last_look)
+    with pytest.raises(CheckpointError, match="history.json"):
+        read_history(run / "learned" / "history.json")
+    assert not run.exists()
 
 
 def test_runs_are_found_in_a_folder_and_below_it(tmp_path):

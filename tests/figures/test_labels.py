@@ -50,5 +50,10 @@ def test_the_scale_is_stretched_for_names_outside_it():
     assert 1.8 < plain.low < 2.0 and 4.0 < plain.high < 4.2
 
 
+def test_the_scale_has_no_losses_below_none():
+    assert Scale(0.02, 4.0, False).with_room_for([]).low == 0
+    assert 0 < Scale(0.02, 4.0, True).with_room_for([]).low < 0.02
+
+
 def test_without_a_dot_there_is_no_name():
     assert laid_out([], [(1, 2.0)], 9, LINEAR) == []

@@ -1,6 +1,7 @@
 """The stored scores put in order, and a sentence for everything that is missing, damaged or of something else."""
 
 import json
+import math
 import shutil
 
 import pytest
@@ -54,11 +55,43 @@ def test_one_decoder_may_lack_its_scores(folder):
     assert "Word2Vec has no scores on test" in str(found[0]) and "of other decoders" in str(found[1])
 
 
-@pytest.mark.parametrize("content", ['{"test": {}}', '{"test": {"metrics": 1}}', "[1]", "no"])
-def test_damaged_scores_are_a_sentence(folder, content):
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"test": {}}', "The scores of Learned on test are damaged; python -m captioner evaluate"),
+        ('{"test": {"metrics": 1}}', "The scores of Learned on test are damaged; python -m captioner evaluate"),
+        ("[1]", "The file scores.json of learned does not hold scores by split"),
+        ("no", "The file scores.json is not readable JSON"),
+    ],
+)
+def test_damaged_scores_are_a_sentence(folder, content, told):
     (folder / "learned" / "scores.json").write_text(content)
-    assert "Learned" in problems(folder)[0] or "learned" in problems(folder)[0] or "scores.json" in problems(folder)[0]
+    assert problems(folder)[0].startswith(told)
     assert len(read_board(folder, "test")[0].entries) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"images": "1000"},
+        {"images": 0},
+        {"images": True},
+        {"beam": 2.5},
+        {"length_preference": "long"},
+        {"data": ["flickr8k"]},
+        {"metrics": {"bleu1": 0.6}},
+        {"metrics": {"cider": math.nan}},
+        {"metrics": {"cider": "0.5"}},
+        {"intervals": {"cider": [0.4, math.inf]}},
+        {"intervals": {"cider": [0.4]}},
+    ],
+    ids=str,
+)
+def test_scores_that_are_json_and_yet_no_scores_are_a_sentence(folder, change):
+    stored = json.loads((folder / "learned" / "scores.json").read_text())
+    write_json(folder / "learned" / "scores.json", stored | {"test": stored["test"] | change})
+    assert problems(folder)[0].startswith("The scores of Learned on test are damaged")
+    assert problems(folder, "dev") == []
 
 
 def test_a_stale_comparison_is_told_and_left_out(folder):
@@ -112,9 +145,34 @@ def test_the_study_of_beams(tmp_path):
     assert last == Trial(3, 1.0, {"learned": pytest.approx(1.3)})
 
 
-@pytest.mark.parametrize("content", [None, "{}", '{"beam": 3, "length_preference": 1.0, "trials": [1]}', "[]"])
-def test_a_study_that_is_not_there(content, tmp_path):
-    if content:
-        (tmp_path / "search.json").write_text(content)
-    with pytest.raises(CheckpointError, match="--choose" if content is None else "search.json"):
+def test_a_study_that_is_not_there(tmp_path):
+    with pytest.raises(CheckpointError, match="--choose"):
+        read_study(tmp_path)
+
+
+ROW = {"beam": 3, "length_preference": 1.0, "variants": {"learned": {"cider": 0.5}}}
+ANOTHER = ROW | {"variants": {"fasttext": {"cider": 0.5}}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {},
+        {"trials": [1]},
+        {"trials": []},
+        {"trials": [ROW | {"variants": {}}]},
+        {"trials": [ROW | {"variants": {"transformer": {"cider": 0.5}}}]},
+        {"trials": [ROW | {"variants": {"learned": {"cider": math.nan}}}]},
+        {"trials": [ROW | {"length_preference": 0.4}]},
+        {"trials": [ROW | {"beam": 0}]},
+        {"trials": [ROW, ANOTHER]},
+        {"trials": [ROW], "beam": "3"},
+    ],
+    ids=str,
+)
+def test_a_damaged_study_is_a_sentence(content, tmp_path):
+    chosen = {"beam": 3, "length_preference": 1.0}
+    write_json(tmp_path / "search.json", chosen | content if content else content)
+    with pytest.raises(CheckpointError, match="search.json holds no settings that were tried"):
         read_study(tmp_path)

@@ -2,9 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 
+from captioner.config import SearchConfig
 from captioner.figures.searchtree import summary, tree_chart, tree_table
+from captioner.search import search
 from captioner.trace import Considered, Trace
 from captioner.vocabulary import END, SPECIAL_WORDS
 
@@ -31,7 +34,7 @@ def traced():
 
 @pytest.fixture
 def table(traced):
-    return tree_table(traced.candidates, traced.find([A, DOG, END]), WORDS)
+    return tree_table(traced.candidates, traced.find([A, DOG, END]), WORDS, 0.5)
 
 
 def test_every_candidate_is_a_row(table):
@@ -40,6 +43,30 @@ def test_every_candidate_is_a_row(table):
     assert table["place"].tolist() == [1, 2, 3, 1, 2, 3, 1]
     assert table["after"].tolist() == ["the start"] * 3 + ["dog", "a", "a", "a dog"]
     assert table["fate"].tolist() == ["won", "kept", "dropped", "finished", "won", "kept", "won"]
+
+
+def test_finished_sentences_show_the_score_by_which_they_were_compared(table):
+    """Log-probabilities -1.2 after one word and -1.5 after two, each with its end, over the root of the length."""
+    scores = table["score"].dropna()
+    assert scores.tolist() == pytest.approx([-1.2 / math.sqrt(2), -1.5 / math.sqrt(3)])
+    assert table["shown"].tolist() == ["a", "dog", "cat", "■ -0.85", "dog", "cat", "■ -0.87"]
+
+
+def test_the_score_is_the_searchs_own():
+    found, trace = search_with_trace()
+    table = tree_table(trace.candidates, trace.find(found[0].ids + (END,)), WORDS, 0.7)
+    finished = table[table["fate"].isin(("finished", "won"))]["score"]
+    assert sorted(finished, reverse=True)[: len(found)] == pytest.approx([one.score for one in found], abs=1e-6)
+
+
+def search_with_trace():
+    random = np.random.default_rng(3)
+    logits = random.normal(size=(len(WORDS), len(WORDS))).astype(np.float32)
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    trace = Trace()
+    config = SearchConfig(beam=3, length_preference=0.7, maximum_words=12)
+    found = search(lambda state, words, images: (logs[words], state, None), (np.zeros((1, 1)),), 1, config, trace=trace)[0]
+    return [one for one in found if one.finished], trace
 
 
 def test_the_figure_in_words(table):
@@ -81,6 +108,6 @@ def test_the_winners_way_is_heavier_and_has_the_decoders_colour(table):
 def test_a_search_of_one_word_has_no_lines():
     trace = Trace()
     trace.note([Considered(0, END, -0.1, -0.1, "finished")])
-    table = tree_table(trace.candidates, trace.find([END]), WORDS)
+    table = tree_table(trace.candidates, trace.find([END]), WORDS, 1.0)
     chart = tree_chart(table, "#123456")
     assert not any(drawn(chart, fate) for fate in ("won", "kept", "finished", "dropped"))

@@ -1,18 +1,23 @@
 """The app without a browser: every page, what a visitor can do on it, and every refusal."""
 
+import ast
 import os
 import re
 import shutil
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pages import APP, PATIENCE, descriptions, refusals, sentences, shown
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from captioner.config import VARIANTS
+from captioner.familiarity import Familiarity
+from captioner.images import read, resize
 from captioner.samples import SAMPLES
+from captioner.views import caption, photographs
 from captioner.views.resources import FOLDER_VARIABLE, checkpoints_folder, load_captioner, stamp
 
 
@@ -53,28 +58,29 @@ def test_every_word_of_the_chosen_decoder_is_a_button_and_the_end_too(app):
     app.run()
     for title, sentence in zip((variant.title for variant in VARIANTS.values()), sentences(app), strict=True):
         app.button_group(key="why").set_value(title).run()
-        labels = [option.content.rstrip("\u2060") for option in app.button_group(key="word").proto.options]
+        labels = [option.content for option in app.button_group(key="at").proto.options]
         words = [label.split(" ")[0] for label in labels if not label.startswith("*end*")]
         assert " ".join(words) == sentence
-        assert all(re.fullmatch(r"\S+ :small\[[<>]?\d+%\]", label) for label in labels)
+        assert all(re.fullmatch(r"\S+ :small\[[<>]?\d+%\]\u2060*", label) for label in labels)
 
 
 def test_a_chosen_word_shows_where_the_decoder_looked_and_what_nearly_won(app):
     app.run()
-    app.button_group(key="word").set_value(1).run()
-    assert app.query_params["word"] == "2"
+    app.button_group(key="at").set_value(1).run()
+    assert app.query_params["at"] == "2"
     heat = next(text for text in descriptions(app) if "heat map" in text)
     assert re.search(r"lies here: (top|middle|bottom)? ?(left|centre|right) \(\d+%\)", heat)
-    assert f"After “{sentences(app)[0].split()[0]}”:" in [element.value for element in app.markdown]
+    first, second = [*sentences(app)[0].split(), "*end*"][:2]
+    assert f"After “{first}” it wrote {second}, and might have written:" in [element.value for element in app.markdown]
     rows = re.findall(r'<div class="choice"><b>(.*?)</b>', shown(app))
-    assert len(rows) == 5 and len([button for button in app.button if button.label == "go on"]) == 5
+    assert len(rows) == 5 and second not in rows and len([button for button in app.button if button.label == "go on"]) == 5
     assert shown(app).count('<p class="other">') == len(VARIANTS) - 1
 
 
 def test_what_if_lets_every_decoder_go_on_from_the_same_words(app):
     app.run()
-    app.button_group(key="word").set_value(1).run()
-    before = app.button_group(key="word").proto.options[0].content.split(" ")[0]
+    app.button_group(key="at").set_value(1).run()
+    before = app.button_group(key="at").proto.options[0].content.split(" ")[0]
     taken = re.findall(r'<div class="choice"><b>(.*?)</b>', shown(app))[1]
     [button for button in app.button if button.label == "go on"][1].click().run()
     given = re.findall(r'<p class="sentence small"><span>(.*?)</span>', shown(app))
@@ -151,16 +157,16 @@ def test_another_draw_is_another_sentence(app):
 
 
 def test_a_link_holds_sample_decoder_word_settings_and_words(app):
-    for name, value in {"sample": "coffee", "why": "FastText", "word": "2", "method": "Greedy", "say": "a circle"}.items():
+    for name, value in {"sample": "coffee", "why": "FastText", "at": "2", "method": "Greedy", "say": "a circle"}.items():
         app.query_params[name] = value
     app.run()
     assert descriptions(app)[0] == SAMPLES[-1].description
-    assert app.button_group(key="why").value == "FastText" and app.button_group(key="word").value == 1
+    assert app.button_group(key="why").value == "FastText" and app.button_group(key="at").value == 1
     assert "greedy" in [element.value for element in app.caption] and 'class="verdict"' in shown(app)
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("sample", "elephant"), ("word", "99"), ("word", "x"), ("why", "GloVe"), ("beam", "-3")]
+    ("name", "value"), [("sample", "elephant"), ("at", "99"), ("at", "x"), ("why", "GloVe"), ("beam", "-3")]
 )
 def test_a_link_that_says_nonsense_opens_the_page_all_the_same(app, name, value):
     app.query_params[name] = value
@@ -283,3 +289,78 @@ def test_decoders_that_were_trained_again_are_loaded_again(tiny_run, tmp_path):
     assert load_captioner(folder) is before
     os.utime(folder / "learned" / "manifest.json", ns=(1, 1))
     assert load_captioner(folder) is not before
+
+
+def test_a_damaged_summary_or_search_setting_is_a_sentence_and_the_page_goes_on(app, tiny_run, tmp_path, monkeypatch):
+    folder = shutil.copytree(tiny_run, tmp_path / "damaged")
+    (folder / "familiarity.safetensors").write_bytes(b"no tensors")
+    (folder / "search.json").write_text("[]")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    app.run()
+    assert len(refusals(app)) == 2 and "familiarity.safetensors" in refusals(app)[1] and "search.json" in refusals(app)[0]
+    assert len(sentences(app)) == len(VARIANTS)
+    assert {"Why did it write this?", "Your own words"} <= {header.value for header in app.header}
+
+
+def test_the_gauge_says_how_familiar_a_photograph_is(app, tiny_run, tmp_path, encoder, monkeypatch):
+    folder = shutil.copytree(tiny_run, tmp_path / "familiar")
+    pictures = [resize(read(sample.read(), sample.file), encoder.size) for sample in SAMPLES]
+    pooled = encoder.encode(np.stack(pictures)).mean(axis=1)
+    captions = [["a", sample.title.lower()] for sample in SAMPLES]
+    Familiarity.fit(pooled[:5], pooled[:5], captions[:5], encoder.fingerprint, "samples").save(folder)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    app.run()
+    assert "Nearest kind among the 5 it learned from: camera (1 photograph)" in " ".join(one.value for one in app.markdown)
+    app.button[5].click().run()
+    assert any(one.value.startswith("**Unlike what it learned from") for one in app.markdown)
+    assert 'aria-valuenow="100"' in shown(app)
+
+
+def test_one_decoder_alone_is_not_compared_with_others(app, tiny_run, tmp_path, monkeypatch):
+    folder = shutil.copytree(tiny_run, tmp_path / "one")
+    shutil.rmtree(folder / "learned")
+    shutil.rmtree(folder / "fasttext")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    app.run()
+    app.text_input(key="say").set_value("a red circle").run()
+    assert len(sentences(app)) == 1 and "What the others gave" not in {one.value for one in app.subheader}
+    assert not any("All of them" in one.value or "three decoders put" in one.value for one in app.markdown)
+    assert re.search(r'class="verdict">Word2Vec finds it 1 in [^.]+ likely\.<', shown(app))
+
+
+def test_a_new_picture_is_shown_whatever_row_was_chosen_before(app):
+    app.run()
+    camera, cat = SAMPLES[0].read(), SAMPLES[2].read()
+    app.file_uploader[0].set_value([("a.png", camera, "image/png"), ("b.png", cat, "image/png")]).run()
+    table = app.dataframe[0]
+    app.session_state["opened"] = "something else"
+    app.file_uploader[0].set_value([("c.png", SAMPLES[5].read(), "image/png")]).run()
+    assert descriptions(app)[0] == "Your photograph c.png." and len(table.value) == 2
+
+
+def test_too_many_pictures_are_named_and_not_dropped(app, monkeypatch):
+    monkeypatch.setattr(photographs, "MOST_AT_ONCE", 2)
+    app.run()
+    files = [(f"{number}.jpg", picture(size=(40 + number, 30)), "image/jpeg") for number in range(4)]
+    app.file_uploader[0].set_value(files).run()
+    problems = app.dataframe[0].value["problem"].tolist()
+    assert problems[:2] == ["", ""] and all("at once; upload this one with the next" in problem for problem in problems[2:])
+
+
+@pytest.mark.parametrize(("differ", "alike", "said"), [(True, False, "Underlined"), (False, True, "same sentence"), (False, False, "order")])
+def test_what_the_underlining_means(differ, alike, said):
+    assert said in caption.compared(differ, alike)
+
+
+def test_no_two_pages_share_a_place_in_the_address():
+    """A bound widget's value would follow the visitor to the other page, where it means something else."""
+    views, found = APP.parent / "captioner" / "views", {}
+    for path in sorted(views.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [word.arg for word in node.keywords] if isinstance(node, ast.Call) else []
+            if "bind" in names or "on_change" in names:
+                key = next((word.value for word in node.keywords if word.arg == "key"), None)
+                if isinstance(key, ast.Constant):
+                    found.setdefault(key.value, set()).add(path.stem)
+    assert len(found) > 15
+    assert {key: pages for key, pages in found.items() if len(pages) > 1} == {}

@@ -1,5 +1,6 @@
 """The page of scores without a browser: what it shows, each of its branches, and what it says when something is missing."""
 
+import json
 import re
 import shutil
 
@@ -8,6 +9,7 @@ from pages import open_view, refusals, shown
 from written_scores import write_all, write_scores
 
 from captioner.checkpoints import SHIPPED
+from captioner.config import VARIANTS
 from captioner.figures.glossary import GLOSSARY
 from captioner.folders import write_json
 from captioner.views.resources import FOLDER_VARIABLE
@@ -106,6 +108,38 @@ def test_damaged_files_are_sentences(folder):
     for part in ("comparison.json is not readable", "scores.json of word2vec", "history.json of Learned", "search.json holds no"):
         assert part in found, part
     assert verdict(page).startswith("On 1,000 test photographs FastText scores 0.570 and Learned 0.500")
+
+
+def test_files_that_are_json_and_yet_make_no_sense_are_sentences(folder):
+    write_all(folder)
+    stored = json.loads((folder / "learned" / "scores.json").read_text())
+    del stored["test"]["metrics"]["cider"]
+    write_json(folder / "learned" / "scores.json", stored)
+    compared = json.loads((folder / "comparison.json").read_text())
+    del compared["test"]["yardsticks"]["people"]
+    write_json(folder / "comparison.json", compared)
+    write_json(folder / "search.json", {"beam": 3, "length_preference": 0.7, "trials": []})
+    page = open_view("scores").run()
+    told = ("The scores of Learned on test are damaged", "comparison.json is damaged in its part on test", "search.json holds no")
+    assert [part in found for part, found in zip(told, refusals(page), strict=True)] == [True] * 3
+    assert "FastText scores 0.570 and Word2Vec 0.530" in verdict(page)
+
+
+def test_decoders_that_say_nothing_at_all_are_not_held_against_people(folder):
+    write_all(folder)
+    compared = json.loads((folder / "comparison.json").read_text())
+    for name in VARIANTS:
+        compared["test"]["wording"][name]["different_words"] = 0
+    write_json(folder / "comparison.json", compared)
+    page = open_view("scores").run()
+    assert not refusals(page) and "times as many different words" not in beside(page)
+
+
+def test_only_of_what_ships_it_is_said_that_the_readme_shows_it(folder, monkeypatch):
+    write_all(folder)
+    assert "README" not in open_view("scores").run().caption[-1].value
+    monkeypatch.setenv(FOLDER_VARIABLE, str(SHIPPED))
+    assert open_view("scores").run().caption[-1].value.endswith("so are the README’s.")
 
 
 def test_scores_of_other_data_are_not_held_against_flickr8k(folder):
