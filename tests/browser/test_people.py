@@ -7,7 +7,7 @@ from browsing import CARDS, PAGES, PHONE, Visit, quiet
 from PIL import Image, ImageOps
 from reading import chosen, photograph, scrolls_sideways, upload, wait_for_captions
 
-from captioner.captioning import Captioner
+from captioner.captioning import Caption, Captioner
 from captioner.config import VARIANTS
 from captioner.evaluation import load_search_config
 from captioner.images import read
@@ -202,6 +202,11 @@ def read_with_odds(page, description: str) -> list[tuple[str, str]]:
     return [(text, measure.partition(" · ")[0]) for text, measure in zip(sentences, measures, strict=True)]
 
 
+def written(caption: Caption) -> str:
+    """A caption as it stands on its card."""
+    return (caption.text or _NO_WORD) + " …" * (not caption.finished)
+
+
 def test_two_students_at_once_each_get_the_captions_of_their_own_photograph(visitor, tiny_run, encoder):
     pictures = {"mine.jpg": photograph("crimson"), "yours.jpg": photograph("white", (300, 700))}
     pages = {name: visitor().open().page for name in pictures}
@@ -213,5 +218,5 @@ def test_two_students_at_once_each_get_the_captions_of_their_own_photograph(visi
     captioner, config = Captioner.load(tiny_run, encoder=encoder), load_search_config(tiny_run)
     for name, data in pictures.items():
         alone = [found[0] for found in captioner.caption([read(data)], config)[0].values()]
-        assert shown[name] == [(caption.text or _NO_WORD, odds(caption.log_probability)) for caption in alone]
+        assert shown[name] == [(written(caption), odds(caption.log_probability)) for caption in alone]
     assert shown["mine.jpg"] != shown["yours.jpg"]
