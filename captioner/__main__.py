@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from captioner.commands import bench, caption, evaluate, familiar, score, train
+from captioner.commands import adapt, bench, caption, evaluate, familiar, score, study, train
 from captioner.commands.report import note
-from captioner.config import PRESETS, VARIANTS
+from captioner.config import CONTROLS, FIRST, PRESETS, STAGES, VARIANTS
 from captioner.errors import TriptychError
 
 WRONG, INTERRUPTED = 2, 130
@@ -44,10 +44,12 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     for module, add, summary in (
         (train, _train, "train decoders on a data set"),
+        (adapt, _adapt, "train the CNN on together with trained decoders, for others to start from"),
         (evaluate, _evaluate, "caption a split of a data set and score the captions"),
         (caption, _caption, "caption pictures"),
+        (study, _study, "train and score the three with several seeds, and what they are held against"),
         (score, _score, "score captions that somebody else wrote"),
-        (familiar, _familiar, "sum up the training photographs, for the page to tell how familiar another one is"),
+        (familiar, _familiar, "sum up the training photographs, and measure what being unlike them says about captions"),
         (bench, _bench, "time captioning or training, against the popular recipe"),
     ):
         name = module.__name__.rpartition(".")[2]
@@ -62,10 +64,9 @@ def _train(command: argparse.ArgumentParser) -> None:
     goes_on = "Interrupted; the same command with --resume goes on after the last finished epoch."
     command.set_defaults(interrupted=goes_on)
     _data(command, "or the word shapes: generated pictures that need no files")
-    _variants(command)
+    _variants(command, f"; besides, to hold them against: {', '.join(CONTROLS)}")
     command.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych; for --data shapes, shapes)")
-    seeds = _number(int, 0, 2**31 - 1)
-    command.add_argument("--seed", type=seeds, default=1, metavar="N", help="equal seeds give equal weights (default: 1)")
+    _seed_and_settings(command, "the preset's settings, as dropout=0.4")
     command.add_argument("--epochs", type=_number(int, 1), metavar="N", help="at most so many epochs (default: the preset's)")
     frozen = command.add_argument_group("the frozen word vectors")
     more_text = "more text to train them on, plain or .gz, a sentence a line; may be given several times"
@@ -73,16 +74,59 @@ def _train(command: argparse.ArgumentParser) -> None:
     frozen.add_argument("--word2vec", type=Path, metavar="FILE", help="finished vectors instead: word2vec format, text or binary")
     frozen.add_argument("--fasttext", type=Path, metavar="FILE", help="finished vectors instead: fastText's .bin or .vec")
     command.add_argument("--out", type=Path, metavar="DIR", help="where to (default: checkpoints/runs/PRESET-DATA-seedN)")
+    stage = "first: each next word of people's captions; reward: whole captions, rewarded by CIDEr, with --from (default: first)"
+    command.add_argument("--stage", choices=tuple(STAGES), default=FIRST, help=stage)
     started = "start from the trained decoders of a finished run"
     command.add_argument("--from", type=Path, dest="start", metavar="DIR", help=started)
     command.add_argument("--resume", action="store_true", help="go on with an interrupted run; what is finished stays")
     _cache(command)
 
 
+def _adapt(command: argparse.ArgumentParser) -> None:
+    goes_on = "Interrupted; the same command with --resume goes on after the last finished epoch."
+    command.set_defaults(interrupted=goes_on)
+    _data(command, "or the word shapes")
+    started = "a finished run of all three, with the CNN as it comes; they are not changed"
+    command.add_argument("--from", type=Path, dest="start", required=True, metavar="DIR", help=started)
+    _seed_and_settings(command, "the adaptation's settings, as epochs=4")
+    command.add_argument("--out", type=Path, metavar="DIR", help="where to (default: checkpoints/encoder)")
+    command.add_argument("--resume", action="store_true", help="go on with an interrupted adaptation")
+
+
+def _seed_and_settings(command: argparse.ArgumentParser, what: str) -> None:
+    seeds = _number(int, 0, 2**31 - 1)
+    command.add_argument("--seed", type=seeds, default=1, metavar="N", help="equal seeds give equal weights (default: 1)")
+    setting = f"another value for one of {what}; may be given several times"
+    more = {"dest": "settings", "metavar": "NAME=VALUE", "help": setting}
+    command.add_argument("--set", type=_setting, action="append", default=[], **more)
+
+
+def _study(command: argparse.ArgumentParser) -> None:
+    goes_on = "Interrupted; the same command goes on after the last finished epoch."
+    command.set_defaults(interrupted=goes_on)
+    command.description = (
+        "Train and score what is missing of the comparison, and tell what all finished runs show; without --data only the latter."
+    )
+    _data(command, "or the word shapes", required=False)
+    command.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help="as for train")
+    command.add_argument("--preset", default="triptych", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych)")
+    for name, default, what in (
+        ("--seeds", 5, "of each of the three in the first stage"),
+        ("--reward-seeds", 3, "of them that go on to the second"),
+        ("--control-seeds", 2, f"of {', '.join(CONTROLS)}"),
+    ):
+        command.add_argument(name, type=_number(int, 0, 99), default=default, metavar="N", help=f"seeds {what} ({default})")
+    command.add_argument("--checkpoints", type=Path, metavar="DIR", help="where the records are kept (default: checkpoints)")
+    command.add_argument("--runs", type=Path, metavar="DIR", help="where runs are trained (default: runs/study within that)")
+    ship = "put the best seed on dev of each decoder where every command finds it"
+    command.add_argument("--ship", action="store_true", help=ship)
+    _cache(command)
+
+
 def _evaluate(command: argparse.ArgumentParser) -> None:
     _data(command, "or the word shapes")
     command.add_argument("--split", choices=("dev", "test"), required=True, help="choose on dev, report test")
-    command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
+    _decoders(command)
     _variants(command)
     _beam(command)
     preference = "the higher, the longer the captions (default: the decoders' own)"
@@ -96,11 +140,11 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
 def _caption(command: argparse.ArgumentParser) -> None:
     command.description = (
         "Caption pictures. The exit status is 0 when all were captioned and 1 when some were not. With --json every picture "
-        "is {image, captions} or {image, error}; a caption's log_probability is the sum of its word_log_probabilities, one per "
-        "word, and of end_log_probability, which is null when the caption was cut off at the greatest length."
+        "is {image, stage, captions} or {image, error}; a caption's log_probability is the sum of its word_log_probabilities, "
+        "one per word, and of end_log_probability, which is null when the caption was cut off at the greatest length."
     )
     command.add_argument("files", nargs="+", metavar="FILE|FOLDER", help="pictures, or folders of them")
-    command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
+    _decoders(command)
     _variants(command)
     _beam(command)
     best = "the K best captions of each (default: 1)"
@@ -115,7 +159,7 @@ def _score(command: argparse.ArgumentParser) -> None:
 
 def _familiar(command: argparse.ArgumentParser) -> None:
     _data(command, "or the word shapes; its train split is summed up, its dev split says how far apart photographs lie")
-    command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
+    _decoders(command)
     _cache(command)
 
 
@@ -124,7 +168,7 @@ def _bench(command: argparse.ArgumentParser) -> None:
     _data(command, "for --training", required=False)
     presets = f"for --training: {', '.join(PRESETS)} (default: triptych)"
     command.add_argument("--preset", default="triptych", metavar="NAME", help=presets)
-    command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
+    _decoders(command)
     _cache(command)
 
 
@@ -132,8 +176,14 @@ def _data(command: argparse.ArgumentParser, more: str, required: bool = True) ->
     command.add_argument("--data", required=required, metavar="DIR", help=f"a folder of Flickr8k or of COCO captions, {more}")
 
 
-def _variants(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--variant", action="append", default=[], metavar="NAME", help=_VARIANTS)
+def _decoders(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
+    stage = "of which stage of training, where the folder holds several (default: the last one)"
+    command.add_argument("--stage", choices=tuple(STAGES), help=stage)
+
+
+def _variants(command: argparse.ArgumentParser, more: str = "") -> None:
+    command.add_argument("--variant", action="append", default=[], metavar="NAME", help=_VARIANTS + more)
 
 
 def _beam(command: argparse.ArgumentParser) -> None:
@@ -144,6 +194,13 @@ def _beam(command: argparse.ArgumentParser) -> None:
 def _cache(command: argparse.ArgumentParser) -> None:
     folder = "where features are kept (default: TRIPTYCH_CACHE, or triptych in the user's cache folder)"
     command.add_argument("--cache", type=Path, metavar="DIR", help=folder)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"a setting is given as NAME=VALUE, but {text!r} was given")
+    return name, value
 
 
 def _number(kind: type[float], least: float, most: float = math.inf) -> Callable[[str], float]:

@@ -1,6 +1,7 @@
 """A trained decoder as a folder: settings, vocabulary, word table and weights, checked by hash, name and shape on load.
 
-The model is always built in code and the weights go in by name and shape; nothing from disk is ever run.
+The model is always built in code and the weights go in by name and shape; nothing from disk is ever run. The decoders of
+several stages of training lie side by side, each stage in a folder of its own: `stage_folder` finds it.
 """
 
 import json
@@ -14,9 +15,20 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from captioner.config import VARIANTS, Preset, find_variant, preset_from_json, to_json
+from captioner.config import (
+    CONTROLS,
+    FIRST,
+    REWARD,
+    STAGES,
+    VARIANTS,
+    Preset,
+    find_stage,
+    find_variant,
+    preset_from_json,
+    to_json,
+)
 from captioner.errors import CheckpointError, ConfigError, TriptychError
-from captioner.folders import exists, load_folder, parse_json, save_folder
+from captioner.folders import exists, load_folder, parse_json, read_json, save_folder
 from captioner.vocabulary import Vocabulary
 from embeddings.table import EmbeddingTable
 
@@ -68,6 +80,7 @@ class Checkpoint:
     table: EmbeddingTable
     weights: Mapping[str, np.ndarray]
     extra: Mapping[str, bytes] = field(default_factory=dict)
+    stage: str = FIRST
 
     def build(self) -> "Decoder":
         """The decoder with its weights, each put in by name after its shape was found right."""
@@ -107,6 +120,7 @@ def save(folder: Path, checkpoint: Checkpoint, history: Any) -> None:
         "format": FORMAT,
         "variant": checkpoint.variant,
         "seed": checkpoint.seed,
+        "stage": checkpoint.stage,
         "preset": to_json(checkpoint.preset),
         "encoder": vars(checkpoint.encoder),
         "vocabulary": checkpoint.vocabulary.fingerprint,
@@ -156,7 +170,13 @@ def _read(name: str, files: Mapping[str, bytes]) -> Checkpoint:
         table=table,
         weights=read_tensors(files["decoder.safetensors"], f"{name}/decoder.safetensors"),
         extra=extra,
+        stage=_stage(config),
     )
+
+
+def _stage(config: Mapping[str, Any]) -> str:
+    """The stage that a config names; before there were stages there was only the first."""
+    return find_stage(config.get("stage", FIRST)).name
 
 
 def read_tensors(data: bytes, name: str) -> dict[str, np.ndarray]:
@@ -166,8 +186,52 @@ def read_tensors(data: bytes, name: str) -> dict[str, np.ndarray]:
         raise CheckpointError(f"The file {name} does not hold tensors; copy the checkpoint again.") from error
 
 
-def load_all(folder: Path, variants: tuple[str, ...] | None = None) -> dict[str, Checkpoint]:
-    """The checkpoints of a folder by variant, in the order of `VARIANTS`; they must share vocabulary and encoder."""
+def stages_in(folder: Path) -> tuple[str, ...]:
+    """The stages whose decoders lie in folders of their own in this one, in the order of training."""
+    return tuple(name for name in STAGES if _decoders_in(folder / name))
+
+
+def stage_folder(folder: Path, stage: str | None = None) -> Path:
+    """Where the decoders of a stage lie: in the folder of that name, or in the folder itself where it holds such decoders.
+
+    When no stage is asked for, it is the last one that is there.
+    """
+    folder, there = Path(folder), stages_in(folder)
+    if there:
+        chosen = stage or there[-1]
+        if chosen in there:
+            return folder / chosen
+    else:
+        there = tuple(dict.fromkeys(read_stage(folder / name) for name in _decoders_in(folder))) if stage else ()
+        if not there or stage in there:
+            return folder
+    raise CheckpointError(_no_stage(folder, find_stage(stage).name, there))
+
+
+def _decoders_in(folder: Path) -> tuple[str, ...]:
+    return tuple(name for name in (*VARIANTS, *CONTROLS) if exists(folder / name))
+
+
+def _no_stage(folder: Path, stage: str, there: tuple[str, ...]) -> str:
+    """What is there instead, and how to come by what is not."""
+    train = "python -m captioner train" + f" --stage {REWARD} --from RUN" * (stage == REWARD)
+    return (
+        f"There are no decoders of the stage '{stage}' in {folder}, only of '{there[0]}'; "
+        f"choose --stage {there[0]}, or train them with {train}."
+    )
+
+
+def read_stage(folder: Path) -> str:
+    """The stage of the decoder in this folder, from its settings alone."""
+    try:
+        return _stage(read_json(folder / CONFIG))
+    except (ConfigError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"The settings of {folder.name} name no stage of training ({error}); copy it again.") from error
+
+
+def load_all(folder: Path, variants: tuple[str, ...] | None = None, stage: str | None = None) -> dict[str, Checkpoint]:
+    """The checkpoints of a folder by variant, in the order of `VARIANTS`; they must share vocabulary, encoder and stage."""
+    folder = stage_folder(folder, stage)
     names = variants or tuple(name for name in VARIANTS if exists(folder / name))
     if not names:
         raise CheckpointError(
@@ -183,6 +247,11 @@ def load_all(folder: Path, variants: tuple[str, ...] | None = None) -> dict[str,
             raise CheckpointError(
                 f"The decoders {first.variant} and {name} come from different runs (their vocabulary or encoder differs); "
                 "use three of one run."
+            )
+        if checkpoint.stage != first.stage:
+            raise CheckpointError(
+                f"The decoders {first.variant} ({first.stage}) and {name} ({checkpoint.stage}) are of different stages of "
+                "training; give each stage a folder of its own."
             )
     return found
 

@@ -1,6 +1,7 @@
-"""Every setting as a frozen dataclass, and the rows of data that name them: `VARIANTS` and `PRESETS`."""
+"""Every setting as a frozen dataclass, and the rows of data that name them: `VARIANTS`, `STAGES` and `PRESETS`."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -8,6 +9,10 @@ from typing import Any, Literal
 from captioner.errors import ConfigError
 
 ImageEntry = Literal["attention", "merge", "init", "pre"]
+
+FIRST, REWARD = "first", "reward"
+
+_LATER = {"later": True}  # Marks a setting that settings stored by earlier versions may lack.
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,40 @@ VARIANTS: dict[str, Variant] = {
 
 
 @dataclass(frozen=True)
+class Stage:
+    """One of the stages of training; a decoder of a later one has gone through those before it."""
+
+    name: str
+    title: str
+    explanation: str
+
+
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage(FIRST, "First stage", "The decoders learned to predict each next word of people’s captions."),
+        Stage(
+            REWARD,
+            "Reward",
+            "After the first stage the decoders wrote whole captions themselves and were rewarded by how well these agree with "
+            "people’s, measured by CIDEr.",
+        ),
+    )
+}
+
+# What the comparison of the three is held against: decoders that only `train` and `study` know.
+CONTROLS: dict[str, Variant] = {
+    variant.name: variant
+    for variant in (
+        Variant("random", "Random", True, "#6E6E6E", (1, 2), "frozen vectors drawn at random"),
+        Variant("word2vec-start", "Learned from Word2Vec", False, "#8C564B", (6, 2), "vectors that start as Word2Vec's"),
+        Variant("word2vec-captions", "Word2Vec of captions", True, "#E69F00", (8, 4), "Word2Vec without the extra text"),
+        Variant("fasttext-captions", "FastText of captions", True, "#56B4E9", (2, 3), "FastText without the extra text"),
+    )
+}
+
+
+@dataclass(frozen=True)
 class DecoderConfig:
     """The shape of a decoder. `image_entry` is the switch: how the photograph enters."""
 
@@ -49,8 +88,8 @@ class DecoderConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """How a decoder is trained; the same for all three variants."""
+class Schedule:
+    """What the two stages of training have in common: how long, in which steps, and on how many views of a photograph."""
 
     epochs: int = 18
     patience: int = 4
@@ -59,11 +98,77 @@ class TrainingConfig:
     warmup_epochs: float = 0.5
     weight_decay: float = 0.01
     clip_norm: float = 5.0
-    label_smoothing: float = 0.1
     averaging: float = 0.995
     views: int = 6
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Schedule):
+    """The first stage: every next word of people's captions; the same for all three variants."""
+
+    label_smoothing: float = 0.1
     word_dropout: float = 0.0
     minimum_count: int = 5
+
+
+@dataclass(frozen=True)
+class RewardConfig(Schedule):
+    """The second stage: whole captions, rewarded by CIDEr; the same for all three variants.
+
+    `samples` captions are drawn for each photograph. `temper` is what the decoder's scores of words are divided by before
+    anything else, and it stays so: label smoothing leaves a tenth of the probability on words that nobody would say.
+    """
+
+    epochs: int = 9
+    patience: int = 3
+    learning_rate: float = 2e-5
+    weight_decay: float = 0.0
+    clip_norm: float = 0.1
+    averaging: float = 0.99
+    views: int = 2
+    samples: int = 5
+    temper: float = 0.6
+    feature_dropout: float = 0.0
+    maximum_words: int = 20
+
+    def __post_init__(self) -> None:
+        if self.samples < 2 or self.maximum_words < 1 or not (0 < self.temper and 0 <= self.feature_dropout < 1):
+            raise ConfigError(
+                "The second stage draws 2 or more samples of 1 or more words, with a temper above 0 and a feature_dropout from 0 "
+                f"to below 1; it was given {self.samples}, {self.maximum_words}, {self.temper:g} and {self.feature_dropout:g}."
+            )
+
+
+@dataclass(frozen=True)
+class AdaptationConfig(Schedule):
+    """How the encoder is trained on, once, with decoders of all three variants, before it is frozen for good.
+
+    `first_block` is the first convolution that moves. Every photograph is seen in a crop of its own, down to
+    `smallest_crop` of its area, and a little lighter or darker; the decoders' learning rate is theirs alone.
+    """
+
+    epochs: int = 6
+    patience: int = 2
+    learning_rate: float = 5e-5
+    warmup_epochs: float = 0.3
+    weight_decay: float = 1e-4
+    clip_norm: float = 1.0
+    averaging: float = 0.99
+    views: int = 1
+    decoder_learning_rate: float = 2e-4
+    first_block: str = "blocks_4"
+    smallest_crop: float = 0.6
+    light: float = 0.2
+    label_smoothing: float = 0.1
+    feature_dropout: float = 0.2
+    dropout: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not (0 < self.smallest_crop <= 1 and 0 <= self.light < 1):
+            raise ConfigError(
+                "smallest_crop is a share above 0 and up to 1, light one from 0 to below 1; they were given "
+                f"{self.smallest_crop:g} and {self.light:g}."
+            )
 
 
 @dataclass(frozen=True)
@@ -86,13 +191,21 @@ class Preset:
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig, metadata=_LATER)
+
+    def schedule(self, stage: str) -> Schedule:
+        """The settings of that stage of training."""
+        return self.reward if stage == REWARD else self.training
 
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        Preset("triptych"),
-        # What follows it, with --from: whole photographs and their mirror images, gentler, once the crops have done their work.
+        Preset("triptych", encoder="efficientnet-lite2-adapted"),
+        # The same on the CNN as it comes, for comparisons with others that leave theirs alone.
+        Preset("triptych-frozen"),
+        # What the adapted encoder was made with: many crops, then, with --from, whole photographs and their mirror images.
+        Preset("triptych-crops", training=TrainingConfig(images_per_batch=32, learning_rate=8e-4, epochs=18, views=6)),
         Preset(
             "triptych-settle",
             decoder=DecoderConfig(feature_dropout=0.2, dropout=0.3),
@@ -107,6 +220,7 @@ PRESETS: dict[str, Preset] = {
                 epochs=12, images_per_batch=16, learning_rate=1e-2, label_smoothing=0.0, averaging=0.9, views=1, minimum_count=1
             ),
             embedding=EmbeddingConfig(epochs=3, minimum_count=1, buckets=500),
+            reward=RewardConfig(epochs=3, images_per_batch=16, learning_rate=1e-3, views=1, temper=1.0, maximum_words=12),
         ),
         Preset(
             "shapes",
@@ -117,6 +231,7 @@ PRESETS: dict[str, Preset] = {
                 epochs=16, images_per_batch=16, learning_rate=5e-3, label_smoothing=0.0, averaging=0.98, views=1, minimum_count=1
             ),
             embedding=EmbeddingConfig(epochs=20, minimum_count=1, buckets=500),
+            reward=RewardConfig(epochs=4, images_per_batch=16, learning_rate=3e-4, views=1, temper=1.0, maximum_words=16),
         ),
     )
 }
@@ -135,8 +250,50 @@ class SearchConfig:
     alternatives: int = 5
 
 
+def changed(preset: Preset, stage: str, settings: Mapping[str, str]) -> Preset:
+    """The preset with some settings, named and given as text, of its decoder, its vectors or that stage of training.
+
+    >>> changed(PRESETS["tiny"], FIRST, {"dropout": "0.4", "epochs": "3"}).training.epochs
+    3
+    """
+    parts = {name: getattr(preset, name) for name in ((REWARD,) if stage == REWARD else ("decoder", "embedding", "training"))}
+    for name, text in settings.items():
+        # The vectors have epochs too; of two settings of a name the one of the stage is meant.
+        owner = next((part for part in reversed(parts) if hasattr(parts[part], name)), None)
+        if owner is None:
+            known = sorted({item.name for part in parts.values() for item in dataclasses.fields(part)})
+            raise ConfigError(f"There is no setting '{name}'; choose one of {', '.join(known)}.")
+        parts[owner] = dataclasses.replace(parts[owner], **{name: _from_text(getattr(parts[owner], name), name, text)})
+    return dataclasses.replace(preset, **parts)
+
+
+def with_settings(config: Any, settings: Mapping[str, str]) -> Any:
+    """One table of settings with some of them changed, named and given as text."""
+    known = sorted(item.name for item in dataclasses.fields(config))
+    unknown = next((name for name in settings if name not in known), None)
+    if unknown:
+        raise ConfigError(f"There is no setting '{unknown}'; choose one of {', '.join(known)}.")
+    values = {name: _from_text(getattr(config, name), name, text) for name, text in settings.items()}
+    return dataclasses.replace(config, **values)
+
+
+def _from_text(present: Any, name: str, text: str) -> Any:
+    try:
+        value = type(present)(text)
+    except ValueError:
+        value = math.nan
+    if isinstance(value, float) and not math.isfinite(value):
+        kind = {int: "a whole number", float: "a number"}.get(type(present), "a word")
+        raise ConfigError(f"The setting '{name}' is {kind} such as {present}, not {text!r}.")
+    return value
+
+
 def find_variant(name: str) -> Variant:
-    return _find(VARIANTS, name, "variant")
+    return CONTROLS[name] if name in CONTROLS else _find(VARIANTS, name, "variant")
+
+
+def find_stage(name: str) -> Stage:
+    return _find(STAGES, name, "stage of training")
 
 
 def find_preset(name: str) -> Preset:
@@ -164,7 +321,7 @@ def _from_json(kind: type, data: Any, where: str) -> Any:
         raise ConfigError(f"The {where} settings should be a table of names and values, but are {type(data).__name__}.")
     fields = {item.name: item for item in dataclasses.fields(kind)}
     unknown = sorted(set(data) - set(fields))
-    missing = sorted(set(fields) - set(data))
+    missing = sorted(name for name, item in fields.items() if name not in data and not item.metadata.get("later"))
     if unknown or missing:
         wrong = f"'{unknown[0]}' is not known" if unknown else f"'{missing[0]}' is missing"
         raise ConfigError(f"The {where} settings do not fit this version of the program: {wrong}.")

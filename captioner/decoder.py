@@ -128,7 +128,7 @@ class Decoder(keras.Model):
     def step(self, grid: tf.Tensor, state: State, gates: tf.Tensor) -> tuple[tf.Tensor, State, tf.Tensor | None]:
         """One word further: log-probabilities (rows, vocabulary), the next state, and attention (rows, regions) or None.
 
-        `grid` belongs to all rows when it has one row, else row for row; `gates` is the words' row of `gates_of_words`.
+        The rows belong to the photographs of `grid` in turn, equally many to each; `gates` is the words' row of `gates_of_words`.
         """
         next_state, sequence, attention = [], None, None
         for number, cell in enumerate(self.cells):
@@ -139,7 +139,7 @@ class Decoder(keras.Model):
             context, attention = self._attend_rows(self.query(sequence), grid)
             sequence = tf.concat([sequence, context], axis=1)
         elif self.config.image_entry == "merge":
-            sequence = sequence + grid
+            sequence = sequence + tf.repeat(grid, tf.shape(sequence)[0] // tf.shape(grid)[0], axis=0)
         return tf.nn.log_softmax(self._head(sequence, _Dropout(None))), tuple(next_state), attention
 
     # Parts both ways share ----------------------------------------------------------------------------------------
@@ -169,12 +169,10 @@ class Decoder(keras.Model):
         return tf.reshape(context, tf.shape(query)), tf.reduce_mean(weights, axis=1)
 
     def _attend_rows(self, query: tf.Tensor, grid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Attention of single words: all rows on one photograph, or each row on its own."""
-        if grid.shape[0] == 1:
-            context, weights = self._attend(query[None], grid)
-            return context[0], weights[0]
-        context, weights = self._attend(query[:, None], grid)
-        return context[:, 0], weights[:, 0]
+        """Attention of single words, equally many rows to each photograph of the grid."""
+        width, regions = self.config.image_units, tf.shape(grid)[2]
+        context, weights = self._attend(tf.reshape(query, (tf.shape(grid)[0], -1, width)), grid)
+        return tf.reshape(context, (-1, width)), tf.reshape(weights, (-1, regions))
 
     def _heads(self, units: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(units)

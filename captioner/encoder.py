@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
 
 from captioner.errors import EncoderError
+from captioner.folders import exists, load_folder
 from captioner.torchfile import read_tensors
 
 LITE2 = "efficientnet-lite2"
+ADAPTED = "efficientnet-lite2-adapted"
+ADAPTED_WEIGHTS = "encoder.safetensors"
+SHIPPED_ADAPTED = Path(__file__).resolve().parent.parent / "checkpoints" / "encoder"
 LITE2_SIZE = 260
 LITE2_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
 _EPSILON = 1e-3
@@ -41,7 +47,7 @@ APPLICATIONS: dict[str, Application] = {
     "xception": Application("Xception", "xception", 299),
     "efficientnetv2b0": Application("EfficientNetV2B0", "efficientnet_v2", 224),
 }
-ENCODERS = (LITE2, *APPLICATIONS)
+ENCODERS = (LITE2, ADAPTED, *APPLICATIONS)
 
 
 @dataclass(frozen=True)
@@ -114,10 +120,53 @@ class Lite2(Encoder):
 
     def classify(self, features: np.ndarray) -> np.ndarray:
         """The probabilities of the 1,000 ImageNet classes for features of `encode`."""
-        kernel, bias = self._head
-        logits = features.mean(axis=1) @ kernel.T + bias  # (pictures, classes)
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return exponentials / exponentials.sum(axis=1, keepdims=True)
+        return _classify(features, *self._head)
+
+
+class AdaptedLite2(Encoder):
+    """EfficientNet-Lite2 whose later convolutions were trained on together with decoders, and then frozen again."""
+
+    def __init__(self, weights: Mapping[str, np.ndarray]):
+        tensors = read_tensors(lite2_weight_file())
+        model, self._head = _build_lite2(tensors, LITE2_SIZE), (tensors["_fc.weight"], tensors["_fc.bias"])
+        _put(model, weights)
+        super().__init__(ADAPTED, LITE2_SIZE, model, _arrays_sha256(weights[name] for name in sorted(weights)))
+
+    @classmethod
+    def load(cls, near: Path | None = None) -> "AdaptedLite2":
+        """The one that lies beside these decoders or those of another stage of theirs, else the one that ships."""
+        places = [near / "encoder", near.parent / "encoder"] if near else []
+        folder = next((place for place in places if exists(place)), SHIPPED_ADAPTED)
+        try:
+            return cls(load_tensors(load_folder(folder)[ADAPTED_WEIGHTS]))
+        except (SafetensorError, KeyError) as error:
+            raise EncoderError(f"The adapted encoder in {folder.name} cannot be used ({error}); copy it again.") from error
+
+    def classify(self, features: np.ndarray) -> np.ndarray:
+        """What the untouched classifier makes of the adapted features; its classes are a little less sure."""
+        return _classify(features, *self._head)
+
+
+def network(size: int = LITE2_SIZE) -> Any:
+    """EfficientNet-Lite2 as a Keras model, with its ImageNet weights, for who wants to train it on."""
+    return _build_lite2(read_tensors(lite2_weight_file()), size)
+
+
+def _put(model: Any, weights: Mapping[str, np.ndarray]) -> None:
+    """Put weights in by the names of the network's convolutions; the others stay as they are."""
+    variables = {variable.path: variable for variable in model.variables}
+    if not weights:
+        raise EncoderError("The adapted encoder holds no weights; copy it again.")
+    for name, values in weights.items():
+        if name not in variables or values.shape != tuple(variables[name].shape) or not np.isfinite(values).all():
+            raise EncoderError(f"The adapted encoder's '{name}' does not fit the network; copy it again.")
+        variables[name].assign(values.astype(np.float32))
+
+
+def _classify(features: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    logits = features.mean(axis=1) @ kernel.T + bias  # (pictures, classes)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def input_size(name: str) -> int:
@@ -125,10 +174,15 @@ def input_size(name: str) -> int:
     return APPLICATIONS[name].size if name in APPLICATIONS else LITE2_SIZE
 
 
-def load_encoder(name: str = LITE2, weights: str | Path | None = "imagenet") -> Encoder:
-    """The encoder of that name; `weights` is a file for a network of `keras.applications`, None for random ones."""
+def load_encoder(name: str = LITE2, weights: str | Path | None = "imagenet", near: Path | None = None) -> Encoder:
+    """The encoder of that name; `weights` is a file for a network of `keras.applications`, None for random ones.
+
+    `near` is the folder of the decoders that it is for: an adapted encoder lies beside them.
+    """
     if name == LITE2:
         return Lite2()
+    if name == ADAPTED:
+        return AdaptedLite2.load(near)
     if name not in APPLICATIONS:
         raise EncoderError(f"There is no encoder '{name}'; choose one of {', '.join(ENCODERS)}.")
     return _load_application(name, APPLICATIONS[name], weights)

@@ -124,6 +124,11 @@ class Scorer:
         words = [_words(caption) for caption in captions]
         return np.array([self._row(*pair) for pair in zip(words, self._images, strict=True)], dtype=np.float64)
 
+    def cider(self, image: int, caption: Text) -> float:
+        """CIDEr alone of one caption of that image, counted from 0."""
+        words = _words(caption)
+        return self._cider(self._vector(count_ngrams(words), words), self._images[image].vectors)
+
     def _row(self, words: list[str], image: _Image) -> list[float]:
         ngrams = count_ngrams(words)
         matching = [0] * ORDERS

@@ -24,15 +24,22 @@ class Packed:
     images: np.ndarray  # (captions,) the photograph of each caption, longest caption first
     slots: np.ndarray  # (images, most words of one image): which word stands there, 0 where none does
     places: np.ndarray  # (words,) the slot of each word, counted through all images
+    captions: np.ndarray  # (captions,) which of the captions given each row is, counted through all photographs
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         return self.words, self.targets, self.counts, self.images, self.slots, self.places
 
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """One value per caption, in the order in which they were given, laid beside every word of it: (words,)."""
+        rows = values[self.captions]
+        return np.concatenate([rows[:count] for count in self.counts])
+
 
 def pack(captions: Sequence[Sequence[Sequence[int]]]) -> Packed:
     """Pack the captions of several photographs; each caption is its words' numbers without start and end."""
-    rows = [(image, [*caption, END]) for image, group in enumerate(captions) for caption in group]
-    rows.sort(key=lambda row: -len(row[1]))
+    given = [(image, [*caption, END]) for image, group in enumerate(captions) for caption in group]
+    order = sorted(range(len(given)), key=lambda number: -len(given[number][1]))
+    rows = [given[number] for number in order]
     lengths = np.array([len(targets) for _, targets in rows])
     steps = -(-int(lengths[0]) // STEP_BUCKET) * STEP_BUCKET
     counts = (lengths[None, :] > np.arange(steps)[:, None]).sum(axis=1)  # (steps,)
@@ -42,7 +49,7 @@ def pack(captions: Sequence[Sequence[Sequence[int]]]) -> Packed:
     images = np.array([image for image, _ in rows], np.int32)
     word_images = np.concatenate([images[:count] for count in counts])  # (words,)
     slots, places = _slots(word_images, len(captions))
-    return Packed(words, targets, counts.astype(np.int32), images, slots, places)
+    return Packed(words, targets, counts.astype(np.int32), images, slots, places, np.array(order))
 
 
 def _slots(word_images: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:

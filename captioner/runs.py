@@ -7,14 +7,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors.numpy import save as save_tensors
 
 from captioner.checkpoints import HISTORY, TABLE_WEIGHT, Checkpoint, EncoderMark, load, put_weights, read_tensors, save
-from captioner.config import Preset, find_variant, to_json
+from captioner.config import FIRST, REWARD, Preset, find_variant, to_json
 from captioner.datasets import Dataset, Record
 from captioner.encoder import Encoder
 from captioner.errors import DatasetError, TrainingError
@@ -26,7 +26,8 @@ from embeddings.files import find_file
 from embeddings.table import EmbeddingTable, build_table, learned_start
 
 if TYPE_CHECKING:
-    from captioner.training import Progressed
+    from captioner.decoder import Decoder
+    from captioner.training import Examples, Progressed
 
 Table = tuple[EmbeddingTable, dict[str, bytes]]  # the table, and files that belong to it
 
@@ -48,10 +49,18 @@ class Sources:
 class Preparation:
     """What all decoders of a run share: photographs, features, vocabulary, text, and the tables made from it."""
 
-    def __init__(self, dataset: Dataset, encoder: Encoder, cache_folder: Path, preset: Preset, sources: Sources = Sources()):
-        self.encoder, self.preset, self.sources = encoder, preset, sources
+    def __init__(
+        self,
+        dataset: Dataset,
+        encoder: Encoder,
+        cache_folder: Path,
+        preset: Preset,
+        sources: Sources = Sources(),
+        stage: str = FIRST,
+    ):
+        self.encoder, self.preset, self.sources, self.stage = encoder, preset, sources, stage
         self.cache = FeatureCache(cache_folder, encoder)
-        self.views = tuple(VIEWS)[: max(1, preset.training.views)]
+        self.views = tuple(VIEWS)[: max(1, preset.schedule(stage).views)]
         failed = self.cache.fill(dataset.split("dev")) | self.cache.fill(dataset.split("train"), self.views)
         self.train = _usable(dataset, "train", failed)
         self.dev = _usable(dataset, "dev", failed)
@@ -74,7 +83,8 @@ class Preparation:
 
     def fingerprint(self, variant: str, seed: int) -> str:
         """What an interrupted run must share with this one to be gone on with."""
-        facts = [variant, seed, to_json(self.preset), self.encoder.fingerprint, self.vocabulary.fingerprint, self.sources.marks()]
+        own, shared = (variant, seed, self.stage), (self.encoder.fingerprint, self.vocabulary.fingerprint)
+        facts = [*own, to_json(self.preset), *shared, self.sources.marks()]
         pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
         return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
 
@@ -97,31 +107,47 @@ def _learned(preparation: Preparation, seed: int) -> Table:
     return learned_start(preparation.vocabulary.words, decoder.embedding_dimensions, decoder.row_scale, seed), {}
 
 
-def _word2vec(preparation: Preparation, seed: int) -> Table:
+def _random(preparation: Preparation, seed: int) -> Table:
+    """As the learned table starts, and no word known; but it stays so."""
+    table, _ = _learned(preparation, seed)
+    origins = tuple("special" if word in SPECIAL_WORDS else "missing" for word in table.words)
+    return replace(table, origins=origins, source=f"Random rows from seed {seed}, which stay as they are."), {}
+
+
+def _word2vec(preparation: Preparation, seed: int, captions_only: bool = False) -> Table:
     from embeddings import word2vec
 
-    file = preparation.sources.word2vec
-    if file:
+    file, text = preparation.sources.word2vec, preparation.sentences if captions_only else preparation.text
+    if file and not captions_only:
         vectors = word2vec.read(file, set(preparation.vocabulary.words))
     else:
-        vectors = word2vec.train(preparation.text, seed=_FROZEN_SEED, **_training_settings(preparation))
+        vectors = word2vec.train(text, seed=_FROZEN_SEED, **_training_settings(preparation))
     return _placed(preparation, vectors.lookup, seed, vectors.source), {}
 
 
-def _fasttext(preparation: Preparation, seed: int) -> Table:
+def _fasttext(preparation: Preparation, seed: int, captions_only: bool = False) -> Table:
     from embeddings import fasttext
 
-    file, buckets = preparation.sources.fasttext, preparation.preset.embedding.buckets
-    if file:
+    file, text = preparation.sources.fasttext, preparation.sentences if captions_only else preparation.text
+    if file and not captions_only:
         vectors = fasttext.read(file, set(preparation.vocabulary.words))
     else:
-        vectors = fasttext.train(preparation.text, seed=_FROZEN_SEED, buckets=buckets, **_training_settings(preparation))
+        buckets = preparation.preset.embedding.buckets
+        vectors = fasttext.train(text, seed=_FROZEN_SEED, buckets=buckets, **_training_settings(preparation))
     table = _placed(preparation, vectors.lookup, seed, vectors.source)
     subwords = vectors.subwords
     return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}
 
 
-_TABLES: dict[str, Callable[[Preparation, int], Table]] = {"learned": _learned, "word2vec": _word2vec, "fasttext": _fasttext}
+_TABLES: dict[str, Callable[[Preparation, int], Table]] = {
+    "learned": _learned,
+    "word2vec": _word2vec,
+    "fasttext": _fasttext,
+    "random": _random,
+    "word2vec-start": _word2vec,
+    "word2vec-captions": partial(_word2vec, captions_only=True),
+    "fasttext-captions": partial(_fasttext, captions_only=True),
+}
 
 
 def _training_settings(preparation: Preparation) -> dict[str, int]:
@@ -146,6 +172,10 @@ class Start:
     def load(cls, folder: Path, variant: str, preparation: Preparation) -> "Start":
         """The decoder in `folder`, if it belongs to the same words and encoder."""
         checkpoint = load(Path(folder) / variant)
+        if checkpoint.stage != FIRST:
+            raise TrainingError(
+                f"The decoder in {folder} has been through the second stage already; start from one of the first stage."
+            )
         same = checkpoint.vocabulary.words == preparation.vocabulary.words
         if checkpoint.variant != variant or not same or checkpoint.encoder != EncoderMark.of(preparation.encoder):
             raise TrainingError(
@@ -181,7 +211,7 @@ class Run:
 
     def _train(self, progressed: "Progressed | None", table: EmbeddingTable, extra: dict[str, bytes]) -> "Progressed":
         from captioner.decoder import Decoder
-        from captioner.training import Examples, train
+        from captioner.training import Examples
 
         shared = self.preparation
         frozen = find_variant(self.variant).frozen
@@ -194,8 +224,17 @@ class Run:
         def keep(progressed: "Progressed") -> None:
             self._keep(progressed, table, extra)
 
-        settings = shared.preset.training
-        return train(decoder, examples, dev, settings, self.seed, shared.views, progressed, keep, label=self.variant)
+        more = {"views": shared.views, "progressed": progressed, "after_epoch": keep, "label": self.variant}
+        return self._train_stage(decoder, examples, dev, more)
+
+    def _train_stage(self, decoder: "Decoder", examples: "Examples", dev: "Examples", more: dict[str, Any]) -> "Progressed":
+        from captioner.reward import train_by_reward
+        from captioner.training import train
+
+        shared = self.preparation
+        if shared.stage == REWARD:
+            return train_by_reward(decoder, examples, dev, shared.vocabulary, shared.preset.reward, self.seed, **more)
+        return train(decoder, examples, dev, shared.preset.training, self.seed, **more)
 
     def _preset(self, table: EmbeddingTable) -> Preset:
         """The preset with this table's width, which finished vectors bring with them."""
@@ -238,8 +277,8 @@ class Run:
         """Put down all that is needed to go on, then the history that a page follows."""
         mark = {
             "fingerprint": self.fingerprint,
-            "epochs": [asdict(epoch) for epoch in progressed.epochs],
-            "before": [asdict(epoch) for epoch in progressed.before],
+            "epochs": [epoch.to_json() for epoch in progressed.epochs],
+            "before": [epoch.to_json() for epoch in progressed.before],
             "extra": sorted(extra),
         }
         files = {
@@ -271,6 +310,7 @@ class Run:
             table=table,
             weights=weights,
             extra=extra,
+            stage=shared.stage,
         )
         save(self.folder, checkpoint, self._history(progressed, "finished"))
         remove_folder(self.resume_folder)

@@ -3,16 +3,18 @@
 Touches no disk: after every epoch the caller is handed all that is needed to go on, and decides what to keep.
 """
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from captioner.config import TrainingConfig
+from captioner.config import FIRST, Schedule, TrainingConfig
 from captioner.datasets import Record
 from captioner.decoder import PACKED_SIGNATURE, Decoder
 from captioner.errors import TrainingError
@@ -30,12 +32,16 @@ class Examples:
 
     records: tuple[Record, ...]
     captions: tuple[tuple[tuple[int, ...], ...], ...]  # per photograph, per caption, the words' numbers
-    cache: FeatureCache
+    cache: FeatureCache | None  # None where pictures are looked at themselves.
 
     @classmethod
-    def of(cls, records: Sequence[Record], vocabulary: Vocabulary, cache: FeatureCache) -> "Examples":
+    def of(cls, records: Sequence[Record], vocabulary: Vocabulary, cache: FeatureCache | None) -> "Examples":
         captions = tuple(tuple(tuple(vocabulary.encode(tokenize(text))) for text in record.captions) for record in records)
         return cls(tuple(records), captions, cache)
+
+    def first(self, count: int) -> "Examples":
+        """Only the first so many photographs."""
+        return Examples(self.records[:count], self.captions[:count], self.cache)
 
     def batch(self, chosen: Sequence[int], views: Sequence[str] | None = None) -> tuple[np.ndarray, Packed]:
         features = self.cache.rows([self.records[index] for index in chosen], views)
@@ -44,13 +50,29 @@ class Examples:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a history; losses are mean cross-entropies per real target word, in nats."""
+    """One line of a history; losses are mean cross-entropies per real target word, in nats.
+
+    In the second stage the training loss is that of some training photographs without dropout, `reward` the mean CIDEr of
+    the captions drawn, and `dev_cider` that of greedy captions on dev.
+    """
 
     epoch: int
     train_loss: float
     dev_loss: float
     seconds: float
     learning_rate: float
+    stage: str = FIRST
+    reward: float | None = None
+    dev_cider: float | None = None
+
+    def to_json(self) -> dict[str, float | str]:
+        """What there is of it, as plain data."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @property
+    def merit(self) -> float:
+        """What the best epoch has most of: CIDEr on dev where it was measured, else the least loss."""
+        return -self.dev_loss if self.dev_cider is None else self.dev_cider
 
 
 @dataclass
@@ -67,15 +89,15 @@ class Progressed:
 
     @property
     def best_epoch(self) -> int:
-        return min(self.epochs, key=lambda epoch: epoch.dev_loss).epoch if self.epochs else 0
+        return max(self.epochs, key=lambda epoch: epoch.merit).epoch if self.epochs else 0
 
-    def finished(self, config: TrainingConfig) -> bool:
+    def finished(self, config: Schedule) -> bool:
         done = len(self.epochs)
         return done >= config.epochs or done - self.best_epoch >= config.patience
 
     def history(self, variant: str, seed: int, state: str) -> dict:
         earlier = len(self.before)
-        epochs = [asdict(replace(epoch, epoch=number)) for number, epoch in enumerate(self.before + self.epochs, start=1)]
+        epochs = [replace(epoch, epoch=number).to_json() for number, epoch in enumerate(self.before + self.epochs, start=1)]
         best = earlier + self.best_epoch
         return {"variant": variant, "seed": seed, "state": state, "epochs": epochs, "earlier": earlier, "best_epoch": best}
 
@@ -84,16 +106,18 @@ def train(
     decoder: Decoder,
     examples: Examples,
     dev: Examples,
-    config: TrainingConfig,
+    config: Schedule,
     seed: int,
     views: Sequence[str] = (WHOLE,),
     progressed: Progressed | None = None,
     after_epoch: Callable[[Progressed], None] = lambda progressed: None,
     label: str = "training",
+    make_trainer: "Callable[[Decoder, Any, int, int], Trainer] | None" = None,
 ) -> Progressed:
     """Train until the epochs are done or dev has not improved for `patience` of them; start from `progressed` if given."""
     progressed = progressed or Progressed()
-    trainer = Trainer(decoder, config, seed, math.ceil(len(examples.records) / config.images_per_batch))
+    steps_per_epoch = math.ceil(len(examples.records) / config.images_per_batch)
+    trainer = (make_trainer or Trainer)(decoder, config, seed, steps_per_epoch)
     if progressed.variables:
         trainer.restore(progressed.variables)
     with Progress(label, config.epochs * trainer.steps_per_epoch, "batches") as bar:
@@ -111,9 +135,11 @@ def train(
 class Trainer:
     """The compiled steps of one run, with the optimizer and the averaged weights."""
 
-    def __init__(self, decoder: Decoder, config: TrainingConfig, seed: int, steps_per_epoch: int):
+    config: TrainingConfig
+
+    def __init__(self, decoder: Decoder, config: Schedule, seed: int, steps_per_epoch: int):
         self.decoder, self.config, self.seed, self.steps_per_epoch = decoder, config, seed, steps_per_epoch
-        self.optimizer = _optimizer(config, steps_per_epoch)
+        self.optimizer = optimizer(config, steps_per_epoch)
         self.optimizer.build(decoder.trainable_variables)
         self.averages = [tf.Variable(variable.value, trainable=False) for variable in decoder.trainable_variables]
         self._steps: dict[tuple[str, int], tf.types.experimental.PolymorphicFunction] = {}
@@ -121,17 +147,21 @@ class Trainer:
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         start, total, words = time.monotonic(), 0.0, 0
         for features, packed in batches(examples, self.config, self.seed, number, views):
-            loss = _finite(float(self._compiled("train", len(packed.counts))(features, packed.arrays())), number)
+            loss = finite(float(self._compiled("train", len(packed.counts))(features, packed.arrays())), number)
             total += loss * len(packed.targets)
             words += len(packed.targets)
             bar.advance(note=f"epoch {number}, loss {total / words:.3f}")
-        dev_loss, rate = _finite(self.dev_loss(dev), number), float(self.optimizer.learning_rate)
+        dev_loss, rate = finite(self.dev_loss(dev), number), float(self.optimizer.learning_rate)
         return Epoch(number, total / words, dev_loss, time.monotonic() - start, rate)
 
     def dev_loss(self, dev: Examples) -> float:
         """Mean loss per real word of the averaged weights, without dropout."""
-        with _Swapped(self.decoder.trainable_variables, self.averages):
+        with self.averaged():
             return mean_loss(self.decoder, dev, self._compiled)
+
+    def averaged(self) -> "Swapped":
+        """Within it the decoder has its averaged weights; after it, its own again."""
+        return Swapped(self.decoder.trainable_variables, self.averages)
 
     def averaged_weights(self) -> dict[str, np.ndarray]:
         names = [variable.path for variable in self.decoder.trainable_variables]
@@ -180,14 +210,20 @@ class Trainer:
         return word_losses(self.decoder.logits(features, packed, steps), packed[1], 0.0)[0]
 
     def _average(self) -> None:
-        """Move the averages towards the weights, faster at the start, when the weights are still far from good."""
-        step = tf.cast(self.optimizer.iterations, tf.float32)
-        keep = tf.minimum(self.config.averaging, (1 + step) / (10 + step))
-        for variable, average in zip(self.decoder.trainable_variables, self.averages, strict=True):
-            average.assign_sub((1 - keep) * (average - variable.value))
+        move_averages(self.averages, self.decoder.trainable_variables, self.optimizer.iterations, self.config.averaging)
 
 
-def _finite(loss: float, epoch: int) -> float:
+def move_averages(
+    averages: Sequence[tf.Variable], variables: Sequence[keras.Variable], iterations: tf.Variable, averaging: float
+) -> None:
+    """Move the averages towards the weights, faster at the start, when the weights are still far from good."""
+    step = tf.cast(iterations, tf.float32)
+    keep = tf.minimum(averaging, (1 + step) / (10 + step))
+    for variable, average in zip(variables, averages, strict=True):
+        average.assign_sub((1 - keep) * (average - variable.value))
+
+
+def finite(loss: float, epoch: int) -> float:
     if not math.isfinite(loss):
         raise TrainingError(f"The loss became {loss} in epoch {epoch}; lower the learning rate and start again.")
     return loss
@@ -213,34 +249,54 @@ def mean_loss(decoder: Decoder, examples: Examples, compiled: Callable) -> float
     return total / words
 
 
+def plain_loss(decoder: Decoder, examples: Examples) -> float:
+    """Mean loss per real word of a decoder that is not being trained."""
+    features = tf.TensorSpec((None, None, decoder.channels), tf.float16)
+
+    @functools.cache
+    def compiled(_kind: str, steps: int) -> Callable:
+        def loss(features: tf.Tensor, packed: tuple) -> tf.Tensor:
+            return word_losses(decoder.logits(tf.cast(features, tf.float32), packed, steps), packed[1], 0.0)[0]
+
+        return tf.function(loss, [features, PACKED_SIGNATURE], autograph=False)
+
+    return mean_loss(decoder, examples, compiled)
+
+
 def batches(
     examples: Examples, config: TrainingConfig, seed: int, epoch: int, views: Sequence[str]
 ) -> Iterator[tuple[np.ndarray, Packed]]:
     """The batches of one epoch; order, views and dropped words follow from the seed and the epoch's number alone."""
     random = np.random.default_rng((seed, epoch))
-    order = random.permutation(len(examples.records))
-    for first in range(0, len(order), config.images_per_batch):
-        chosen = order[first : first + config.images_per_batch]
-        features, packed = examples.batch(chosen, [views[number] for number in random.integers(len(views), size=len(chosen))])
+    for chosen, looked_at in shuffled(len(examples.records), config.images_per_batch, views, random):
+        features, packed = examples.batch(chosen, looked_at)
         if config.word_dropout:
             packed.words[random.random(len(packed.words)) < config.word_dropout] = UNKNOWN
         yield features, packed
 
 
-def _optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def shuffled(
+    photographs: int, at_once: int, views: Sequence[str], random: np.random.Generator
+) -> Iterator[tuple[np.ndarray, list[str]]]:
+    """All photographs in a new order, so many at a time, each with the view that it is looked at in."""
+    order = random.permutation(photographs)
+    for first in range(0, photographs, at_once):
+        chosen = order[first : first + at_once]
+        yield chosen, [views[number] for number in random.integers(len(views), size=len(chosen))]
+
+
+def optimizer(config: Schedule, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     warmup = max(1, round(config.warmup_epochs * steps_per_epoch))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, config.epochs * steps_per_epoch - warmup), warmup_target=config.learning_rate, warmup_steps=warmup
     )
     # Keras would number optimizers through the process, and a resumed run would not find the names of its state again.
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm, name="adam_w"
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
-    return optimizer
+    adam = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm, name="adam_w")
+    adam.exclude_from_weight_decay(var_names=["bias"])
+    return adam
 
 
-class _Swapped:
+class Swapped:
     """Within it the decoder has its averaged weights; after it, its own again."""
 
     def __init__(self, variables: Sequence[keras.Variable], averages: Sequence[tf.Variable]):

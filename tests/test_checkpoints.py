@@ -11,8 +11,8 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from standins import SMALL_DECODER, StubEncoder, small_preset
 
-from captioner.checkpoints import Checkpoint, EncoderMark, load, load_all, put_weights, save
-from captioner.config import find_variant
+from captioner.checkpoints import Checkpoint, EncoderMark, load, load_all, put_weights, save, stage_folder, stages_in
+from captioner.config import FIRST, REWARD, find_variant
 from captioner.errors import CheckpointError
 from captioner.folders import exists
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
@@ -137,6 +137,8 @@ DAMAGES = {
     "another format": lambda folder: change(folder, "format", value=2),
     "an unknown variant": lambda folder: change(folder, "variant", value="glove"),
     "a variant that is a list": lambda folder: change(folder, "variant", value=["learned"]),
+    "an unknown stage": lambda folder: change(folder, "stage", value="third"),
+    "a stage that is a list": lambda folder: change(folder, "stage", value=["first"]),
     "an endless seed": lambda folder: change(folder, "seed", value=float("inf")),
     "an unknown setting": lambda folder: change(folder, "preset", "decoder", "gates", value=4),
     "a setting of another type": lambda folder: change(folder, "preset", "decoder", "units", value="8"),
@@ -210,6 +212,7 @@ OTHER_MARK = replace(EncoderMark.of(StubEncoder()), fingerprint="f")
     [
         (lambda: make("word2vec", vocabulary=Vocabulary(OTHER_WORDS)), "come from different runs"),
         (lambda: replace(make("word2vec"), encoder=OTHER_MARK), "come from different runs"),
+        (lambda: replace(make("word2vec"), stage=REWARD), r"learned \(first\) and word2vec \(reward\) are of different stages"),
         (lambda: make("fasttext"), "folder word2vec holds the decoder 'fasttext'"),
     ],
 )
@@ -218,3 +221,47 @@ def test_decoders_that_do_not_belong_together(tmp_path, made, other, sentence):
     save(tmp_path / "word2vec", other(), HISTORY)
     with pytest.raises(CheckpointError, match=sentence):
         load_all(tmp_path)
+
+
+@pytest.fixture
+def staged(tmp_path, made):
+    """A folder with decoders of both stages, side by side."""
+    for stage in (FIRST, REWARD):
+        save(tmp_path / "staged" / stage / "learned", replace(made["learned"], stage=stage), HISTORY)
+    return tmp_path / "staged"
+
+
+def test_the_stage_is_kept_and_what_names_none_is_of_the_first(staged):
+    folder = staged / REWARD / "learned"
+    assert load(folder).stage == REWARD
+    config = json.loads((folder / "config.json").read_bytes())
+    del config["stage"]
+    put(folder, "config.json", json.dumps(config).encode())
+    assert load(folder).stage == FIRST
+
+
+def test_a_stage_is_chosen_and_the_last_one_where_none_is(staged):
+    assert stages_in(staged) == (FIRST, REWARD)
+    assert stage_folder(staged) == stage_folder(staged, REWARD) == staged / REWARD
+    assert stage_folder(staged, FIRST) == stage_folder(staged / FIRST) == staged / FIRST
+    assert [load_all(staged, stage=stage)["learned"].stage for stage in (None, FIRST)] == [REWARD, FIRST]
+    (staged / REWARD / "learned" / "manifest.json").unlink()  # As while it is being trained.
+    assert stage_folder(staged) == staged / FIRST
+
+
+def test_a_folder_of_decoders_is_taken_as_it_is_when_they_are_of_the_stage(staged, tmp_path):
+    for stage in (FIRST, REWARD):
+        run = (staged / stage).rename(tmp_path / f"run {stage}")
+        assert stages_in(run) == () and stage_folder(run) == stage_folder(run, stage) == run
+    assert stage_folder(tmp_path / "empty", REWARD) == tmp_path / "empty", "what is missing is told by who looks for decoders"
+
+
+def test_a_stage_that_is_not_there_is_a_sentence(staged, tmp_path):
+    run = (staged / REWARD).rename(tmp_path / "run")
+    with pytest.raises(CheckpointError, match=r"stage 'reward' in .*, only of 'first'; choose .*train --stage reward --from"):
+        stage_folder(staged, REWARD)
+    with pytest.raises(CheckpointError, match=r"stage 'first' in .*run, only of 'reward'; choose --stage reward, or train"):
+        load_all(run, stage=FIRST)
+    (run / "learned" / "config.json").write_text("[]")
+    with pytest.raises(CheckpointError, match="settings of learned name no stage"):
+        stage_folder(run, FIRST)

@@ -5,7 +5,18 @@ import json
 
 import pytest
 
-from captioner.config import PRESETS, VARIANTS, find_preset, find_variant, preset_from_json, to_json
+from captioner.config import (
+    FIRST,
+    PRESETS,
+    REWARD,
+    VARIANTS,
+    RewardConfig,
+    changed,
+    find_preset,
+    find_variant,
+    preset_from_json,
+    to_json,
+)
 from captioner.errors import ConfigError
 
 
@@ -32,6 +43,32 @@ def test_variants_can_be_told_apart_without_colour():
 def test_settings_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         find_preset("tiny").training.epochs = 1
+
+
+def test_settings_given_as_text():
+    tiny = find_preset("tiny")
+    first = changed(tiny, FIRST, {"epochs": "3", "units": "64", "learning_rate": "1e-3", "window": "4", "image_entry": "merge"})
+    assert (first.training.epochs, first.embedding.epochs, first.reward) == (3, tiny.embedding.epochs, tiny.reward)
+    assert (first.decoder.units, first.training.learning_rate, first.embedding.window) == (64, 1e-3, 4)
+    second = changed(tiny, REWARD, {"epochs": "2", "samples": "7"})
+    assert (second.reward.epochs, second.reward.samples, second.training) == (2, 7, tiny.training)
+    for stage, settings, sentence in (
+        (FIRST, {"samples": "7"}, "no setting 'samples'"),
+        (REWARD, {"label_smoothing": "0"}, "no setting 'label_smoothing'; choose one of averaging, .*temper"),
+        (REWARD, {"dropout": "0.1"}, "no setting 'dropout'"),
+        (REWARD, {"samples": "1"}, "draws 2 or more samples .* it was given 1, 12, 1 and 0"),
+        (REWARD, {"temper": "0"}, "a temper above 0"),
+        (REWARD, {"feature_dropout": "1"}, "a feature_dropout from 0 to below 1"),
+        (FIRST, {"units": "2.5"}, "'units' is a whole number such as 32, not '2.5'"),
+        (FIRST, {"dropout": "nan"}, "'dropout' is a number such as 0.1, not 'nan'"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            changed(tiny, stage, settings)
+
+
+def test_settings_of_earlier_versions_lack_the_second_stage(stored):
+    del stored["reward"]
+    assert preset_from_json(stored).reward == RewardConfig()
 
 
 @pytest.fixture

@@ -112,13 +112,13 @@ def test_a_frozen_table_stays_bit_for_bit(preparation, examples):
 
 
 def test_the_learning_rate_rises_and_falls_as_a_cosine():
-    from captioner.training import _optimizer
+    from captioner.training import optimizer
 
-    optimizer = _optimizer(settings(epochs=5, learning_rate=0.2, warmup_epochs=0.5), steps_per_epoch=10)
+    adam = optimizer(settings(epochs=5, learning_rate=0.2, warmup_epochs=0.5), steps_per_epoch=10)
     for step in (0, 1, 3, 5, 6, 20, 40, 50, 60):
-        optimizer.iterations.assign(step)
+        adam.iterations.assign(step)
         expected = 0.2 * step / 5 if step < 5 else 0.1 * (1 + math.cos(math.pi * min(step - 5, 45) / 45))
-        assert float(optimizer.learning_rate) == pytest.approx(expected, abs=1e-6)
+        assert float(adam.learning_rate) == pytest.approx(expected, abs=1e-6)
 
 
 def test_biases_do_not_decay(preparation):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.commands import choices
 from captioner.commands.report import note, print_json, print_table
-from captioner.config import PRESETS, VARIANTS, Preset, find_preset
+from captioner.config import FIRST, PRESETS, REWARD, VARIANTS, Preset, changed, find_preset
 from captioner.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -17,39 +17,45 @@ DEFAULT_PRESET = "triptych"
 
 
 def run(options: Namespace) -> int:
-    preset, names = _preset(options), choices.variants(options) or tuple(VARIANTS)
-    _check_files([*options.corpus, options.word2vec, options.fasttext])
+    names = choices.variants(options) or tuple(VARIANTS)
+    preset = _preset(options, names)
+    choices.check_files([*options.corpus, options.word2vec, options.fasttext])
     data = choices.dataset(options)
-    out = options.out or _default_folder(preset, data.name, options.seed)
+    out = options.out or _default_folder(preset, data.name, options)
     left = _left_to_train(out, names, options.resume)
     if left:
-        preparation = _prepare(options, data, preset)
+        preparation = _prepare(options, data, preset, out)
         for name in left:
             _train(preparation, name, options, out)
     _report(out, names, options)
     return 0
 
 
-def _preset(options: Namespace) -> Preset:
-    """The preset asked for; generated shapes have one of their own, made for them."""
-    name = options.preset or (options.data if options.data in PRESETS else DEFAULT_PRESET)
-    preset = find_preset(name)
-    if options.epochs is not None:
-        preset = replace(preset, training=replace(preset.training, epochs=options.epochs))
-    return preset
+def _preset(options: Namespace, names: tuple[str, ...]) -> Preset:
+    """The preset asked for; generated shapes have one of their own, and the second stage has that of the first."""
+    if options.stage == REWARD:
+        preset = _preset_of_start(options, names)
+    else:
+        preset = find_preset(options.preset or (options.data if options.data in PRESETS else DEFAULT_PRESET))
+    settings = dict(options.settings) | ({} if options.epochs is None else {"epochs": str(options.epochs)})
+    return changed(preset, options.stage, settings)
 
 
-def _check_files(files: list[Path | None]) -> None:
-    """Tell of a file that is not there now, not after an hour of training the decoder before."""
-    for file in files:
-        if file is not None and not file.is_file():
-            raise TrainingError(f"There is no file {file} to get word vectors from; check the path.")
+def _preset_of_start(options: Namespace, names: tuple[str, ...]) -> Preset:
+    """The decoders' own preset, with the second stage's settings of the one that was asked for, if one was."""
+    from captioner.checkpoints import load
+
+    if not options.start:
+        raise TrainingError("The stage reward goes on with trained decoders; name the folder of their run with --from.")
+    preset = load(_start(options) / names[0]).preset
+    return replace(preset, reward=find_preset(options.preset).reward) if options.preset else preset
 
 
-def _default_folder(preset: Preset, data: str, seed: int) -> Path:
+def _default_folder(preset: Preset, data: str, options: Namespace) -> Path:
     from captioner.checkpoints import SHIPPED
 
-    return SHIPPED / "runs" / f"{preset.name}-{data}-seed{seed}"
+    stage = "" if options.stage == FIRST else f"-{options.stage}"
+    return SHIPPED / "runs" / f"{preset.name}-{data}-seed{options.seed}{stage}"
 
 
 def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]:
@@ -65,14 +71,15 @@ def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]
     return [name for name in names if name not in finished]
 
 
-def _prepare(options: Namespace, data: Any, preset: Preset) -> "Preparation":
+def _prepare(options: Namespace, data: Any, preset: Preset, out: Path) -> "Preparation":
     from captioner.encoder import load_encoder
     from captioner.runs import Preparation, Sources
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
     sources = Sources(tuple(options.corpus), options.word2vec, options.fasttext)
-    preparation = Preparation(data, load_encoder(preset.encoder), choices.cache(options), preset, sources)
+    encoder = load_encoder(preset.encoder, near=out)
+    preparation = Preparation(data, encoder, choices.cache(options), preset, sources, options.stage)
     for reason in preparation.failed.values():
         note(f"Left out: {reason}")
     return preparation
@@ -81,13 +88,20 @@ def _prepare(options: Namespace, data: Any, preset: Preset) -> "Preparation":
 def _train(preparation: "Preparation", name: str, options: Namespace, out: Path) -> None:
     from captioner.runs import Run, Start
 
-    start = Start.load(options.start, name, preparation) if options.start else None
+    start = Start.load(_start(options), name, preparation) if options.start else None
     run = Run(preparation, name, options.seed, out, start)
     try:
         run.execute(options.resume)
     except KeyboardInterrupt:
         run.stopped()
         raise
+
+
+def _start(options: Namespace) -> Path:
+    """The folder of the decoders to start from; where stages lie in it, those of the first."""
+    from captioner.checkpoints import stage_folder
+
+    return stage_folder(options.start, FIRST)
 
 
 def _report(out: Path, names: tuple[str, ...], options: Namespace) -> None:

@@ -1,0 +1,141 @@
+"""`adapt`: the encoder trained on, once, end to end with the three decoders of a finished run, then frozen for good."""
+
+import json
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captioner.commands import choices
+from captioner.commands.report import note, print_json
+from captioner.config import FIRST, VARIANTS, AdaptationConfig, with_settings
+from captioner.errors import DatasetError, ImageError, TrainingError
+from captioner.folders import exists, load_folder, parse_json, remove_folder, save_folder
+
+if TYPE_CHECKING:
+    from captioner.checkpoints import Checkpoint
+    from captioner.datasets import Dataset, Record
+    from captioner.decoder import Decoder
+    from captioner.training import Progressed
+
+HOW, STATE = "how.json", "state.json"
+
+
+def run(options: Namespace) -> int:
+    from captioner.encoder import SHIPPED_ADAPTED
+
+    out, config = options.out or SHIPPED_ADAPTED, with_settings(AdaptationConfig(), dict(options.settings))
+    waiting = out.parent / ".resume" / out.name
+    if exists(out) and not exists(waiting):
+        raise TrainingError(f"{out} already holds an adapted encoder; adapt into another --out.")
+    if exists(waiting) and not options.resume:
+        raise TrainingError(f"An adaptation into {out} was begun; go on with --resume, or adapt into another --out.")
+    progressed, how = _adapt(options, config, waiting)
+    _save(out, progressed, how)
+    remove_folder(waiting)
+    if options.json:
+        print_json({"out": str(out)} | progressed.history("encoder", options.seed, "finished"))
+    else:
+        print(f"The adapted encoder is in {out}; presets that name it use it for decoders in or beside {out.parent}.")
+    return 0
+
+
+def _adapt(options: Namespace, config: AdaptationConfig, waiting: Path) -> tuple["Progressed", dict[str, Any]]:
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow(repeatable=True)
+    from captioner.adaptation import adapt
+    from captioner.checkpoints import load_all, stage_folder
+    from captioner.comparison import fingerprint
+    from captioner.training import Examples
+
+    folder = stage_folder(options.start, FIRST)
+    checkpoints = load_all(folder)
+    _check_decoders(folder, checkpoints)
+    data = choices.dataset(options)
+    vocabulary = next(iter(checkpoints.values())).vocabulary
+    train, dev = (Examples.of(_readable(data, split), vocabulary, None) for split in ("train", "dev"))
+    how = {"data": data.name, "photographs": [len(part.records) for part in (train, dev)], "seed": options.seed}
+    how |= {"settings": asdict(config), "decoders": {name: fingerprint(folder / name) for name in checkpoints}}
+    decoders = {name: _decoder(checkpoint, config) for name, checkpoint in checkpoints.items()}
+
+    def keep(progressed: "Progressed") -> None:
+        _keep(waiting, progressed, how)
+
+    begun = _begun(waiting, how) if options.resume and exists(waiting) else None
+    return adapt(decoders, train, dev, config, options.seed, progressed=begun, after_epoch=keep), how
+
+
+def _check_decoders(folder: Path, checkpoints: Mapping[str, "Checkpoint"]) -> None:
+    from captioner.encoder import LITE2
+
+    first = next(iter(checkpoints.values()))
+    if set(checkpoints) != set(VARIANTS):
+        raise TrainingError(f"The encoder is adapted with all of {', '.join(VARIANTS)}, but {folder} lacks some; train them.")
+    if first.encoder.name != LITE2:
+        raise TrainingError(
+            f"The decoders in {folder} were trained with the encoder {first.encoder.name}, but it is {LITE2}, as it comes, that "
+            "is adapted; name a run on that one, such as one of the preset triptych-frozen."
+        )
+
+
+def _readable(data: "Dataset", split: str) -> list["Record"]:
+    """The photographs of a split, without those that cannot be read, which are told."""
+    from captioner.images import read
+
+    found = []
+    for record in data.split(split):
+        try:
+            read(record.read(), record.name)
+            found.append(record)
+        except ImageError as error:
+            note(f"Left out: {error}")
+    if not found:
+        raise DatasetError(f"No photograph of the split '{split}' of {data.name} can be read; check the picture files.")
+    return found
+
+
+def _decoder(checkpoint: "Checkpoint", config: AdaptationConfig) -> "Decoder":
+    """The trained decoder, with the dropout of the adaptation."""
+    own = replace(checkpoint.preset.decoder, dropout=config.dropout, feature_dropout=config.feature_dropout)
+    return replace(checkpoint, preset=replace(checkpoint.preset, decoder=own)).build()
+
+
+def _keep(waiting: Path, progressed: "Progressed", how: dict[str, Any]) -> None:
+    from safetensors.numpy import save
+
+    state = {"how": how, "epochs": [epoch.to_json() for epoch in progressed.epochs]}
+    files = {"variables.safetensors": save(progressed.variables), "best.safetensors": save(progressed.best)}
+    save_folder(waiting, files | {STATE: json.dumps(state).encode()})
+    note(f"Epoch {len(progressed.epochs)}: dev loss {progressed.epochs[-1].dev_loss:.4f}.")
+
+
+def _begun(waiting: Path, how: dict[str, Any]) -> "Progressed":
+    from safetensors.numpy import load
+
+    from captioner.training import Epoch, Progressed
+
+    files = load_folder(waiting)
+    try:
+        state = parse_json(files[STATE], STATE)
+        if state["how"] != how:
+            raise TrainingError(f"The adaptation begun in {waiting} had other settings, decoders or data; go on with its own.")
+        epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+        return Progressed(epochs, load(files["variables.safetensors"]), load(files["best.safetensors"]))
+    except (KeyError, TypeError) as error:
+        raise TrainingError(
+            f"The adaptation in {waiting} was begun by another version of the program; adapt into another --out."
+        ) from error
+
+
+def _save(out: Path, progressed: "Progressed", how: dict[str, Any]) -> None:
+    import numpy as np
+    from safetensors.numpy import save
+
+    from captioner.encoder import ADAPTED_WEIGHTS
+
+    halves = {name: values.astype(np.float16) for name, values in progressed.best.items()}
+    history = progressed.history("encoder", how["seed"], "finished")
+    files = {ADAPTED_WEIGHTS: save(halves), HOW: (json.dumps(how, indent=1) + "\n").encode()}
+    save_folder(out, files, {"history.json": (json.dumps(history, indent=1) + "\n").encode()})
