@@ -6,7 +6,7 @@ Kept in one file per folder of decoders, by split, with the hash of each decoder
 import hashlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from captioner.errors import CheckpointError
 from captioner.evaluation import Evaluation, Subjects
 from captioner.folders import MANIFEST, exists, read_bytes, read_json, write_json
 from captioner.intervals import Difference
-from captioner.vocabulary import tokenize
 from captioner.wording import Wording
 from captioner.yardsticks import Yardstick
 
 COMPARISON = "comparison.json"
 PEOPLE, CONSTANT = "people", "constant"
 _LARGEST_MANIFEST = 1_000_000
+_UNMEASURED = {"copied", *(field.name for field in fields(Wording) if field.default is None)}  # what may be None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,19 +55,25 @@ def complete(folder: Path, variants: Sequence[str]) -> bool:
 
 def compare(of: Mapping[str, Any], evaluation: Evaluation, subjects: Subjects, training: Sequence[Record]) -> Comparison:
     """Hold the decoders against each other, against people, and against one sentence for every photograph."""
-    known = {tuple(tokenize(caption)) for record in training for caption in record.captions}
+    known = wording.Known.of([caption for record in training for caption in record.captions])
     said = {name: list(captions.values()) for name, captions in evaluation.captions.items()}
     sides = yardsticks.folds(subjects.records)
-    held = {name: wording.worded(captions, known) for name, captions in said.items()}
+    held = {name: known.judge(captions, _references(subjects)) for name, captions in said.items()}
     rods: dict[str, Yardstick] = {}
     if sides:
         rods[PEOPLE] = yardsticks.people(sides)
-        held[PEOPLE] = wording.mean([wording.worded(fold.captions, known) for fold in sides])
+        others = (_references(subjects, without=place) for place in range(len(sides)))
+        held[PEOPLE] = wording.mean([known.judge(fold.captions, left) for fold, left in zip(sides, others, strict=True)])
     if training:
         same = [yardsticks.constant_caption(training)] * len(subjects.records)
         rods[CONSTANT] = yardsticks.mean_score([subjects.scorer.score(same)])
     fewer = {name: yardsticks.against_fewer(captions, sides) for name, captions in said.items()} if sides else {}
     return Comparison(of, evaluation.differences, rods, fewer, held)
+
+
+def _references(subjects: Subjects, without: int | None = None) -> list[list[str]]:
+    """What people said of each photograph, but for the caption in one place."""
+    return [[text for place, text in enumerate(record.captions) if place != without] for record in subjects.records]
 
 
 def save_comparison(folder: Path, split: str, comparison: Comparison) -> None:
@@ -151,4 +157,5 @@ def _difference(data: Mapping[str, Any]) -> Difference:
 
 
 def _wording(data: Mapping[str, Any]) -> Wording:
-    return Wording(**{name: None if name == "copied" and value is None else finite(value) for name, value in data.items()})
+    """As it stands in the file; an older one lacks what was not measured then."""
+    return Wording(**{name: None if value is None and name in _UNMEASURED else finite(value) for name, value in data.items()})

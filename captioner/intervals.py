@@ -37,7 +37,7 @@ def mean_interval(
 ) -> dict[str, tuple[float, float]]:
     """The interval of every metric's mean over several systems, all computed on the same drawn images."""
     drawn = _resample(several, resamples, confidence, seed)
-    return {name: _percentiles(np.mean([part[name] for part in drawn], axis=0), confidence) for name in drawn[0]}
+    return {name: percentiles(np.mean([part[name] for part in drawn], axis=0), confidence) for name in drawn[0]}
 
 
 def paired_difference(
@@ -47,7 +47,7 @@ def paired_difference(
     drawn_first, drawn_second = _resample([first, second], resamples, confidence, seed)
     return {
         name: Difference(
-            first.metrics[name] - second.metrics[name], *_percentiles(drawn_first[name] - drawn_second[name], confidence)
+            first.metrics[name] - second.metrics[name], *percentiles(drawn_first[name] - drawn_second[name], confidence)
         )
         for name in drawn_first
     }
@@ -63,11 +63,11 @@ def _resample(systems: Sequence[Scores], resamples: int, confidence: float, seed
             f"A bootstrap needs 1 resample or more and a confidence between 0 and 1, but got {resamples} and {confidence}."
         )
     tables = np.concatenate([scores.table for scores in systems], axis=1)  # (images, systems * columns)
-    sums = np.concatenate([counts @ tables for counts in _draws(images[0], resamples, seed)])  # (resamples, systems * columns)
+    sums = np.concatenate([counts @ tables for counts in draws(images[0], resamples, seed)])  # (resamples, systems * columns)
     return [summarise(part, images[0]) for part in np.split(sums, len(systems), axis=1)]
 
 
-def _draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """How often each image is drawn in each resample, in blocks that fit in memory."""
     random = np.random.default_rng(seed)
     block = max(1, _CELLS_AT_ONCE // images)
@@ -77,6 +77,6 @@ def _draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
         yield np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images).astype(np.float64)  # (rows, images)
 
 
-def _percentiles(values: np.ndarray, confidence: float) -> tuple[float, float]:
+def percentiles(values: np.ndarray, confidence: float) -> tuple[float, float]:
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

@@ -3,6 +3,8 @@
 import json
 import math
 import shutil
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,9 +26,9 @@ from captioner.config import SearchConfig
 from captioner.datasets import shapes
 from captioner.errors import CheckpointError
 from captioner.evaluation import Evaluation, Subjects
-from captioner.folders import write_json
+from captioner.folders import read_json, write_json
 from captioner.metrics import Scorer
-from captioner.wording import worded
+from captioner.wording import rare_recall, worded
 
 DATA = shapes(40, 12, 12)
 RECORDS, TRAINING = DATA.split("dev"), DATA.split("train")
@@ -55,9 +57,28 @@ def test_the_wording_of_decoders_and_of_people(found):
     compared, _ = found
     known = {tuple(caption.split()) for record in TRAINING for caption in record.captions}
     assert list(compared.wording) == ["learned", "fasttext", PEOPLE]
-    assert compared.wording["fasttext"] == worded(SAID["fasttext"], known) and compared.wording["fasttext"].distinct_captions == 1
+    said, counts = compared.wording["fasttext"], Counter(" ".join(c for one in TRAINING for c in one.captions).split())
+    rare = rare_recall(SAID["fasttext"], [record.captions for record in RECORDS], counts)
+    assert said == replace(worded(SAID["fasttext"], known), **rare) and said.distinct_captions == 1
     sets = [[record.captions[place] for record in RECORDS] for place in range(len(RECORDS[0].captions))]
     assert compared.wording[PEOPLE].mean_words == pytest.approx(np.mean([worded(one).mean_words for one in sets]))
+    left = [[[*record.captions[:place], *record.captions[place + 1 :]] for record in RECORDS] for place in range(len(sets))]
+    shares = [rare_recall(one, others, counts)["rare"] for one, others in zip(sets, left, strict=True)]
+    assert None not in shares and compared.wording[PEOPLE].rare == pytest.approx(np.mean(shares))
+
+
+def test_an_older_file_lacks_what_was_not_measured_then(found, tmp_path):
+    compared, _ = found
+    of = {"data": "shapes", "images": 12, "beam": 3, "length_preference": 0.7, "decoders": {"learned": "1f", "fasttext": "2f"}}
+    save_comparison(tmp_path, "dev", replace(compared, of=of))
+    stored = read_json(tmp_path / COMPARISON)
+    for held in stored["dev"]["wording"].values():
+        for name in ("cut", "flawed", "rare", "rare_5_9", "rare_10_19", "rare_20_49"):
+            del held[name]
+    write_json(tmp_path / COMPARISON, stored)
+    again = load_comparison(tmp_path, "dev").wording["learned"]
+    assert again.repeating == compared.wording["learned"].repeating
+    assert again.cut is again.flawed is again.rare is again.rare_5_9 is None
 
 
 def test_it_is_read_back_as_it_was_written(found, tmp_path):

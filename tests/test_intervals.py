@@ -79,7 +79,7 @@ def test_small_blocks_change_nothing(monkeypatch):
     whole = interval(scores)["cider"]
     monkeypatch.setattr(intervals, "_CELLS_AT_ONCE", 700)
     assert interval(scores)["cider"] == pytest.approx(whole, rel=0.02)
-    counts = np.concatenate(list(intervals._draws(50, 33, seed=0)))
+    counts = np.concatenate(list(intervals.draws(50, 33, seed=0)))
     assert counts.shape == (33, 50)
     assert (counts.sum(axis=1) == 50).all()
 

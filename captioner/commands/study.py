@@ -1,0 +1,104 @@
+"""`study`: the comparison with repeated seeds. Runs what is missing, scores it, and says what all runs together show."""
+
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from captioner.commands import choices
+from captioner.commands.report import note, print_json, print_table
+from captioner.config import find_preset, find_variant
+from captioner.errors import TrainingError
+from captioner.progress import duration
+
+if TYPE_CHECKING:
+    from captioner.study import Plan
+    from captioner.trials import Workshop
+
+
+def run(options: Namespace) -> int:
+    from captioner.folders import write_json
+    from captioner.study import STUDY, Plan, conclude, records
+
+    choices.check_files(options.corpus)
+    plan, out = Plan(options.preset, options.seeds, options.reward_seeds, options.control_seeds), choices.checkpoints(options)
+
+    def concluded() -> dict[str, Any]:
+        finished = records(out, plan)
+        if not finished:
+            raise TrainingError(f"No run of this study is finished in {out}; give --data, and --corpus, to train and score them.")
+        return conclude(finished) | {"planned": len(plan.trials())}
+
+    if options.data:
+        _run_missing(_workshop(options), plan, options.ship, lambda: write_json(out / STUDY, concluded()))
+    elif options.ship:
+        raise TrainingError("To find the decoders that ship takes the runs and their data; give --data, and --corpus, too.")
+    found = concluded()
+    if options.json:
+        print_json(found["runs"])
+    else:
+        _print_text(found)
+    return 0
+
+
+def _workshop(options: Namespace) -> "Workshop":
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow(repeatable=True)
+    from captioner.encoder import load_encoder
+    from captioner.runs import Sources
+    from captioner.trials import Workshop
+
+    preset, out = find_preset(options.preset), choices.checkpoints(options)
+    sources, runs = Sources(tuple(options.corpus)), options.runs or out / "runs" / "study"
+    encoder = load_encoder(preset.encoder, near=out)
+    return Workshop(choices.dataset(options), encoder, choices.cache(options), preset, sources, runs, out)
+
+
+def _run_missing(workshop: "Workshop", plan: "Plan", ship: bool, finished_one: Callable[[], None]) -> None:
+    """One after the other; how long it still takes is told from how long those before took."""
+    left = [trial for trial in plan.trials() if not workshop.finished(trial)]
+    note(f"{len(plan.trials()) - len(left)} of {len(plan.trials())} runs are finished already.")
+    begun, failed = time.monotonic(), []
+    for number, trial in enumerate(left, 1):
+        note(f"Run {number} of {len(left)}: {trial}.")
+        try:
+            workshop.carry_out(trial)
+            finished_one()
+        except TrainingError as error:  # Such as a loss that is no number; the other runs do not depend on it.
+            note(f"{trial} was given up: {error}")
+            failed.append(str(trial))
+        passed = time.monotonic() - begun
+        to_come = duration(passed / number * (len(left) - number))
+        note(f"{number} of {len(left)} done in {duration(passed)}; about {to_come} left.")
+    if failed:
+        raise TrainingError(f"These runs are missing: {'; '.join(failed)}. Why is said above; the same command tries them again.")
+    finished_one()
+    if ship:
+        for stage, seeds in workshop.ship(plan).items():
+            note(f"{stage}: " + ", ".join(f"{name} seed {seed}" for name, seed in seeds.items()) + " ship, the best on dev.")
+
+
+def _print_text(concluded: dict[str, Any]) -> None:
+    print(f"{len(concluded['runs'])} of {concluded['planned']} runs; mean over seeds, standard deviation in brackets\n")
+    for stage in dict.fromkeys(row["stage"] for row in concluded["summary"]):
+        rows = [row for row in concluded["summary"] if row["stage"] == stage]
+        print_table({f"{stage}: {find_variant(row['variant']).title}": _cells(row) for row in rows})
+        print()
+    print(concluded["rule"])
+    for pair in concluded["pairs"]:
+        cider, titles = pair["cider"], " - ".join(find_variant(pair[name]).title for name in ("first", "second"))
+        says = "counts" if pair["counts"] else "does not count"
+        print(f"  {pair['stage']}: {titles} {cider['value']:+.4f} [{cider['low']:+.4f}, {cider['high']:+.4f}], {says}")
+
+
+def _cells(row: dict[str, Any]) -> dict[str, str]:
+    shown = {f"{split} {name}": row[split][name] for split in ("dev", "test") for name in ("cider", "bleu4", "rouge_l", "loss")}
+    more = {name: value for name, value in row["test"].items() if name.startswith("wording_") or name == "strangest_cider"}
+    shown |= {f"test {name}": value for name, value in more.items()}
+    shown |= {name: row[name] for name in ("best_epoch", "epochs", "seconds")}
+    return {"seeds": str(len(row["seeds"]))} | {name: _spread(value) for name, value in shown.items()}
+
+
+def _spread(value: dict[str, float]) -> str:
+    return f"{value['mean']:.4g}" + (f" ({value['sd']:.2g})" if "sd" in value else "")

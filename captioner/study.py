@@ -1,0 +1,243 @@
+"""The comparison with repeated seeds: which runs it takes, what is kept of each, and what all of them say together.
+
+Running them is left to `captioner.commands.study`. Whether a difference counts is settled by `RULE`, which was written
+before any number was there.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+
+from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
+from captioner.errors import CheckpointError
+from captioner.folders import read_json, write_json
+from captioner.intervals import CONFIDENCE, Difference
+from captioner.wording import only_one
+
+STUDY, SEEDS, RECORD = "study.json", "seeds", "scores.json"
+MEASURED = ("cider", "bleu4", "rouge_l")
+RESAMPLES = 2000
+_ANEW = "delete it, and the study scores that run again"
+RULE = (
+    "Two kinds of word vectors differ when the 95% interval of their difference in test CIDEr leaves out zero; the interval "
+    "comes from drawing photographs and seeds again, the same ones for both."
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of the comparison."""
+
+    preset: str
+    stage: str
+    variant: str
+    seed: int
+
+    @property
+    def place(self) -> Path:
+        """Where it lies, below any folder that holds a study."""
+        return Path(self.stage) / SEEDS / str(self.seed) / self.variant
+
+    @property
+    def start(self) -> "Trial":
+        """The run that one of the second stage goes on from."""
+        return Trial(self.preset, FIRST, self.variant, self.seed)
+
+    def __str__(self) -> str:
+        return f"{self.stage} stage, {self.variant}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many seeds each part of the comparison has."""
+
+    preset: str
+    seeds: int = 5
+    reward_seeds: int = 3
+    control_seeds: int = 2
+
+    def trials(self) -> list[Trial]:
+        """In an order that gives the most when it is cut short: whole seeds, then the second stage, then the controls."""
+        return [
+            *self._rows(FIRST, VARIANTS, self.seeds),
+            *self._rows(REWARD, VARIANTS, min(self.seeds, self.reward_seeds)),
+            *self._rows(FIRST, CONTROLS, self.control_seeds),
+        ]
+
+    def _rows(self, stage: str, variants: Mapping[str, Any], seeds: int) -> Iterator[Trial]:
+        return (Trial(self.preset, stage, name, seed) for seed in range(1, seeds + 1) for name in variants)
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What is kept of a finished run: plain data, a split's part under its name."""
+
+    trial: Trial
+    data: Mapping[str, Any]
+
+    def metric(self, split: str, name: str) -> float:
+        return float(self.data[split]["metrics"][name])
+
+    def per_photograph(self, split: str) -> np.ndarray:
+        """CIDEr of every photograph, (photographs,)."""
+        return np.array(self.data[split]["cider"], np.float64)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """What a reader of the study sees of the run."""
+        splits = {split: {**self.data[split]["metrics"], **_measures(self.data[split])} for split in ("dev", "test")}
+        return {**_names(self.trial), **splits, **{key: self.data[key] for key in ("seconds", "epochs", "best_epoch")}}
+
+
+def _names(trial: Trial) -> dict[str, Any]:
+    return {"preset": trial.preset, "variant": trial.variant, "stage": trial.stage, "seed": trial.seed}
+
+
+def _measures(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part[name] for name in ("loss", "wording", "strangest_cider", "others_cider") if name in part}
+
+
+def read_record(folder: Path, trial: Trial) -> Record | None:
+    """The record of a finished run, or None; one that belongs to another run is refused."""
+    path = folder / trial.place / RECORD
+    if not path.is_file():
+        return None
+    data = read_json(path)
+    try:
+        whole = all(len(data[split]["cider"]) and set(MEASURED) <= set(data[split]["metrics"]) for split in ("dev", "test"))
+        own = {name: data[name] for name in _names(trial)} == _names(trial)
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"The record {path} is damaged; {_ANEW}.") from error
+    if not (whole and own):
+        raise CheckpointError(f"The record {path} is not that of the run {trial}; {_ANEW}.")
+    return Record(trial, data)
+
+
+def records(folder: Path, plan: Plan) -> list[Record]:
+    """What is there of the plan so far."""
+    found = (read_record(folder, trial) for trial in plan.trials())
+    return [record for record in found if record is not None]
+
+
+def save_record(folder: Path, trial: Trial, data: Mapping[str, Any], history: Any) -> None:
+    place = folder / trial.place
+    write_json(place / "history.json", history)
+    write_json(place / RECORD, _names(trial) | dict(data))
+
+
+def conclude(finished: Sequence[Record]) -> dict[str, Any]:
+    """Everything that the finished runs say together, as plain data."""
+    return {
+        "rule": RULE,
+        "confidence": CONFIDENCE,
+        "resamples": RESAMPLES,
+        "runs": [record.row for record in finished],
+        "summary": summaries(finished),
+        "pairs": pairs(finished),
+        "own_words": own_words(finished),
+    }
+
+
+def own_words(finished: Sequence[Record], split: str = "test") -> list[dict[str, Any]]:
+    """By stage and seed, which words of theirs no other of the three decoders ever uses."""
+    found = []
+    by_seed = itertools.groupby(
+        sorted(finished, key=lambda record: (record.trial.stage, record.trial.seed)),
+        key=lambda record: (record.trial.stage, record.trial.seed),
+    )
+    for (stage, seed), group in by_seed:
+        used = {record.trial.variant: record.data[split].get("used", {}) for record in group if record.trial.variant in VARIANTS}
+        if set(used) == set(VARIANTS):
+            found.append({"stage": stage, "seed": seed} | only_one(used))
+    return found
+
+
+def summaries(finished: Sequence[Record]) -> list[dict[str, Any]]:
+    """Mean and standard deviation over seeds of every number, for each stage and variant."""
+    return [
+        {
+            "stage": stage,
+            "variant": variant,
+            "seeds": [record.trial.seed for record in group],
+            **{split: _spread([_numbers(record.row[split]) for record in group]) for split in ("dev", "test")},
+            **_spread([{key: record.data[key] for key in ("seconds", "epochs", "best_epoch")} for record in group]),
+        }
+        for (stage, variant), group in _groups(finished).items()
+    ]
+
+
+def _groups(finished: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in finished:
+        groups.setdefault((record.trial.stage, record.trial.variant), []).append(record)
+    return groups
+
+
+def _numbers(part: Mapping[str, Any]) -> dict[str, float]:
+    """All numbers of a split by one name each, those that stand in tables of their own with the table's name before."""
+    flat: dict[str, float] = {}
+    for name, value in part.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}_{inner}": number for inner, number in _numbers(value).items()}
+        elif value is not None:
+            flat[name] = float(value)
+    return flat
+
+
+def _spread(rows: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Mean and standard deviation of what all of the rows have; one row has no deviation."""
+    shared = [name for name in rows[0] if all(name in row for row in rows)]
+    values = {name: [float(row[name]) for row in rows] for name in shared}
+    return {
+        name: {"mean": fmean(column)} | ({"sd": stdev(column)} if len(column) > 1 else {}) for name, column in values.items()
+    }
+
+
+def pairs(finished: Sequence[Record], split: str = "test") -> list[dict[str, Any]]:
+    """For every two variants of a stage, first minus second in CIDEr over the seeds that both have, by `RULE`."""
+    _check_paired(finished, split)
+    found = []
+    for (one, first), (two, second) in itertools.combinations(_groups(finished).items(), 2):
+        seeds = sorted({record.trial.seed for record in first} & {record.trial.seed for record in second})
+        if one[0] == two[0] and seeds:
+            difference = seed_difference(*(_matrix(group, seeds, split) for group in (first, second)))
+            counts = not difference.low <= 0 <= difference.high
+            names = {"stage": one[0], "first": one[1], "second": two[1], "seeds": seeds}
+            found.append(names | {"cider": difference._asdict(), "counts": counts})
+    return found
+
+
+def _check_paired(finished: Sequence[Record], split: str) -> None:
+    """Only what was said of the same photographs can be compared photograph by photograph."""
+    of = {(record.data[split].get("photographs"), len(record.data[split]["cider"])) for record in finished}
+    if len(of) > 1:
+        raise CheckpointError(
+            f"The runs of this study were scored on different {split} photographs, so they cannot be compared; delete the "
+            f"records ({RECORD}) of those that were scored on others, and the study scores them again."
+        )
+
+
+def _matrix(group: Sequence[Record], seeds: Sequence[int], split: str) -> np.ndarray:
+    by_seed = {record.trial.seed: record.per_photograph(split) for record in group}
+    return np.stack([by_seed[seed] for seed in seeds])  # (seeds, photographs)
+
+
+def seed_difference(first: np.ndarray, second: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> Difference:
+    """First minus second, each (seeds, photographs); the interval draws seeds and photographs again, the same for both."""
+    apart, random = first - second, np.random.default_rng(seed)
+    seeds, photographs = apart.shape
+    drawn_seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds  # (resamples, seeds)
+    drawn = random.multinomial(photographs, np.full(photographs, 1 / photographs), resamples) / photographs
+    means = np.einsum("rs,sp,rp->r", drawn_seeds, apart, drawn, optimize=True)
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Difference(float(apart.mean()), float(low), float(high))
+
+
+def best_seed(finished: Sequence[Record], stage: str, variant: str) -> Record:
+    """The run that ships: the one whose CIDEr is highest on dev."""
+    return max(_groups(finished)[stage, variant], key=lambda record: record.metric("dev", "cider"))

@@ -1,0 +1,201 @@
+"""Runs the trials of a study: trains what is missing, finds one search setting per stage on dev, scores, and ships the best.
+
+What the finished trials say together is left to `captioner.study`.
+"""
+
+import gc
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from captioner.captioning import Captioner
+from captioner.checkpoints import HISTORY, load
+from captioner.config import FIRST, REWARD, VARIANTS, Preset
+from captioner.datasets import Dataset, Record
+from captioner.encoder import Encoder
+from captioner.errors import CheckpointError, TrainingError
+from captioner.evaluation import SEARCH, Evaluation, Subjects, choose_beam, evaluate, load_search_config, save_study
+from captioner.familiarity import Familiarity
+from captioner.folders import exists, load_folder, read_bytes, read_json, save_folder, write_json
+from captioner.runs import Preparation, Run, Sources, Start
+from captioner.study import SEEDS, Plan, Trial, best_seed, read_record, records, save_record
+from captioner.training import Examples, plain_loss
+from captioner.wording import Known, occurrences
+
+SPLITS = ("dev", "test")
+_LARGEST_HISTORY = 1_000_000
+_STRANGEST = 0.2  # The share of the photographs that are looked at apart as being the least like those of training.
+_DIGITS = 4  # Of each photograph's CIDEr: enough for every figure made of a thousand of them.
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """Where the trials of one study are trained (`runs`, large) and where their records are kept (`out`, small)."""
+
+    dataset: Dataset
+    encoder: Encoder
+    cache: Path
+    preset: Preset
+    sources: Sources
+    runs: Path
+    out: Path
+
+    def finished(self, trial: Trial) -> bool:
+        """Whether its record is there; one that was made with other settings, data or another encoder is refused."""
+        record = read_record(self.out, trial)
+        if record is not None and record.data.get("made_with") != self._made_with(trial):
+            raise TrainingError(
+                f"The record of {trial} in {self.out} was made with other settings, data or another encoder; keep this study "
+                "in a folder of its own with --checkpoints."
+            )
+        return record is not None
+
+    def _made_with(self, trial: Trial) -> str:
+        return self._prepared(trial.stage).fingerprint(trial.variant, trial.seed)
+
+    def carry_out(self, trial: Trial) -> None:
+        """Train it, or go on with it, then score it; each part is left out when it is done already."""
+        if not exists(self._folder(trial)):
+            self._train(trial)
+        self._score(trial)
+        gc.collect()
+
+    def _folder(self, trial: Trial) -> Path:
+        return self.runs / trial.preset / trial.place
+
+    def _train(self, trial: Trial) -> None:
+        prepared, start = self._prepared(trial.stage), None
+        if trial.stage == REWARD:
+            if not exists(self._folder(trial.start)):
+                self._train(trial.start)
+            start = Start.load(self._folder(trial.start).parent, trial.variant, prepared)
+        run = Run(prepared, trial.variant, trial.seed, self._folder(trial).parent, start)
+        run.execute(resume=exists(run.resume_folder))
+
+    def _prepared(self, stage: str) -> Preparation:
+        return self._first if stage == FIRST else self._second
+
+    @cached_property
+    def _first(self) -> Preparation:
+        return Preparation(self.dataset, self.encoder, self.cache, self.preset, self.sources)
+
+    @cached_property
+    def _second(self) -> Preparation:
+        return Preparation(self.dataset, self.encoder, self.cache, self.preset, self.sources, REWARD)
+
+    @cached_property
+    def _subjects(self) -> dict[str, Subjects]:
+        return {split: Subjects.of(self.dataset.split(split), self._first.cache) for split in SPLITS}
+
+    @cached_property
+    def _known(self) -> Known:
+        return Known.of([caption for record in self._first.train for caption in record.captions])
+
+    @cached_property
+    def _strangest(self) -> dict[str, np.ndarray]:
+        """By split the fifth of the photographs that are least like those of training, as a mask."""
+        pooled = {split: self._pooled(subjects.records) for split, subjects in self._subjects.items()}
+        train = self._pooled(self._first.train)
+        summary = Familiarity.fit(train, pooled["dev"], [()] * len(train), self.encoder.fingerprint, self.dataset.name)
+        ranks = {split: np.argsort(np.argsort(summary.strangeness(features))) for split, features in pooled.items()}
+        return {split: order >= round((1 - _STRANGEST) * len(order)) for split, order in ranks.items()}
+
+    def _pooled(self, photographs: Sequence[Record]) -> np.ndarray:
+        rows = (self._first.cache.rows([record])[0].astype(np.float32).mean(axis=0) for record in photographs)
+        return np.stack(list(rows))  # (photographs, channels)
+
+    # Scoring ------------------------------------------------------------------------------------------------------
+
+    def _score(self, trial: Trial) -> None:
+        checkpoint, history = load(self._folder(trial)), read_json(self._folder(trial) / HISTORY)
+        if checkpoint.preset != self.preset:
+            raise TrainingError(f"The run in {self._folder(trial)} had other settings; train this study in another --runs.")
+        captioner, config = Captioner.of({trial.variant: checkpoint}, self.encoder), self._setting(trial)
+        parts = {}
+        for split, subjects in self._subjects.items():
+            found = evaluate(captioner, subjects, config, label=f"{trial}, {split}")
+            examples = Examples.of(subjects.records, checkpoint.vocabulary, subjects.cache)
+            parts[split] = {"loss": plain_loss(checkpoint.build(), examples)} | self._said(found, trial.variant, split)
+        own = history["epochs"][history["earlier"] :]
+        facts = {
+            "data": self.dataset.name,
+            "encoder": checkpoint.encoder.name,
+            "made_with": self._made_with(trial),
+            "beam": config.beam,
+            "length_preference": config.length_preference,
+            "seconds": sum(epoch["seconds"] for epoch in own),
+            "epochs": len(own),
+            "best_epoch": history["best_epoch"] - history["earlier"],
+        }
+        save_record(self.out, trial, facts | parts, history)
+
+    def _said(self, found: Evaluation, variant: str, split: str) -> dict[str, Any]:
+        """What the captions of a split are worth, and how they are worded."""
+        scores, captions = found.scores[variant], found.captions[variant]
+        references = [record.captions for record in self._subjects[split].records]
+        strange = self._strangest[split]
+        return {
+            "metrics": scores.metrics,
+            "strangest_cider": _mean(scores.cider[strange]),
+            "others_cider": _mean(scores.cider[~strange]),
+            "wording": asdict(self._known.judge(list(captions.values()), references)),
+            "used": dict(sorted(occurrences(captions.values()).items())),
+            "photographs": hashlib.sha256(json.dumps(list(captions)).encode()).hexdigest()[:16],
+            "cider": [round(float(value), _DIGITS) for value in scores.cider],
+        }
+
+    def _setting(self, trial: Trial) -> Any:
+        """The search setting of a stage: chosen once, on dev, with the first seed of the three."""
+        folder = self.out / trial.stage / SEEDS
+        if not (folder / SEARCH).is_file():
+            first = {name: load(self._chosen_with(trial, name)) for name in VARIANTS}
+            save_study(folder, choose_beam(Captioner.of(first, self.encoder), self._subjects["dev"]), self.dataset.name)
+        return load_search_config(folder)
+
+    def _chosen_with(self, trial: Trial, variant: str) -> Path:
+        other = Trial(trial.preset, trial.stage, variant, 1)
+        if not exists(self._folder(other)):
+            self._train(other)
+        return self._folder(other)
+
+    # Shipping -----------------------------------------------------------------------------------------------------
+
+    def ship(self, plan: Plan) -> dict[str, dict[str, int]]:
+        """Put the best seed on dev of each variant in its place for each stage that is finished; says which seeds."""
+        found, shipped = records(self.out, plan), {}
+        for stage in (FIRST, REWARD):
+            planned = [trial for trial in plan.trials() if trial.stage == stage and trial.variant in VARIANTS]
+            if planned and all(self.finished(trial) for trial in planned):
+                shipped[stage] = {name: self._ship(best_seed(found, stage, name).trial) for name in VARIANTS}
+                write_json(self.out / stage / SEARCH, read_json(self.out / stage / SEEDS / SEARCH))
+        return shipped
+
+    def _ship(self, trial: Trial) -> int:
+        source, goal = self._folder(trial), self.out / trial.stage / trial.variant
+        if not exists(source):
+            raise TrainingError(
+                f"The weights of {trial} are not in {self.runs}, only its record; name the folder of the runs with --runs, or "
+                f"delete {self.out / trial.place}, and the study trains it again."
+            )
+        files = load_folder(source)
+        if not exists(goal) or _whole(goal) != files:
+            save_folder(goal, files, {HISTORY: read_bytes(source / HISTORY, _LARGEST_HISTORY)})
+        return trial.seed
+
+
+def _whole(folder: Path) -> dict[str, bytes] | None:
+    """The files of a folder, or None where it is damaged."""
+    try:
+        return load_folder(folder)
+    except CheckpointError:
+        return None
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None

@@ -1,0 +1,74 @@
+"""What was tried on dev on the way to the shipped setting: one row per run, read from the run's own small files.
+
+A run of this kind is kept without its weights in `tried/NAME/VARIANT/`: config.json, history.json and scores.json.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from captioner.checkpoints import CONFIG, HISTORY, SCORES
+from captioner.config import PRESETS, Preset, find_variant, preset_from_json
+from captioner.errors import CheckpointError
+from captioner.folders import read_json
+
+TRIED = "tried"
+_METRICS = {"cider": "dev CIDEr", "bleu4": "dev BLEU-4", "rouge_l": "dev ROUGE-L"}
+
+
+def table(folder: Path) -> str:
+    """A table of all runs in `tried`, in the order of their names."""
+    head = ["run", "setting", "decoder", "stage", "epochs", "best dev loss", *_METRICS.values(), "minutes"]
+    rows = [_row(place) for place in _places(folder / TRIED)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)) + "\n"
+
+
+def _places(folder: Path) -> Iterator[Path]:
+    return (path.parent for path in sorted(folder.glob(f"*/*/{HISTORY}")))
+
+
+def _row(place: Path) -> list[str]:
+    config, history = read_json(place / CONFIG), read_json(place / HISTORY)
+    scores = read_json(place / SCORES).get("dev") if (place / SCORES).is_file() else None
+    try:
+        own = history["epochs"][history["earlier"] :]
+        stage = own[-1].get("stage", "first")
+        least = min(epoch["dev_loss"] for epoch in own)
+        cells = [place.parent.name, differences(preset_from_json(config["preset"]), config["encoder"]["name"])]
+        cells += [find_variant(config["variant"]).title, stage, str(len(own)), f"{least:.3f}"]
+        cells += [f"{scores['metrics'][name]:.4f}" if scores else "" for name in _METRICS]
+        return [*cells, f"{math.fsum(epoch['seconds'] for epoch in own) / 60:.0f}"]
+    except (KeyError, TypeError, IndexError) as error:
+        raise CheckpointError(f"The run {place} is not complete ({error}); copy its files again.") from error
+
+
+def differences(preset: Preset, encoder: str) -> str:
+    """What sets a preset apart from the one of its name, in the words of the settings."""
+    named = PRESETS.get(preset.name, Preset(preset.name))
+    changes = [f"encoder {encoder}"] if encoder != named.encoder else []
+    for part in ("decoder", "training", "embedding", "reward"):
+        before, after = (dataclasses.asdict(getattr(one, part)) for one in (named, preset))
+        changes += [f"{_title(part)}{name} {_plain(after[name])}" for name in after if after[name] != before[name]]
+    return f"{preset.name}, but {', '.join(changes)}" if changes else preset.name
+
+
+def _title(part: str) -> str:
+    return "reward " if part == "reward" else "vectors' " if part == "embedding" else ""
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def keep(run: Path, folder: Path, name: str) -> None:
+    """Copy the small files of a finished run's decoders to where they are kept."""
+    for variant in sorted(path.parent.name for path in run.glob(f"*/{HISTORY}")):
+        goal = folder / TRIED / name / variant
+        goal.mkdir(parents=True, exist_ok=True)
+        for file in (CONFIG, HISTORY, SCORES):
+            if (run / variant / file).is_file():
+                (goal / file).write_bytes((run / variant / file).read_bytes())
+
+

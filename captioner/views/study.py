@@ -1,0 +1,47 @@
+"""The part of the page of scores that shows the comparison with repeated seeds. Every figure is read from its file."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from captioner.config import STAGES, VARIANTS
+from captioner.errors import CheckpointError
+from captioner.figures import score_charts
+from captioner.figures import study_chart as charts
+from captioner.figures.scoreboard import VERDICT_METRIC
+from captioner.views import score_cards as cards
+from captioner.views.resources import refuse
+
+
+def show(folder: Path) -> None:
+    """Draw it where a study of these decoders lies."""
+    try:
+        study = charts.read_study(folder)
+    except CheckpointError as error:
+        refuse(error)
+        return
+    stage = folder.name if folder.name in STAGES else next(iter(STAGES))
+    if study is None or not study.stage(stage):
+        return
+    st.header("Trained again and again: is it the vectors, or luck?", anchor=False)
+    st.html(cards.paragraph(charts.verdict(study, stage), "verdict") + cards.paragraph(_about(study), "beside"))
+    summary = charts.summary(study, stage, VERDICT_METRIC)
+    st.altair_chart(charts.chart(study, stage, VERDICT_METRIC), alt=summary)
+    with st.expander("Mean and standard deviation of all that was measured"):
+        st.dataframe(charts.as_table(study, stage), alt=summary)
+    if found := study.gaps(stage):
+        st.subheader("Two kinds of vectors at a time, over all trainings", anchor=False)
+        summary = score_charts.gap_summary(found, VERDICT_METRIC)
+        st.altair_chart(score_charts.gap_chart(found, VERDICT_METRIC), alt=summary)
+    if any(group.variant.name not in VARIANTS for group in study.stage(stage)):
+        st.html(cards.paragraph(charts.controls(study), "beside"))
+
+
+def _about(study: charts.Study) -> str:
+    """What the rings are, the rule, and how far the study has come."""
+    left = study.planned - study.finished
+    missing = f" {left} of {study.planned} planned trainings are still to come." if left else ""
+    return (
+        "Each ring is one training from the start, with its own random numbers; equal seeds see the photographs in the same "
+        f"order. Ticks are means. The rule, written down before: {study.rule}{missing}"
+    )

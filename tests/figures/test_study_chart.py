@@ -1,0 +1,81 @@
+"""What the pages say of a comparison with repeated seeds, held against the file that it was written from."""
+
+import json
+
+import numpy as np
+import pytest
+from written_study import write_study
+
+from captioner.config import FIRST, REWARD, VARIANTS
+from captioner.errors import CheckpointError
+from captioner.figures import study_chart as charts
+
+
+@pytest.fixture
+def study(tmp_path):
+    write_study(tmp_path)
+    return charts.read_study(tmp_path)
+
+
+def test_a_study_is_found_above_its_stages(tmp_path):
+    assert charts.read_study(tmp_path / "first") is None
+    write_study(tmp_path)
+    found = charts.read_study(tmp_path / "first")
+    assert found.finished == 10 and found.planned == 11
+    told = [(group.stage, group.variant.name, group.seeds) for group in found.groups[:3]]
+    assert told == [(FIRST, name, (1, 2)) for name in VARIANTS]
+    assert [group.stage for group in found.groups[3:6]] == [REWARD] * 3 and found.groups[6].variant.name == "random"
+
+
+def test_the_verdict_follows_the_rule(study):
+    said = charts.verdict(study, FIRST)
+    assert "over 2 trainings of each" in said and "Word2Vec is better than Learned by 0." in said
+    assert "FastText is better" not in said
+    assert "Word2Vec above Random" in charts.controls(study)
+    assert charts.verdict(study, "nowhere") == ""
+
+
+def test_means_and_deviations_are_those_of_the_runs(study, tmp_path):
+    runs = json.loads((tmp_path / "study.json").read_text())["runs"]
+    for stage in (FIRST, REWARD):
+        table = charts.as_table(study, stage)
+        for name, variant in VARIANTS.items():
+            values = [run["test"]["cider"] for run in runs if (run["stage"], run["variant"]) == (stage, name)]
+            told = f"{np.mean(values):.3f}" + (f" ({np.std(values, ddof=1):.3f})" if len(values) > 1 else "")
+            assert table.loc[variant.title, "test CIDEr"] == told
+            assert table.loc[variant.title, "minutes"].startswith("5.000")
+            assert table.loc[variant.title, "seeds"] == str(len(values))
+
+
+def test_the_chart_has_a_ring_for_every_training(study):
+    drawn = charts.chart(study, FIRST, "cider").to_dict()
+    rows = next(iter(drawn["datasets"].values()))
+    assert len(rows) == 7 and {row["who"] for row in rows} == {"Learned", "Word2Vec", "FastText", "Random"}
+    text = charts.summary(study, FIRST, "cider")
+    assert text.startswith("CIDEr on test of every training; Learned 0.5") and text.count(";") == 4
+
+
+def without_cider(data):
+    for row in data["summary"]:
+        del row["test"]["cider"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data.update(summary=[]),
+        lambda data: data.update(runs=3),
+        lambda data: data.update(runs=[]),
+        lambda data: data["runs"].pop(0),
+        lambda data: data.update(pairs=[{}]),
+        lambda data: data.update(planned="many"),
+        lambda data: data.update(planned=2),
+        without_cider,
+    ],
+)
+def test_a_damaged_file_is_told(tmp_path, damage):
+    data = write_study(tmp_path)
+    damage(data)
+    (tmp_path / "study.json").write_text(json.dumps(data))
+    with pytest.raises(CheckpointError, match="study.json is damaged; run python -m captioner study"):
+        charts.read_study(tmp_path)

@@ -1,0 +1,145 @@
+"""What the runs of a comparison say together, against NumPy and cases worked by hand."""
+
+import json
+import statistics
+
+import numpy as np
+import pytest
+
+from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
+from captioner.errors import CheckpointError
+from captioner.study import (
+    Plan,
+    Record,
+    Trial,
+    best_seed,
+    conclude,
+    own_words,
+    pairs,
+    read_record,
+    records,
+    save_record,
+    seed_difference,
+    summaries,
+)
+
+
+def data(cider, seconds=60.0, **changes):
+    part = {"metrics": {"cider": float(np.mean(cider)), "bleu4": 0.2, "rouge_l": 0.4}, "loss": 2.5, "cider": list(cider)}
+    part |= {"wording": {"distinct_captions": 7, "copied": None}}
+    return {"dev": part, "test": part, "seconds": seconds, "epochs": 3, "best_epoch": 2} | changes
+
+
+def record(variant, seed, cider, stage=FIRST):
+    trial = Trial("tiny", stage, variant, seed)
+    names = {"preset": "tiny", "variant": variant, "stage": stage, "seed": seed}
+    return Record(trial, names | data(cider))
+
+
+def test_the_plan_goes_through_whole_seeds_first():
+    trials = Plan("tiny", 3, 2, 1).trials()
+    assert [(trial.stage, trial.variant, trial.seed) for trial in trials] == [
+        *((FIRST, name, seed) for seed in (1, 2, 3) for name in VARIANTS),
+        *((REWARD, name, seed) for seed in (1, 2) for name in VARIANTS),
+        *((FIRST, name, 1) for name in CONTROLS),
+    ]
+    assert len({trial.place for trial in trials}) == len(trials)
+    assert {trial.start.stage for trial in trials} == {FIRST}
+    assert Plan("tiny", 1, 5, 0).trials()[-1].seed == 1  # No second stage without a first.
+
+
+def test_a_record_comes_back(tmp_path):
+    trial = Trial("tiny", REWARD, "fasttext", 4)
+    assert read_record(tmp_path, trial) is None
+    save_record(tmp_path, trial, data([0.1, 0.3]), {"epochs": []})
+    found = read_record(tmp_path, trial)
+    assert found.metric("test", "cider") == pytest.approx(0.2) and found.per_photograph("dev").tolist() == [0.1, 0.3]
+    assert found.row["stage"] == REWARD and found.row["seconds"] == 60 and found.row["dev"]["cider"] == pytest.approx(0.2)
+    plan = Plan("tiny", 5, 5, 0)
+    assert [one.trial for one in records(tmp_path, plan)] == [trial]
+    assert json.loads((tmp_path / trial.place / "history.json").read_text()) == {"epochs": []}
+
+
+@pytest.mark.parametrize("change", [{"seed": 9}, {"dev": {}}, {"variant": None}, {"test": {"metrics": {}, "cider": [1]}}])
+def test_a_record_of_another_run_is_refused(tmp_path, change):
+    trial = Trial("tiny", FIRST, "learned", 1)
+    save_record(tmp_path, trial, data([0.1]), {})
+    path = tmp_path / trial.place / "scores.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CheckpointError, match="delete it, and the study scores that run again"):
+        read_record(tmp_path, trial)
+
+
+def test_means_and_deviations_over_seeds():
+    values = [[0.1, 0.5], [0.4, 0.6], [0.5, 0.9]]
+    learned = [record("learned", seed, cider) for seed, cider in enumerate(values, 1)]
+    found = summaries([*learned, record("random", 1, [0.2, 0.2])])
+    means = [np.mean(row) for row in values]
+    assert found[0]["test"]["cider"] == {"mean": pytest.approx(np.mean(means)), "sd": pytest.approx(statistics.stdev(means))}
+    assert found[0]["seeds"] == [1, 2, 3] and found[0]["seconds"]["mean"] == 60
+    assert found[0]["test"]["wording_distinct_captions"] == {"mean": 7, "sd": 0} and "wording_copied" not in found[0]["test"]
+    assert found[1]["variant"] == "random" and found[1]["test"]["cider"] == {"mean": pytest.approx(0.2)}
+
+
+def test_a_difference_draws_seeds_and_photographs():
+    """Against one plain loop over resamples, and against the interval that photographs alone would give."""
+    random = np.random.default_rng(0)
+    offsets = np.array([[0.05], [-0.02], [0.06]])
+    first, second = random.random((3, 200)) * 0.1 + 0.5 + offsets, random.random((3, 200)) * 0.1 + 0.5
+    found = seed_difference(first, second, resamples=4000)
+    means = []
+    for _ in range(4000):
+        seeds, photographs = random.integers(3, size=3), random.integers(200, size=200)
+        means.append(first[np.ix_(seeds, photographs)].mean() - second[np.ix_(seeds, photographs)].mean())
+    assert found.value == pytest.approx((first - second).mean())
+    assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.004)
+    alone = seed_difference(first.mean(axis=0, keepdims=True), second.mean(axis=0, keepdims=True))
+    assert alone.high - alone.low < 0.5 * (found.high - found.low)
+
+
+def test_a_difference_counts_when_its_interval_leaves_out_zero():
+    random = np.random.default_rng(1)
+    noise = [random.random(50) for _ in range(4)]
+    finished = [
+        *(record("learned", seed, noise[seed] + 0.2) for seed in (1, 2, 3)),
+        *(record("word2vec", seed, noise[seed]) for seed in (1, 2)),
+        record("fasttext", 1, noise[1] + random.normal(0, 0.1, 50)),
+        record("fasttext", 1, noise[0], REWARD),
+    ]
+    found = {(pair["first"], pair["second"]): pair for pair in pairs(finished)}
+    assert set(found) == {("learned", "word2vec"), ("learned", "fasttext"), ("word2vec", "fasttext")}  # Of one stage only.
+    assert found["learned", "word2vec"]["counts"] and found["learned", "word2vec"]["seeds"] == [1, 2]
+    assert found["learned", "word2vec"]["cider"]["value"] == pytest.approx(0.2)
+    assert not found["word2vec", "fasttext"]["counts"]
+
+
+def test_only_the_same_photographs_are_compared():
+    finished = [record("learned", 1, [0.1, 0.2]), record("word2vec", 1, [0.1, 0.2, 0.3])]
+    with pytest.raises(CheckpointError, match="scored on different test photographs"):
+        pairs(finished)
+    finished = [record(name, 1, [0.1, 0.2]) for name in ("learned", "word2vec")]
+    for one in finished:
+        one.data["test"]["photographs"] = one.trial.variant
+    with pytest.raises(CheckpointError, match="different test photographs"):
+        conclude(finished)
+
+
+def test_the_best_on_dev_ships():
+    finished = [record("learned", seed, cider) for seed, cider in ((1, [0.2]), (2, [0.9]), (3, [0.5]))]
+    assert best_seed(finished, FIRST, "learned").trial.seed == 2
+
+
+def test_words_that_only_one_of_the_three_uses():
+    used = {"learned": {"a": 3, "dog": 2}, "word2vec": {"a": 1, "puppy": 1}, "fasttext": {"a": 9, "dog": 1}}
+    finished = [record(name, 1, [0.5]) for name in used] + [record("learned", 2, [0.5]), record("random", 1, [0.5])]
+    for one in finished[:3]:
+        one.data["test"]["used"] = used[one.trial.variant]
+    found = own_words(finished)
+    assert found == [{"stage": FIRST, "seed": 1, "learned": {}, "word2vec": {"puppy": 1}, "fasttext": {}}]
+
+
+def test_what_is_concluded_is_plain_data():
+    finished = [record(name, seed, [0.1 * seed, 0.2]) for name in VARIANTS for seed in (1, 2)]
+    whole = conclude(finished)
+    assert json.loads(json.dumps(whole)) == whole and len(whole["runs"]) == 6 and len(whole["pairs"]) == 3
+    assert "leaves out zero" in whole["rule"]

@@ -1,0 +1,136 @@
+"""A whole small study from nothing: trained, scored, interrupted, gone on with and shipped, with real decoders."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from standins import StubEncoder, small_dataset, small_preset
+
+from captioner.checkpoints import load, load_all
+from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS, RewardConfig
+from captioner.errors import TrainingError
+from captioner.evaluation import Subjects, evaluate
+from captioner.folders import load_folder
+from captioner.runs import Run, Sources
+from captioner.study import Plan, Trial, records
+from captioner.trials import Workshop
+
+PLAN = Plan("tiny", 2, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "corpus.txt").write_text("a small red circle on a table\n" * 5)
+    reward = RewardConfig(epochs=1, images_per_batch=4, views=1, maximum_words=7)
+    preset = replace(small_preset(epochs=1), reward=reward)
+    sources = Sources((folder / "corpus.txt",))
+    return Workshop(small_dataset(), StubEncoder(), folder / "cache", preset, sources, folder / "runs", folder / "out")
+
+
+@pytest.fixture(scope="module")
+def carried_out(workshop):
+    for trial in PLAN.trials():
+        workshop.carry_out(trial)
+    return records(workshop.out, PLAN)
+
+
+def test_every_trial_has_a_record(workshop, carried_out):
+    assert [record.trial for record in carried_out] == PLAN.trials()
+    assert all(workshop.finished(trial) for trial in PLAN.trials())
+    assert {record.trial.variant for record in carried_out} == {*VARIANTS, *CONTROLS}
+
+
+def test_a_record_says_what_the_decoder_does(workshop, carried_out):
+    """Against the decoder's own folder, evaluated anew."""
+    from captioner.captioning import Captioner
+
+    for record in (carried_out[1], carried_out[-5]):
+        folder = workshop.runs / "tiny" / record.trial.place
+        captioner = Captioner(workshop.encoder, {record.trial.variant: load(folder)})
+        subjects = Subjects.of(workshop.dataset.split("test"), workshop._first.cache)
+        found = evaluate(captioner, subjects, workshop._setting(record.trial))
+        assert record.data["test"]["metrics"] == found.scores[record.trial.variant].metrics
+        assert record.per_photograph("test") == pytest.approx(found.scores[record.trial.variant].cider, abs=1e-4)
+        history = json.loads((folder / "history.json").read_text())
+        assert record.data["dev"]["loss"] == pytest.approx(history["epochs"][history["best_epoch"] - 1]["dev_loss"], abs=0.01)
+
+
+def test_strange_photographs_are_looked_at_apart(workshop, carried_out):
+    for split, mask in workshop._strangest.items():
+        assert len(mask) == len(workshop.dataset.split(split)) and mask.sum() == round(0.2 * len(mask))
+    part = carried_out[0].data["dev"]
+    mask, cider = workshop._strangest["dev"], carried_out[0].per_photograph("dev")
+    assert part["strangest_cider"] == pytest.approx(cider[mask].mean(), abs=1e-4)
+    assert part["others_cider"] == pytest.approx(cider[~mask].mean(), abs=1e-4)
+    assert 0 <= part["wording"]["flawed"] <= 1 and sum(part["used"].values()) >= 4
+
+
+def test_the_second_stage_goes_on_from_the_same_seed(workshop):
+    folder = workshop.runs / "tiny" / Trial("tiny", REWARD, "word2vec", 1).place
+    history = json.loads((folder / "history.json").read_text())
+    assert history["earlier"] == 1 and [epoch["stage"] for epoch in history["epochs"]] == [FIRST, REWARD]
+
+
+def test_controls_differ_in_their_vectors(workshop, carried_out):
+    tables = {name: workshop._first.table(name, 1)[0] for name in (*VARIANTS, *CONTROLS)}
+    assert (tables["word2vec-start"].vectors == tables["word2vec"].vectors).all()
+    assert (tables["random"].vectors == tables["learned"].vectors).all()
+    assert set(tables["random"].origins) == {"special", "missing"}
+    assert (tables["word2vec-captions"].vectors != tables["word2vec"].vectors).any()
+    started = load(workshop.runs / "tiny" / Trial("tiny", FIRST, "word2vec-start", 1).place)
+    kept = load(workshop.runs / "tiny" / Trial("tiny", FIRST, "random", 1).place)
+    assert (started.table.vectors != tables["word2vec-start"].vectors).any()  # Trained further.
+    assert (kept.table.vectors == tables["random"].vectors.astype("float16")).all()
+
+
+def test_nothing_is_done_twice(workshop, carried_out, monkeypatch):
+    monkeypatch.setattr(Run, "execute", lambda *_: pytest.fail("trained again"))
+    place = workshop.out / carried_out[0].trial.place / "scores.json"
+    before = place.read_text()
+    place.unlink()
+    workshop.carry_out(carried_out[0].trial)  # Scored again, not trained again.
+    assert place.read_text() == before
+
+
+def test_what_ships_is_the_best_on_dev(workshop, carried_out):
+    shipped = workshop.ship(PLAN)
+    assert set(shipped) == {FIRST, REWARD} and set(shipped[REWARD].values()) == {1}
+    for stage in shipped:
+        for name, checkpoint in load_all(workshop.out / stage).items():
+            assert checkpoint.seed == shipped[stage][name]
+            scores = {record.trial.seed: record.metric("dev", "cider") for record in carried_out
+                      if (record.trial.stage, record.trial.variant) == (stage, name)}  # fmt: skip
+            assert scores[checkpoint.seed] == max(scores.values())
+    assert workshop.ship(Plan("tiny", 3, 1, 0)).keys() == {REWARD}  # A third seed is missing in the first stage.
+
+
+def test_what_ships_is_whole_or_left_alone(workshop, carried_out, tmp_path):
+    """Without the runs nothing that ships is touched; a broken copy is made anew."""
+    only_two = Plan("tiny", 1, 0, 0)
+    workshop.ship(only_two)
+    place = workshop.out / FIRST / "learned"
+    gone = replace(workshop, runs=tmp_path / "nowhere")
+    before = load_folder(place)
+    with pytest.raises(TrainingError, match="The weights of first stage, learned, seed 1 are not in"):
+        gone.ship(only_two)
+    assert load_folder(place) == before
+    (place / "decoder.safetensors").unlink()
+    workshop.ship(only_two)
+    assert load_folder(place) == before
+
+
+def test_records_of_other_settings_are_refused(workshop, carried_out, tmp_path):
+    trial = carried_out[0].trial
+    softer = replace(workshop.preset.decoder, dropout=0.3)
+    other = replace(workshop, preset=replace(workshop.preset, decoder=softer))
+    with pytest.raises(TrainingError, match="made with other settings, data or another encoder"):
+        other.finished(trial)
+    with pytest.raises(TrainingError, match="had other settings; train this study in another --runs"):
+        replace(other, out=tmp_path).carry_out(trial)
+
+
+def test_the_setting_is_chosen_once_per_stage(workshop, carried_out):
+    stored = [json.loads((workshop.out / stage / "seeds" / "search.json").read_text()) for stage in (FIRST, REWARD)]
+    assert all(one["split"] == "dev" for one in stored)
+    assert all(record.data["beam"] == stored[record.trial.stage == REWARD]["beam"] for record in carried_out)

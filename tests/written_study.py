@@ -1,0 +1,35 @@
+"""A small study on disk, with scores drawn by hand: what tests of the comparison with repeated seeds share."""
+
+from pathlib import Path
+
+import numpy as np
+
+from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
+from captioner.folders import write_json
+from captioner.study import STUDY, Record, Trial, conclude
+
+# Mean CIDEr of each variant's captions; what is not among them lies at 0.5.
+MEANS = {"word2vec": 0.6, "random": 0.2}
+
+
+def record(stage: str, variant: str, seed: int, photographs: int = 40) -> Record:
+    random = np.random.default_rng((seed, len(variant)))
+    cider = MEANS.get(variant, 0.5) + (0.1 if stage == REWARD else 0) + 0.01 * seed + 0.05 * random.standard_normal(photographs)
+    metrics = {"bleu1": 0.6, "bleu4": 0.2 + 0.01 * seed, "rouge_l": 0.45, "cider": float(cider.mean())}
+    wording = {"distinct_captions": 30 + seed, "different_words": 90, "flawed": 0.1, "rare": 0.01, "copied": None}
+    part = {"metrics": metrics, "loss": 2.7, "strangest_cider": 0.4, "others_cider": 0.6, "wording": wording}
+    part |= {"cider": cider.round(4).tolist(), "used": {"a": 3, variant: 2}}
+    names = {"preset": "triptych", "stage": stage, "variant": variant, "seed": seed}
+    data = names | {"dev": part, "test": part, "seconds": 300.0, "epochs": 4, "best_epoch": 3}
+    return Record(Trial("triptych", stage, variant, seed), data)
+
+
+def write_study(folder: Path, planned: int = 11) -> dict:
+    finished = [
+        *(record(FIRST, name, seed) for seed in (1, 2) for name in VARIANTS),
+        *(record(REWARD, name, 1) for name in VARIANTS),
+        record(FIRST, next(iter(CONTROLS)), 1),
+    ]
+    concluded = conclude(finished) | {"planned": planned}
+    write_json(folder / STUDY, concluded)
+    return concluded
