@@ -2,7 +2,8 @@
 
 A small summary of the training photographs ships in their place: their mean, the directions in which they differ (principal
 components), and the centres of their kinds. A photograph is strange by what the components cannot express of it; the
-distances of photographs that were held out of training say how strange that is.
+distances of photographs that were held out of training say how strange that is. What follows from it for the captions is left
+to `captioner.gauge`.
 """
 
 import json
@@ -15,15 +16,22 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from captioner.config import STAGES
 from captioner.errors import CheckpointError, FeatureError
 from captioner.folders import write_bytes
 
 FILE = "familiarity.safetensors"
 COMPONENTS, KINDS, WORDS = 128, 32, 5
-UNUSUAL, UNLIKE = 80.0, 95.0
 _USUAL = 0.4  # Words of more than this share of all photographs mark none.
 _SHARE, _LIFT = 0.2, 2.0  # Nor does a word that fewer of a kind's photographs have, or hardly more of them than of all.
 _KINDS = {"mean": "F32", "components": "F16", "centres": "F32", "distances": "F32"}
+
+
+def place(folder: Path) -> Path:
+    """The summary's file. It is of the encoder alone, so the stages of training share one, above their folders."""
+    folder = Path(folder)
+    shared = folder.name in STAGES and not (folder / FILE).is_file()
+    return (folder.resolve().parent if shared else folder) / FILE
 
 
 @dataclass(frozen=True)
@@ -45,12 +53,9 @@ class Judgement:
     kind: Kind
 
     @property
-    def unlike(self) -> bool:
-        return self.percentile >= UNLIKE
-
-    @property
-    def unusual(self) -> bool:
-        return self.percentile >= UNUSUAL
+    def beyond(self) -> bool:
+        """Whether it is stranger than all of them, so that nothing is known of the like."""
+        return self.percentile >= 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +100,14 @@ class Familiarity:
         distances = np.sort(_strangeness(held_out, mean, components))
         return cls(encoder, data, len(train), len(held_out), kinds, mean, components, centres, distances)
 
+    def strangeness(self, pooled: np.ndarray) -> np.ndarray:
+        """What the components cannot express of each photograph, (photographs, channels) to (photographs,)."""
+        return _strangeness(pooled, self.mean, self.components)
+
     def judge(self, features: np.ndarray) -> Judgement:
         """One photograph's features (regions, channels)."""
         pooled = features.astype(np.float32).mean(axis=0)[None]
-        below = np.searchsorted(self.distances, _strangeness(pooled, self.mean, self.components)[0])
+        below = np.searchsorted(self.distances, self.strangeness(pooled)[0])
         place = (pooled - self.mean) @ self.components.T.astype(np.float32)
         nearest = int(np.linalg.norm(self.centres - place, axis=1).argmin())
         return Judgement(100 * float(below) / len(self.distances), self.kinds[nearest])
@@ -111,12 +120,12 @@ class Familiarity:
             "photographs": str(self.photographs),
             "kinds": json.dumps([[kind.words, kind.photographs] for kind in self.kinds]),
         }
-        write_bytes(Path(folder) / FILE, save(arrays, facts))
+        write_bytes(place(folder), save(arrays, facts))
 
     @classmethod
     def load(cls, folder: Path) -> "Familiarity | None":
         """The summary beside these decoders, or None where none was made."""
-        path = Path(folder) / FILE
+        path = place(folder)
         if not path.is_file():
             return None
         try:

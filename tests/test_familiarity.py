@@ -6,7 +6,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from captioner.errors import CheckpointError, FeatureError
-from captioner.familiarity import FILE, Familiarity
+from captioner.familiarity import FILE, Familiarity, place
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,15 @@ def test_what_the_components_cannot_express_is_strange(familiarity, cloud):
 
 def test_a_photograph_beyond_the_components_is_unlike_all_others(familiarity):
     beyond, within = (familiarity.judge(seen(np.eye(12)[channel] * 3)) for channel in (7, 1))
-    assert beyond.percentile == 100 and beyond.unlike and beyond.unusual
-    assert within.percentile < 50 and not within.unusual and not within.unlike
+    assert beyond.percentile == 100 and beyond.beyond
+    assert within.percentile < 50 and not within.beyond
+
+
+def test_the_strangeness_of_many_gives_their_percentiles(familiarity, cloud):
+    found = familiarity.strangeness(cloud[0][1::2])
+    assert np.sort(found) == pytest.approx(familiarity.distances, rel=1e-4)
+    percentiles = [familiarity.judge(seen(point)).percentile for point in cloud[0][1::2]]
+    assert 100 * np.argsort(np.argsort(found)) / len(found) == pytest.approx(percentiles, abs=1)
 
 
 def test_kinds_are_named_by_the_words_that_mark_them(familiarity):
@@ -63,6 +70,15 @@ def test_what_was_saved_judges_alike(familiarity, cloud, tmp_path):
     assert (again.encoder, again.data, again.kinds, again.held_out) == ("eyes", "a cloud", familiarity.kinds, 120)
     for point in cloud[0][:20]:
         assert again.judge(seen(point)) == familiarity.judge(seen(point))
+
+
+def test_the_stages_share_a_summary_unless_one_has_its_own(familiarity, tmp_path):
+    stage = tmp_path / "reward"
+    stage.mkdir()
+    familiarity.save(stage)
+    assert Familiarity.load(stage).kinds == familiarity.kinds and not (stage / FILE).exists() and (tmp_path / FILE).is_file()
+    (tmp_path / FILE).rename(stage / FILE)
+    assert Familiarity.load(stage) and place(stage) == stage / FILE and place(tmp_path) == tmp_path / FILE
 
 
 def test_without_a_file_there_is_no_summary(tmp_path):

@@ -1,17 +1,24 @@
-"""`familiar`: sum up the training photographs, so that the page can say how familiar another photograph is."""
+"""`familiar`: sum up the training photographs, so that the page can say how familiar another photograph is, and measure what
+that says about its captions."""
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from captioner.commands import choices
-from captioner.commands.report import note, print_json
+from captioner.commands.report import note, print_json, print_table, with_interval
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
+    from captioner.captioning import Captioner
     from captioner.datasets import Record
+    from captioner.evaluation import Subjects
+    from captioner.familiarity import Familiarity
     from captioner.features import FeatureCache
+    from captioner.gauge import Curve
 
 _AT_ONCE = 200
 
@@ -20,36 +27,77 @@ def run(options: Namespace) -> int:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
-    from captioner.checkpoints import load_all
-    from captioner.encoder import load_encoder
-    from captioner.familiarity import FILE, Familiarity
+    from captioner.captioning import Captioner
+    from captioner.evaluation import Subjects
+    from captioner.familiarity import Familiarity
     from captioner.features import FeatureCache
+    from captioner.gauge_file import save_curve
     from captioner.vocabulary import tokenize
 
-    folder, data = choices.checkpoints(options), choices.dataset(options)
-    encoder = load_encoder(next(iter(load_all(folder).values())).encoder.name)
-    cache = FeatureCache(choices.cache(options), encoder)
-    train, held_out = (_usable(data.split(split), cache) for split in ("train", "dev"))
+    folder, data = choices.decoders(options), choices.dataset(options)
+    captioner = Captioner.load(folder)
+    cache = FeatureCache(choices.cache(options), captioner.encoder)
+    train, dev = _usable(data.split("train"), cache), Subjects.of(data.split("dev"), cache)
+    _tell(dev.failed)
     captions = [[word for caption in record.captions for word in tokenize(caption)] for record in train]
-    found = Familiarity.fit(_pooled(train, cache), _pooled(held_out, cache), captions, encoder.fingerprint, data.name)
+    held_out, encoder = _pooled(dev.records, cache), captioner.encoder.fingerprint
+    found = Familiarity.fit(_pooled(train, cache), held_out, captions, encoder, data.name)
     found.save(folder)
-    if options.json:
-        kinds = [{"words": kind.words, "photographs": kind.photographs} for kind in found.kinds]
-        print_json({"file": str(folder / FILE), "photographs": len(train), "held_out": len(held_out), "kinds": kinds})
-    else:
-        print(
-            f"Summed up {len(train)} photographs in {len(found.kinds)} kinds; {len(held_out)} held out. Kept in {folder / FILE}"
-        )
-        for kind in sorted(found.kinds, key=lambda kind: -kind.photographs):
-            print(f"{kind.photographs:6}  {', '.join(kind.words) or 'a mixed lot'}")
+    curve = _measure(folder, data.name, captioner, dev, found.strangeness(held_out))
+    save_curve(folder, curve)
+    (_print_json if options.json else _print_text)(folder, found, curve)
     return 0
+
+
+def _measure(folder: "Path", data: str, captioner: "Captioner", dev: "Subjects", strangeness: "np.ndarray") -> "Curve":
+    """How the decoders' captions, found with their own setting, fit the dev photographs along the order of strangeness."""
+    from captioner.evaluation import evaluate, load_search_config
+    from captioner.gauge import measure
+    from captioner.gauge_file import subject
+
+    evaluation = evaluate(captioner, dev, load_search_config(folder))
+    of = subject(folder, data, len(dev.records))
+    return measure(of, strangeness, {name: scores.cider for name, scores in evaluation.scores.items()})
+
+
+def _print_json(folder: "Path", found: "Familiarity", curve: "Curve") -> None:
+    from captioner.familiarity import place
+    from captioner.gauge_file import to_json
+
+    kinds = [{"words": kind.words, "photographs": kind.photographs} for kind in found.kinds]
+    counts = {"photographs": found.photographs, "held_out": found.held_out}
+    print_json({"file": str(place(folder))} | counts | {"kinds": kinds, "curve": to_json(curve)})
+
+
+def _print_text(folder: "Path", found: "Familiarity", curve: "Curve") -> None:
+    from captioner.config import VARIANTS
+    from captioner.familiarity import place
+
+    counts = f"{found.photographs} photographs in {len(found.kinds)} kinds; {found.held_out} held out"
+    print(f"Summed up {counts}. Kept in {place(folder)}")
+    for kind in sorted(found.kinds, key=lambda kind: -kind.photographs):
+        print(f"{kind.photographs:6}  {', '.join(kind.words) or 'a mixed lot'}")
+    print("\nMean CIDEr on dev, by how many of 100 held-out photographs are less strange:")
+    columns = {}
+    for name, (value, *ends) in curve.correlation.items():
+        scores = {f"{one.start:.0f} to {one.end:.0f}": one.cider[name] for one in curve.bins}
+        cells = {place: with_interval(mean, (low, high)) for place, (mean, low, high) in scores.items()}
+        title = VARIANTS[name].title if name in VARIANTS else name
+        columns[title] = cells | {"rank correlation": with_interval(value, ends)}
+    print_table(columns)
+    for name, zone in curve.zones.items():
+        print(f"{name}: from {zone.start:.0f} to {zone.end:.0f}")
 
 
 def _usable(records: "Sequence[Record]", cache: "FeatureCache") -> "list[Record]":
     failed = cache.fill(records)
+    _tell(failed)
+    return [record for record in records if record.name not in failed]
+
+
+def _tell(failed: Mapping[str, str]) -> None:
     for reason in failed.values():
         note(f"Left out: {reason}")
-    return [record for record in records if record.name not in failed]
 
 
 def _pooled(records: "Sequence[Record]", cache: "FeatureCache") -> "np.ndarray":
