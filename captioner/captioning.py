@@ -133,17 +133,35 @@ class Captioner:
             decoder.warm(np.zeros((1, encoder.regions, encoder.channels), np.float32))
 
     @classmethod
-    def load(cls, folder: Path, variants: Sequence[str] | None = None, encoder: Encoder | None = None) -> "Captioner":
+    def load(
+        cls,
+        folder: Path,
+        variants: Sequence[str] | None = None,
+        encoder: Encoder | None = None,
+        stage: str | None = None,
+    ) -> "Captioner":
         """The decoders of a checkpoints folder, all or some, with the encoder that they were trained with."""
-        checkpoints = load_all(Path(folder), tuple(variants) if variants else None)
+        return cls.of(load_all(Path(folder), tuple(variants) if variants else None, stage), encoder, Path(folder))
+
+    @classmethod
+    def of(cls, checkpoints: dict[str, Checkpoint], encoder: Encoder | None = None, near: Path | None = None) -> "Captioner":
+        """The decoders of these checkpoints; an encoder that is there already is taken when it is the right one.
+
+        `near` is the folder that they lie in: an adapted encoder is looked for beside them.
+        """
         mark = next(iter(checkpoints.values())).encoder
-        encoder = encoder or load_encoder(mark.name)
+        encoder = encoder or load_encoder(mark.name, near=near)
         if EncoderMark.of(encoder) != mark:
             raise CheckpointError(
-                f"The decoders in {Path(folder).name} were trained with the encoder {mark.name} ({mark.fingerprint}), "
+                f"The decoders were trained with the encoder {mark.name} ({mark.fingerprint}), "
                 f"but this one is {encoder.name} ({encoder.fingerprint}); use the encoder that they were trained with."
             )
         return cls(encoder, checkpoints)
+
+    @property
+    def stage(self) -> str:
+        """The stage of training that all of the decoders have gone through last."""
+        return next(iter(self.checkpoints.values())).stage
 
     @property
     def variants(self) -> tuple[str, ...]:

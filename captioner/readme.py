@@ -8,41 +8,90 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from captioner.checkpoints import HISTORY, SCORES, SHIPPED
+from captioner import tried
+from captioner.checkpoints import HISTORY, SCORES, SHIPPED, stages_in
 from captioner.comparison import COMPARISON, CONSTANT, PEOPLE
-from captioner.config import VARIANTS
+from captioner.config import FIRST, STAGES, VARIANTS
 from captioner.errors import CheckpointError
+from captioner.evaluation import SEARCH
+from captioner.figures import study_chart
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.limits import LIMITS
+from captioner.figures.published import in_short
 from captioner.folders import read_json
 
 README = SHIPPED.parent / "README.md"
+PAGES = (README, SHIPPED / "README.md")
 YARDSTICKS = {PEOPLE: "people, each against the others", CONSTANT: "one sentence for all"}
 BENCHES = ("bench-caption.json", "bench-training.json")
+_COLUMNS = (
+    "decoder", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "dev loss", "best epoch", "seconds an epoch",
+)  # fmt: skip
 _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def results(folder: Path) -> str:
-    """One row per decoder: test and dev scores with 95% intervals, and what its training took; then the yardsticks."""
-    rows = [
-        "| decoder | test CIDEr | test BLEU-4 | test ROUGE-L | dev CIDEr | dev loss | best epoch | seconds an epoch |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, variant in VARIANTS.items():
-        scores, history = read_json(folder / name / SCORES), read_json(folder / name / HISTORY)
-        best = next(epoch for epoch in history["epochs"] if epoch["epoch"] == history["best_epoch"])
-        seconds = median(epoch["seconds"] for epoch in history["epochs"])
-        cells = [_metric(scores["test"], key) for key in ("cider", "bleu4", "rouge_l")] + [_metric(scores["dev"], "cider")]
-        cells += [f"{best['dev_loss']:.3f}", f"{best['epoch']} of {len(history['epochs'])}", f"{seconds:.0f}"]
-        rows.append(f"| {variant.title} | {' | '.join(cells)} |")
-    comparison = read_json(folder / COMPARISON)
+    """A block of rows per stage that ships, a row per decoder; then the yardsticks, which no training changes."""
+    rows = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
+    stages = stages_in(folder)
+    for stage in stages:
+        heading = f"**{STAGES[stage].title}**"
+        rows += [_row(heading, [""] * (len(_COLUMNS) - 1))] * (len(stages) > 1)
+        rows += [_row(variant.title, _decoder(folder / stage / name, stage)) for name, variant in VARIANTS.items()]
+    comparison = read_json(folder / stages[-1] / COMPARISON)
     for name, title in YARDSTICKS.items():
         test, dev = (comparison[split]["yardsticks"][name] for split in ("test", "dev"))
-        cells = [_metric(test, key) for key in ("cider", "bleu4", "rouge_l")] + [_metric(dev, "cider"), "", "", ""]
-        rows.append(f"| {title} | {' | '.join(cells)} |")
-    search = read_json(folder / "search.json")
+        rows.append(_row(title, [*_scores(test, dev), "", "", ""]))
+    told = [*(_told(folder / stage) for stage in stages), _fewer(folder, stages)]
+    return "\n".join(rows) + "\n" + "".join(f"\n{_filled(text)}" for text in told)
+
+
+def _decoder(folder: Path, stage: str) -> list[str]:
+    """Test and dev scores with 95% intervals, and what the training took in this stage."""
+    scores, history = read_json(folder / SCORES), read_json(folder / HISTORY)
+    best = next(epoch for epoch in history["epochs"] if epoch["epoch"] == history["best_epoch"])
+    seconds = median(epoch["seconds"] for epoch in history["epochs"] if epoch.get("stage", FIRST) == stage)
+    cells = [f"{best['dev_loss']:.3f}", f"{best['epoch']} of {len(history['epochs'])}", f"{seconds:.0f}"]
+    return [*_scores(scores["test"], scores["dev"]), *cells]
+
+
+def _told(folder: Path) -> str:
+    """What the stage was, and how its decoders look for a caption."""
+    stage, search = STAGES[folder.name], read_json(folder / SEARCH)
     setting = f"Beam {search['beam']}, length preference {search['length_preference']:g}, both chosen on dev."
-    return "\n".join(rows) + f"\n\n{setting}\n"
+    return f"{stage.title}: {stage.explanation} {setting}"
+
+
+def _fewer(folder: Path, stages: Sequence[str]) -> str:
+    """Against how many captions people are held, and what the decoders of each stage reach against as few."""
+    reached = []
+    for stage in stages:
+        held = [score["metrics"] for score in read_json(folder / stage / COMPARISON)["test"]["against_fewer"].values()]
+        cider, bleu = (sorted(one[name] for one in held) for name in ("cider", "bleu4"))
+        after = f" after the stage of {stage}" if stage != FIRST else ""
+        figures = f"a test CIDEr of {cider[0]:.3f} to {cider[-1]:.3f} and a BLEU-4 of {bleu[0]:.3f} to {bleu[-1]:.3f}"
+        reached.append(f"{figures}{after}")
+    return (
+        "People are held against one caption of each photograph fewer than the decoders, since their own is taken out; against "
+        f"as few, the decoders reach {', and '.join(reached)}."
+    )
+
+
+def published(_folder: Path) -> str:
+    """What others reached, in the sentences of the page."""
+    return _filled(in_short())
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, 120) + "\n"
+
+
+def _row(title: str, cells: Sequence[str]) -> str:
+    return f"| {title} | {' | '.join(cells)} |"
+
+
+def _scores(test: dict[str, Any], dev: dict[str, Any]) -> list[str]:
+    return [*(_metric(test, key) for key in ("cider", "bleu4", "rouge_l")), _metric(dev, "cider")]
 
 
 def benches(folder: Path) -> str:
@@ -59,6 +108,21 @@ def benches(folder: Path) -> str:
     return _table("| measured side by side on 2 cores | |", rows)
 
 
+def study(folder: Path) -> str:
+    """The comparison with repeated seeds: a table per stage, then what it says by its rule; nothing before the first run."""
+    found = study_chart.read_study(folder)
+    if found is None:
+        return "No run of the study has been finished yet.\n"
+    parts = [_filled(f"{found.finished} of {found.planned} trainings; standard deviations over seeds in brackets.")]
+    for stage in dict.fromkeys(group.stage for group in found.groups):
+        table = study_chart.as_table(found, stage)
+        head, line = ["vectors", *table.columns], ["---"] * (len(table.columns) + 1)
+        rows = [head, line, *([name, *cells.fillna("")] for name, cells in table.iterrows())]
+        parts += [f"**{STAGES[stage].title}**\n", "".join(f"| {' | '.join(row)} |\n" for row in rows)]
+        parts.append(_filled(study_chart.verdict(found, stage)))
+    return "\n".join([*parts, _filled(" ".join(filter(None, [found.rule, study_chart.controls(found)])))])
+
+
 def limits(_folder: Path) -> str:
     """The same sentences as on the page, as a list wrapped like the rest of the README."""
     return "".join(textwrap.fill(limit, 120, initial_indent="- ", subsequent_indent="  ") + "\n" for limit in LIMITS)
@@ -73,7 +137,15 @@ def _table(head: str, rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join([head, "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]) + "\n"
 
 
-FIGURES = {"results": results, "bench": benches, "limits": limits, "glossary": glossary}
+FIGURES = {
+    "results": results,
+    "published": published,
+    "study": study,
+    "tried": tried.table,
+    "bench": benches,
+    "limits": limits,
+    "glossary": glossary,
+}
 
 
 def render(text: str, folder: Path) -> str:
@@ -93,5 +165,6 @@ def _metric(scores: dict[str, Any], name: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(render(README.read_text(encoding="utf-8"), SHIPPED), encoding="utf-8")
-    print(json.dumps({"written": README.name}))
+    for page in PAGES:
+        page.write_text(render(page.read_text(encoding="utf-8"), SHIPPED), encoding="utf-8")
+    print(json.dumps({"written": [str(page.relative_to(README.parent)) for page in PAGES]}))

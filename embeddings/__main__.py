@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TITLES = {"learned": "Learned", "word2vec": "Word2Vec", "fasttext": "FastText"}
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
+STAGES = ("reward", "first")  # Of a folder with several stages of training, the first of these that is there is asked.
+_ABOUT_FOLDER = "the folder of trained decoders, or of one stage of their training (default: those that come with the program)"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -27,7 +29,14 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0 if it could answer, 1 if it could not; 2 means wrong usage."""
     options = _parser().parse_args(arguments)
+    options.checkpoints = _stage_folder(options.checkpoints)
     return options.run(options)
+
+
+def _stage_folder(folder: Path) -> Path:
+    """Where the tables lie: right in the folder, or in that of a stage of training."""
+    inside = (folder / stage for stage in STAGES if any((folder / stage / name / "table.json").is_file() for name in TITLES))
+    return next(inside, folder)
 
 
 def _neighbours(options: argparse.Namespace) -> int:
@@ -127,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _finish(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
-    command.add_argument("--checkpoints", type=Path, default=CHECKPOINTS, metavar="DIR", help="the folder of trained decoders")
+    command.add_argument("--checkpoints", type=Path, default=CHECKPOINTS, metavar="DIR", help=_ABOUT_FOLDER)
     command.add_argument("--json", action="store_true", help="write JSON for machines")
     command.set_defaults(run=run)
 

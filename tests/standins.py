@@ -1,12 +1,15 @@
 """Small stand-ins that several test files share: an encoder without weights, pictures, and a data set of a few seconds."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from captioner import datasets
-from captioner.checkpoints import Checkpoint, EncoderMark
-from captioner.config import PRESETS, DecoderConfig, Preset, find_variant
+from captioner.checkpoints import HISTORY, Checkpoint, EncoderMark, load, save
+from captioner.config import FIRST, PRESETS, REWARD, VARIANTS, DecoderConfig, Preset, find_variant
+from captioner.folders import read_json, write_json
 from captioner.runs import Preparation
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
 from embeddings.table import learned_start
@@ -71,3 +74,24 @@ def small_checkpoint(variant="learned", seed=3, mark: EncoderMark | None = None,
     decoder, random = Decoder(config, table.vectors, mark.channels, find_variant(variant).frozen), np.random.default_rng(seed)
     weights = {v.path: random.normal(0, 0.6, v.shape).astype(np.float16) for v in decoder.weights if v is not decoder.table}
     return Checkpoint(variant, seed, replace(small_preset(), decoder=config), mark, SMALL_VOCABULARY, table, weights)
+
+
+def write_stages(run: Path, folder: Path) -> Path:
+    """The decoders of a run as those of the first stage; beside them some of the second, whose weights are a little moved."""
+    shutil.copytree(run, folder / FIRST)
+    for name in VARIANTS:
+        given, random = load(run / name), np.random.default_rng(1)
+        moved = {path: value + random.normal(0, 0.1, value.shape) for path, value in given.weights.items()}
+        save(folder / REWARD / name, replace(given, weights=moved, stage=REWARD), rewarded(read_json(run / name / HISTORY)))
+    write_json(folder / REWARD / "search.json", {"beam": 2, "length_preference": 0.9})
+    return folder
+
+
+def rewarded(history: dict, epochs: int = 2) -> dict:
+    """A history that goes on with epochs of the second stage, of which the last one is the best."""
+    before = history["epochs"]
+    more = [
+        before[-1] | {"epoch": len(before) + number, "stage": REWARD, "reward": 0.6 + number / 10, "dev_cider": 0.5 + number / 20}
+        for number in range(1, epochs + 1)
+    ]
+    return history | {"epochs": before + more, "earlier": len(before), "best_epoch": len(before) + epochs}

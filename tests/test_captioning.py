@@ -150,7 +150,7 @@ def test_a_folder_of_decoders(tmp_path, pictures, captioner):
     for seed, name in enumerate(VARIANTS):
         save(tmp_path / name, make(name, seed=seed), {})
     loaded = Captioner.load(tmp_path, ["word2vec"], StubEncoder())
-    assert loaded.variants == ("word2vec",)
+    assert loaded.variants == ("word2vec",) and loaded.stage == "first"
     found, expected = (given.caption(pictures[:1], GREEDY)[0]["word2vec"][0] for given in (loaded, captioner))
     assert found.log_probability == pytest.approx(expected.log_probability, abs=0.1)  # Stored weights have 16 bits.
     other = StubEncoder()

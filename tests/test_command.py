@@ -6,16 +6,18 @@ import shutil
 import subprocess
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from standins import write_stages
 
-from captioner import captioning, familiarity, runs
+from captioner import captioning, familiarity, gauge_file, runs
 from captioner import encoder as encoders
 from captioner.__main__ import main
-from captioner.config import VARIANTS
+from captioner.config import PRESETS, VARIANTS
 from captioner.datasets import shapes
 from captioner.images import read_file, resize
 
@@ -49,7 +51,7 @@ def data(tmp_path_factory):
 def run(encoder, monkeypatch, capsys):
     """The command line with the one encoder of the session; gives exit status, standard output and standard error."""
     for module in (captioning, encoders):
-        monkeypatch.setattr(module, "load_encoder", lambda name: encoder)
+        monkeypatch.setattr(module, "load_encoder", lambda name, **_: encoder)
 
     def run(*arguments):
         capsys.readouterr()
@@ -66,6 +68,12 @@ def run(encoder, monkeypatch, capsys):
 def copied(tiny_run, tmp_path_factory):
     """A trained run that the tests of this module may write scores into."""
     return shutil.copytree(tiny_run, tmp_path_factory.mktemp("copied") / "run")
+
+
+@pytest.fixture(scope="module")
+def staged(tiny_run, tmp_path_factory):
+    """Decoders of two stages side by side."""
+    return write_stages(tiny_run, tmp_path_factory.mktemp("staged"))
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +135,9 @@ def test_training_checks_files_and_names_before_it_starts(run, tmp_path):
         (["--preset", "huge"], "There is no preset 'huge'"),
         (["--corpus", tmp_path / "none.txt"], "none.txt to get word vectors from"),
         (["--epochs", "0"], "a whole number of 1 or more is needed, but '0' was given"),
+        (["--set", "dropout"], "a setting is given as NAME=VALUE, but 'dropout' was given"),
+        (["--set", "speed=3"], "There is no setting 'speed'; choose one of averaging, "),
+        (["--set", "dropout=much"], "The setting 'dropout' is a number such as 0.2, not 'much'."),
         (["--seed", "x"], "a whole number from 0 to 2147483647 is needed, but 'x' was given"),
     ):
         status, output, errors = run("train", "--data", "shapes", "--out", tmp_path / "run", *arguments)
@@ -142,6 +153,43 @@ def test_shapes_have_a_preset_and_a_folder_of_their_own(run, monkeypatch):
     run("train", "--data", "shapes")
     run("train", "--data", "shapes", "--preset", "tiny", "--seed", 7)
     assert asked == [ROOT / "checkpoints" / "runs" / name for name in ("shapes-shapes-seed1", "tiny-shapes-seed7")]
+
+
+def test_the_second_stage_goes_on_from_a_run(run, data, tiny_run, tmp_path):
+    command = ["train", "--data", data, "--variant", "word2vec", "--stage", "reward", "--out", tmp_path / "run", "--json"]
+    status, _, errors = run(*command)
+    assert status == 2 and "name the folder of their run with --from" in errors
+    status, output, errors = run(*command, "--from", tiny_run, "--epochs", 1, "--set", "samples=3")
+    assert status == 0, errors
+    history = json.loads((tmp_path / "run" / "word2vec" / "history.json").read_text())
+    assert [epoch.get("stage") for epoch in history["epochs"]] == ["first"] * 3 + ["reward"]
+    assert 0 <= history["epochs"][-1]["reward"] and json.loads(output)["variants"]["word2vec"]["epochs"] == 4
+    config = json.loads((tmp_path / "run" / "word2vec" / "config.json").read_text())
+    assert config["preset"]["reward"]["samples"] == 3 and config["preset"]["training"]["epochs"] == 3
+
+
+def test_a_study_goes_on_and_tells_what_it_found(run, data, tmp_path, monkeypatch):
+    seeds = ["--seeds", 1, "--reward-seeds", 0, "--control-seeds", 0]
+    command = ["study", "--preset", "tiny", *seeds, "--checkpoints", tmp_path / "out", "--runs", tmp_path / "runs"]
+    status, _, errors = run(*command)
+    assert status == 2 and "No run of this study is finished" in errors
+    tiny = PRESETS["tiny"]
+    monkeypatch.setitem(PRESETS, "tiny", replace(tiny, training=replace(tiny.training, epochs=1)))
+    with monkeypatch.context() as patch:
+        interrupt(patch, "word2vec")
+        status, output, errors = run(*command, "--data", data)
+    assert status == 130 and output == "" and "the same command goes on" in errors
+    status, output, errors = run(*command, "--data", data, "--ship", "--json")
+    assert status == 0 and "3 of 3 done" in errors and "seed 1 ship, the best on dev" in errors, errors
+    rows = json.loads(output)
+    assert [row["variant"] for row in rows] == list(VARIANTS)
+    for row in rows:
+        assert (row["preset"], row["stage"], row["seed"]) == ("tiny", "first", 1) and row["seconds"] > 0
+        assert METRICS <= set(row["dev"]) and METRICS <= set(row["test"])
+    stored = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert stored["runs"] == rows and stored["planned"] == 3 and len(stored["pairs"]) == 3
+    status, output, _ = run(*command)
+    assert status == 0 and "leaves out zero" in output and "first: Learned - Word2Vec" in output
 
 
 def test_evaluate_gives_metrics_intervals_and_captions(run, data, copied):
@@ -209,7 +257,7 @@ def test_caption_goes_on_after_a_bad_file(run, pictures, copied):
     names = [pictures / name for name in ("b.png", "gone.png", "a.JPG", "b.png", "broken.png")]
     assert status == 1 and [entry["image"] for entry in entries] == [str(name) for name in names]
     assert [entry["image"] for entry in entries if "error" in entry] == [str(names[1]), str(names[4])]
-    assert all(set(entry) in ({"image", "error"}, {"image", "captions"}) for entry in entries)
+    assert all(set(entry) in ({"image", "error"}, {"image", "stage", "captions"}) for entry in entries)
     assert entries[0]["captions"] == entries[3]["captions"] and list(entries[0]["captions"]) == list(VARIANTS)
 
 
@@ -237,6 +285,32 @@ def test_caption_for_people_and_its_refusals(run, pictures, copied, tmp_path):
     assert status == 2 and output == "" and "There is no trained decoder" in errors
     status, _, errors = run("caption", pictures, "--checkpoints", copied, "--beam", 2, "--top", 3)
     assert status == 2 and "give --beam 3" in errors
+
+
+def test_caption_takes_the_decoders_of_a_stage(run, pictures, staged, copied):
+    found = {}
+    for stage in ([], ["--stage", "first"], ["--stage", "reward"]):
+        status, output, _ = run("caption", pictures / "b.png", "--checkpoints", staged, *stage, "--json")
+        (entry,) = json.loads(output)
+        assert status == 0
+        found[" ".join(stage)] = entry["stage"], entry["captions"]["learned"][0]["log_probability"]
+    assert found[""] == found["--stage reward"] and found[""][0] == "reward" and found["--stage first"][0] == "first"
+    assert found[""][1] != found["--stage first"][1]
+    status, output, errors = run("caption", pictures / "b.png", "--checkpoints", copied, "--stage", "reward")
+    assert status == 2 and output == "" and "There are no decoders of the stage 'reward' in" in errors
+    status, _, errors = run("caption", pictures / "b.png", "--stage", "third")
+    assert status == 2 and "invalid choice: 'third'" in errors
+
+
+def test_evaluate_scores_the_decoders_of_a_stage_with_their_own_setting(run, data, staged):
+    command = ["evaluate", "--data", data, "--split", "dev", "--checkpoints", staged, "--variant", "learned"]
+    status, output, _ = run(*command, "--json")
+    answer = json.loads(output)
+    assert status == 0 and (answer["stage"], answer["beam"], answer["length_preference"]) == ("reward", 2, 0.9)
+    assert [(staged / stage / "learned" / "scores.json").exists() for stage in ("first", "reward")] == [False, True]
+    status, output, _ = run(*command, "--stage", "first")
+    assert status == 0 and "beam 3, length preference 0.7, stage first;" in output.splitlines()[0]
+    assert json.loads((staged / "first" / "learned" / "scores.json").read_text())["dev"]["beam"] == 3
 
 
 @pytest.fixture
@@ -290,11 +364,16 @@ def test_familiar_sums_up_the_training_photographs(run, data, copied, encoder):
         for picture in (noise, read_file(data / "Flicker8k_Dataset" / "dev-00003.png"))
     )
     assert drawn < 100 == strange
+    assert told["curve"] == gauge_file.to_json(gauge_file.load_curve(copied)) and len(told["curve"]["bins"]) == 8
+    status, output, _ = run("evaluate", "--data", data, "--split", "dev", "--checkpoints", copied, "--json")
+    scored = {name: found["metrics"]["cider"] for name, found in json.loads(output)["variants"].items()}
+    assert {name: told["curve"]["whole"]["cider"][name]["value"] for name in scored} == pytest.approx(scored)
     status, output, _ = run("familiar", "--data", data, "--checkpoints", copied)
     assert status == 0 and output.startswith("Summed up 48 photographs in 32 kinds; 16 held out.")
+    assert "rank correlation" in output and "0 to 12" in output
 
 
-def test_bench_hands_its_options_on(run, monkeypatch, tmp_path):
+def test_bench_hands_its_options_on(run, monkeypatch, tmp_path, staged):
     calls = []
     measured = types.SimpleNamespace(
         caption_bench=lambda folder: calls.append(folder) or {"caption": {"ratio_to_encoder": 2.5}},
@@ -306,6 +385,8 @@ def test_bench_hands_its_options_on(run, monkeypatch, tmp_path):
     assert run("bench", "--checkpoints", tmp_path, "--json")[:2] == (0, '{\n "caption": {\n  "ratio_to_encoder": 2.5\n }\n}\n')
     assert run("bench", "--training", "--data", "shapes", "--cache", tmp_path, "--preset", "tiny")[:2] == (0, "a table\n")
     assert calls == [tmp_path, ("shapes", tmp_path, "tiny")]
+    run("bench", "--checkpoints", staged, "--stage", "first")
+    assert calls[-1] == staged / "first"
     status, _, errors = run("bench", "--training")
     assert status == 2 and "give --data" in errors
 

@@ -123,6 +123,17 @@ def test_maps_without_tables_or_a_place_to_write_are_one_sentence(checkpoints, t
     assert "3 words or more" in capsys.readouterr().err
 
 
+def test_of_several_stages_of_training_the_last_is_asked(checkpoints, tmp_path, capsys):
+    shutil.copytree(checkpoints, tmp_path / "first")
+    arguments = ["maps", "--words", "5", "--json", "--checkpoints"]
+    assert main([*arguments, str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["file"] == str(tmp_path / "first" / "maps.json")
+    shutil.copytree(checkpoints, tmp_path / "reward")
+    for folder, stage in ((tmp_path, "reward"), (tmp_path / "reward", "reward"), (tmp_path / "first", "first")):
+        assert main([*arguments, str(folder)]) == 0
+        assert json.loads(capsys.readouterr().out)["file"] == str(tmp_path / stage / "maps.json")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -139,9 +139,10 @@ def test_a_damaged_file_of_maps_is_refused(drawn, tmp_path, spoil):
         read_maps(path)
 
 
-def test_the_shipped_maps_belong_to_the_shipped_tables():
-    for name, maps in read_maps(CHECKPOINTS / "maps.json").items():
-        table = EmbeddingTable.load(CHECKPOINTS / name)
+@pytest.mark.parametrize("folder", sorted(path.parents[1] for path in CHECKPOINTS.glob("*/learned/table.json")), ids=str)
+def test_the_shipped_maps_belong_to_the_shipped_tables(folder):
+    for name, maps in read_maps(folder / "maps.json").items():
+        table = EmbeddingTable.load(folder / name)
         assert maps.fingerprint == table.fingerprint and len(maps.methods["pca"].words) == COUNT
         now = map_2d(table, maps.methods["pca"].words)
         np.testing.assert_allclose(abs(maps.methods["pca"].positions), abs(now.positions), atol=1e-3)

@@ -16,13 +16,15 @@ ALLOWED_AT_THE_TOP = {
 
 # A module, or a whole folder of them, imports only from rows above its own.
 ORDER = """
-    errors config vocabulary images samples shapes layouts datasets progress torchfile encoder features packing decoder
-    lattice trace search quick imagenet meteor metrics intervals wording yardsticks runtime training folders checkpoints runs
-    captioning evaluation comparison familiarity operations recipe bench_table bench_training bench bench_memory figures
-    readme live views commands __main__ leash
+    errors config vocabulary images samples shapes layouts datasets progress folders torchfile encoder features packing decoder
+    lattice trace search quick imagenet meteor metrics intervals wording yardsticks runtime training reward adaptation checkpoints
+    runs captioning evaluation comparison familiarity gauge gauge_file study trials operations recipe bench_table
+    bench_training bench bench_memory figures tried readme live views commands __main__ leash
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair", "sklearn", "matplotlib.pyplot"}
-TRAINING = {"captioner.training", "captioner.runs", "captioner.recipe", "embeddings.word2vec", "embeddings.fasttext"}
+TRAINING = {f"captioner.{name}" for name in ("training", "reward", "adaptation", "runs", "trials", "recipe")} | {
+    f"embeddings.{name}" for name in ("word2vec", "fasttext")
+}
 
 
 def sources(folder: str) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from embeddings.kinds import KINDS, OTHER, kind, words_of
 
-VOCABULARY = Path(__file__).resolve().parents[1] / "checkpoints" / "learned" / "vocabulary.json"
+VOCABULARY = Path(__file__).resolve().parents[1] / "checkpoints" / "first" / "learned" / "vocabulary.json"
 
 
 def test_every_word_has_one_kind():

@@ -1,32 +1,39 @@
 """The README: the commands near its top, and figures that are the files' and nobody's memory."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from written_study import write_study
 
 from captioner.checkpoints import SHIPPED
-from captioner.config import VARIANTS
+from captioner.config import FIRST, REWARD, VARIANTS
 from captioner.errors import CheckpointError
-from captioner.readme import README, YARDSTICKS, render
+from captioner.readme import PAGES, README, YARDSTICKS, render
 
 HISTORY = {
     "best_epoch": 2,
     "epochs": [{"epoch": 1, "dev_loss": 3.5, "seconds": 50.0}, {"epoch": 2, "dev_loss": 2.8125, "seconds": 60.0}],
 }
 
+FEWER = {name: {"metrics": {"cider": score, "bleu4": score - 0.3}} for name, score in zip(VARIANTS, (0.51, 0.5, 0.52))}
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    stage = tmp_path / FIRST
     names = ("cider", "bleu4", "rouge_l")
     split = {"metrics": dict.fromkeys(names, 0.5), "intervals": dict.fromkeys(names, [0.4, 0.6])}
     for name in VARIANTS:
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "history.json").write_text(json.dumps(HISTORY))
-        (tmp_path / name / "scores.json").write_text(json.dumps({"dev": split, "test": split}))
+        (stage / name).mkdir(parents=True)
+        (stage / name / "manifest.json").write_text("{}")
+        (stage / name / "history.json").write_text(json.dumps(HISTORY))
+        (stage / name / "scores.json").write_text(json.dumps({"dev": split, "test": split}))
     rods = {name: split for name in YARDSTICKS}
-    (tmp_path / "comparison.json").write_text(json.dumps({name: {"yardsticks": rods} for name in ("dev", "test")}))
-    (tmp_path / "search.json").write_text(json.dumps({"beam": 4, "length_preference": 0.9}))
+    compared = {"yardsticks": rods, "against_fewer": FEWER}
+    (stage / "comparison.json").write_text(json.dumps({name: compared for name in ("dev", "test")}))
+    (stage / "search.json").write_text(json.dumps({"beam": 4, "length_preference": 0.9}))
     return tmp_path
 
 
@@ -38,6 +45,22 @@ def test_figures_come_from_the_files(folder: Path):
     assert "| 2.812 | 2 of 2 | 55 |" in text
     assert "| one sentence for all | 0.500 (0.400 to 0.600) |" in text
     assert "Beam 4, length preference 0.9" in text
+    told = " ".join(text.split())
+    assert "one caption of each photograph fewer" in told and "CIDEr of 0.500 to 0.520 and a BLEU-4 of 0.200 to 0.220" in told
+
+
+def test_each_stage_that_ships_has_its_rows(folder: Path):
+    shutil.copytree(folder / FIRST, folder / REWARD)
+    epochs = [*HISTORY["epochs"], {"epoch": 3, "dev_loss": 2.9, "seconds": 90.0, "stage": REWARD}]
+    for name in VARIANTS:
+        (folder / REWARD / name / "history.json").write_text(json.dumps({"best_epoch": 3, "epochs": epochs}))
+    (folder / REWARD / "search.json").write_text(json.dumps({"beam": 2, "length_preference": 0.4}))
+    text = render("<!-- figures: results -->\n<!-- end -->\n", folder)
+    titles = [line.split(" | ")[0].lstrip("| ") for line in text.splitlines() if line.startswith("| ")]
+    decoders = [variant.title for variant in VARIANTS.values()]
+    assert titles == ["decoder", "**First stage**", *decoders, "**Reward**", *decoders, *YARDSTICKS.values()]
+    assert text.count("| 2.812 | 2 of 2 | 55 |") == text.count("| 2.900 | 3 of 3 | 90 |") == len(VARIANTS)
+    assert "Beam 4, length preference 0.9" in text and "Beam 2, length preference 0.4" in text
 
 
 def test_rendering_twice_changes_nothing(folder: Path):
@@ -50,9 +73,20 @@ def test_unknown_figures_are_refused(folder: Path):
         render("<!-- figures: dreams -->\n<!-- end -->\n", folder)
 
 
-def test_the_readme_says_what_the_files_say():
-    text = README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_the_pages_say_what_the_files_say(page):
+    text = page.read_text(encoding="utf-8")
     assert render(text, SHIPPED) == text
+
+
+def test_the_study_is_told_stage_by_stage(folder: Path):
+    empty = render("<!-- figures: study -->\n<!-- end -->\n", folder)
+    assert "No run of the study has been finished yet." in empty
+    write_study(folder)
+    text = render(empty, folder)
+    assert text.count("| Word2Vec | ") == 2 and text.index("**First stage**") < text.index("**Reward**")
+    told = " ".join(text.split())
+    assert "10 of 11 trainings" in told and "leaves out zero" in told and "Word2Vec is better than Learned" in told
 
 
 def test_the_two_commands_stand_in_the_first_25_lines():

@@ -17,7 +17,7 @@ def run(options: Namespace) -> int:
     if options.training:
         result = bench.training_bench(options.data, choices.cache(options), preset)
     else:
-        result = bench.caption_bench(choices.checkpoints(options))
+        result = bench.caption_bench(choices.decoders(options))
     if options.json:
         print_json(result)
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.commands import choices
 from captioner.commands.report import note, print_json
-from captioner.config import VARIANTS, SearchConfig
+from captioner.config import SearchConfig, find_variant
 from captioner.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def run(options: Namespace) -> int:
     for first in range(0, len(places), _PICTURES_AT_ONCE):
         pictures = [_read(place, captioner.encoder.size) for place in places[first : first + _PICTURES_AT_ONCE]]
         for name, found in _caption(captioner, pictures, config):
-            entries.append(_entry(name, found, options.top))
+            entries.append(_entry(name, found, captioner.stage, options.top))
             if not options.json:
                 _print_text(entries[-1])
     if options.json:
@@ -77,11 +77,12 @@ def _caption(captioner: "Captioner", pictures: Sequence[Read], config: SearchCon
         yield path, picture if isinstance(picture, ImageError) else next(captioned)
 
 
-def _entry(image: str, found: Captions | ImageError, top: int) -> dict[str, Any]:
+def _entry(image: str, found: Captions | ImageError, stage: str, top: int) -> dict[str, Any]:
     """What is told about one picture, as plain data."""
     if isinstance(found, ImageError):
         return {"image": image, "error": str(found)}
-    return {"image": image, "captions": {name: [caption.to_json() for caption in best[:top]] for name, best in found.items()}}
+    captions = {name: [caption.to_json() for caption in best[:top]] for name, best in found.items()}
+    return {"image": image, "stage": stage, "captions": captions}
 
 
 def _print_text(entry: dict[str, Any]) -> None:
@@ -91,4 +92,4 @@ def _print_text(entry: dict[str, Any]) -> None:
     print(entry["image"])
     for variant, captions in entry["captions"].items():
         for caption in captions:
-            print(f"  {VARIANTS[variant].title:9} {caption['log_probability']:7.2f}  {caption['text']}")
+            print(f"  {find_variant(variant).title:9} {caption['log_probability']:7.2f}  {caption['text']}")

@@ -1,13 +1,14 @@
 """What several commands read out of their options in the same way: decoders, search setting, data set, folders."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.commands.report import note
-from captioner.config import VARIANTS, SearchConfig, find_variant
-from captioner.errors import ConfigError
+from captioner.config import CONTROLS, VARIANTS, SearchConfig, find_variant
+from captioner.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
     from captioner.captioning import Captioner
@@ -17,19 +18,33 @@ ALL = "all"
 
 
 def variants(options: Namespace) -> tuple[str, ...] | None:
-    """The variants asked for, each once and in their usual order; None when it is all of them."""
+    """The variants asked for, each once and in their usual order; None when it is all three."""
     names = [name for name in options.variant if name != ALL]
     try:
         asked = {find_variant(name).name for name in names}
     except ConfigError as error:
         raise ConfigError(f"{str(error).removesuffix('.')}, or {ALL}.") from error
-    return None if ALL in options.variant or not asked else tuple(name for name in VARIANTS if name in asked)
+    return None if ALL in options.variant or not asked else tuple(name for name in (*VARIANTS, *CONTROLS) if name in asked)
 
 
 def checkpoints(options: Namespace) -> Path:
     from captioner.checkpoints import SHIPPED
 
     return options.checkpoints or SHIPPED
+
+
+def decoders(options: Namespace) -> Path:
+    """Where the decoders of the stage asked for lie, or those of the last stage that is there."""
+    from captioner.checkpoints import stage_folder
+
+    return stage_folder(checkpoints(options), options.stage)
+
+
+def check_files(files: Sequence[Path | None]) -> None:
+    """Tell of a file that is not there now, not after an hour of training the decoder before."""
+    for file in files:
+        if file is not None and not file.is_file():
+            raise TrainingError(f"There is no file {file} to get word vectors from; check the path.")
 
 
 def cache(options: Namespace) -> Path:
@@ -52,7 +67,7 @@ def search_config(options: Namespace) -> SearchConfig:
     """The decoders' own setting, but for what the options say."""
     from captioner.evaluation import load_search_config
 
-    config = load_search_config(checkpoints(options))
+    config = load_search_config(decoders(options))
     if options.beam is not None:
         config = replace(config, beam=options.beam)
     if getattr(options, "length_preference", None) is not None:
@@ -67,4 +82,4 @@ def captioner(options: Namespace) -> "Captioner":
     start_tensorflow()
     from captioner.captioning import Captioner
 
-    return Captioner.load(checkpoints(options), variants(options))
+    return Captioner.load(decoders(options), variants(options))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.commands import choices
 from captioner.commands.report import note, print_json, print_table, with_interval
-from captioner.config import VARIANTS
+from captioner.config import find_variant
 from captioner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def run(options: Namespace) -> int:
     _tell_failed(subjects)
     study = _choose(options, captioner, subjects, data.name) if options.choose else None
     evaluation = study.best if study else evaluate(captioner, subjects, config)
-    (_print_json if options.json else _print_text)(options, data, subjects, evaluation, study)
+    (_print_json if options.json else _print_text)(options, data, subjects, evaluation, study, captioner.stage)
     if _may_store(options, data.name, evaluation):
         _store(options, data, subjects, evaluation)
     return 0
@@ -50,7 +50,7 @@ def _choose(options: Namespace, captioner: "Captioner", dev: "Subjects", data: s
     from captioner.evaluation import choose_beam, save_study
 
     study = choose_beam(captioner, dev)
-    save_study(choices.checkpoints(options), study, data)
+    save_study(choices.decoders(options), study, data)
     return study
 
 
@@ -58,7 +58,7 @@ def _may_store(options: Namespace, data: str, evaluation: "Evaluation") -> bool:
     """Whether these are the scores of the decoders as everybody uses them, on the data that their other scores are of."""
     from captioner.evaluation import load_scores, load_search_config
 
-    folder = choices.checkpoints(options)
+    folder = choices.decoders(options)
     own = load_search_config(folder)
     if (own.beam, own.length_preference) != (evaluation.config.beam, evaluation.config.length_preference):
         setting = f"beam {own.beam}, length preference {own.length_preference:g}"
@@ -75,7 +75,7 @@ def _store(options: Namespace, data: "Dataset", subjects: "Subjects", evaluation
     from captioner.comparison import compare, complete, save_comparison, subject
     from captioner.evaluation import save_scores
 
-    folder, variants = choices.checkpoints(options), tuple(evaluation.scores)
+    folder, variants = choices.decoders(options), tuple(evaluation.scores)
     save_scores(folder, options.split, data.name, evaluation)
     if not complete(folder, variants):
         note("No comparison is stored: that takes all decoders of the folder, and two or more.")
@@ -86,12 +86,13 @@ def _store(options: Namespace, data: "Dataset", subjects: "Subjects", evaluation
 
 
 def _print_json(
-    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None"
+    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None", stage: str
 ) -> None:
     variants = {name: evaluation.summary(name) | {"captions": captions} for name, captions in evaluation.captions.items()}
     result: dict[str, Any] = {
         "data": data.name,
         "split": options.split,
+        "stage": stage,
         "beam": evaluation.config.beam,
         "length_preference": evaluation.config.length_preference,
         "failed": dict(subjects.failed),
@@ -105,19 +106,19 @@ def _print_json(
 
 
 def _print_text(
-    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None"
+    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None", stage: str
 ) -> None:
     if study:
         _print_study(study)
-    setting = f"beam {evaluation.config.beam}, length preference {evaluation.config.length_preference:g}"
+    setting = f"beam {evaluation.config.beam}, length preference {evaluation.config.length_preference:g}, stage {stage}"
     print(f"{data.name}, {options.split}: {len(subjects.records)} photographs, {setting}; 95% intervals in brackets")
     print()
-    print_table({VARIANTS[variant].title: _cells(evaluation, variant) for variant in evaluation.scores})
+    print_table({find_variant(variant).title: _cells(evaluation, variant) for variant in evaluation.scores})
     if evaluation.differences:
         print("\nDifferences on the same photographs; an interval without 0 is no accident\n")
         print_table(
             {
-                f"{VARIANTS[first].title} - {VARIANTS[second].title}": {
+                f"{find_variant(first).title} - {find_variant(second).title}": {
                     name: with_interval(found.value, (found.low, found.high)) for name, found in metrics.items()
                 }
                 for (first, second), metrics in evaluation.differences.items()
@@ -134,6 +135,6 @@ def _print_study(study: "Study") -> None:
     rows = [(f"beam {trial.config.beam}, length preference {trial.config.length_preference:g}", trial) for trial in study.trials]
     columns = {"mean CIDEr": {name: f"{trial.mean_cider:.4f}" for name, trial in rows}}
     for variant in study.best.scores:
-        columns[VARIANTS[variant].title] = {name: f"{trial.scores[variant].metrics['cider']:.4f}" for name, trial in rows}
+        columns[find_variant(variant).title] = {name: f"{trial.scores[variant].metrics['cider']:.4f}" for name, trial in rows}
     print_table(columns)
     print()

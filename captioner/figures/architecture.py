@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 
 from captioner.checkpoints import TABLE_WEIGHT, Checkpoint
 from captioner.config import DecoderConfig, Variant, find_variant
-from captioner.encoder import ENCODERS, LITE2, input_size, lite2_weight_file
+from captioner.encoder import ADAPTED, ENCODERS, LITE2, input_size, lite2_weight_file
 from captioner.errors import CheckpointError, EncoderError
 from captioner.torchfile import read_tensors
 
 TRAINED, FROZEN, NOTHING = "trained", "frozen", "nothing to learn"
+
+_ADAPTED = ", then trained on once, with decoders of all three kinds, and frozen for good"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def _trunk(checkpoint: Checkpoint) -> Iterator[Layer]:
     role = "Squashed into a square; red, green and blue of every point."
     yield Layer("photograph", "Photograph", role, (side, side, 3))
     shape, regions = (mark.rows, mark.columns, mark.channels), mark.rows * mark.columns
-    role = f"A network for pictures ({mark.name}), trained to name things; it looks once, for all decoders."
+    taught = "trained to name things" + (_ADAPTED if mark.name == ADAPTED else "")
+    role = f"A network for pictures ({mark.name}), {taught}; it looks once, for all decoders."
     yield Layer("cnn", "CNN", role, shape, ("photograph",), _cnn_parameters(mark.name), "", FROZEN)
     role = f"What the CNN saw in each of {regions} regions of the photograph, {mark.channels:,} numbers a region."
     yield Layer("grid", "Grid", role, shape, ("cnn",))
@@ -83,7 +86,7 @@ def _trunk(checkpoint: Checkpoint) -> Iterator[Layer]:
 
 def _cnn_parameters(name: str) -> int | None:
     """Kernels, and a bias for each channel, into which its batch normalisation is folded; the classifier is not used."""
-    if name != LITE2:
+    if name not in (LITE2, ADAPTED):
         return None
     tensors = read_tensors(lite2_weight_file())
     used = {key: array for key, array in tensors.items() if not key.startswith("_fc.")}

@@ -69,7 +69,13 @@ def _by_decoder(channel: Any, values: list, picture: Picture) -> Any:
 
     titles = [variant.title for variant in picture.variants]
     legend = alt.Legend(
-        orient="top-right", symbolType="stroke", symbolSize=1200, symbolStrokeWidth=3.5, symbolOpacity=1, labelFontSize=14
+        orient="top",
+        symbolType="stroke",
+        symbolSize=500,
+        symbolStrokeWidth=3.5,
+        symbolOpacity=1,
+        labelFontSize=13,
+        columnPadding=2,
     )
     return channel("decoder:N", title=None, scale=alt.Scale(domain=titles, range=values), legend=legend)
 
@@ -137,16 +143,17 @@ def _with_data(base: "alt.Chart", rows: "pd.DataFrame") -> "alt.Chart":
 
 
 def _second_stage(picture: Picture) -> list["alt.Chart"]:
-    """A faint upright rule where the run went on from an earlier one."""
+    """A faint upright rule where the run went on from an earlier one; several have their names one above the other."""
     import altair as alt
     import pandas as pd
 
-    if picture.second_stage is None:
-        return []
-    place = alt.Chart(pd.DataFrame({"place": [picture.second_stage], "text": ["second stage"]})).encode(x=_across(picture))
-    rule = place.mark_rule(color=INK, opacity=0.35, strokeDash=[2, 2])
-    text = place.mark_text(align="right", dx=-6, dy=-10, fontSize=13, color=INK).encode(y=alt.value("height"), text="text:N")
-    return [rule, text]
+    layers = []
+    for number, (place, text) in enumerate(picture.second_stage):
+        chart = alt.Chart(pd.DataFrame({"place": [place], "text": [f"{text} begins"]})).encode(x=_across(picture))
+        name = chart.mark_text(align="right", dx=-6, dy=-10 - 18 * number, fontSize=13, color=INK)
+        layers.append(chart.mark_rule(color=INK, opacity=0.35, strokeDash=[2, 2]))
+        layers.append(name.encode(y=alt.value("height"), text="text:N"))
+    return layers
 
 
 def _course(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:

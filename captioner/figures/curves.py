@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from captioner.config import VARIANTS, Variant
+from captioner.config import REWARD, VARIANTS, Variant
 from captioner.figures.course import CourseCurve, read_course
 from captioner.figures.histories import Curve, Point
 from captioner.figures.labels import Label, Scale, Spot, laid_out
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SPLITS = ("training", "dev")
+REWARDS = {"dev_cider": "CIDEr on dev", "reward": "reward in training"}
+_WRITTEN = ("epoch", "stage", "train_loss", "dev_loss", "seconds", *REWARDS)
 EPOCHS, MINUTES = "epochs", "minutes"
+_MOST_OF_THE_FALL, _LATEST_START = 0.75, 0.25  # of the way to the best dev loss; of the epochs
 _SHORTEST = {EPOCHS: 1.0, MINUTES: 0.01}  # lengths of the axis, for the time after the first epoch
 
 
@@ -146,10 +149,19 @@ class Picture:
         return laid_out(labels, self._spots, last - first, self._lines_scale)
 
     @property
-    def second_stage(self) -> float | None:
-        """Where the run went on from an earlier one, if all decoders did so at the same epoch and it is shown."""
-        places = {self._boundary(curve) for curve in self.curves}
-        return places.pop() if len(places) == 1 else None
+    def second_stage(self) -> list[tuple[float, str]]:
+        """Where the decoders went on from an earlier stage or run, as far as it is shown, with what begins there."""
+        places: dict[float, list[Curve]] = {}
+        for curve in self.curves:
+            if (place := self._boundary(curve)) is not None:
+                places.setdefault(place, []).append(curve)
+        return [(place, self._beginning(curves)) for place, curves in sorted(places.items())]
+
+    def _beginning(self, curves: Sequence[Curve]) -> str:
+        """The decoders are named where not all of them begin it there."""
+        name = "reward" if curves[0].stage == REWARD else "second stage"
+        whose = ", ".join(curve.variant.title for curve in curves) + ": " if len(curves) < len(self.curves) else ""
+        return f"{whose}{name}"
 
     def _boundary(self, curve: Curve) -> float | None:
         points = [point for point in curve.points if point.epoch in (curve.earlier, curve.earlier + 1)]
@@ -158,40 +170,59 @@ class Picture:
         return curve.earlier + 0.5 if self.look.axis == EPOCHS else points[0].minutes
 
 
+def settled(curves: Sequence[Curve]) -> int:
+    """The epoch at which to begin, so that the first ones do not squeeze the rest: the steep fall is over in every curve.
+
+    No more than a quarter of the epochs are left out.
+    """
+    epochs = max((len(curve.points) for curve in curves), default=1)
+    return min(max(map(_settled, curves), default=1), 1 + int(epochs * _LATEST_START))
+
+
+def _settled(curve: Curve) -> int:
+    first, best = curve.points[0].dev.mean, curve.best.dev.mean
+    limit = first - _MOST_OF_THE_FALL * (first - best)
+    return next(point.epoch for point in curve.points if point.dev.mean <= limit)
+
+
 def _best_text(curve: Curve) -> str:
     return f"{curve.variant.title}: best epoch {curve.best.epoch}"
 
 
 def loss_table(curves: Sequence[Curve]) -> "pd.DataFrame":
-    """One row per epoch, two columns per decoder: what a person reads."""
+    """One row per epoch, two columns per decoder, and two more for epochs of reward: what a person reads."""
     import pandas as pd
 
     columns = {
-        f"{curve.variant.title}, {split}": pd.Series({point.epoch: getattr(point, split).mean for point in curve.points})
+        f"{curve.variant.title}, {title}": pd.Series({point.epoch: getattr(point, name).mean for point in points})
         for curve in curves
-        for split in SPLITS
+        for names, points in ((dict(zip(SPLITS, SPLITS, strict=True)), curve.points), (REWARDS, curve.rewarded))
+        for name, title in names.items()
+        if points
     }
     return pd.DataFrame(columns).rename_axis("epoch")
 
 
 def loss_csv(curves: Sequence[Curve]) -> str:
-    """Every loss of every seed as it was written down, for another program."""
+    """Every figure of every seed as it was written down, for another program."""
     import pandas as pd
 
     rows = [
-        (history.variant.name, history.seed, epoch.epoch, epoch.train_loss, epoch.dev_loss, epoch.seconds)
+        {"decoder": history.variant.name, "seed": history.seed, **{name: getattr(epoch, name) for name in _WRITTEN}}
         for curve in curves
         for history in curve.histories
         for epoch in history.epochs
     ]
-    return pd.DataFrame(rows, columns=["decoder", "seed", "epoch", "train_loss", "dev_loss", "seconds"]).to_csv(index=False)
+    return pd.DataFrame(rows).dropna(axis="columns", how="all").to_csv(index=False)
 
 
 def summary(curves: Sequence[Curve]) -> str:
     """The chart in words, for who cannot see it."""
-    parts = (
-        f"{curve.variant.title}: dev loss from {curve.points[0].dev.mean:.2f} to its best, {curve.best.dev.mean:.2f}, "
-        f"in epoch {curve.best.epoch} of {len(curve.points)}."
-        for curve in curves
-    )
-    return "Loss per word after each epoch. " + " ".join(parts)
+    return "Loss per word after each epoch. " + " ".join(map(_in_words, curves))
+
+
+def _in_words(curve: Curve) -> str:
+    best = curve.best
+    end = f"{best.dev.mean:.2f} where CIDEr is best" if best.dev_cider else f"its best, {best.dev.mean:.2f}"
+    start = f"{curve.variant.title}: dev loss from {curve.points[0].dev.mean:.2f} to {end}"
+    return f"{start}, in epoch {best.epoch} of {len(curve.points)}."

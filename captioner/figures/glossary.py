@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from captioner.wording import RARE
+
 
 @dataclass(frozen=True)
 class Term:
@@ -51,6 +53,14 @@ GLOSSARY: tuple[Term, ...] = (
     Term("different captions", "how many remain of the captions when each is counted once"),
     Term("different words", "how many words remain of all captions when each is counted once"),
     Term("repeats itself", "share of captions in which the same two neighbouring words stand twice"),
+    Term("breaks off", "share of captions that end in a word after which another must come, such as “with a”"),
+    Term("repeats itself or breaks off", "share of captions with either of these two flaws"),
     Term("seen in training", "share of captions that a person wrote, word for word, for a training photograph"),
+    Term(
+        "rare words found",
+        f"of the words that people used for a photograph and that occurred {RARE[0]} to {RARE[1]} times in the training "
+        "captions, the share that its caption has, too (of people: the words that the others used); below it the same by how "
+        "often they occurred",
+    ),
     Term("attention", "where over the grid of regions of the photograph a decoder looked before a word"),
 )

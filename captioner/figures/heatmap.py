@@ -1,12 +1,35 @@
 """Where a decoder looked: its attention laid over the photograph, and said in words for who cannot see it."""
 
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
 from PIL import Image
 
 _COLOURS = "inferno"
+_STOPS = 9
+_CLEAR = 1.25  # times what looking everywhere alike would give
 _DOWN, _ACROSS = ("top", "middle", "bottom"), ("left", "centre", "right")
+
+
+@dataclass(frozen=True)
+class Focus:
+    """The part of the photograph, a ninth of it, that stands out most: its share of the attention, and its even share."""
+
+    place: str
+    share: float
+    even: float
+
+    @property
+    def clear(self) -> bool:
+        """Whether it had so much more than its even share that it may be said to have been looked at."""
+        return self.share >= _CLEAR * self.even
+
+    def __str__(self) -> str:
+        alike = f"looking everywhere alike would be {self.even:.0%}"
+        if not self.clear:
+            return f"it looked almost everywhere alike: the {self.place} had the most, {self.share:.0%}; {alike}"
+        return f"it looked most at the {self.place}: {self.share:.0%} of its attention; {alike}"
 
 
 def overlay(photograph: bytes, attention: np.ndarray, opacity: float, longest: int = 640) -> bytes:
@@ -22,15 +45,29 @@ def overlay(photograph: bytes, attention: np.ndarray, opacity: float, longest: i
     return file.getvalue()
 
 
-def describe(attention: np.ndarray) -> str:
-    """The part of the photograph, a ninth of it, that most of the attention went to, and how much.
+def focus(attention: np.ndarray) -> Focus:
+    """Of the attention (rows, columns) over the photograph.
 
-    >>> describe(np.eye(3)[[0, 0, 2]] * [[1, 1, 1], [0, 0, 0], [0, 0, 3]])
-    'bottom right (75%)'
+    >>> str(focus(np.eye(3)[[0, 0, 2]] * [[1, 1, 1], [0, 0, 0], [0, 0, 3]]))
+    'it looked most at the bottom right: 75% of its attention; looking everywhere alike would be 11%'
     """
-    rows, columns = (np.arange(size) * 3 // size for size in attention.shape)
-    ninths = np.zeros((3, 3))
-    np.add.at(ninths, (rows[:, None], columns[None]), attention / attention.sum())
-    down, across = np.unravel_index(ninths.argmax(), (3, 3))
+    shares, even = _ninths(attention), _ninths(np.ones_like(attention))
+    down, across = np.unravel_index(np.divide(shares, even, out=np.zeros((3, 3)), where=even > 0).argmax(), (3, 3))
     place = "centre" if down == across == 1 else f"{_DOWN[down]} {_ACROSS[across]}"
-    return f"{place} ({ninths[down, across]:.0%})"
+    return Focus(place, float(shares[down, across]), float(even[down, across]))
+
+
+def _ninths(weights: np.ndarray) -> np.ndarray:
+    """How much of the whole lies in each ninth; of a grid that three does not divide, the ninths differ in size."""
+    rows, columns = (np.arange(size) * 3 // size for size in weights.shape)
+    ninths = np.zeros((3, 3))
+    np.add.at(ninths, (rows[:, None], columns[None]), weights / weights.sum())
+    return ninths
+
+
+def gradient() -> str:
+    """The colours from no attention to the most, as a CSS gradient."""
+    from matplotlib import colormaps, colors
+
+    stops = (colors.to_hex(colormaps[_COLOURS](place)) for place in np.linspace(0, 1, _STOPS))
+    return f"linear-gradient(90deg, {', '.join(stops)})"

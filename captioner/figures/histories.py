@@ -15,7 +15,7 @@ from statistics import fmean, median
 from typing import Any
 
 from captioner.checkpoints import HISTORY
-from captioner.config import VARIANTS, Variant, find_variant
+from captioner.config import FIRST, STAGES, VARIANTS, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.folders import read_json
 
@@ -29,12 +29,18 @@ _SILENT_EPOCHS, _SILENT_SECONDS = 5, 60
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training photographs: mean losses per word, in nats, and how long it took."""
+    """One pass over the training photographs: mean losses per word, in nats, and how long it took.
+
+    Where captions were rewarded, also the mean reward of those drawn, and the CIDEr of greedy captions on dev.
+    """
 
     epoch: int
     train_loss: float
     dev_loss: float
     seconds: float
+    stage: str = FIRST
+    reward: float | None = None
+    dev_cider: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,8 @@ class History:
 
     @property
     def seconds_per_epoch(self) -> float:
-        """The median, since the first epoch also compiles and a machine may be busy with something else."""
-        return median(epoch.seconds for epoch in self.epochs)
+        """The median, since the first epoch also compiles and a machine may be busy with something else; of the last stage."""
+        return median(epoch.seconds for epoch in self.epochs if epoch.stage == self.epochs[-1].stage)
 
     @property
     def fresh(self) -> bool:
@@ -66,7 +72,7 @@ class History:
 
 @dataclass(frozen=True)
 class Band:
-    """One loss over the seeds of a run; with a single seed the three are the same."""
+    """One figure over the seeds of a run; with a single seed the three are the same."""
 
     mean: float
     low: float
@@ -83,8 +89,11 @@ class Point:
 
     epoch: int
     minutes: float
+    stage: str
     training: Band
     dev: Band
+    reward: Band | None
+    dev_cider: Band | None
 
 
 @dataclass(frozen=True)
@@ -103,31 +112,53 @@ class Curve:
         return next(state for state in (RUNNING, INTERRUPTED, STOPPED, FINISHED) if state in states)
 
     @property
+    def stage(self) -> str:
+        """The one that it has come to."""
+        return self.points[-1].stage
+
+    @property
     def earlier(self) -> int:
-        return self.histories[0].earlier
+        """How many epochs lie before what came last: a stage, or a run that went on from another."""
+        return sum(point.stage != self.stage for point in self.points) or self.histories[0].earlier
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
-        """As far as every seed has come; a mean over fewer and fewer seeds would leap where one of them ends."""
-        rows = zip(*(history.epochs for history in self.histories), strict=False)
-        minutes = zip(*(accumulate(epoch.seconds / 60 for epoch in history.epochs) for history in self.histories), strict=False)
-        return tuple(_point(epochs, fmean(passed)) for epochs, passed in zip(rows, minutes, strict=True))
+        """In each stage as far as every seed has come; a mean over fewer and fewer seeds would leap where one of them ends."""
+        rows = [row for stage in STAGES for row in zip(*(_timed(history, stage) for history in self.histories), strict=False)]
+        return tuple(_point(number, row) for number, row in enumerate(rows, 1))
 
     @property
     def best(self) -> Point:
-        """The epoch whose weights are kept; over several seeds, the one with the lowest mean."""
+        """The epoch whose weights are kept; over several seeds, the one with the best mean."""
         if len(self.histories) == 1:
             return next(point for point in self.points if point.epoch == self.histories[0].best_epoch)
+        if self.rewarded:
+            return max(self.rewarded, key=lambda point: point.dev_cider.mean)
         return min(self.points, key=lambda point: point.dev.mean)
+
+    @property
+    def rewarded(self) -> list[Point]:
+        """The epochs in which whole captions were rewarded."""
+        return [point for point in self.points if point.reward and point.dev_cider]
 
     @property
     def seconds_per_epoch(self) -> float:
         return fmean(history.seconds_per_epoch for history in self.histories)
 
 
-def _point(epochs: Sequence[Epoch], minutes: float) -> Point:
-    training, dev = (Band.over([getattr(epoch, loss) for epoch in epochs]) for loss in ("train_loss", "dev_loss"))
-    return Point(epochs[0].epoch, minutes, training, dev)
+def _timed(history: History, stage: str) -> list[tuple[Epoch, float]]:
+    """Every epoch of a stage, with the minutes that have passed at its end since training began."""
+    passed = accumulate(epoch.seconds / 60 for epoch in history.epochs)
+    return [(epoch, minutes) for epoch, minutes in zip(history.epochs, passed, strict=True) if epoch.stage == stage]
+
+
+def _point(number: int, seeds: Sequence[tuple[Epoch, float]]) -> Point:
+    def band(name: str) -> Band | None:
+        values = [getattr(epoch, name) for epoch, _ in seeds]
+        return None if None in values else Band.over(values)
+
+    figures = [band(name) for name in ("train_loss", "dev_loss", "reward", "dev_cider")]
+    return Point(number, fmean(minutes for _, minutes in seeds), seeds[0][0].stage, *figures)
 
 
 def find_runs(folders: Sequence[Path]) -> list[Path]:
@@ -167,7 +198,9 @@ def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list
         seeds = (seed / name / HISTORY for seed in _inside(folder / SEEDS))
         for path in (folder / name / HISTORY, *filter(os.path.isfile, seeds)):
             try:
-                histories.append(_judged(read_history(path), alive))
+                found = _judged(read_history(path), alive)
+                if found.seed not in {history.seed for history in histories}:  # What ships is one of the seeds beside it.
+                    histories.append(found)
             except CheckpointError as error:
                 problems.append(error)
         if histories:
@@ -206,7 +239,9 @@ def _parsed(variant: Variant, data: Any, silent: float) -> History | None:
         earlier, best = int(data.get("earlier", 0)), int(data["best_epoch"])
         history = History(variant, int(data["seed"]), str(data["state"]), epochs, earlier, best, silent)
         numbered = [epoch.epoch for epoch in epochs] == list(range(1, len(epochs) + 1))
-        usable = history.state in _WRITTEN_STATES and history.best in epochs and numbered and 0 <= earlier <= len(epochs)
+        staged = [list(STAGES).index(epoch.stage) for epoch in epochs]
+        ordered = numbered and staged == sorted(staged)
+        usable = history.state in _WRITTEN_STATES and history.best in epochs and ordered and 0 <= earlier <= len(epochs)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, StopIteration):
         return None
     return history if usable else None
@@ -217,7 +252,10 @@ def _epoch(row: Any) -> Epoch:
     seconds = float(row["seconds"])
     if not all(math.isfinite(loss) and loss > 0 for loss in losses) or not 0 <= seconds < math.inf:
         raise ValueError
-    return Epoch(int(row["epoch"]), *losses, seconds)
+    stage, figures = row.get("stage", FIRST), [row.get(name) for name in ("reward", "dev_cider")]
+    if stage not in STAGES or not all(figure is None or math.isfinite(figure) for figure in figures):
+        raise ValueError
+    return Epoch(int(row["epoch"]), *losses, seconds, stage, *figures)
 
 
 def _judged(history: History, alive: bool | None) -> History:

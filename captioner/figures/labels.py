@@ -48,7 +48,10 @@ class Label:
 
 
 def laid_out(labels: Sequence[Label], spots: Sequence[Spot], width: float, scale: Scale) -> list[Label]:
-    """Stack the names over all lines that they would cover, or under them where that is nearer to the dots."""
+    """Stack the names over all lines that they would cover, or under them where that is nearer to the dots.
+
+    A name whose pole would run through the others' names comes first, then the one whose dot is nearest.
+    """
     if not labels:
         return []
     dots = [scale.height(label.loss) for label in labels]
@@ -57,8 +60,13 @@ def laid_out(labels: Sequence[Label], spots: Sequence[Spot], width: float, scale
     room_below = scale.loss(low - len(labels) * _ROOM - _MARGIN) > 0  # There is no loss below 0, so the axis ends there.
     down = room_below and max(dots) - low < high - min(dots)
     edge, step = (low, -_ROOM) if down else (high, _ROOM)
-    ordered = sorted(labels, key=lambda label: label.loss, reverse=down)
+    ordered = sorted(labels, key=lambda label: (_inwards(label), -label.loss if down else label.loss))
     return [replace(label, name_at=scale.loss(edge + number * step)) for number, label in enumerate(ordered, 1)]
+
+
+def _inwards(label: Label) -> float:
+    """Smallest for the dot over which the names of all others, which stand on the same side of theirs, would reach."""
+    return label.place if label.to_the_left else -label.place
 
 
 def _covers(label: Label, place: float, width: float) -> bool:

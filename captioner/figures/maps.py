@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from captioner.figures.map_names import names
 from embeddings.explore import Neighbours
 from embeddings.kinds import ACTIONS, ANIMALS, COLOURS, FUNCTION, OTHER, PEOPLE, THINGS, kind
 from embeddings.maps import WordMap, nearest_drawn
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-_HEIGHT = 420
+_HEIGHT, _WIDTH = 420, 355  # pixels; the width is the least that a column of the page has
 _MARGIN = 1.08
 _LABEL = 17  # pixels, from a point to its label and from label to label
+_LETTER = 8.5  # pixels of the width of a label
 _ROUNDS = 40
 _NAMED = 5
 
@@ -83,12 +85,13 @@ def map_chart(drawn: WordMap, word: str, near: Neighbours) -> "alt.LayerChart":
     marked = rows[rows.place.notna()]
     points = _points(rows[rows.place.isna()], drawn).mark_point(filled=True, size=60, strokeWidth=0.5, opacity=0.8)
     strong = _points(marked, drawn).mark_point(filled=True, size=110, strokeWidth=2, opacity=1)
-    labels = alt.Chart(_labels(marked, drawn)).mark_text(fontSize=14, fontWeight=700, color="currentColor")
-    labels = labels.encode(x=_axis("x", 0, drawn), y=_axis("y", 1, drawn), text="label:N")
+    spots = _labels(marked, drawn)
+    labels = _texts(spots, drawn, fontSize=14, fontWeight=700)
+    others = _texts(_names(rows, spots, drawn), drawn, fontSize=11, opacity=0.85)
     picked = alt.selection_point(name="picked", fields=["word"], on="click", clear=False)
     # The colour of the text around the chart, whatever the theme.
     return (
-        alt.layer(points.add_params(picked), strong, labels)
+        alt.layer(points.add_params(picked), others, strong, labels)
         .properties(height=_HEIGHT)
         .configure_axis(titleColor="currentColor", titleFontSize=13)
     )
@@ -106,6 +109,31 @@ def _labels(marked: "pd.DataFrame", drawn: WordMap) -> "pd.DataFrame":
         close = np.maximum(0.0, gap - np.linalg.norm(apart, axis=-1, keepdims=True))
         spots = spots + (_directions(apart) * close / 2).sum(1)
     return marked.assign(label=label, x=spots[:, 0], y=spots[:, 1])
+
+
+def _names(rows: "pd.DataFrame", labels: "pd.DataFrame", drawn: WordMap) -> "pd.DataFrame":
+    """The names of further words where there is room, the commonest first; never over a label."""
+    corner, scale = _pixels(drawn)
+    points = (rows[["x", "y"]].to_numpy() - corner) * scale  # (words, 2), from the top left
+    spots = (labels[["x", "y"]].to_numpy() - corner) * scale  # (labels, 2)
+    reach = np.array([(len(label) * _LETTER / 2, _LABEL / 2) for label in labels.label]).reshape(-1, 2)
+    taken = np.concatenate([spots - reach, spots + reach], axis=1)
+    found = [name for name in names(rows.word, points, taken, np.array([0, 0, _WIDTH, _HEIGHT])) if rows.place.isna()[name.place]]
+    places = np.array([(name.x, name.y) for name in found]).reshape(-1, 2) / scale + corner
+    return rows.iloc[[name.place for name in found]].assign(label=lambda named: named.word, x=places[:, 0], y=places[:, 1])
+
+
+def _pixels(drawn: WordMap) -> tuple[np.ndarray, np.ndarray]:
+    """The top left corner of a map, and how many pixels to the right and down its axes take."""
+    middle, reach = _reach(drawn)
+    return middle + (-reach, reach), np.array([_WIDTH, -_HEIGHT]) / (2 * reach)
+
+
+def _texts(rows: "pd.DataFrame", drawn: WordMap, **style: float) -> "alt.Chart":
+    import altair as alt
+
+    text = alt.Chart(rows).mark_text(color="currentColor", tooltip=False, **style)
+    return text.encode(x=_axis("x", 0, drawn), y=_axis("y", 1, drawn), text="label:N")
 
 
 def _directions(gaps: np.ndarray) -> np.ndarray:

@@ -36,9 +36,9 @@ def loss_figure(picture: Picture) -> "Figure":
             _draw_line(axes, picture, variant, split)
     _draw_course(axes, picture)
     _draw_bests(axes, picture)
-    if picture.second_stage is not None:
-        axes.axvline(picture.second_stage, color="black", alpha=0.35, linewidth=1, linestyle=":")
-        axes.annotate("second stage ", (picture.second_stage, 0.02), xycoords=("data", "axes fraction"), ha="right")
+    for number, (place, text) in enumerate(picture.second_stage):
+        axes.axvline(place, color="black", alpha=0.35, linewidth=1, linestyle=":")
+        axes.annotate(f"{text} begins ", (place, 0.02 + 0.04 * number), xycoords=("data", "axes fraction"), ha="right")
     axes.legend(loc="upper right", frameon=False, handlelength=4)
     return figure
 

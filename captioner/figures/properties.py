@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from captioner.checkpoints import Checkpoint
-from captioner.config import DecoderConfig, TrainingConfig, find_variant
+from captioner.checkpoints import SHIPPED, Checkpoint
+from captioner.config import STAGES, DecoderConfig, TrainingConfig, find_variant
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,16 @@ class Property:
     label: str
     values: tuple[str, ...]
     same: bool
+
+
+def difference(folder: Path) -> str:
+    """What sets the decoders apart, in a sentence; only those that ship are known to have had more text."""
+    ours = Path(folder).resolve().is_relative_to(SHIPPED)
+    made = "were made beforehand, from further text as well," if ours else "were made beforehand"
+    return (
+        "They are built and trained alike and differ only in where their words’ vectors come from: Learned’s are trained with "
+        f"the decoder, the other two’s {made} and stay frozen."
+    )
 
 
 def compare(checkpoints: Mapping[str, Checkpoint]) -> tuple[Property, ...]:
@@ -45,6 +56,7 @@ _PROPERTIES: tuple[tuple[str, Callable[[Checkpoint], Any], Callable[[Any], str]]
     ("Layers", lambda found: found.preset.decoder, _tell_decoder),
     ("Vocabulary", lambda found: found.vocabulary.words, lambda words: f"{len(words):,} words of the same training captions"),
     ("Training", lambda found: found.preset.training, _tell_training),
+    ("Last stage of training", lambda found: found.stage, lambda stage: STAGES[stage].title),
     ("Seed of all that is random", lambda found: found.seed, str),
     ("Where the words’ vectors come from", lambda found: found.table.source, str),
     ("Are they trained further?", lambda found: find_variant(found.variant).frozen, _tell_frozen),

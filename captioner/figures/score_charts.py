@@ -50,7 +50,7 @@ def score_chart(rows: "pd.DataFrame", metric: str) -> "alt.LayerChart":
 
     rows = rows.assign(label=rows.score.map(number), end=rows.high.fillna(rows.score))
     chart = alt.Chart(rows).encode(y=_names("who", list(rows.who)), color=_colours(list(rows.who)))
-    value = alt.X("score:Q", title=f"{TITLES[metric]}, more is better", axis=_axis(), scale=alt.Scale(domainMin=0))
+    value = alt.X("score:Q", title=f"{TITLES[metric]}, more is better", axis=axis(), scale=alt.Scale(domainMin=0))
     tooltip = ["who:N", *(alt.Tooltip(name, type="quantitative", format=".3f") for name in ("score", "low", "high"))]
     # An own line for each dash: dashes that follow from the data would be drawn for points, too.
     bars = [
@@ -102,7 +102,7 @@ def gap_chart(gaps: list[Gap], metric: str) -> "alt.LayerChart":
     rows = gap_table(gaps)
     rows["label"] = rows.pair + _BREAK + rows.meaning
     chart = alt.Chart(rows).encode(y=_names("label", list(rows.label)))
-    value = alt.X("difference:Q", title=f"difference in {TITLES[metric]}", axis=_axis())
+    value = alt.X("difference:Q", title=f"difference in {TITLES[metric]}", axis=axis())
     tooltip = ["pair:N", *(alt.Tooltip(name, type="quantitative", format=".3f") for name in ("difference", "low", "high"))]
     zero = alt.Chart(pd.DataFrame({"difference": [0]})).mark_rule(strokeWidth=2, strokeDash=[6, 4], color=_INK)
     bars = chart.mark_rule(strokeWidth=4, color=_INK, opacity=0.75).encode(x="low:Q", x2="high:Q")
@@ -130,7 +130,7 @@ def beam_chart(study: BeamStudy) -> "alt.Chart":
 
     chart = alt.Chart(pd.DataFrame(rows, columns=["decoder", "beam", "cider"])).encode(
         x=alt.X("beam:O", title="beam", axis=alt.Axis(labelAngle=0, **_text())),
-        y=alt.Y("cider:Q", title="CIDEr on dev", scale=alt.Scale(zero=False, padding=12), axis=_axis(tickCount=5)),
+        y=alt.Y("cider:Q", title="CIDEr on dev", scale=alt.Scale(zero=False, padding=12), axis=axis(tickCount=5)),
         color=by_decoder(alt.Color, [variant.colour for variant in variants]),
     )
     # Dashes in the legend would be drawn around its points.
@@ -203,7 +203,8 @@ def _names(field: str, order: list[str]) -> Any:
     return alt.Y(f"{field}:N", title=None, sort=order, axis=axis)
 
 
-def _axis(**more: Any) -> Any:
+def axis(**more: Any) -> Any:
+    """An axis without a grid, in the size and the ink of the text around the chart."""
     import altair as alt
 
     return alt.Axis(grid=False, **(_text() | {"tickCount": 6} | more))

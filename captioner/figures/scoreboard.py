@@ -10,7 +10,7 @@ from typing import Any
 
 from captioner.checkpoints import SHIPPED
 from captioner.comparison import Comparison, finite, load_comparison, subject, yardstick
-from captioner.config import VARIANTS, Variant
+from captioner.config import STAGES, VARIANTS, Variant
 from captioner.errors import CheckpointError
 from captioner.evaluation import SEARCH, load_scores
 from captioner.folders import read_json
@@ -162,5 +162,6 @@ def _comparison(folder: Path, split: str, entries: list[Entry]) -> Comparison:
 
 
 def _advice(folder: Path, split: str) -> str:
-    place = "" if folder.resolve() == SHIPPED else f" --checkpoints {folder}"
+    ours = folder.name in STAGES and folder.resolve().parent == SHIPPED
+    place = f" --stage {folder.name}" if ours else f" --checkpoints {folder}"
     return f"python -m captioner evaluate --data DIR{place} --split {split}"

@@ -20,7 +20,10 @@ FATES = {
     "finished": "a finished caption",
     "dropped": "dropped",
 }
-_STEP_WIDTH, _ROW_HEIGHT, _LARGEST_HEIGHT = 104, 26, 560
+_WIDEST_STEP, _NARROWEST_STEP, _ROOM = 104, 74, 1180  # pixels; the last is what a page has beside its margins
+_BEFORE, _AFTER = 0.1, 0.7  # steps that are left free, before the first word's place and for the last word
+_LETTER, _GAP, _LATEST = 7.5, 8, 0.8  # how wide a letter is, and where a line to the next word starts at the latest
+_ROW_HEIGHT, _LARGEST_HEIGHT = 26, 560
 _END_SIGN = "■ end"
 
 
@@ -71,7 +74,7 @@ def tree_chart(table: "pd.DataFrame", colour: str) -> "alt.LayerChart":
 
     steps, places = int(table["word"].max()), int(table["place"].max())
     height = min(_LARGEST_HEIGHT, _ROW_HEIGHT * (places + 1))
-    across = alt.Scale(domain=[0.5, steps + 0.6], nice=False)
+    across = alt.Scale(domain=[1 - _BEFORE, steps + _AFTER], nice=False)
     down = alt.Scale(domain=[0.4, places + 0.6], reverse=True, nice=False)
     axis = alt.Axis(
         title="word", orient="top", values=list(range(1, steps + 1)), format="d", grid=False, ticks=False, domain=False
@@ -93,8 +96,18 @@ def tree_chart(table: "pd.DataFrame", colour: str) -> "alt.LayerChart":
             align="left", dx=2, fontSize=14, fontWeight=weight, opacity=opacity, color="currentColor", tooltip=True
         )
         layers.append(text.encode(text="shown:N"))
-    figure = alt.layer(*layers).properties(width=_STEP_WIDTH * (steps + 1), height=height)
+    figure = alt.layer(*layers).properties(width=tree_width(table), height=height)
     return figure.configure_axis(labelColor="currentColor", titleColor="currentColor").configure_view(strokeWidth=0)
+
+
+def tree_width(table: "pd.DataFrame") -> int:
+    """In pixels; steps are narrower where there are many, so that an ordinary sentence's tree fits a page."""
+    steps = _steps(table)
+    return round(steps * min(_WIDEST_STEP, max(_NARROWEST_STEP, _ROOM / steps)))
+
+
+def _steps(table: "pd.DataFrame") -> float:
+    return int(table["word"].max()) - 1 + _BEFORE + _AFTER
 
 
 def _edges(table: "pd.DataFrame", kind: str, colour: str) -> "alt.Chart":
@@ -103,8 +116,9 @@ def _edges(table: "pd.DataFrame", kind: str, colour: str) -> "alt.Chart":
 
     children = table[table["parent"].notna()]
     parents = table.set_index("number").loc[children["parent"].astype(int)]
+    after = (parents["written"].str.len() * _LETTER + _GAP) * _steps(table) / tree_width(table)
     lines = children[["word", "place", "fate"]].assign(
-        word=parents["word"].to_numpy() + 0.55,
+        word=(parents["word"] + after.clip(upper=_LATEST)).to_numpy(),
         place=parents["place"].to_numpy(),
         word2=children["word"] - 0.03,
         place2=children["place"],

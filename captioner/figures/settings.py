@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from captioner.checkpoints import CONFIG, EncoderMark
-from captioner.config import VARIANTS, Preset, Variant, preset_from_json
+from captioner.checkpoints import CONFIG, EncoderMark, read_stage
+from captioner.config import FIRST, REWARD, VARIANTS, Preset, Variant, preset_from_json
 from captioner.errors import CheckpointError, ConfigError
 from captioner.figures.parameters import TABLE, Parameters, count_parameters, tensor_shapes
 from captioner.folders import read_json
@@ -32,6 +32,7 @@ class Settings:
     encoder: EncoderMark
     words: int
     parameters: Parameters
+    stage: str = FIRST
 
 
 def read_all(folder: Path) -> tuple[list[Settings], list[CheckpointError]]:
@@ -55,7 +56,7 @@ def read_settings(folder: Path) -> Settings:
         (rows, _dimensions), seed = table["vectors"], int(config["seed"])
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise CheckpointError(f"The settings of {variant.title} in {folder} cannot be read; copy them again.") from error
-    return Settings(variant, seed, preset, encoder, rows - len(SPECIAL_WORDS), count_parameters(folder))
+    return Settings(variant, seed, preset, encoder, rows - len(SPECIAL_WORDS), count_parameters(folder), read_stage(folder))
 
 
 def in_words(settings: list[Settings]) -> list[tuple[str, str]]:
@@ -72,7 +73,7 @@ def _joined(name: str, rows: list[dict[str, str]], settings: list[Settings]) -> 
 
 
 def _rows(settings: Settings) -> list[tuple[str, str]]:
-    decoder, training, encoder = settings.preset.decoder, settings.preset.training, settings.encoder
+    decoder, schedule, encoder = settings.preset.decoder, settings.preset.schedule(settings.stage), settings.encoder
     return [
         ("Recipe (preset)", settings.preset.name),
         ("What looks (encoder)", f"{encoder.name}: {encoder.rows} × {encoder.columns} places, {encoder.channels:,} numbers each"),
@@ -80,11 +81,25 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("Words it knows", f"{settings.words:,}"),
         ("Numbers per word (dimensions)", f"{decoder.embedding_dimensions:,}"),
         ("Memory (LSTM units)", f"{decoder.units:,}"),
-        ("Largest step (learning rate)", f"{training.learning_rate:g}"),
-        ("Photographs per step (batch)", f"{training.images_per_batch:,}"),
+        ("Largest step (learning rate)", f"{schedule.learning_rate:g}"),
+        ("Photographs per step (batch)", f"{schedule.images_per_batch:,}"),
+        *_own_rows(settings),
+        ("Weight decay", f"{schedule.weight_decay:g}"),
+        ("At most", f"{schedule.epochs} epochs; stops after {schedule.patience} without a better one"),
+        ("Seed", str(settings.seed)),
+    ]
+
+
+def _own_rows(settings: Settings) -> list[tuple[str, str]]:
+    """What only the stage that the decoder has come to knows."""
+    decoder, training, reward = settings.preset.decoder, settings.preset.training, settings.preset.reward
+    if settings.stage == REWARD:
+        return [
+            ("Captions drawn per photograph", str(reward.samples)),
+            ("Scores of words divided by (temperature)", f"{reward.temper:g}"),
+            ("Left out by chance (dropout)", f"of the photograph {reward.feature_dropout:g}"),
+        ]
+    return [
         ("Left out by chance (dropout)", f"{decoder.dropout:g}; of the photograph {decoder.feature_dropout:g}"),
         ("Label smoothing", f"{training.label_smoothing:g}"),
-        ("Weight decay", f"{training.weight_decay:g}"),
-        ("At most", f"{training.epochs} epochs; stops after {training.patience} without a better one"),
-        ("Seed", str(settings.seed)),
     ]

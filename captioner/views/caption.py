@@ -9,38 +9,37 @@ import streamlit as st
 
 from captioner.config import VARIANTS, SearchConfig
 from captioner.errors import ImageError, TriptychError
-from captioner.evaluation import load_search_config
+from captioner.figures.properties import difference
 from captioner.views import cards, earlier, familiar, own_words, photographs, settings, several, why
 from captioner.views.findings import Captions, Findings
 from captioner.views.photographs import Photograph
-from captioner.views.resources import checkpoints_folder, open_page, picture_size, refuse
+from captioner.views.resources import open_page, picture_size, refuse
 
 if TYPE_CHECKING:
     from captioner.captioning import Caption
 
 _MORE = 4
 _CARD_HEIGHT = 230
-_DIFFERENCE = (
-    "One network looked at the photograph; three decoders put what it saw into words. They are built and trained alike "
-    "and differ only in where their words’ vectors come from. "
-)
+_ONE_AND_THREE = "One network looked at the photograph; three decoders put what it saw into words."
 _NEARLY_WON = 5
 
 
 def show() -> None:
-    folder = checkpoints_folder()
     with st.container(key="top"):
         left, right = st.columns([5, 6], gap="large", vertical_alignment="center")
     try:
         with right:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 open_page("Triptych")
+                folder, chosen = settings.choose()
                 # One alternative more: the word that was written is usually among them.
-                config = replace(settings.choose(_defaults(folder)), alternatives=_NEARLY_WON + 1)
+                config = replace(chosen, alternatives=_NEARLY_WON + 1)
             st.markdown("One photograph, three decoders, three captions.")
             photograph = photographs.choose(picture_size(folder))
         with left:
             st.container(key="photograph").image(photograph.preview, alt=photograph.description)
+            if remark := photographs.too_small(photograph):
+                st.markdown(remark)
         _show_findings(folder, photograph, config)
     except ImageError as error:
         with left:  # In the photograph's place.
@@ -50,15 +49,6 @@ def show() -> None:
         refuse(error)
 
 
-def _defaults(folder: Path) -> SearchConfig:
-    """The decoders' own setting; without a usable one the page says so and goes on."""
-    try:
-        return load_search_config(folder)
-    except TriptychError as error:
-        refuse(error)
-        return SearchConfig()
-
-
 def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig) -> None:
     with ExitStack() as waiting:
         for column in st.columns(len(VARIANTS)):
@@ -66,7 +56,7 @@ def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig) -
             waiting.enter_context(st.skeleton(height=_CARD_HEIGHT))
         findings = Findings(folder, photograph)
         captions = findings.captions(config)
-    _show_cards(captions)
+    _show_cards(folder, captions)
     familiarity, classes = st.columns(2, gap="large")
     with familiarity:
         _show_familiarity(findings)
@@ -85,7 +75,7 @@ def _show_familiarity(findings: Findings) -> None:
         refuse(error)
 
 
-def _show_cards(captions: Captions) -> None:
+def _show_cards(folder: Path, captions: Captions) -> None:
     marks = cards.differing([found[0].words for found in captions.values()])
     columns = st.columns(len(captions))
     for column, (name, found), mark in zip(columns, captions.items(), marks, strict=True):
@@ -95,7 +85,7 @@ def _show_cards(captions: Captions) -> None:
             _show_more(found[1 : 1 + _MORE])
     if len(captions) > 1:
         alike = len({found[0].words for found in captions.values()}) == 1
-        st.markdown(_DIFFERENCE + compared(any(map(any, marks)), alike))
+        st.markdown(f"{_ONE_AND_THREE} {difference(folder)} {compared(any(map(any, marks)), alike)}")
 
 
 def compared(differ: bool, alike: bool) -> str:

@@ -1,27 +1,34 @@
 """The page of the losses: how they fell while the three decoders were trained, of any run, and live. Needs no TensorFlow."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
+from captioner.checkpoints import stage_folder
 from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures import course
 from captioner.figures.charts import loss_chart
-from captioner.figures.curves import EPOCHS, MINUTES, Look, Picture, loss_csv, loss_table, summary
+from captioner.figures.curves import EPOCHS, MINUTES, REWARDS, Look, Picture, loss_csv, loss_table, settled, summary
 from captioner.figures.histories import Curve, find_runs, in_progress, read_run
 from captioner.figures.pictures import loss_file
+from captioner.figures.reward_chart import reward_chart, reward_summary
 from captioner.figures.settings import Settings, read_all
 from captioner.views import facts, training
 from captioner.views.resources import checkpoints_folder, named_runs, open_page, refuse
 
+_FROM = "from"
 _EVERY = 2  # seconds between two looks at a run that goes on
 _SMOOTHING = (
     "0 shows what was measured. Above, each point is an average over the epochs so far, in which an epoch counts this fraction "
     "of the one after it (exponential moving average, with bias correction); what was measured stays behind it, faint."
 )
-_STEEP = "Losses fall steeply at first. Start later to see how far the decoders lie apart in the end."
+_STEEP = (
+    "Losses fall steeply at first, which would squeeze the rest; so the chart begins when most of the fall is over. "
+    "1 shows all of it."
+)
 _LOG = "Equal distances are equal ratios, so that small differences between low losses can be seen (logarithmic axis)."
 _NO_TIMES = "The course project published no times; its curves are there when epochs run along the bottom."
 _RUNS = (
@@ -32,16 +39,21 @@ _RUNS = (
 
 def show() -> None:
     open_page("How the three decoders learned", "curves.css")
-    st.markdown(
-        "The loss says how surprised a decoder is, on average, by the next word that a person wrote. "
-        "**Strong lines**: photographs it was not trained on (dev). **Thin lines**: its training photographs. "
-        "A dot marks the best epoch, whose weights are kept."
-    )
+    introduction = st.container()
     run = _choose_run()
+    introduction.markdown(_introduction("drawn pictures" if run is None else "photographs"))
     curves, _ = _read(run)
     look = _look(curves, _goes_on(run, curves))
     follow = _EVERY if run is None or in_progress(curves) else None
     st.fragment(_show_run, run_every=follow)(run, look, _moment(run, curves))
+
+
+def _introduction(pictures: str) -> str:
+    writer = "that a person wrote" if pictures == "photographs" else "of a description"
+    return (
+        f"The loss says how surprised a decoder is, on average, by the next word {writer}. **Strong lines**: {pictures} it was "
+        "not trained on (dev). **Thin lines**: those that it was trained on. A dot marks the best epoch, whose weights are kept."
+    )
 
 
 def _choose_run() -> Path | None:
@@ -49,7 +61,7 @@ def _choose_run() -> Path | None:
     runs = _named(checkpoints_folder(), named_runs())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         options = [*runs, training.LIVE]
-        name = st.selectbox("Run", options, key="run", bind="query-params", help=_RUNS, width=360)
+        name = st.selectbox("Run", options, key="run", bind="query-params", help=_RUNS, width=360, on_change=_forget_start)
         if name != training.LIVE:
             training.show_button()
     return runs.get(name)
@@ -59,7 +71,8 @@ def _named(own: Path, others: list[Path]) -> dict[str, Path]:
     """The runs by the name under which they are offered; the decoders of the other pages come first."""
     runs: dict[str, Path] = {}
     for folder in (own, *others):
-        found = find_runs([folder]) or [own] * (folder is own)
+        own_first = [stage_folder(folder)] if folder is own else []
+        found = find_runs([*own_first, folder]) or [own] * (folder is own)
         if not found:
             refuse(CheckpointError(f"There is no run in {folder}: nothing in it holds the history of {', '.join(VARIANTS)}."))
         for run in found:
@@ -92,7 +105,7 @@ def _look(curves: list[Curve], goes_on: bool) -> Look:
             "Along the bottom", [EPOCHS, MINUTES], default=EPOCHS, key="axis", bind="query-params", required=True
         )
         smoothing = st.slider("Smoothing", 0.0, 0.9, 0.0, 0.1, key="smooth", bind="query-params", help=_SMOOTHING, width=200)
-        first = 1 if goes_on else _first_epoch(curves)
+        first = _first_epoch([] if goes_on else curves)
         log = st.toggle("Log axis", key="log", bind="query-params", help=_LOG)
         about = f"Lay over them the training losses of {course.SOURCE}."
         laid_over = st.toggle("Course project", key="course", bind="query-params", help=about)
@@ -103,8 +116,15 @@ def _first_epoch(curves: list[Curve]) -> int:
     """Ask where the curves start, once they are whole."""
     latest = max((len(curve.points) for curve in curves), default=0) - 1
     if latest < 2:
+        _forget_start()
         return 1
-    return st.slider("First epoch shown", 1, latest, 1, key="from", bind="query-params", help=_STEEP, width=200)
+    return st.slider("First epoch shown", 1, latest, settled(curves), key=_FROM, bind="query-params", help=_STEEP, width=200)
+
+
+def _forget_start() -> None:
+    """Each run has a start of its own; another's, which Streamlit keeps, would stand in its place."""
+    st.session_state.pop(_FROM, None)
+    st.query_params.pop(_FROM, None)
 
 
 def _show_run(run: Path | None, look: Look, moment: tuple[bool, str]) -> None:
@@ -124,12 +144,27 @@ def _show_run(run: Path | None, look: Look, moment: tuple[bool, str]) -> None:
     with chart:
         st.altair_chart(loss_chart(picture), alt=summary(curves))
         _show_remarks(picture, settings)
+        _show_reward(curves)
         facts.show_cards(curves)
         _show_table(picture)
     with beside:
         facts.show_settings(curves, settings)
         for problem in damaged:
             refuse(problem)
+
+
+def _show_reward(curves: list[Curve]) -> None:
+    """What the decoders were trained for in the second stage, and what became of it on other photographs."""
+    if not any(curve.rewarded for curve in curves):
+        return
+    st.subheader("The stage of reward", anchor=False)
+    st.markdown(
+        "**CIDEr on dev**: how well the captions of greedy search agree with people’s, on photographs that the decoders were not "
+        "trained on. **Reward in training**: the mean CIDEr of captions drawn by lot for training photographs. When the reward "
+        "goes on rising and CIDEr on dev does not, a decoder is learning its training photographs by heart."
+    )
+    for column, name in zip(st.columns(len(REWARDS), gap="medium"), REWARDS, strict=True):
+        column.altair_chart(reward_chart(curves, name), alt=reward_summary(curves, name))
 
 
 def _show_problems(curves: list[Curve], problems: list[CheckpointError]) -> None:
@@ -150,11 +185,10 @@ def _show_remarks(picture: Picture, settings: list[Settings]) -> None:
     seeds = max(len(curve.histories) for curve in picture.curves)
     if seeds > 1:
         remarks.append(f"Each line is the mean over up to {seeds} seeds; the band reaches from the lowest to the highest.")
-    if picture.second_stage is not None:
-        first = picture.curves[0].earlier
-        remarks.append(
-            f"The first {first} epochs were an earlier stage; at the upright rule a second one began from its weights."
-        )
+    if picture.look.first_epoch > 1:
+        remarks.append("The steep fall before is left out; it is there when the first epoch shown is 1.")
+    if picture.second_stage:
+        remarks.append(_about_stages(picture.curves))
     if picture.look.smoothed:
         remarks.append("The lines are smoothed; the faint ones behind them, the dots and the pointer tell what was measured.")
     if picture.look.course:
@@ -162,6 +196,18 @@ def _show_remarks(picture: Picture, settings: list[Settings]) -> None:
         remarks += [course.description(), course.caution(words)] if picture.course else [_NO_TIMES]
     if remarks:
         st.markdown("\n\n".join(remarks))
+
+
+def _about_stages(curves: Sequence[Curve]) -> str:
+    lengths = sorted({curve.earlier for curve in curves if curve.earlier})
+    first = " or ".join(map(str, lengths))
+    if not any(curve.rewarded for curve in curves):
+        return f"The first {first} epochs were an earlier stage; at the upright rule a second one began from its weights."
+    return (
+        f"The first {first} epochs were the first stage. At the upright rule the stage of reward began from its weights: since "
+        "then the decoders were no longer trained to predict people’s words, so this loss may rise; that on training "
+        "photographs was measured without dropout and is lower. The best epoch is then the one with the highest CIDEr on dev."
+    )
 
 
 def _show_table(picture: Picture) -> None:

@@ -6,7 +6,7 @@ import math
 import streamlit as st
 
 from captioner.config import VARIANTS
-from captioner.figures.histories import INTERRUPTED, RUNNING, STOPPED, Curve
+from captioner.figures.histories import INTERRUPTED, RUNNING, STOPPED, Band, Curve
 from captioner.figures.settings import Settings, in_words
 from captioner.views import cards
 from captioner.views.html_tables import row, table
@@ -23,9 +23,9 @@ def show_settings(curves: list[Curve], settings: list[Settings]) -> None:
     if not settings:
         st.markdown("There are none beside its curves; they are written when a decoder is finished.")
         return
-    staged = [curve for curve in curves if curve.earlier]
-    if staged:
-        st.markdown("Those of its second stage; the first had its own.")
+    if any(curve.earlier for curve in curves):
+        last = "the stage of reward" if any(curve.rewarded for curve in curves) else "its second stage"
+        st.markdown(f"Those of {last}; the first stage had its own.")
     rows = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in in_words(settings))
     st.html(f'<dl class="settings">{rows}</dl>{_counts(settings)}')
 
@@ -48,14 +48,22 @@ def show_cards(curves: list[Curve]) -> None:
 
 
 def _facts(curve: Curve) -> str:
-    """The best loss, and what it means as a choice between equally likely words."""
-    best, count = curve.best.dev, len(curve.histories)
+    """The best figure on dev, and the loss there with what it means as a choice between equally likely words."""
+    loss, cider = curve.best.dev, curve.best.dev_cider
+    unsure = f"as unsure as between {_some(math.exp(loss.mean))} equally likely words"
+    if cider:
+        number, told = f"{cider.mean:.3f}", f"best dev CIDEr (greedy), {_when(curve, cider)}; there the loss is {loss.mean:.2f}"
+    else:
+        number, told = f"{loss.mean:.2f}", f"best dev loss, {_when(curve, loss)}"
+    seconds = cards.duration(curve.seconds_per_epoch)
+    return f'<p class="sentence">{number}</p><p>{told}: {unsure}. {seconds} an epoch.</p>'
+
+
+def _when(curve: Curve, best: Band) -> str:
+    """In which epoch, whether training goes on, and over which seeds."""
+    count = len(curve.histories)
     over = f", the mean of {count} seeds from {best.low:.2f} to {best.high:.2f}" if count > 1 else ""
-    return (
-        f'<p class="sentence">{best.mean:.2f}</p>'
-        f"<p>best dev loss, in epoch {curve.best.epoch} of {len(curve.points)}{_STATES.get(curve.state, '')}{over}: as unsure as "
-        f"between {_some(math.exp(best.mean))} equally likely words. {cards.duration(curve.seconds_per_epoch)} an epoch.</p>"
-    )
+    return f"in epoch {curve.best.epoch} of {len(curve.points)}{_STATES.get(curve.state, '')}{over}"
 
 
 def _some(number: float) -> str:

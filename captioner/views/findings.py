@@ -34,7 +34,7 @@ class Findings:
     @property
     def features(self) -> np.ndarray:
         """(regions, channels)"""
-        return _features(self.photograph.digest, self.stamp, self.photograph, self.captioner)
+        return _features(self.photograph.digest, self.captioner.encoder.fingerprint, self.photograph, self.captioner)
 
     def captions(self, config: SearchConfig, beginning: Sequence[str] = ()) -> Captions:
         return _captions(self.photograph.digest, self.stamp, config, tuple(beginning), self)
@@ -60,7 +60,7 @@ class Findings:
 
 
 @st.cache_data(max_entries=_FEATURES_KEPT, show_spinner=False)
-def _features(digest: str, stamp: Stamp, _photograph: Photograph, _captioner: "Captioner") -> np.ndarray:
+def _features(digest: str, encoder: str, _photograph: Photograph, _captioner: "Captioner") -> np.ndarray:
     return _captioner.encode([_photograph.pixels])[0]
 
 

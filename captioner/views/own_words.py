@@ -21,6 +21,7 @@ _EXPLANATION = (
     "probability is the product over its words and its end. No sentence of three is “right”: likelier only means more like "
     "what the decoder learned to write."
 )
+_TOO_STRANGE = "Most of these words are unknown to them, so nothing can be said about the sentence as a whole."
 
 
 @st.fragment
@@ -43,10 +44,13 @@ def show(findings: Findings) -> None:
 
 def _show_judgement(words: list[str], known: list[bool], followed: dict[str, "Caption"]) -> None:
     totals = {name: _known_sum(caption, known) for name, caption in followed.items()}
-    st.html(f'<p class="verdict">{verdict(totals)}</p>')
-    if not all(known):
-        strange = list(dict.fromkeys(word for word, is_known in zip(words, known, strict=False) if not is_known))
-        st.html(f"<p>{html.escape(unknown_sentence(strange))}</p>")
+    strange = [word for word, is_known in zip(words, known, strict=False) if not is_known]
+    if strange:
+        st.html(f"<p>{html.escape(unknown_sentence(list(dict.fromkeys(strange))))}</p>")
+    if len(strange) == len(words):
+        return
+    judged = 2 * len(strange) <= len(words)
+    st.html(f'<p class="verdict">{verdict(totals)}</p>' if judged else f"<p>{_TOO_STRANGE}</p>")
     rows = [
         (
             cards.written(word),
@@ -54,7 +58,9 @@ def _show_judgement(words: list[str], known: list[bool], followed: dict[str, "Ca
         )
         for place, word in enumerate((*words, END_WORD))
     ]
-    rows.append(("the whole sentence", *(f"<b>{cards.odds(total)}</b>" for total in totals.values())))
+    if judged:
+        whole = "all the words they know" if strange else "the whole sentence"
+        rows.append((whole, *(f"<b>{cards.odds(total)}</b>" for total in totals.values())))
     headings = ["word", *(cards.rule(VARIANTS[name]) + html.escape(VARIANTS[name].title) for name in followed)]
     table_rows = (html_tables.row(*cells) for cells in rows)
     label = "How likely each decoder found each word; the longer the bar, the greater its surprise"

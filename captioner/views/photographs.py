@@ -17,8 +17,9 @@ from captioner.samples import SAMPLES, Sample
 SHOWN_SIZE = (1120, 720)
 THUMBNAIL_SIZE = (176, 132)
 MOST_AT_ONCE, MOST_KEPT = 50, 12
+_SMALLEST = 32  # pixels of the shorter side
 _TOO_MANY = f"No more than {MOST_AT_ONCE} pictures are captioned at once; upload this one with the next."
-_OWN, _CHOSEN, _UPLOADERS, _ARRIVED, _SAMPLE = "own", "chosen", "uploaders", "arrived", "sample"
+_OWN, _CHOSEN, _OPENED, _UPLOADERS, _ARRIVED, _SAMPLE = "own", "chosen", "on-the-first-page", "uploaders", "arrived", "sample"
 _PASTE = Path(__file__).with_name("paste.js")
 _HINT = '<p class="hint">or paste one with Ctrl V (⌘ V on a Mac)</p>'
 
@@ -75,6 +76,13 @@ def choose(size: int) -> Photograph:
 
     A file that is refused is told by an `ImageError`. `size` is the square that the network takes.
     """
+    st.session_state[_OPENED] = chosen = _choose(size)
+    if isinstance(chosen, Refused):
+        raise ImageError(chosen.reason)
+    return chosen
+
+
+def _choose(size: int) -> Arrival:
     _draw_uploader()
     _draw_samples(size)
     files = st.session_state.pop(_ARRIVED, ())
@@ -86,8 +94,6 @@ def choose(size: int) -> Photograph:
         return _sample_in_the_address(size)
     chosen = st.session_state[_CHOSEN]
     _put_into_address(chosen)
-    if isinstance(chosen, Refused):
-        raise ImageError(chosen.reason)
     return chosen
 
 
@@ -100,6 +106,25 @@ def several() -> Sequence[Arrival]:
 def show_again(photograph: Photograph) -> None:
     """Make this the photograph of the page, at its next run."""
     st.session_state[_CHOSEN] = photograph
+
+
+def opened() -> Arrival | None:
+    """What the first page shows, or showed when it was last looked at in this visit."""
+    return st.session_state.get(_OPENED)
+
+
+def opened_photograph(size: int) -> Photograph | None:
+    """The same where it is a photograph, as a network takes it that wants this size."""
+    found = opened()
+    return found if isinstance(found, Photograph) and len(found.pixels) == size else None
+
+
+def too_small(photograph: Photograph) -> str:
+    """A sentence about a picture in which there is next to nothing to see; none about others."""
+    width, height = Image.open(BytesIO(photograph.preview)).size
+    if min(width, height) >= _SMALLEST:
+        return ""
+    return f"This picture has only {width} × {height} pixels: too few to tell things apart, so the captions are guesses."
 
 
 def _draw_uploader() -> None:
@@ -121,20 +146,24 @@ def _draw_uploader() -> None:
 @st.cache_resource(show_spinner=False)
 def _paste_component() -> object:
     """A hint that also listens: a picture on the clipboard goes the way of an uploaded file."""
-    css = ".hint { margin: 0; font: 0.9rem var(--st-font); color: var(--st-text-color); opacity: 0.85; }"
+    css = (
+        ".hint { margin: 0; font: 0.9rem var(--st-font); color: var(--st-text-color); opacity: 0.85; }"
+        # Where a finger points there is seldom a keyboard.
+        "@media not (hover: hover) { .hint { display: none; } }"
+    )
     return st.components.v2.component("triptych_paste", html=_HINT, css=css, js=_PASTE.read_text(encoding="utf-8"))
 
 
 def _draw_samples(size: int) -> None:
     with st.container(horizontal=True, key="samples"):
         for sample in SAMPLES:
-            photograph = _sample(sample, size)
+            photograph = of_sample(sample, size)
             with st.container(width=THUMBNAIL_SIZE[0] // 2, gap="xsmall"):
                 st.image(thumbnail(photograph.digest, photograph.preview), alt=sample.description)
                 st.button(sample.title, key=sample.file, on_click=_keep_sample, args=(sample, size), width="stretch")
 
 
-def _sample(sample: Sample, size: int) -> Photograph:
+def of_sample(sample: Sample, size: int) -> Photograph:
     return prepare(sample.file, _bytes_of(sample), size, sample.description)
 
 
@@ -145,17 +174,24 @@ def _bytes_of(sample: Sample) -> bytes:
 
 def _sample_in_the_address(size: int) -> Photograph:
     wanted = st.query_params.get(_SAMPLE, "").lower()
-    return _sample(next((sample for sample in SAMPLES if sample.title.lower() == wanted), SAMPLES[0]), size)
+    named = next((sample for sample in SAMPLES if sample.title.lower() == wanted), None)
+    if named is None:
+        st.query_params.pop(_SAMPLE, None)
+    return of_sample(named or SAMPLES[0], size)
 
 
 def _put_into_address(chosen: Arrival) -> None:
     """A sample can be sent as a link, a visitor's own picture cannot."""
-    titles = {sample.description: sample.title.lower() for sample in SAMPLES}
-    title = titles.get(chosen.description) if isinstance(chosen, Photograph) else None
-    if title is None:
+    sample = sample_of(chosen) if isinstance(chosen, Photograph) else None
+    if sample is None:
         st.query_params.pop(_SAMPLE, None)
-    elif st.query_params.get(_SAMPLE) != title:
-        st.query_params[_SAMPLE] = title
+    elif st.query_params.get(_SAMPLE) != sample.title.lower():
+        st.query_params[_SAMPLE] = sample.title.lower()
+
+
+def sample_of(photograph: Photograph) -> Sample | None:
+    """Which sample it is; none where it is the visitor's own."""
+    return next((sample for sample in SAMPLES if sample.description == photograph.description), None)
 
 
 def _receive(files: Sequence[tuple[str, bytes]], size: int) -> list[Arrival]:
@@ -194,7 +230,7 @@ def _keep_sample(sample: Sample, size: int) -> None:
     """A sample takes the upload's place."""
     for key in (_OWN, _ARRIVED):
         st.session_state.pop(key, None)
-    st.session_state[_CHOSEN] = _sample(sample, size)
+    st.session_state[_CHOSEN] = of_sample(sample, size)
     _empty_uploader()
 
 

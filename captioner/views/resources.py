@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from captioner.checkpoints import CONFIG, SHIPPED
-from captioner.config import VARIANTS
+from captioner.checkpoints import CONFIG, SHIPPED, load_all
+from captioner.config import STAGES, VARIANTS
 from captioner.encoder import LITE2, input_size
-from captioner.errors import TriptychError
+from captioner.errors import CheckpointError, TriptychError
+from captioner.familiarity import place
 from captioner.folders import MANIFEST, read_json
 
 if TYPE_CHECKING:
     from captioner.captioning import Captioner
+    from captioner.encoder import Encoder
 
 FOLDER_VARIABLE = "TRIPTYCH_CHECKPOINTS"
 STYLES = Path(__file__).parent
@@ -43,6 +45,14 @@ def checkpoints_folder() -> Path:
     return parser.parse_known_args()[0].checkpoints
 
 
+def named_stage() -> str | None:
+    """The stage of training whose decoders the command line asks for after `--stage`; one that does not exist means none."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--stage", nargs="?")
+    stage = parser.parse_known_args()[0].stage
+    return stage if stage in STAGES else None
+
+
 def named_runs() -> list[Path]:
     """The further folders of runs that the command line names after `--runs`, for the page of the curves."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -52,12 +62,12 @@ def named_runs() -> list[Path]:
 
 def stamp(folder: Path) -> Stamp:
     """What changes when the decoders in the folder do, so that nothing old is shown after a training."""
-    files = sorted([*folder.glob(f"*/{MANIFEST}"), *folder.glob("*.safetensors")])
-    return (str(folder), *(f"{path.relative_to(folder)} {_changed(path)}" for path in files))
+    files = [*sorted(folder.glob(f"*/{MANIFEST}")), place(folder)]
+    return (str(folder), *(f"{path.parent.name}/{path.name} {_changed(path)}" for path in files))
 
 
 def _changed(path: Path) -> int:
-    """When the file was written; 0 where it has just been taken away."""
+    """When the file was written; 0 where it is not there, or has just been taken away."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -78,18 +88,34 @@ def load_captioner(folder: Path) -> "Captioner":
     return _load(stamp(folder), folder)
 
 
-@st.cache_resource(max_entries=1, show_spinner="Loading the three decoders: some seconds, only this once.")
+@st.cache_resource(max_entries=len(STAGES), show_spinner="Loading the three decoders: some seconds, only this once.")
 def _load(version: Stamp, folder: Path) -> "Captioner":
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
     from captioner.captioning import Captioner
 
-    captioner = Captioner.load(folder)
+    checkpoints = load_all(folder)
+    mark = next(iter(checkpoints.values())).encoder
+    captioner = Captioner.of(checkpoints, _load_encoder(mark.name, mark.fingerprint, folder))
     # Streamlit collects garbage after every click; frozen, TensorFlow's many objects are not looked through each time.
     gc.collect()
     gc.freeze()
     return captioner
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _load_encoder(name: str, fingerprint: str, _near: Path) -> "Encoder":
+    """The one that the decoders of all stages share; its fingerprint tells it from another of the same name."""
+    from captioner.encoder import load_encoder
+
+    encoder = load_encoder(name, near=_near)
+    if encoder.fingerprint != fingerprint:  # Raised here, so that the wrong one is not kept under the right one's name.
+        raise CheckpointError(
+            f"The decoders in {_near.name} were trained with another encoder of the name {name} than the one that lies beside "
+            "them; put theirs back."
+        )
+    return encoder
 
 
 def refuse(error: TriptychError) -> None:

@@ -9,10 +9,11 @@ from captioner.figures.facts import Facts
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.histories import History
 from captioner.figures.scoreboard import Board
+from captioner.figures.stage_changes import Change
 from captioner.figures.verdict import number
 from captioner.views import cards
 from captioner.views.html_tables import row, table
-from captioner.wording import Wording
+from captioner.wording import BANDS, Wording
 
 Cells = tuple[str, ...]
 
@@ -35,6 +36,17 @@ def score_table(board: Board, facts: Mapping[str, Facts]) -> str:
     return _table(caption, [entry.variant for entry in board.entries], rows)
 
 
+def change_table(changes: Mapping[str, Sequence[Change]], board: Board) -> str:
+    """A column per decoder; each figure after the later stage, and below it what it was and by how much it moved."""
+    rows = {title: tuple(map(_change, row)) for title, row in changes.items()}
+    caption = f"On the same {board.images:,} {board.split} photographs; below each figure what it was before"
+    return _table(caption, [entry.variant for entry in board.entries], rows)
+
+
+def _change(change: Change) -> str:
+    return f"<b>{change.after}</b><small>before {change.before}, {change.difference}</small>"
+
+
 def wording_table(wording: Mapping[str, Wording], images: int) -> str:
     """A column per decoder and one for people, as many captions of each."""
     held = list(wording.values())
@@ -42,9 +54,14 @@ def wording_table(wording: Mapping[str, Wording], images: int) -> str:
         "words in a caption": tuple(f"{one.mean_words:.1f}" for one in held),
         "different captions": tuple(f"{one.distinct_captions:,.0f}" for one in held),
         "different words": tuple(f"{one.different_words:,.0f}" for one in held),
-        "repeats itself": tuple(f"{one.repeating:.0%}" for one in held),
-        "seen in training": tuple("" if one.copied is None else f"{one.copied:.0%}" for one in held),
+        "repeats itself": tuple(_share(one.repeating) for one in held),
+        "breaks off": tuple(_share(one.cut) for one in held),
+        "repeats itself or breaks off": tuple(_share(one.flawed) for one in held),
+        "seen in training": tuple(_share(one.copied) for one in held),
     }
+    bands = {name: f"of those seen {least} to {most} times" for name, (least, most) in BANDS.items()}
+    for name, title in ({"rare": "rare words found"} | bands).items():
+        rows[title] = tuple(_share(getattr(one, name)) for one in held)
     heads = ["People" if name == PEOPLE else VARIANTS[name] for name in wording]
     return _table(f"{images:,} captions of each, one for every photograph", heads, rows)
 
@@ -72,6 +89,14 @@ def _loss(history: History | None) -> str:
     if history is None:
         return ""
     return f"<b>{number(history.best.dev_loss)}</b><small>epoch {history.best_epoch} of {len(history.epochs)}</small>"
+
+
+def _share(value: float | None) -> str:
+    """
+    >>> _share(0.126), _share(0.0126), _share(None)
+    ('13%', '1.3%', '')
+    """
+    return "" if value is None else f"{value:.{0 if value >= 0.0995 else 1}%}"
 
 
 def _seconds(history: History | None) -> str:

@@ -6,14 +6,19 @@ import streamlit as st
 
 from captioner.checkpoints import SHIPPED
 from captioner.comparison import PEOPLE
+from captioner.config import REWARD, STAGES
 from captioner.errors import CheckpointError
+from captioner.figures import gauge_chart
 from captioner.figures import score_charts as charts
 from captioner.figures.facts import Facts, read_facts
-from captioner.figures.published import PUBLISHED, PUBLISHED_ON
+from captioner.figures.published import PUBLISHED, PUBLISHED_ON, in_short
 from captioner.figures.scoreboard import SPLITS, TITLES, Board, read_board, read_study
+from captioner.figures.stage_changes import Measured, changes
 from captioner.figures.verdict import agreement, by_other_metrics, gaps, listed, number, training_runs, verdict
+from captioner.gauge_file import load_curve
 from captioner.views import score_cards as cards
-from captioner.views.resources import checkpoints_folder, open_page, refuse
+from captioner.views import stages, study
+from captioner.views.resources import open_page, refuse
 
 _SPLIT = "The settings were chosen on dev and nothing on test, so test is the fair report."
 _METRIC = "What the two charts below show. The verdict above is by CIDEr: it tells fitting captions from commonplaces best."
@@ -21,37 +26,60 @@ _METRIC = "What the two charts below show. The verdict above is by CIDEr: it tel
 
 def show() -> None:
     open_page("How well the three decoders caption", "scores.css")
-    folder = checkpoints_folder()
-    split = st.segmented_control(
-        "Photographs", SPLITS, default=SPLITS[0], required=True, key="split", bind="query-params", help=_SPLIT
-    )
+    with st.container(horizontal=True, gap="large"):
+        folder = stages.choose()
+        split = st.segmented_control(
+            "Photographs", SPLITS, default=SPLITS[0], required=True, key="split", bind="query-params", help=_SPLIT
+        )
     board, problems = read_board(folder, split)
     if board:
         _show_board(board, folder, problems)
     else:
         st.html(cards.paragraph(f"No decoder has been scored on the {split} photographs yet.", "verdict"))
         _refuse(problems)
+    study.show(folder)
     _show_beams(folder)
+    _show_gauge(folder)
     if board is None or board.data == PUBLISHED_ON[0]:
         _show_published()
     st.header("What the figures mean", anchor=False)
     with st.expander("Every figure in one line"):
         st.html(cards.glossary())
-    origin = f"The decoders’ figures are read from the files in {folder.name}/ that training and evaluation wrote"
-    st.caption(f"{origin}; so are the README’s." if folder.resolve() == SHIPPED else f"{origin}.")
+    place = f"{folder.parent.name}/{folder.name}" if stages.beside(folder) else folder.name
+    origin = f"The decoders’ figures are read from the files in {place}/ that training and evaluation wrote"
+    st.caption(f"{origin}; so are the README’s." if folder.resolve().is_relative_to(SHIPPED) else f"{origin}.")
 
 
 def _show_board(board: Board, folder: Path, problems: list[CheckpointError]) -> None:
-    facts: dict[str, Facts] = {}
-    for entry in board.entries:
-        facts[entry.variant.name], more = read_facts(folder / entry.variant.name)
-        problems = [*problems, *more]
+    facts, more = _read_all_facts(board, folder)
+    problems = [*problems, *more]
     _show_verdict(board, folder, [one.history.seed for one in facts.values() if one.history])
     _refuse(problems)
     st.html(cards.score_table(board, facts))
+    _show_changes(folder, board.split)
     _show_scores(board)
     if board.comparison:
         _show_wording(board)
+
+
+def _read_all_facts(board: Board, folder: Path) -> tuple[dict[str, Facts], list[CheckpointError]]:
+    """By decoder, and a sentence for everything that cannot be read."""
+    found = {entry.variant.name: read_facts(folder / entry.variant.name) for entry in board.entries}
+    return {name: facts for name, (facts, _) in found.items()}, [problem for _, more in found.values() for problem in more]
+
+
+def _show_changes(folder: Path, split: str) -> None:
+    """The stages side by side, where there are several; what is wrong with one is told where that one is chosen."""
+    measured = []
+    for place in stages.beside(folder):
+        board, _ = read_board(place, split)
+        if board:
+            measured.append(Measured(board, _read_all_facts(board, place)[0]))
+    found = changes(measured[0], measured[-1]) if len(measured) > 1 else {}
+    if found:
+        st.header("What the second stage changed", anchor=False)
+        _say(f"{STAGES[REWARD].explanation} What was not rewarded may suffer: variety, and the loss.")
+        st.html(cards.change_table(found, measured[-1].board))
 
 
 def _show_verdict(board: Board, folder: Path, seeds: list[int]) -> None:
@@ -120,23 +148,45 @@ def _show_wording(board: Board) -> None:
 def _show_beams(folder: Path) -> None:
     st.header("How far to look: the beam", anchor=False)
     try:
-        study = read_study(folder)
+        tried = read_study(folder)
     except CheckpointError as error:
         refuse(error)
         return
-    summary = charts.beam_summary(study)
+    summary = charts.beam_summary(tried)
     _say(
-        f"Every setting was tried on dev; beam {study.beam} with length preference {study.length_preference:g} reached the "
+        f"Every setting was tried on dev; beam {tried.beam} with length preference {tried.length_preference:g} reached the "
         "highest CIDEr, as the mean of the decoders, and is used everywhere."
     )
-    st.altair_chart(charts.beam_chart(study), alt=summary)
+    st.altair_chart(charts.beam_chart(tried), alt=summary)
     with st.expander("All settings that were tried"):
-        st.dataframe(charts.beam_table(study).style.format(precision=3), alt=summary)
+        st.dataframe(charts.beam_table(tried).style.format(precision=3), alt=summary)
+
+
+def _show_gauge(folder: Path) -> None:
+    """What familiarity foretells, where it was measured."""
+    try:
+        curve = load_curve(folder)
+    except CheckpointError as error:
+        refuse(error)
+        return
+    if curve is None:
+        return
+    st.header("Are strange photographs captioned worse?", anchor=False)
+    _say(gauge_chart.verdict(curve))
+    _say(
+        "Points: the mean of the decoders on a tenth of the photographs each, with 95% intervals. Dashed line: the mean on all. "
+        "The gauge of the page of captions takes its words from here."
+    )
+    summary = gauge_chart.summary(curve)
+    st.altair_chart(gauge_chart.chart(curve), alt=summary)
+    with st.expander("The curve as a table"):
+        st.dataframe(gauge_chart.as_table(curve), alt=summary, height="content")
 
 
 def _show_published() -> None:
     st.header("What others reached", anchor=False)
-    _say("Published figures for the test photographs of Flickr8k.")
+    _say(in_short())
+    _say("Published figures for the test photographs of Flickr8k:")
     st.dataframe(charts.published_table(), alt=charts.published_summary())
     for source, scoring in dict.fromkeys((system.source, system.scoring) for system in PUBLISHED):
         _say(f"{listed([system.title for system in PUBLISHED if system.source == source])}: {source} ({scoring}).")

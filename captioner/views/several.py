@@ -11,13 +11,15 @@ import streamlit as st
 
 from captioner.config import VARIANTS, SearchConfig
 from captioner.views.findings import Captions, Findings
-from captioner.views.photographs import Arrival, Photograph, show_again, thumbnail
+from captioner.views.photographs import Arrival, Photograph, opened, show_again, thumbnail
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Result = tuple[Arrival, Captions | None]
+_ROW = 84  # pixels, four lines; the table wraps what stands in rows above 64
 _OPENED = "opened"
+_WHOLE_REASON = " A problem is told in full when its cell is clicked twice."
 
 
 def show(folder: Path, arrivals: Sequence[Arrival], config: SearchConfig) -> None:
@@ -27,20 +29,29 @@ def show(folder: Path, arrivals: Sequence[Arrival], config: SearchConfig) -> Non
     with st.container(horizontal=True):
         st.download_button("Download CSV", as_csv(table), "captions.csv", "text/csv", on_click="ignore")
         st.download_button("Download JSON", as_json(results), "captions.json", "application/json", on_click="ignore")
-    shown = table.assign(picture=[_thumbnail_address(arrival) for arrival in arrivals])
-    columns = {"picture": st.column_config.ImageColumn("picture", width="small")}
+    shown = table.assign(
+        picture=[_thumbnail_address(arrival) for arrival in arrivals],
+        open=["above" if arrival is opened() else "" for arrival in arrivals],
+    )
     chosen = st.dataframe(
-        shown[["picture", *table.columns]],
-        column_config=columns,
+        shown[["open", "picture", *table.columns]],
+        column_config=_columns(),
         hide_index=True,
-        row_height=64,
+        row_height=_ROW,
         on_select="rerun",
         selection_mode="single-row",
         key="several",
         alt="The pictures and what each decoder wrote about them; the same as in the files to download.",
     )
-    st.caption("Choose a row to look at its picture more closely, above.")
+    st.caption("Choose a row to look at its picture more closely, above." + _WHOLE_REASON * ("problem" in table))
     _open(arrivals, chosen.selection.rows)
+
+
+def _columns() -> dict[str, Any]:
+    """Narrow enough that a reason does not push the captions out of sight."""
+    widths = {"open": 60, "image": 120, "problem": 190} | {variant.title: 235 for variant in VARIANTS.values()}
+    columns = {name: st.column_config.TextColumn(name, width=width) for name, width in widths.items()}
+    return columns | {"picture": st.column_config.ImageColumn("picture", width="small")}
 
 
 def _caption_all(folder: Path, arrivals: Sequence[Arrival], config: SearchConfig) -> list[Result]:

@@ -3,25 +3,32 @@
 import atexit
 import base64
 import html
+from collections.abc import Iterable
+from pathlib import Path
 
 import streamlit as st
 
 from captioner.config import VARIANTS
 from captioner.datasets import shapes
-from captioner.errors import TrainingError
+from captioner.errors import TrainingError, TriptychError
 from captioner.figures.histories import FINISHED as DONE
 from captioner.figures.histories import Curve
+from captioner.images import read
 from captioner.live import FAILED, FINISHED, STOPPED, STOPPING, LiveTraining
-from captioner.views.resources import refuse
+from captioner.views.findings import Captions
+from captioner.views.resources import Stamp, refuse, stamp
 
 LIVE = "live training"
 _REFUSED = "refused-training"
 _SHOWN = 3
 _TRAIN = "Train three now"
 _ABOUT = (
-    "Three small decoders learn to describe drawn pictures like these, one after the other, in the background. On two quiet "
+    "Three small decoders learn to describe drawn pictures, one after the other, in the background. On two quiet "
     "cores it takes under three minutes; other programs go first."
 )
+_EXAMPLES = "Three of the pictures that they learn from, each with one of its descriptions:"
+_WRITTEN = "What they write of drawings that they have never seen, now that they are trained:"
+_LOOKING = "The three small decoders look at new drawings: some seconds, only this once."
 _ENDS = {
     FINISHED: "All three are trained; their curves stay until the next training.",
     STOPPED: "The training was stopped; its curves stay until the next one.",
@@ -65,6 +72,32 @@ def show_panel(curves: list[Curve]) -> None:
         with left:
             st.markdown(_ABOUT)
             _show_progress(live(), curves)
+        if live().state == FINISHED:
+            _show_written(live().folder)
+
+
+def _show_written(folder: Path) -> None:
+    """The trained decoders at work, on drawings of the test split."""
+    try:
+        st.html(_written(stamp(folder), folder))
+    except TriptychError as error:
+        refuse(error)
+
+
+@st.cache_data(max_entries=1, show_spinner=_LOOKING)
+def _written(version: Stamp, folder: Path) -> str:
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow()
+    from captioner.captioning import Captioner
+
+    drawings = [record.read() for record in shapes(1, 1, _SHOWN).split("test")]
+    found = Captioner.load(folder).caption([read(drawing) for drawing in drawings])
+    return _row(_WRITTEN, map(_figure, drawings, map(_said, found)))
+
+
+def _said(captions: Captions) -> str:
+    return "".join(f"<b>{VARIANTS[name].title}</b> {html.escape(best[0].text)}<br>" for name, best in captions.items())
 
 
 def _show_progress(training: LiveTraining, curves: list[Curve]) -> None:
@@ -108,9 +141,14 @@ def _sentence(curves: list[Curve], training: LiveTraining) -> str:
 def _examples() -> str:
     """The first training pictures, drawn, each with one of its captions."""
     records = shapes(_SHOWN, 1, 1).split("train")
-    figures = (
-        f'<figure><img src="data:image/png;base64,{base64.b64encode(record.read()).decode()}" alt="">'
-        f"<figcaption>{html.escape(record.captions[0])}</figcaption></figure>"
-        for record in records
-    )
-    return f'<div class="live">{"".join(figures)}</div>'
+    return _row(_EXAMPLES, (_figure(record.read(), html.escape(record.captions[0])) for record in records))
+
+
+def _row(about: str, figures: Iterable[str]) -> str:
+    return f'<p class="about">{about}</p><div class="live">{"".join(figures)}</div>'
+
+
+def _figure(picture: bytes, said: str) -> str:
+    """What is said of it stands beside the picture, which therefore needs no other description."""
+    address = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    return f'<figure><img src="{address}" alt=""><figcaption>{said}</figcaption></figure>'

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from captioner.config import VARIANTS, SearchConfig
-from captioner.figures.heatmap import describe, overlay
-from captioner.figures.searchtree import FATES, summary, tree_chart, tree_table
+from captioner.figures.heatmap import focus, gradient, overlay
+from captioner.figures.searchtree import FATES, summary, tree_chart, tree_table, tree_width
 from captioner.views import cards
 from captioner.views.findings import Captions, Findings
 from captioner.vocabulary import END_WORD
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from captioner.captioning import Caption
 
 _WHAT_IF, _WORD, _WORD_OF, _WORD_KEPT = "what-if", "at", "at-of", "at-kept"  # A word's place, from 1 in the address.
 _UNSEEN = "\u2060"  # Streamlit tells buttons apart by their labels, and a sentence may hold a word twice.
 _NEARLY_WON = 5
+_TO_THE_SIDE = '<p class="aside">The tree is wider than this window: scroll it sideways to see how the sentences end.</p>'
 _NO_PLACE = "This decoder takes in the photograph as a whole, so there is no place that it looked at."
 
 
@@ -108,10 +111,22 @@ def _show_attention(findings: Findings, caption: "Caption", place: int) -> None:
         st.markdown(_NO_PLACE)
         return
     opacity = st.slider("Strength of the heat map (%)", 0, 100, 50, 5, key="opacity", help="Bright is where it looked most.")
-    where = describe(caption.attention[place])
-    picture = overlay(findings.photograph.preview, caption.attention[place], opacity / 100)
-    st.image(picture, alt=f"The photograph under a heat map. Most of the attention lies here: {where}.", width="stretch")
-    st.caption(f"Before writing {_quoted(word)} it looked most at the {where}.")
+    attention = caption.attention[place]
+    said = f"Before writing {_quoted(word)} {focus(attention)}."
+    picture = overlay(findings.photograph.preview, attention, opacity / 100)
+    with st.container(key="heat", gap="xsmall"):
+        st.image(picture, alt=f"The photograph under a heat map. {said}")
+        st.html(heat_scale(attention))
+    st.caption(said)
+
+
+def heat_scale(attention: "np.ndarray") -> str:
+    """The legend of the heat map: its colours from none to the most that one region got, and where an even share stands."""
+    most, even = float(attention.max() / attention.sum()), 1 / attention.size
+    return (
+        f'<div class="heat-scale"><div style="background:{gradient()}"><span style="left:{even / most:.1%}"></span></div>'
+        f"<p><span>0%</span><span>a region’s share; the mark: all alike, {even:.1%}</span><span>{most:.1%}</span></p></div>"
+    )
 
 
 def _show_alternatives(findings: Findings, caption: "Caption", place: int) -> None:
@@ -172,8 +187,12 @@ def _show_tree(findings: Findings, name: str, config: SearchConfig) -> None:
     )
     candidates, way = findings.tree(name, config)
     table = tree_table(candidates, way, findings.captioner.vocabulary.words, config.length_preference)
-    with st.container(key="tree"):
-        st.altair_chart(tree_chart(table, VARIANTS[name].colour), width="content", alt=summary(table))
+    with st.container(key="search"):
+        with st.container(key="tree"):
+            st.altair_chart(tree_chart(table, VARIANTS[name].colour), width="content", alt=summary(table))
+        # Only where the tree is wider than its place; a style sheet cannot know the one, nor this program the other.
+        fits = f"@container search (min-width: {tree_width(table)}px) {{ .aside {{ display: none; }} }}"
+        st.html(f"{_TO_THE_SIDE}<style>{fits}</style>")
     with st.expander("The search as a table", on_change="rerun", key="tree-table") as folded:
         if folded.open:
             columns = {

@@ -48,7 +48,8 @@ def show_maps(
     st.markdown(
         f"The {count} commonest words. **A map misleads, neighbours do not**: hundreds of numbers do not fit on two axes, so "
         "words that are far from alike land side by side. The word typed above is named, its nearest words carry their place "
-        "in its list. Point at a word to read it, click on it to choose it."
+        "in its list, and of the others those have a name for which there is room. Point at a word to read it, click on it to "
+        "choose it."
     )
     st.html(legend())
     for column, (name, table) in zip(st.columns(len(maps)), tables.items(), strict=True):

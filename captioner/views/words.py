@@ -9,10 +9,11 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.config import VARIANTS
+from captioner.views import stages
 from captioner.views.analogies import show_analogies
 from captioner.views.comparisons import show_comparisons
 from captioner.views.neighbours import pieces_of, show_neighbours
-from captioner.views.resources import checkpoints_folder, open_page, refuse
+from captioner.views.resources import open_page, refuse
 from captioner.views.word_lists import show_coverage, show_downloads
 from captioner.views.word_maps import show_maps
 from captioner.views.word_tables import Tables, load_subwords, load_tables
@@ -24,6 +25,7 @@ Answers = Mapping[str, Answer]  # by decoder
 _FIRST_WORD = "dog"
 _MOST = 20
 _ABOUT_WORD = "Any word in English. One that the captions did not have is composed of its pieces by FastText alone."
+_FROZEN = "Word2Vec’s and FastText’s vectors are the same in all stages; Learned’s go on changing."
 
 
 def show() -> None:
@@ -32,7 +34,7 @@ def show() -> None:
         "To a decoder a word is a list of numbers, its vector; words whose vectors point nearly the same way are alike to it. "
         "Learned found its vectors while it learned to describe photographs; the other two had theirs from reading and kept them."
     )
-    folder = checkpoints_folder()
+    folder = stages.choose(_FROZEN)
     tables = load_tables(folder)
     if tables:
         word, k = _choose(tables)

@@ -19,11 +19,11 @@ from captioner.figures.architecture import Architecture, read_architecture
 from captioner.figures.diagram import draw
 from captioner.figures.limits import LIMITS
 from captioner.figures.placement import LAYOUTS
-from captioner.figures.properties import Property, compare
-from captioner.images import read, resize
-from captioner.samples import SAMPLES, Sample
-from captioner.views import layer_tables
-from captioner.views.resources import Stamp, checkpoints_folder, load_captioner, open_page, refuse, stamp
+from captioner.figures.properties import Property, compare, difference
+from captioner.samples import SAMPLES
+from captioner.views import layer_tables, photographs, stages
+from captioner.views.photographs import Photograph
+from captioner.views.resources import Stamp, load_captioner, open_page, picture_size, refuse, stamp
 from captioner.views.scene import Scene, sentence
 from captioner.views.stations import stations
 
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from captioner.captioning import Captioner
 
 _HEIGHT_OF_A_STEP = 600
+_KEPT = 12  # photographs
+_YOURS = "Yours"
 _INTRODUCTION = (
-    "One network looks at the photograph once. Three decoders, built alike, each write a sentence about what it saw, word by "
-    "word. They differ in where their words’ vectors come from."
+    "One network looks at the photograph once. Three decoders each write a sentence about what it saw, word by word."
 )
 _FIGURE = (
     "Every box shows the shape of what comes out of it and how many parameters it has: numbers that were found by "
@@ -48,8 +49,8 @@ _STEP = (
 
 def show() -> None:
     open_page("How it works", "works.css")
-    st.markdown(_INTRODUCTION)
-    folder = checkpoints_folder()
+    folder = stages.choose()
+    st.markdown(f"{_INTRODUCTION} {difference(folder)}")
     try:
         architecture, comparison = _read(stamp(folder), folder)
     except TriptychError as error:
@@ -86,24 +87,34 @@ def _show_step(folder: Path, variants: list[Variant]) -> None:
     st.header("One step, number by number", anchor=False)
     st.markdown(_STEP)
     with st.container(horizontal=True, key="choices"):
-        title = _choose("Photograph", [sample.title for sample in SAMPLES], "photo")
+        photograph = _choose_photograph(picture_size(folder))
         name = _choose("Decoder", [variant.title for variant in variants], "decoder")
-    sample = next(sample for sample in SAMPLES if sample.title == title)
     variant = next(variant for variant in variants if variant.title == name)
     try:
         with st.skeleton(height=_HEIGHT_OF_A_STEP):
             captioner = load_captioner(folder)
-            steps = _take(sample, variant.name, stamp(folder), captioner)
-        _show_stations(sample, variant, steps, captioner)
+            steps = _take(photograph.digest, variant.name, stamp(folder), photograph, captioner)
+        _show_stations(photograph, variant, steps, captioner)
     except TriptychError as error:
         refuse(error)
 
 
-def _choose(label: str, titles: list[str], key: str) -> str:
-    return st.segmented_control(label, titles, default=titles[0], required=True, key=key, bind="query-params", wrap=True)
+def _choose_photograph(size: int) -> Photograph:
+    """A sample, or the visitor's own photograph; at first the one that is open on the first page."""
+    opened = photographs.opened_photograph(size)
+    sample = photographs.sample_of(opened) if opened else SAMPLES[0]
+    titles = [one.title for one in SAMPLES] + [_YOURS] * (sample is None)
+    title = _choose("Photograph", titles, "photo", sample.title if sample else _YOURS)
+    if title == _YOURS:
+        return opened
+    return photographs.of_sample(next(one for one in SAMPLES if one.title == title), size)
 
 
-def _show_stations(sample: Sample, variant: Variant, steps: tuple[Step, ...], captioner: "Captioner") -> None:
+def _choose(label: str, titles: list[str], key: str, first: str | None = None) -> str:
+    return st.segmented_control(label, titles, default=first or titles[0], required=True, key=key, bind="query-params", wrap=True)
+
+
+def _show_stations(photograph: Photograph, variant: Variant, steps: tuple[Step, ...], captioner: "Captioner") -> None:
     scene = Scene(
         variant=variant,
         config=captioner.checkpoints[variant.name].preset.decoder,
@@ -112,7 +123,7 @@ def _show_stations(sample: Sample, variant: Variant, steps: tuple[Step, ...], ca
         place=_choose_step(len(steps)) - 1,
         rows=captioner.encoder.rows,
         columns=captioner.encoder.columns,
-        photograph=_picture(sample, captioner.encoder.size),
+        photograph=_picture(photograph.digest, photograph),
     )
     st.html(sentence(scene))
     st.html(stations(scene))
@@ -125,22 +136,24 @@ def _choose_step(count: int) -> int:
     return st.slider("Step", 1, count, min(2, count), key="step", bind="query-params", help=about, width=420)
 
 
-@st.cache_data(max_entries=len(SAMPLES) * len(VARIANTS), show_spinner=False)
-def _take(sample: Sample, variant: str, stamp: Stamp, _captioner: "Captioner") -> tuple[Step, ...]:
+@st.cache_data(max_entries=_KEPT * len(VARIANTS), show_spinner=False)
+def _take(
+    digest: str, variant: str, stamp: Stamp, _photograph: Photograph, _captioner: "Captioner"
+) -> tuple[Step, ...]:
     """All steps of the decoder's sentence about the photograph."""
-    return Anatomy(_captioner.checkpoints[variant], _see(sample, stamp, _captioner)).caption()
+    return Anatomy(_captioner.checkpoints[variant], _see(digest, stamp, _photograph, _captioner)).caption()
 
 
-@st.cache_data(max_entries=len(SAMPLES), show_spinner=False)
-def _see(sample: Sample, stamp: Stamp, _captioner: "Captioner") -> np.ndarray:
-    return _captioner.encode([read(sample.read(), sample.file)])[0]  # (regions, channels)
+@st.cache_data(max_entries=_KEPT, show_spinner=False)
+def _see(digest: str, stamp: Stamp, _photograph: Photograph, _captioner: "Captioner") -> np.ndarray:
+    return _captioner.encode([_photograph.pixels])[0]  # (regions, channels)
 
 
-@st.cache_data(max_entries=len(SAMPLES), show_spinner=False)
-def _picture(sample: Sample, size: int) -> str:
+@st.cache_data(max_entries=_KEPT, show_spinner=False)
+def _picture(digest: str, _photograph: Photograph) -> str:
     """The photograph as the CNN takes it, as an address that holds the picture itself."""
     file = BytesIO()
-    Image.fromarray(resize(read(sample.read(), sample.file), size)).save(file, "JPEG", quality=88)
+    Image.fromarray(_photograph.pixels).save(file, "JPEG", quality=88)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 

@@ -7,7 +7,7 @@ import pytest
 from standins import MARK, SHAPES, SMALL_VOCABULARY, small_checkpoint
 
 from captioner.checkpoints import SHIPPED, TABLE_WEIGHT, EncoderMark, load_all
-from captioner.encoder import LITE2
+from captioner.encoder import ADAPTED, LITE2
 from captioner.errors import CheckpointError, EncoderError
 from captioner.figures.architecture import FROZEN, NOTHING, TRAINED, read_architecture, size
 
@@ -58,7 +58,7 @@ def test_only_the_words_vectors_are_frozen_and_only_where_they_are():
 
 
 def test_the_shapes_of_what_ships():
-    architecture = read_architecture(load_all(SHIPPED))
+    architecture = read_architecture(load_all(SHIPPED / "first"))
     photograph, cnn, grid = architecture.trunk
     assert photograph.shape == (260, 260, 3) and grid.shape == cnn.shape == (9, 9, 1280) and cnn.state == FROZEN
     projection = architecture.columns[0].layers[0]
@@ -72,6 +72,9 @@ def test_the_cnn_is_counted_as_keras_counts_it(encoder):
     network = _build_lite2(encoder._tensors, 64)
     mark = EncoderMark(LITE2, encoder.fingerprint, 2, 2, MARK.channels)
     assert read(mark=mark)[1].trunk[1].parameters == network.count_params()
+    adapted = read(mark=replace(mark, name=ADAPTED))[1].trunk[1]
+    assert adapted.parameters == network.count_params() and "trained on once" in adapted.role
+    assert "trained on once" not in read(mark=mark)[1].trunk[1].role
 
 
 def test_a_network_whose_weights_are_not_here_is_not_counted():

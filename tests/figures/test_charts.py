@@ -1,6 +1,7 @@
 """The Altair chart: its marks, colours, dashes and what the pointer tells, as they stand in the specification."""
 
 import pytest
+from standins import rewarded
 from written_runs import history, write, write_run, write_seeds
 
 from captioner.config import VARIANTS
@@ -64,6 +65,14 @@ def test_a_second_stage_has_a_rule_and_a_name(tmp_path):
     write(tmp_path, "learned", history("learned", earlier=1))
     rules = marks(layers(read_run(tmp_path)[0]), "rule")
     assert len(rules) == 1 + 1 + 1  # the stage, the poles of the names, the pointer
+
+
+def test_stages_that_begin_apart_have_their_names_one_above_the_other(tmp_path):
+    for name in VARIANTS:
+        write(tmp_path, name, rewarded(history(name)))
+    found = layers(read_run(tmp_path)[0])
+    names = [layer["mark"]["dy"] for layer in marks(found, "text") if "dy" in layer["mark"]]
+    assert len(marks(found, "rule")) == 3 + 1 + 1 and len(set(names)) == 3
 
 
 def test_the_course_is_drawn_thinner_and_beaded(curves):

@@ -6,9 +6,11 @@ from io import StringIO
 import numpy as np
 import pandas as pd
 import pytest
+from standins import rewarded as with_reward
 from written_runs import history, write, write_run, write_seeds
 
-from captioner.figures.curves import MINUTES, Look, Picture, loss_csv, loss_table, smooth, summary
+from captioner.config import VARIANTS
+from captioner.figures.curves import MINUTES, Look, Picture, loss_csv, loss_table, settled, smooth, summary
 from captioner.figures.histories import read_run
 
 
@@ -23,6 +25,15 @@ def staged(tmp_path):
     for name, losses in (("learned", [(4, 3.5), (3, 3.1), (2.5, 3.0)]), ("word2vec", [(4, 3.6), (3, 3.2), (2, 3.1)])):
         write(run, name, history(name, losses, earlier=2))
     (run / "fasttext" / "history.json").unlink()
+    return tuple(read_run(run)[0])
+
+
+@pytest.fixture
+def rewarded(tmp_path):
+    """The same three decoders, each of which went on to two epochs of reward after as many epochs as it had."""
+    run = write_run(tmp_path / "rewarded")
+    for name in VARIANTS:
+        write(run, name, with_reward(history(name)))
     return tuple(read_run(run)[0])
 
 
@@ -94,11 +105,24 @@ def test_epochs_to_come_are_on_the_axis_of_epochs_alone(curves):
 
 
 def test_the_second_stage_begins_between_two_epochs_or_at_a_minute(staged, curves):
-    assert Picture(staged, Look()).second_stage == 2.5
-    assert Picture(staged, Look(axis=MINUTES)).second_stage == pytest.approx(0.5)
-    assert Picture(staged, Look(first_epoch=3)).second_stage is None
-    assert Picture(curves, Look()).second_stage is None
-    assert Picture((*staged, *curves[2:]), Look()).second_stage is None
+    assert Picture(staged, Look()).second_stage == [(2.5, "second stage")]
+    assert Picture(staged, Look(axis=MINUTES)).second_stage == [(pytest.approx(0.5), "second stage")]
+    assert Picture(staged, Look(first_epoch=3)).second_stage == []
+    assert Picture(curves, Look()).second_stage == []
+    assert Picture((*staged, *curves[2:]), Look()).second_stage == [(2.5, "Learned, Word2Vec: second stage")]
+
+
+def test_reward_begins_where_it_does_and_brings_figures_of_its_own(rewarded):
+    begins = [(1.5, "FastText: reward"), (2.5, "Word2Vec: reward"), (3.5, "Learned: reward")]
+    assert Picture(rewarded, Look()).second_stage == begins
+    assert Picture(rewarded[:1], Look()).second_stage == [(3.5, "reward")]
+    table = loss_table(rewarded)
+    assert list(table)[:4] == ["Learned, training", "Learned, dev", "Learned, CIDEr on dev", "Learned, reward in training"]
+    assert table["Learned, CIDEr on dev"].dropna().to_dict() == pytest.approx({4: 0.55, 5: 0.6})
+    rows = pd.read_csv(StringIO(loss_csv(rewarded)))
+    assert rows[rows.decoder == "word2vec"].stage.tolist() == ["first", "first", "reward", "reward"]
+    assert rows[rows.decoder == "fasttext"].reward.tolist()[1:] == pytest.approx([0.7, 0.8])
+    assert "Learned: dev loss from 3.50 to 3.10 where CIDEr is best, in epoch 5 of 5." in summary(rewarded)
 
 
 def test_the_course_is_laid_over_epochs_alone(curves):
@@ -125,3 +149,17 @@ def test_the_csv_holds_every_seed_as_it_was_written(tmp_path):
 
 def test_the_summary_says_what_the_chart_shows(curves):
     assert "Learned: dev loss from 3.50 to its best, 3.00, in epoch 2 of 3." in summary(curves)
+
+
+def test_the_chart_begins_when_three_quarters_of_the_fall_are_over_in_every_curve(tmp_path):
+    """Learned falls by 2.0 and has 1.5 of it in its third epoch; Word2Vec by 1.0 and has 0.75 of it in its second."""
+    run = write_run(tmp_path)
+    write(run, "learned", history("learned", [(4, dev) for dev in (5.0, 4.0, 3.5, 3.2, 3.1, 3.05, 3.02, 3.0)]))
+    write(run, "word2vec", history("word2vec", [(4, dev) for dev in (4.0, 3.2, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0)]))
+    (run / "fasttext" / "history.json").unlink()
+    learned, word2vec = read_run(run)[0]
+    assert settled([learned, word2vec]) == 3 and settled([word2vec]) == 2 and settled([]) == 1
+
+
+def test_no_more_than_a_quarter_of_the_epochs_is_left_out(curves):
+    assert settled(curves) == 1 and settled(curves[2:]) == 1

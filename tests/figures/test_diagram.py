@@ -16,7 +16,7 @@ from captioner.figures.placement import LAYOUTS, NARROW, WIDE
 
 @pytest.fixture(scope="module")
 def shipped():
-    return read_architecture(load_all(SHIPPED))
+    return read_architecture(load_all(SHIPPED / "first"))
 
 
 def texts(drawing: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The heat map over a photograph of one colour, where every change of a pixel is the attention's, and its description."""
+"""The heat map over a photograph of one colour, where every change of a pixel is the attention's, and what is said of it."""
 
 from io import BytesIO
 
@@ -7,7 +7,7 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 
-from captioner.figures.heatmap import describe, overlay
+from captioner.figures.heatmap import focus, gradient, overlay
 
 GREY = 100
 
@@ -52,10 +52,37 @@ def test_a_large_photograph_is_made_small():
     [(0, 0, "top left"), (4, 4, "centre"), (8, 5, "bottom centre"), (3, 8, "middle right"), (2, 6, "top right")],
 )
 def test_the_place_is_named(row, column, expected):
-    assert describe(looked_at(row, column)) == f"{expected} (100%)"
+    found = focus(looked_at(row, column))
+    assert (found.place, found.share, found.even) == (expected, 1.0, pytest.approx(1 / 9))
+    assert found.clear and f"looked most at the {expected}: 100%" in str(found)
 
 
 def test_the_share_is_that_of_the_whole_ninth():
     even = np.ones((9, 9))
     even[0, 0] += 81
-    assert describe(even) == "top left (56%)"  # 90 of 162
+    assert focus(even).share == pytest.approx(90 / 162) and "56%" in str(focus(even))
+
+
+@pytest.mark.parametrize(("more", "clear"), [(0.0, False), (0.15, False), (0.5, True)])
+def test_nothing_is_claimed_of_attention_that_is_almost_even(more, clear):
+    attention = np.ones((9, 9))
+    attention[:3, 6:] += more
+    found = focus(attention)
+    assert found.clear is clear and ("looked most at the top right" in str(found)) is clear
+    assert ("almost everywhere alike" in str(found)) is not clear and "alike would be 11%" in str(found)
+
+
+def test_a_larger_ninth_does_not_win_by_its_size():
+    """Of seven rows and columns the first ninth has three each, the others two."""
+    attention = np.ones((7, 7))
+    assert not focus(attention).clear
+    attention[5:, 5:] += 1
+    found = focus(attention)
+    assert found.place == "bottom right" and (found.share, found.even) == pytest.approx((8 / 53, 4 / 49))
+
+
+def test_the_legend_runs_through_the_same_colours():
+    stops = gradient().removeprefix("linear-gradient(90deg, ").removesuffix(")").split(", ")
+    for stop, place in ((stops[0], 0.0), (stops[-1], 1.0), (stops[len(stops) // 2], 0.5)):
+        drawn = colormaps["inferno"](place, bytes=True)[:3]
+        assert list(bytes.fromhex(stop[1:])) == pytest.approx(list(map(int, drawn)), abs=1)

@@ -7,12 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
+from standins import rewarded
 from written_runs import history, write, write_run, write_seeds
 
-from captioner.config import VARIANTS
+from captioner.config import FIRST, REWARD, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.histories import INTERRUPTED, RUNNING, find_runs, in_progress, read_history, read_run
 from captioner.figures.settings import read_all
+
+EPOCH = {"epoch": 1, "train_loss": 2.0, "dev_loss": 3.0, "seconds": 1.0}
 
 
 @pytest.fixture
@@ -59,6 +62,10 @@ def test_a_missing_history_is_told_and_the_others_are_read(run):
         {"best_epoch": None},
         {"state": "asleep"},
         {"earlier": 7},
+        {"epochs": [EPOCH | {"stage": "third"}]},
+        {"epochs": [EPOCH | {"stage": "reward", "dev_cider": math.inf}]},
+        {"epochs": [EPOCH | {"stage": "reward", "reward": "high"}]},
+        {"epochs": [EPOCH | {"stage": "reward"}, EPOCH | {"epoch": 2}]},
         {"seed": "one"},
     ],
     ids=str,
@@ -84,6 +91,31 @@ def test_histories_from_before_there_were_stages_are_read(run):
     data = history("learned")
     del data["earlier"]
     assert read_history(write(run, "learned", data)).earlier == 0
+
+
+def test_a_history_goes_on_with_rewards(run):
+    path = write(run, "learned", rewarded(history("learned")))
+    found = read_history(path)
+    assert [epoch.stage for epoch in found.epochs] == [FIRST] * 3 + [REWARD] * 2 and found.best.dev_cider == pytest.approx(0.6)
+    assert found.seconds_per_epoch == 30.0, "of the stage that it has come to"
+    curve = read_run(run)[0][0]
+    assert curve.earlier == 3 and curve.stage == REWARD and [point.epoch for point in curve.rewarded] == [4, 5]
+    assert curve.best.epoch == 5 and curve.points[2].reward is None and curve.points[3].reward.mean == pytest.approx(0.7)
+
+
+def test_seeds_whose_first_stages_were_of_different_lengths_go_on_together(tmp_path):
+    run = write_seeds(tmp_path)
+    write(run, "learned", rewarded(history("learned")))
+    write(run / "seeds" / "2", "learned", rewarded(history("learned", [(4.4, 3.7), (3.2, 3.4)], seed=2), epochs=1))
+    curve = read_run(run)[0][0]
+    assert [point.stage for point in curve.points] == [FIRST, FIRST, REWARD] and curve.earlier == 2 and curve.best.epoch == 3
+    assert curve.points[2].minutes == pytest.approx(((10 + 20 + 30 + 30) + (10 + 20 + 20)) / 2 / 60)
+
+
+def test_the_seed_that_ships_counts_once(tmp_path):
+    run = write_seeds(tmp_path)
+    write(run / "seeds" / "1", "learned", history("learned"))
+    assert [history.seed for history in read_run(run)[0][0].histories] == [1, 2]
 
 
 def test_seeds_are_a_mean_within_a_band_as_far_as_all_have_come(tmp_path):

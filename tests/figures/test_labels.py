@@ -27,6 +27,20 @@ def test_names_of_dots_at_one_place_are_stacked_in_their_order_over_the_lines():
     assert names[0] > 2.2 and names[1] - names[0] == pytest.approx(names[2] - names[1]) and names[1] > names[0]
 
 
+@pytest.mark.parametrize("to_the_left", [True, False])
+@pytest.mark.parametrize("beyond", [1.8, 3.9])
+def test_no_pole_runs_through_a_name(to_the_left, beyond):
+    """Names reach to one side of their dots, and poles from the dots to the names."""
+    places = (10, 12, 11) if to_the_left else (2, 1, 3)
+    dots = [label(variant, place, 2.5, to_the_left) for variant, place in zip(VARIANTS.values(), places, strict=True)]
+    placed = laid_out(dots, [(place, beyond) for place in places], 11, LINEAR)
+    for one in placed:
+        for other in placed:
+            low, high = sorted((one.loss, one.name_at))
+            under = other.place > one.place if to_the_left else other.place < one.place
+            assert one is other or not (under and low < other.name_at < high)
+
+
 def test_names_go_under_lines_that_are_high_above_the_dots():
     placed = laid_out([label(LEARNED, 5, 2.4, to_the_left=False)], [(5, 2.4), (6, 3.8), (7, 2.3)], 20, LINEAR)
     assert placed[0].name_at < 2.3

@@ -24,9 +24,13 @@ def test_rows_know_the_chosen_word_and_the_places_of_its_neighbours():
     assert rows.loc["red", ["x", "y"]].tolist() == [0, 5]
 
 
+def texts(spec: dict, size: int) -> dict[str, tuple[float, float]]:
+    layer = next(layer for layer in spec["layer"] if layer["mark"].get("fontSize") == size)
+    return {row["label"]: (row["x"], row["y"]) for row in spec["datasets"][layer["data"]["name"]]}
+
+
 def labels(spec: dict) -> dict[str, tuple[float, float]]:
-    found = [data for data in spec["datasets"].values() if data and "label" in data[0]]
-    return {row["label"]: (row["x"], row["y"]) for row in found[0]} if found else {}
+    return texts(spec, 14)
 
 
 def test_the_chart_writes_the_word_and_the_places_apart_from_each_other():
@@ -36,6 +40,15 @@ def test_the_chart_writes_the_word_and_the_places_apart_from_each_other():
     spots = np.array(list(labels(map_chart(crowded, "dog", NEAR).to_dict()).values()))
     gaps = np.linalg.norm(spots[:, None] - spots, axis=-1)[np.triu_indices(3, 1)]
     assert gaps.min() > 0.25  # The points lie 0.005 apart, on a map that reaches over 9.
+
+
+def test_further_words_are_named_beside_their_points_and_marked_ones_are_not_named_twice():
+    spec = map_chart(DRAWN, "dog", NEAR).to_dict()
+    written = texts(spec, 11)
+    assert set(written) == {"puppy", "runs", "the"}
+    for word, (x, y) in written.items():
+        point = POSITIONS[WORDS.index(word)]
+        assert y == pytest.approx(point[1]) and 0 < abs(x - point[0]) < 1.5
 
 
 def test_axes_have_one_scale_and_say_what_they_explain():

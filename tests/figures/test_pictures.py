@@ -45,7 +45,7 @@ def test_log_smoothing_seeds_stage_and_course_are_drawn(tmp_path):
     drawn = axes(read_run(run)[0], Look(log=True, smoothing=0.5, course=True))
     assert drawn.get_yscale() == "log" and plain.get_yscale() == "linear"
     assert len(drawn.lines) == len(plain.lines) + 2 * len(VARIANTS) + 2
-    assert {"second stage ", "Course project: Word2Vec"} <= {text.get_text() for text in drawn.texts}
+    assert {"second stage begins ", "Course project: Word2Vec"} <= {text.get_text() for text in drawn.texts}
     assert plain.collections  # the band of the two seeds
 
 

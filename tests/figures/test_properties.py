@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from standins import small_checkpoint
 
-from captioner.figures.properties import compare
+from captioner.checkpoints import SHIPPED
+from captioner.figures.properties import compare, difference
 
-ALIKE = {"CNN", "Layers", "Vocabulary", "Training", "Seed of all that is random"}
+ALIKE = {"CNN", "Layers", "Vocabulary", "Training", "Last stage of training", "Seed of all that is random"}
 
 
 def same(*checkpoints):
@@ -33,3 +34,9 @@ def test_whatever_differs_is_seen():
     changed = {"Training": training, "Layers": decoder, "CNN": encoder, "Seed of all that is random": seed}
     for label, other in changed.items():
         assert ALIKE - same(one, other) == {label}
+
+
+def test_further_text_is_claimed_of_what_ships_alone(tmp_path):
+    for said in map(difference, (SHIPPED, tmp_path)):
+        assert "trained with the decoder" in said and "frozen" in said
+    assert "further text" in difference(SHIPPED) and "further text" not in difference(tmp_path)

@@ -2,12 +2,24 @@
 
 import pytest
 
-from captioner.figures.published import PUBLISHED, System
+from captioner.figures.published import FROZEN_CIDER, PUBLISHED, System, in_short
 from captioner.figures.scoreboard import TITLES
 
 
 def test_a_system_has_the_mean_of_its_runs():
     assert System("x", "y", "z", ({"cider": 0.4}, {"cider": 0.5})).metrics == pytest.approx({"cider": 0.45})
+
+
+def test_the_range_of_frozen_cnns_holds_the_ones_that_are_listed_by_cider():
+    listed = [run["cider"] for system in PUBLISHED for run in system.runs if "cider" in run]
+    lowest, highest = FROZEN_CIDER
+    assert listed and lowest <= min(listed) and max(listed) <= highest
+
+
+def test_hard_attention_is_named_with_what_was_other_about_its_bleu():
+    hard = next(system for system in PUBLISHED if "Hard attention" in system.title)
+    caveat = hard.scoring.split(", and for")[0]
+    assert f"a BLEU-4 of {hard.metrics['bleu4']}" in in_short() and caveat in in_short() and "roughly" in in_short()
 
 
 @pytest.mark.parametrize("system", PUBLISHED, ids=lambda system: system.title)

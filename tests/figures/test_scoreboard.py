@@ -7,7 +7,7 @@ import shutil
 import pytest
 from written_scores import SETTING, comparison, write_all, write_scores
 
-from captioner.checkpoints import SHIPPED
+from captioner.checkpoints import SHIPPED, stages_in
 from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.scoreboard import BeamStudy, Trial, read_board, read_study
@@ -117,15 +117,17 @@ def test_a_missing_comparison_is_told(folder):
     assert "have not been compared on test" in problems(folder)[0]
 
 
-def test_the_shipped_decoders_advice_needs_no_folder(monkeypatch, folder):
-    monkeypatch.setattr("captioner.figures.scoreboard.SHIPPED", folder.resolve())
-    (folder / "comparison.json").unlink()
-    assert "evaluate --data DIR --split test compares them" in problems(folder)[0]
+def test_the_shipped_decoders_advice_names_their_stage_and_no_folder(monkeypatch, folder):
+    monkeypatch.setattr("captioner.figures.scoreboard.SHIPPED", folder.parent.resolve())
+    stage = folder.rename(folder.with_name("reward"))
+    (stage / "comparison.json").unlink()
+    assert "evaluate --data DIR --stage reward --split test compares them" in problems(stage)[0]
 
 
-def test_what_ships_is_whole():
+@pytest.mark.parametrize("stage", stages_in(SHIPPED))
+def test_what_ships_is_whole(stage):
     for split in ("dev", "test"):
-        board, found = read_board(SHIPPED, split)
+        board, found = read_board(SHIPPED / stage, split)
         assert found == [] and board.comparison is not None
         for (first, second), metrics in board.comparison.differences.items():
             scores = {entry.variant.name: entry.score.metrics for entry in board.entries}

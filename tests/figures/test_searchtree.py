@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from captioner.config import SearchConfig
-from captioner.figures.searchtree import summary, tree_chart, tree_table
+from captioner.figures.searchtree import summary, tree_chart, tree_table, tree_width
 from captioner.search import search
 from captioner.trace import Considered, Trace
 from captioner.vocabulary import END, SPECIAL_WORDS
@@ -111,3 +111,17 @@ def test_a_search_of_one_word_has_no_lines():
     table = tree_table(trace.candidates, trace.find([END]), WORDS, 1.0)
     chart = tree_chart(table, "#123456")
     assert not any(drawn(chart, fate) for fate in ("won", "kept", "finished", "dropped"))
+
+
+@pytest.mark.parametrize("words", [1, 5, 12, 15, 40])
+def test_an_ordinary_sentences_tree_fits_the_page_and_its_last_word_the_tree(words):
+    trace = Trace()
+    for step in range(words):
+        word = END if step == words - 1 else A
+        trace.note([Considered(0, word, -0.5, -0.5 * step, "finished" if word == END else "kept")])
+    table = tree_table(trace.candidates, trace.find([A] * (words - 1) + [END]), WORDS, 1.0)
+    figure = tree_chart(table, "#123456").to_dict()
+    first, last = figure["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    step = figure["width"] / (last - first)
+    assert figure["width"] == tree_width(table) and (figure["width"] <= 1184 or words > 16)
+    assert 70 < step < 106 and (last - words) * step > 50  # pixels, of which a score takes fewer

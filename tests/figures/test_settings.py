@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from standins import write_stages
 
 from captioner.checkpoints import load
 from captioner.config import PRESETS, VARIANTS
@@ -33,6 +34,13 @@ def test_settings_are_said_once_where_the_decoders_agree(tiny_run):
     assert not problems and rows["Recipe (preset)"] == "tiny" and rows["Memory (LSTM units)"] == str(tiny.decoder.units)
     assert rows["Largest step (learning rate)"] == f"{tiny.training.learning_rate:g}"
     assert rows["What looks (encoder)"].startswith("efficientnet-lite2: 9 × 9 places")
+
+
+def test_after_reward_its_settings_are_said(tiny_run, tmp_path):
+    found, _ = read_all(write_stages(tiny_run, tmp_path) / "reward")
+    rows, reward = dict(in_words(found)), PRESETS["tiny"].reward
+    assert rows["Largest step (learning rate)"] == f"{reward.learning_rate:g}" and "Label smoothing" not in rows
+    assert rows["Captions drawn per photograph"] == str(reward.samples) and rows["At most"].startswith(f"{reward.epochs} epochs")
 
 
 def test_where_they_differ_each_has_its_own(run):

@@ -12,9 +12,11 @@ import pytest
 from pages import APP, PATIENCE, descriptions, refusals, sentences, shown
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from written_gauge import write_curve
 
 from captioner.config import VARIANTS
 from captioner.familiarity import Familiarity
+from captioner.folders import write_json
 from captioner.images import read, resize
 from captioner.samples import SAMPLES
 from captioner.views import caption, photographs
@@ -69,7 +71,8 @@ def test_a_chosen_word_shows_where_the_decoder_looked_and_what_nearly_won(app):
     app.button_group(key="at").set_value(1).run()
     assert app.query_params["at"] == "2"
     heat = next(text for text in descriptions(app) if "heat map" in text)
-    assert re.search(r"lies here: (top|middle|bottom)? ?(left|centre|right) \(\d+%\)", heat)
+    assert re.search(r"(most at|alike:) the (top |middle |bottom )?(left|centre|right)( had the most,|:) \d+%.* be 11%", heat)
+    assert re.search(r'class="heat-scale">.*all alike, 1\.2%</span><span>\d+\.\d%<', shown(app))
     first, second = [*sentences(app)[0].split(), "*end*"][:2]
     assert f"After “{first}” it wrote {second}, and might have written:" in [element.value for element in app.markdown]
     rows = re.findall(r'<div class="choice"><b>(.*?)</b>', shown(app))
@@ -116,9 +119,19 @@ def test_your_own_words_are_judged_by_every_decoder(app):
         "a",
         "circle",
         "<i>end</i>",
-        "the whole sentence",
+        "all the words they know",
     ]
     assert table.count("<td>unknown</td>") == len(VARIANTS)
+    assert shown(app).index("No decoder knows zebra") < shown(app).index('class="verdict"')
+
+
+@pytest.mark.parametrize(("text", "rows"), [("zzzqq flurbel", 0), ("zzzqq", 0), ("a zzzqq flurbel", 4)])
+def test_mostly_unknown_words_have_no_verdict_and_no_total(app, text, rows):
+    app.run()
+    app.text_input(key="say").set_value(text).run()
+    assert "No decoder knows zzzqq" in shown(app) and 'class="verdict"' not in shown(app)
+    assert len(re.findall(r'<th scope="row">', shown(app))) == rows and "sentence</th>" not in shown(app)
+    assert ("Most of these words are unknown" in shown(app)) == (rows > 0)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "?!", "…"])
@@ -136,7 +149,7 @@ def test_your_own_words_are_cut_and_never_act_as_html(app):
     assert any("The first 40 of 64 words are judged." in element.value for element in app.caption)
 
 
-@pytest.mark.parametrize(("method", "said"), [("Greedy", "greedy"), ("Sampling", "sampling · temperature 1.0 · draw 0")])
+@pytest.mark.parametrize(("method", "said"), [("Greedy", "greedy"), ("Sampling", "sampling · temperature 0.7 · draw 0")])
 def test_other_ways_of_writing(app, method, said):
     app.run()
     app.button_group(key="method").set_value(method).run()
@@ -169,7 +182,7 @@ def test_a_link_holds_sample_decoder_word_settings_and_words(app):
 def test_a_link_that_says_nonsense_opens_the_page_all_the_same(app, name, value):
     app.query_params[name] = value
     app.run()
-    assert len(sentences(app)) == len(VARIANTS) and not refusals(app)
+    assert len(sentences(app)) == len(VARIANTS) and not refusals(app) and name not in app.query_params
 
 
 def test_several_pictures_become_a_table_and_a_refused_one_says_why(app):
@@ -183,6 +196,14 @@ def test_several_pictures_become_a_table_and_a_refused_one_says_why(app):
     assert table["problem"].tolist()[:2] == ["", ""] and "is not a JPEG" in table["problem"].tolist()[2]
     assert table["Learned"].tolist()[0] == first and table["Learned"].tolist()[2] == ""
     assert descriptions(app)[0] == "Your photograph one.png."
+    assert table["open"].tolist() == ["above", "", ""]
+
+
+@pytest.mark.parametrize(("size", "told"), [((1, 1), True), ((500, 20), True), ((40, 32), False)])
+def test_a_picture_of_a_few_pixels_is_captioned_with_a_warning(app, size, told):
+    upload(app.run(), "small.png", picture("PNG", size))
+    assert len(sentences(app)) == len(VARIANTS)
+    assert any(f"only {size[0]} × {size[1]} pixels" in one.value for one in app.markdown) == told
 
 
 def test_earlier_photographs_can_be_shown_again(app):
@@ -309,9 +330,17 @@ def test_the_gauge_says_how_familiar_a_photograph_is(app, tiny_run, tmp_path, en
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
     app.run()
     assert "Nearest kind among the 5 it learned from: camera (1 photograph)" in " ".join(one.value for one in app.markdown)
+    assert not any("expect" in one.value for one in app.markdown)
+    write_curve(folder)
+    app.run()
+    assert any("captions than usual.** Of 100 photographs" in one.value for one in app.markdown) and not refusals(app)
+    assert '<div class="meter" style="--usual:' in shown(app)
     app.button[5].click().run()
-    assert any(one.value.startswith("**Unlike what it learned from") for one in app.markdown)
+    assert any(one.value.startswith("**Stranger than every photograph held out") for one in app.markdown)
     assert 'aria-valuenow="100"' in shown(app)
+    write_json(folder / "search.json", {"beam": 2, "length_preference": 0.7})
+    app.run()
+    assert "familiarity.json is of other decoders" in refusals(app)[0] and 'class="meter"' in shown(app)
 
 
 def test_one_decoder_alone_is_not_compared_with_others(app, tiny_run, tmp_path, monkeypatch):

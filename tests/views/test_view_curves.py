@@ -60,6 +60,14 @@ def test_the_first_epoch_can_be_chosen():
     assert lines(page)[0]["encoding"]["x"]["scale"]["domain"] == [2, 3]
 
 
+def test_another_run_starts_where_it_would_by_itself(tmp_path, named):
+    named(write_run(tmp_path / "mine"))
+    page = open_view("curves").run()
+    page.slider(key="from").set_value(2).run()
+    page.selectbox(key="run").set_value("mine").run()
+    assert page.slider(key="from").value == 1 and "from" not in page.query_params
+
+
 def test_the_axes_and_smoothing_are_what_the_controls_say():
     page = open_view("curves").run()
     assert "type" not in lines(page)[0]["encoding"]["y"]["scale"] and len(lines(page)) == 2

@@ -6,7 +6,9 @@ import shutil
 
 import pytest
 from pages import open_view, refusals, shown
+from written_gauge import summary, write_curve
 from written_scores import write_all, write_scores
+from written_study import write_study
 
 from captioner.checkpoints import SHIPPED
 from captioner.config import VARIANTS
@@ -52,6 +54,19 @@ def test_the_verdict_stands_first_and_what_it_rests_on_below(folder):
     assert "people use 6.0 times as many different words" in beside(page)
     assert shown(page).index('class="verdict"') < shown(page).index('class="figures"')
     assert shown(page).count("<dt>") == len(GLOSSARY)
+
+
+def test_trainings_with_several_seeds_have_their_part(folder):
+    write_all(folder)
+    write_study(folder, planned=12)
+    page = open_view("scores").run()
+    assert not refusals(page) and "Trained again and again: is it the vectors, or luck?" in [one.value for one in page.header]
+    assert "over 2 trainings of each" in shown(page) and "Word2Vec is better than Learned by" in shown(page)
+    assert "2 of 12 planned trainings are still to come" in beside(page) and "Word2Vec above Random" in beside(page)
+    assert any(text.startswith("CIDEr on test of every training; Learned 0.5") for text in charts(page))
+    (folder / "study.json").write_text("{}")
+    (told,) = refusals(open_view("scores").run())
+    assert "study.json is damaged" in told
 
 
 def test_the_split_and_the_measure_can_be_chosen(folder):
@@ -142,6 +157,21 @@ def test_only_of_what_ships_it_is_said_that_the_readme_shows_it(folder, monkeypa
     assert open_view("scores").run().caption[-1].value.endswith("so are the README’s.")
 
 
+def test_what_familiarity_foretells_is_shown_where_it_was_measured(folder):
+    write_all(folder)
+    assert "Are strange photographs captioned worse?" not in {header.value for header in open_view("scores").run().header}
+    summary().save(folder)
+    write_curve(folder)
+    page = open_view("scores").run()
+    assert "On 100 dev photographs captions fit worse the stranger" in beside(page) and not refusals(page)
+    assert charts(page)[-1].startswith("Mean CIDEr on dev, from the least strange") and len(charts(page)) == 4
+    write_curve(folder, flat=True)
+    assert "familiarity hardly predicts how well captions fit" in beside(open_view("scores").run())
+    summary(seed=1).save(folder)
+    page = open_view("scores").run()
+    assert "familiarity.json is of other decoders" in refusals(page)[0] and len(charts(page)) == 3
+
+
 def test_scores_of_other_data_are_not_held_against_flickr8k(folder):
     write_all(folder, data="shapes")
     page = open_view("scores").run()
@@ -151,4 +181,4 @@ def test_scores_of_other_data_are_not_held_against_flickr8k(folder):
 def test_what_ships_is_shown_whole(monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(SHIPPED))
     page = open_view("scores").run()
-    assert not refusals(page) and verdict(page).startswith("On 1,000 test photographs") and len(charts(page)) == 3
+    assert not refusals(page) and verdict(page).startswith("On 1,000 test photographs") and len(charts(page)) == 4

@@ -1,12 +1,16 @@
 """Training on the page without a browser, with a real small training: begun, watched by two, stopped, failed."""
 
+import re
 import time
 
 import pytest
 from pages import open_view, refusals, sentences, shown
 from written_runs import tiny_training, write_run
 
+from captioner.captioning import Captioner
 from captioner.config import PRESETS
+from captioner.datasets import shapes
+from captioner.images import read
 from captioner.live import FAILED, FINISHED, RUNNING, LiveTraining
 from captioner.live import STOPPED as ENDED
 from captioner.views import training
@@ -76,6 +80,8 @@ def test_before_the_first_training_its_place_says_what_it_is(live):
     page.query_params["run"] = training.LIVE
     page.run()
     assert labels(page) == ["Train three now"] and shown(page).count("<figure>") == 3 and not sentences(page)
+    assert "pictures that they learn from" in shown(page) and "they are trained" not in shown(page)
+    assert "**Strong lines**: drawn pictures it was not trained on" in page.markdown[0].value
 
 
 def test_a_training_that_finished_stays_shown(live):
@@ -86,6 +92,9 @@ def test_a_training_that_finished_stays_shown(live):
     page.query_params["run"] = training.LIVE
     page.run()
     assert len(sentences(page)) == 1 and "<dd>tiny</dd>" in shown(page) and not refusals(page)
+    written = shown(page)[shown(page).index("now that they are trained") :]
+    found = Captioner.load(live.folder).caption([read(record.read()) for record in shapes(1, 1, 3).split("test")])
+    assert re.findall("<b>Learned</b> (.*?)<br>", written) == [one["learned"][0].text for one in found]
 
 
 def test_a_training_that_failed_says_why_as_text(live):

@@ -10,7 +10,7 @@ from pages import open_view, refusals, shown
 from streamlit.testing.v1 import AppTest
 
 from captioner.checkpoints import SHIPPED
-from captioner.config import VARIANTS
+from captioner.config import FIRST, VARIANTS
 from captioner.views.analogies import EXAMPLES, answer_list
 from captioner.views.cards import escaped
 from captioner.views.comparisons import least
@@ -33,7 +33,7 @@ def words(tiny_run, monkeypatch) -> AppTest:
 
 @pytest.fixture
 def shipped(monkeypatch) -> AppTest:
-    monkeypatch.setenv(FOLDER_VARIABLE, str(SHIPPED))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(SHIPPED / FIRST))
     return open_view("words").run()
 
 
@@ -61,7 +61,7 @@ def texts(page: AppTest) -> str:
 def test_neighbours_stand_side_by_side_with_cosines_and_overlaps(shipped):
     assert not refusals(shipped) and shipped.text_input(key="word").value == "dog"
     for name in VARIANTS:
-        found = neighbours(EmbeddingTable.load(SHIPPED / name), "dog", 10)
+        found = neighbours(EmbeddingTable.load(SHIPPED / FIRST / name), "dog", 10)
         labels = near(shipped, name)
         assert [re.search(r"\*\*(\w+)\*\* :small\[([\d.]+)", label).groups() for label in labels] == [
             (word, f"{cosine:.2f}") for word, cosine in found
@@ -128,7 +128,7 @@ def test_maps_of_other_tables_are_drawn_by_pca_alone(copy):
     assert texts(page).count("t-SNE is missing for this table") == 3
     assert texts(page).count("The two directions show ") == 3
     assert all("PCA: " in chart.proto.alt for chart in page.get("vega_lite_chart"))
-    shutil.copy(SHIPPED / "maps.json", copy)
+    shutil.copy(SHIPPED / FIRST / "maps.json", copy)
     assert texts(open_view("words").run()).count("t-SNE is missing for this table") == 3
     main(["maps", "--checkpoints", str(copy)])
     page = open_view("words").run()
@@ -171,7 +171,7 @@ def test_small_tables_are_compared_whole(words):
 
 
 def test_the_examples_of_arithmetic_do_what_they_say(shipped):
-    tables = [EmbeddingTable.load(SHIPPED / name) for name in VARIANTS]
+    tables = [EmbeddingTable.load(SHIPPED / FIRST / name) for name in VARIANTS]
     works, fails = EXAMPLES
     assert all(analogy(table, works.minus, works.start, works.plus, 1)[0][0] == works.expected for table in tables)
     assert not any(analogy(table, fails.minus, fails.start, fails.plus, 1)[0][0] == fails.expected for table in tables)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 from pages import open_view, refusals, shown
@@ -9,7 +10,8 @@ from pages import open_view, refusals, shown
 from captioner.config import VARIANTS
 from captioner.figures.limits import LIMITS
 from captioner.samples import SAMPLES
-from captioner.views.resources import FOLDER_VARIABLE
+from captioner.views import photographs
+from captioner.views.resources import FOLDER_VARIABLE, picture_size
 
 HEADERS = [
     "From a photograph to the next word",
@@ -131,3 +133,24 @@ def test_an_empty_folder_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     page = open_view("works").run()
     assert "There is no trained decoder" in refusals(page)[0]
+
+
+def test_the_photograph_of_the_first_page_is_there_at_first(tiny_run):
+    size = picture_size(tiny_run)
+    cat = photographs.of_sample(SAMPLES[2], size)
+    mine = replace(cat, description="Your photograph mine.png.", digest="mine", pixels=255 - cat.pixels)
+    seen = {}
+    for photograph, title in ((cat, "Cat"), (mine, "Yours")):
+        page = open_view("works")
+        page.session_state[photographs._OPENED] = photograph
+        page.run()
+        assert page.segmented_control(key="photo").value == title and walk(page) and not refusals(page)
+        seen[title] = picture(page)
+    assert seen["Cat"] != seen["Yours"]
+    assert picture(choose(page, "photo", "Cat")) == seen["Cat"]
+
+
+def test_a_refused_file_on_the_first_page_leaves_the_samples():
+    page = open_view("works")
+    page.session_state[photographs._OPENED] = photographs.Refused("no.jpg", "It is no picture.")
+    assert page.run().segmented_control(key="photo").value == SAMPLES[0].title and not refusals(page)

@@ -1,0 +1,39 @@
+"""The choice of a stage of training in a real browser: it goes from page to page with the visitor and stands in the address."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from browsing import Visit, quiet, started, violations
+from standins import write_stages
+
+
+@pytest.fixture
+def visit(chromium, tiny_run, tmp_path):
+    with started(write_stages(tiny_run, tmp_path / "staged")) as app:
+        visit = Visit(chromium.new_context().new_page(), app.address)
+        yield visit
+        visit.page.context.close()
+    assert not visit.problems()
+
+
+def chosen(page) -> str:
+    return page.locator(".st-key-stage button[aria-checked=true]").inner_text()
+
+
+def stage(page) -> list[str]:
+    return parse_qs(urlsplit(page.url).query).get("stage", [])
+
+
+def test_the_choice_follows_the_visitor(visit):
+    page = visit.read("words").page
+    assert chosen(page) == "Reward" and stage(page) == [] and not violations(page)
+    page.locator(".st-key-stage").get_by_text("First stage").click()
+    page.wait_for_url("**/words?stage=first")
+    page.get_by_role("link", name="Curves").click()
+    page.get_by_role("link", name="Scores").click()
+    page.wait_for_url("**/scores?stage=first")
+    quiet(page)
+    assert chosen(page) == "First stage"
+    page.locator(".st-key-stage").get_by_text("Reward").click()
+    page.wait_for_url("**/scores")
+    assert chosen(visit.read("words?stage=first").page) == "First stage"

@@ -1,0 +1,64 @@
+"""What a stage changed, against differences worked by hand."""
+
+import json
+import shutil
+
+import pytest
+from standins import rewarded
+from written_runs import LOSSES, history, write, write_run
+from written_scores import write_all, write_scores
+
+from captioner.figures.facts import read_facts
+from captioner.figures.scoreboard import read_board
+from captioner.figures.stage_changes import Change, Measured, changes
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two stages; the second has other histories and other wordings."""
+    before, after = write_run(tmp_path / "before"), write_run(tmp_path / "after")
+    for folder in (before, after):
+        for name in LOSSES:
+            (folder / name / "manifest.json").write_text("{}")
+        write_all(folder)
+    for name in LOSSES:
+        write(after, name, rewarded(history(name)))
+    return before, after
+
+
+def measured(folder, split="test"):
+    board, _ = read_board(folder, split)
+    return Measured(board, {entry.variant.name: read_facts(folder / entry.variant.name)[0] for entry in board.entries})
+
+
+def compare(folders):
+    return changes(*map(measured, folders))
+
+
+def test_scores_wording_and_loss_are_held_against_each_other(folders):
+    path = folders[1] / "comparison.json"
+    stored = json.loads(path.read_text())
+    stored["test"]["wording"]["learned"] |= {"distinct_captions": 640, "repeating": 0.015}
+    path.write_text(json.dumps(stored))
+    write_scores(folders[1], "test", {"learned": 0.61, "word2vec": 0.53, "fasttext": 0.57})
+    found = compare(folders)
+    assert list(found) == ["CIDEr", "BLEU-4", "ROUGE-L", "repeats itself", "different captions", "different words", "dev loss"]
+    assert found["CIDEr"][0] == Change("0.500", "0.610", "+0.110") and found["CIDEr"][1].difference == "+0.000"
+    assert found["different captions"][0] == Change("750", "640", "−110")
+    assert found["repeats itself"][0] == Change("10.0%", "1.5%", "−8.5 points")
+    assert found["dev loss"][0] == Change("3.000", "3.100", "+0.100")
+
+
+def test_without_a_comparison_or_a_history_those_rows_are_missing(folders):
+    (folders[0] / "comparison.json").unlink()
+    (folders[1] / "fasttext" / "history.json").unlink()
+    assert list(compare(folders)) == ["CIDEr", "BLEU-4", "ROUGE-L"]
+
+
+def test_what_was_measured_otherwise_is_not_held_against_each_other(folders):
+    assert compare(folders)
+    write_scores(folders[1], "test", data="shapes")
+    assert compare(folders) == {}
+    write_all(folders[1])
+    shutil.rmtree(folders[1] / "fasttext")
+    assert compare(folders) == {}
