@@ -114,6 +114,7 @@ def _study(command: argparse.ArgumentParser) -> None:
         ("--seeds", 5, "of each of the three in the first stage"),
         ("--reward-seeds", 3, "of them that go on to the second"),
         ("--control-seeds", 2, f"of {', '.join(CONTROLS)}"),
+        ("--frozen-seeds", 2, "of the three on the CNN as it comes, where the preset has a twin called NAME-frozen"),
     ):
         command.add_argument(name, type=_number(int, 0, 99), default=default, metavar="N", help=f"seeds {what} ({default})")
     command.add_argument("--checkpoints", type=Path, metavar="DIR", help="where the records are kept (default: checkpoints)")

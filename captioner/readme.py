@@ -120,7 +120,7 @@ def study(folder: Path) -> str:
         rows = [head, line, *([name, *cells.fillna("")] for name, cells in table.iterrows())]
         parts += [f"**{STAGES[stage].title}**\n", "".join(f"| {' | '.join(row)} |\n" for row in rows)]
         parts.append(_filled(study_chart.verdict(found, stage)))
-    return "\n".join([*parts, _filled(" ".join(filter(None, [found.rule, study_chart.controls(found)])))])
+    return "\n".join([*parts, _filled(" ".join(filter(None, [found.rule, study_chart.controls(found), study_chart.encoders(found)])))])
 
 
 def limits(_folder: Path) -> str:

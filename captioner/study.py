@@ -6,22 +6,24 @@ before any number was there.
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
 
-from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
+from captioner.config import CONTROLS, FIRST, PRESETS, REWARD, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.folders import read_json, write_json
 from captioner.intervals import CONFIDENCE, Difference
 from captioner.wording import only_one
 
 STUDY, SEEDS, RECORD = "study.json", "seeds", "scores.json"
+SPLITS = ("dev", "test")
 MEASURED = ("cider", "bleu4", "rouge_l")
 RESAMPLES = 2000
+_AS_IT_COMES = "-frozen"
 _ANEW = "delete it, and the study scores that run again"
 RULE = (
     "Two kinds of word vectors differ when the 95% interval of their difference in test CIDEr leaves out zero; the interval "
@@ -37,19 +39,25 @@ class Trial:
     stage: str
     variant: str
     seed: int
+    apart: bool = False  # Whether it is of another preset than the study's own.
 
     @property
     def place(self) -> Path:
         """Where it lies, below any folder that holds a study."""
-        return Path(self.stage) / SEEDS / str(self.seed) / self.variant
+        return self.setting_place / str(self.seed) / self.variant
+
+    @property
+    def setting_place(self) -> Path:
+        """Where the search setting of its like lies."""
+        return Path(self.preset if self.apart else "") / self.stage / SEEDS
 
     @property
     def start(self) -> "Trial":
         """The run that one of the second stage goes on from."""
-        return Trial(self.preset, FIRST, self.variant, self.seed)
+        return replace(self, stage=FIRST)
 
     def __str__(self) -> str:
-        return f"{self.stage} stage, {self.variant}, seed {self.seed}"
+        return f"{self.stage} stage, {self.variant}, seed {self.seed}" + (f", {self.preset}" if self.apart else "")
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,13 @@ class Plan:
     seeds: int = 5
     reward_seeds: int = 3
     control_seeds: int = 2
+    frozen_seeds: int = 2
+
+    @property
+    def frozen(self) -> str | None:
+        """The preset that is the same but for its encoder, which was never trained on."""
+        name = f"{self.preset}{_AS_IT_COMES}"
+        return name if name in PRESETS else None
 
     def trials(self) -> list[Trial]:
         """In an order that gives the most when it is cut short: whole seeds, then the second stage, then the controls."""
@@ -67,6 +82,7 @@ class Plan:
             *self._rows(FIRST, VARIANTS, self.seeds),
             *self._rows(REWARD, VARIANTS, min(self.seeds, self.reward_seeds)),
             *self._rows(FIRST, CONTROLS, self.control_seeds),
+            *(replace(trial, preset=self.frozen, apart=True) for trial in self._rows(FIRST, VARIANTS, self.frozen_seeds if self.frozen else 0)),
         ]
 
     def _rows(self, stage: str, variants: Mapping[str, Any], seeds: int) -> Iterator[Trial]:
@@ -90,7 +106,7 @@ class Record:
     @property
     def row(self) -> dict[str, Any]:
         """What a reader of the study sees of the run."""
-        splits = {split: {**self.data[split]["metrics"], **_measures(self.data[split])} for split in ("dev", "test")}
+        splits = {split: {**self.data[split]["metrics"], **_measures(self.data[split])} for split in SPLITS}
         return {**_names(self.trial), **splits, **{key: self.data[key] for key in ("seconds", "epochs", "best_epoch")}}
 
 
@@ -109,7 +125,7 @@ def read_record(folder: Path, trial: Trial) -> Record | None:
         return None
     data = read_json(path)
     try:
-        whole = all(len(data[split]["cider"]) and set(MEASURED) <= set(data[split]["metrics"]) for split in ("dev", "test"))
+        whole = all(len(data[split]["cider"]) and set(MEASURED) <= set(data[split]["metrics"]) for split in SPLITS)
         own = {name: data[name] for name in _names(trial)} == _names(trial)
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"The record {path} is damaged; {_ANEW}.") from error
@@ -139,42 +155,42 @@ def conclude(finished: Sequence[Record]) -> dict[str, Any]:
         "runs": [record.row for record in finished],
         "summary": summaries(finished),
         "pairs": pairs(finished),
+        "changes": changes(finished),
         "own_words": own_words(finished),
     }
 
 
 def own_words(finished: Sequence[Record], split: str = "test") -> list[dict[str, Any]]:
     """By stage and seed, which words of theirs no other of the three decoders ever uses."""
-    found = []
-    by_seed = itertools.groupby(
-        sorted(finished, key=lambda record: (record.trial.stage, record.trial.seed)),
-        key=lambda record: (record.trial.stage, record.trial.seed),
-    )
-    for (stage, seed), group in by_seed:
-        used = {record.trial.variant: record.data[split].get("used", {}) for record in group if record.trial.variant in VARIANTS}
-        if set(used) == set(VARIANTS):
-            found.append({"stage": stage, "seed": seed} | only_one(used))
-    return found
+    used: dict[tuple[str, int], dict[str, Any]] = {}
+    for record in finished:
+        trial = record.trial
+        if trial.variant in VARIANTS and not trial.apart:
+            used.setdefault((trial.stage, trial.seed), {})[trial.variant] = record.data[split].get("used", {})
+    whole = {key: words for key, words in sorted(used.items()) if set(words) == set(VARIANTS)}
+    return [{"stage": stage, "seed": seed} | only_one(words) for (stage, seed), words in whole.items()]
 
 
 def summaries(finished: Sequence[Record]) -> list[dict[str, Any]]:
     """Mean and standard deviation over seeds of every number, for each stage and variant."""
     return [
         {
-            "stage": stage,
-            "variant": variant,
+            "preset": group[0].trial.preset,
+            "stage": group[0].trial.stage,
+            "variant": group[0].trial.variant,
             "seeds": [record.trial.seed for record in group],
-            **{split: _spread([_numbers(record.row[split]) for record in group]) for split in ("dev", "test")},
+            **{split: _spread([_numbers(record.row[split]) for record in group]) for split in SPLITS},
             **_spread([{key: record.data[key] for key in ("seconds", "epochs", "best_epoch")} for record in group]),
         }
-        for (stage, variant), group in _groups(finished).items()
+        for group in _groups(finished).values()
     ]
 
 
-def _groups(finished: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
-    groups: dict[tuple[str, str], list[Record]] = {}
+def _groups(finished: Sequence[Record]) -> dict[Trial, list[Record]]:
+    """All seeds of what differs in the seed alone, under the trial that it would be with seed 0."""
+    groups: dict[Trial, list[Record]] = {}
     for record in finished:
-        groups.setdefault((record.trial.stage, record.trial.variant), []).append(record)
+        groups.setdefault(replace(record.trial, seed=0), []).append(record)
     return groups
 
 
@@ -199,17 +215,39 @@ def _spread(rows: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
 
 
 def pairs(finished: Sequence[Record], split: str = "test") -> list[dict[str, Any]]:
-    """For every two variants of a stage, first minus second in CIDEr over the seeds that both have, by `RULE`."""
+    """First minus second in CIDEr over the seeds that both have, by `RULE`.
+
+    Held against each other are every two variants of a stage and preset, and every variant on the two encoders.
+    """
     _check_paired(finished, split)
     found = []
     for (one, first), (two, second) in itertools.combinations(_groups(finished).items(), 2):
         seeds = sorted({record.trial.seed for record in first} & {record.trial.seed for record in second})
-        if one[0] == two[0] and seeds:
+        alike = one.stage == two.stage and (one.preset == two.preset or one.variant == two.variant)
+        if alike and seeds:
             difference = seed_difference(*(_matrix(group, seeds, split) for group in (first, second)))
             counts = not difference.low <= 0 <= difference.high
-            names = {"stage": one[0], "first": one[1], "second": two[1], "seeds": seeds}
-            found.append(names | {"cider": difference._asdict(), "counts": counts})
+            names = {"stage": one.stage, "first": one.variant, "second": two.variant, "presets": [one.preset, two.preset]}
+            found.append(names | {"seeds": seeds, "cider": difference._asdict(), "counts": counts})
     return found
+
+
+def changes(finished: Sequence[Record]) -> list[dict[str, Any]]:
+    """What the second stage changed: means over the seeds that went through both, before it and after."""
+    found = []
+    for variant in VARIANTS:
+        own = [record for record in finished if record.trial.variant == variant and not record.trial.apart]
+        before, after = ({one.trial.seed: one for one in own if one.trial.stage == stage} for stage in (FIRST, REWARD))
+        seeds = sorted(set(before) & set(after))
+        if seeds:
+            splits = {split: _moved([before[seed] for seed in seeds], [after[seed] for seed in seeds], split) for split in SPLITS}
+            found.append({"variant": variant, "seeds": seeds, **splits})
+    return found
+
+
+def _moved(before: Sequence[Record], after: Sequence[Record], split: str) -> dict[str, dict[str, float]]:
+    earlier, later = (_spread([_numbers(record.row[split]) for record in group]) for group in (before, after))
+    return {name: {"before": earlier[name]["mean"], "after": later[name]["mean"]} for name in later if name in earlier}
 
 
 def _check_paired(finished: Sequence[Record], split: str) -> None:
@@ -240,4 +278,5 @@ def seed_difference(first: np.ndarray, second: np.ndarray, resamples: int = RESA
 
 def best_seed(finished: Sequence[Record], stage: str, variant: str) -> Record:
     """The run that ships: the one whose CIDEr is highest on dev."""
-    return max(_groups(finished)[stage, variant], key=lambda record: record.metric("dev", "cider"))
+    own = [one for one in finished if (one.trial.stage, one.trial.variant) == (stage, variant) and not one.trial.apart]
+    return max(own, key=lambda record: record.metric("dev", "cider"))

@@ -7,7 +7,7 @@ import gc
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,10 @@ from captioner.evaluation import SEARCH, Evaluation, Subjects, choose_beam, eval
 from captioner.familiarity import Familiarity
 from captioner.folders import exists, load_folder, read_bytes, read_json, save_folder, write_json
 from captioner.runs import Preparation, Run, Sources, Start
-from captioner.study import SEEDS, Plan, Trial, best_seed, read_record, records, save_record
+from captioner.study import SPLITS, Plan, Trial, best_seed, read_record, records, save_record
 from captioner.training import Examples, plain_loss
 from captioner.wording import Known, occurrences
 
-SPLITS = ("dev", "test")
 _LARGEST_HISTORY = 1_000_000
 _STRANGEST = 0.2  # The share of the photographs that are looked at apart as being the least like those of training.
 _DIGITS = 4  # Of each photograph's CIDEr: enough for every figure made of a thousand of them.
@@ -152,14 +151,14 @@ class Workshop:
 
     def _setting(self, trial: Trial) -> Any:
         """The search setting of a stage: chosen once, on dev, with the first seed of the three."""
-        folder = self.out / trial.stage / SEEDS
+        folder = self.out / trial.setting_place
         if not (folder / SEARCH).is_file():
             first = {name: load(self._chosen_with(trial, name)) for name in VARIANTS}
             save_study(folder, choose_beam(Captioner.of(first, self.encoder), self._subjects["dev"]), self.dataset.name)
         return load_search_config(folder)
 
     def _chosen_with(self, trial: Trial, variant: str) -> Path:
-        other = Trial(trial.preset, trial.stage, variant, 1)
+        other = replace(trial, variant=variant, seed=1)
         if not exists(self._folder(other)):
             self._train(other)
         return self._folder(other)
@@ -170,10 +169,10 @@ class Workshop:
         """Put the best seed on dev of each variant in its place for each stage that is finished; says which seeds."""
         found, shipped = records(self.out, plan), {}
         for stage in (FIRST, REWARD):
-            planned = [trial for trial in plan.trials() if trial.stage == stage and trial.variant in VARIANTS]
+            planned = [trial for trial in plan.trials() if trial.stage == stage and trial.variant in VARIANTS and not trial.apart]
             if planned and all(self.finished(trial) for trial in planned):
                 shipped[stage] = {name: self._ship(best_seed(found, stage, name).trial) for name in VARIANTS}
-                write_json(self.out / stage / SEARCH, read_json(self.out / stage / SEEDS / SEARCH))
+                write_json(self.out / stage / SEARCH, read_json(self.out / planned[0].setting_place / SEARCH))
         return shipped
 
     def _ship(self, trial: Trial) -> int:

@@ -6,13 +6,14 @@ import statistics
 import numpy as np
 import pytest
 
-from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
+from captioner.config import CONTROLS, FIRST, PRESETS, REWARD, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.study import (
     Plan,
     Record,
     Trial,
     best_seed,
+    changes,
     conclude,
     own_words,
     pairs,
@@ -30,9 +31,9 @@ def data(cider, seconds=60.0, **changes):
     return {"dev": part, "test": part, "seconds": seconds, "epochs": 3, "best_epoch": 2} | changes
 
 
-def record(variant, seed, cider, stage=FIRST):
-    trial = Trial("tiny", stage, variant, seed)
-    names = {"preset": "tiny", "variant": variant, "stage": stage, "seed": seed}
+def record(variant, seed, cider, stage=FIRST, preset="tiny"):
+    trial = Trial(preset, stage, variant, seed, preset != "tiny")
+    names = {"preset": preset, "variant": variant, "stage": stage, "seed": seed}
     return Record(trial, names | data(cider))
 
 
@@ -58,6 +59,39 @@ def test_a_record_comes_back(tmp_path):
     plan = Plan("tiny", 5, 5, 0)
     assert [one.trial for one in records(tmp_path, plan)] == [trial]
     assert json.loads((tmp_path / trial.place / "history.json").read_text()) == {"epochs": []}
+
+
+def test_the_plan_ends_with_the_same_on_the_cnn_as_it_comes():
+    plan = Plan("triptych", 1, 0, 0, 2)
+    apart = [trial for trial in plan.trials() if trial.apart]
+    assert plan.trials()[-6:] == apart and {trial.preset for trial in apart} == {"triptych-frozen"}
+    assert PRESETS["triptych-frozen"].encoder == "efficientnet-lite2" and PRESETS["triptych"].encoder.endswith("-adapted")
+    assert apart[0].place.parts == ("triptych-frozen", "first", "seeds", "1", "learned")
+    assert apart[0].start == apart[0] and "triptych-frozen" in str(apart[0])
+    assert not any(trial.apart for trial in Plan("tiny", 1, 0, 0, 2).trials())  # It has no such twin.
+
+
+def test_the_two_encoders_are_compared_variant_by_variant():
+    finished = [record(name, 1, [value, 0.2]) for name, value in (("learned", 0.4), ("word2vec", 0.6))]
+    finished += [record(name, 1, [0.3, 0.2], preset="tiny-frozen") for name in ("learned", "word2vec")]
+    found = [(pair["first"], pair["second"], pair["presets"], round(pair["cider"]["value"], 3)) for pair in pairs(finished)]
+    own, other = ["tiny", "tiny"], ["tiny", "tiny-frozen"]
+    assert found == [
+        ("learned", "word2vec", own, -0.1),
+        ("learned", "learned", other, 0.05),
+        ("word2vec", "word2vec", other, 0.15),
+        ("learned", "word2vec", ["tiny-frozen"] * 2, 0.0),
+    ]
+    assert [row["preset"] for row in summaries(finished)] == ["tiny"] * 2 + ["tiny-frozen"] * 2
+    assert best_seed([record("learned", 2, [0.9], preset="tiny-frozen"), *finished], FIRST, "learned").trial.seed == 1
+
+
+def test_what_the_second_stage_changed_is_told_of_the_same_seeds():
+    first = [record("learned", seed, [value]) for seed, value in ((1, 0.1), (2, 0.3), (3, 0.9))]
+    second = [record("learned", seed, [value], REWARD) for seed, value in ((1, 0.4), (2, 0.5))]
+    (found,) = changes([*first, *second, record("word2vec", 1, [0.5]), record("learned", 1, [9.0], preset="tiny-frozen")])
+    assert found["variant"] == "learned" and found["seeds"] == [1, 2]
+    assert found["dev"]["cider"] == {"before": pytest.approx(0.2), "after": pytest.approx(0.45)}
 
 
 @pytest.mark.parametrize("change", [{"seed": 9}, {"dev": {}}, {"variant": None}, {"test": {"metrics": {}, "cider": [1]}}])

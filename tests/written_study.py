@@ -12,23 +12,25 @@ from captioner.study import STUDY, Record, Trial, conclude
 MEANS = {"word2vec": 0.6, "random": 0.2}
 
 
-def record(stage: str, variant: str, seed: int, photographs: int = 40) -> Record:
+def record(stage: str, variant: str, seed: int, apart: bool = False, photographs: int = 40) -> Record:
     random = np.random.default_rng((seed, len(variant)))
-    cider = MEANS.get(variant, 0.5) + (0.1 if stage == REWARD else 0) + 0.01 * seed + 0.05 * random.standard_normal(photographs)
+    cider = MEANS.get(variant, 0.5) - 0.2 * apart + (0.1 if stage == REWARD else 0) + 0.01 * seed + 0.05 * random.standard_normal(photographs)
     metrics = {"bleu1": 0.6, "bleu4": 0.2 + 0.01 * seed, "rouge_l": 0.45, "cider": float(cider.mean())}
-    wording = {"distinct_captions": 30 + seed, "different_words": 90, "flawed": 0.1, "rare": 0.01, "copied": None}
+    wording = {"distinct_captions": 30 + seed, "different_words": 90, "flawed": 0.02 if stage == REWARD else 0.1, "rare": 0.01, "copied": None}
     part = {"metrics": metrics, "loss": 2.7, "strangest_cider": 0.4, "others_cider": 0.6, "wording": wording}
     part |= {"cider": cider.round(4).tolist(), "used": {"a": 3, variant: 2}}
-    names = {"preset": "triptych", "stage": stage, "variant": variant, "seed": seed}
+    preset = "triptych-frozen" if apart else "triptych"
+    names = {"preset": preset, "stage": stage, "variant": variant, "seed": seed}
     data = names | {"dev": part, "test": part, "seconds": 300.0, "epochs": 4, "best_epoch": 3}
-    return Record(Trial("triptych", stage, variant, seed), data)
+    return Record(Trial(preset, stage, variant, seed, apart), data)
 
 
-def write_study(folder: Path, planned: int = 11) -> dict:
+def write_study(folder: Path, planned: int = 12) -> dict:
     finished = [
         *(record(FIRST, name, seed) for seed in (1, 2) for name in VARIANTS),
         *(record(REWARD, name, 1) for name in VARIANTS),
         record(FIRST, next(iter(CONTROLS)), 1),
+        record(FIRST, "word2vec", 1, apart=True),
     ]
     concluded = conclude(finished) | {"planned": planned}
     write_json(folder / STUDY, concluded)

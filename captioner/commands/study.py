@@ -21,7 +21,7 @@ def run(options: Namespace) -> int:
     from captioner.study import STUDY, Plan, conclude, records
 
     choices.check_files(options.corpus)
-    plan, out = Plan(options.preset, options.seeds, options.reward_seeds, options.control_seeds), choices.checkpoints(options)
+    plan, out = Plan(options.preset, options.seeds, options.reward_seeds, options.control_seeds, options.frozen_seeds), choices.checkpoints(options)
 
     def concluded() -> dict[str, Any]:
         finished = records(out, plan)
@@ -30,7 +30,7 @@ def run(options: Namespace) -> int:
         return conclude(finished) | {"planned": len(plan.trials())}
 
     if options.data:
-        _run_missing(_workshop(options), plan, options.ship, lambda: write_json(out / STUDY, concluded()))
+        _run_missing(_Workshops(options), plan, options.ship, lambda: write_json(out / STUDY, concluded()))
     elif options.ship:
         raise TrainingError("To find the decoders that ship takes the runs and their data; give --data, and --corpus, too.")
     found = concluded()
@@ -41,29 +41,37 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _workshop(options: Namespace) -> "Workshop":
-    from captioner.runtime import start_tensorflow
+class _Workshops:
+    """One for each preset, since each has an encoder of its own; opened when it is first asked for."""
 
-    start_tensorflow(repeatable=True)
-    from captioner.encoder import load_encoder
-    from captioner.runs import Sources
-    from captioner.trials import Workshop
+    def __init__(self, options: Namespace):
+        from captioner.runtime import start_tensorflow
 
-    preset, out = find_preset(options.preset), choices.checkpoints(options)
-    sources, runs = Sources(tuple(options.corpus)), options.runs or out / "runs" / "study"
-    encoder = load_encoder(preset.encoder, near=out)
-    return Workshop(choices.dataset(options), encoder, choices.cache(options), preset, sources, runs, out)
+        start_tensorflow(repeatable=True)
+        self._options, self._dataset, self._opened = options, choices.dataset(options), {}
+
+    def of(self, preset: str) -> "Workshop":
+        from captioner.encoder import load_encoder
+        from captioner.runs import Sources
+        from captioner.trials import Workshop
+
+        if preset not in self._opened:
+            options, found, out = self._options, find_preset(preset), choices.checkpoints(self._options)
+            sources, runs = Sources(tuple(options.corpus)), options.runs or out / "runs" / "study"
+            encoder = load_encoder(found.encoder, near=out)
+            self._opened[preset] = Workshop(self._dataset, encoder, choices.cache(options), found, sources, runs, out)
+        return self._opened[preset]
 
 
-def _run_missing(workshop: "Workshop", plan: "Plan", ship: bool, finished_one: Callable[[], None]) -> None:
+def _run_missing(workshops: _Workshops, plan: "Plan", ship: bool, finished_one: Callable[[], None]) -> None:
     """One after the other; how long it still takes is told from how long those before took."""
-    left = [trial for trial in plan.trials() if not workshop.finished(trial)]
+    left = [trial for trial in plan.trials() if not workshops.of(trial.preset).finished(trial)]
     note(f"{len(plan.trials()) - len(left)} of {len(plan.trials())} runs are finished already.")
     begun, failed = time.monotonic(), []
     for number, trial in enumerate(left, 1):
         note(f"Run {number} of {len(left)}: {trial}.")
         try:
-            workshop.carry_out(trial)
+            workshops.of(trial.preset).carry_out(trial)
             finished_one()
         except TrainingError as error:  # Such as a loss that is no number; the other runs do not depend on it.
             note(f"{trial} was given up: {error}")
@@ -75,19 +83,24 @@ def _run_missing(workshop: "Workshop", plan: "Plan", ship: bool, finished_one: C
         raise TrainingError(f"These runs are missing: {'; '.join(failed)}. Why is said above; the same command tries them again.")
     finished_one()
     if ship:
-        for stage, seeds in workshop.ship(plan).items():
+        for stage, seeds in workshops.of(plan.preset).ship(plan).items():
             note(f"{stage}: " + ", ".join(f"{name} seed {seed}" for name, seed in seeds.items()) + " ship, the best on dev.")
 
 
 def _print_text(concluded: dict[str, Any]) -> None:
     print(f"{len(concluded['runs'])} of {concluded['planned']} runs; mean over seeds, standard deviation in brackets\n")
+    own = concluded["summary"][0]["preset"]
+
+    def title(variant: str, preset: str) -> str:
+        return find_variant(variant).title + ("" if preset == own else f" ({preset})")
+
     for stage in dict.fromkeys(row["stage"] for row in concluded["summary"]):
         rows = [row for row in concluded["summary"] if row["stage"] == stage]
-        print_table({f"{stage}: {find_variant(row['variant']).title}": _cells(row) for row in rows})
+        print_table({f"{stage}: {title(row['variant'], row['preset'])}": _cells(row) for row in rows})
         print()
     print(concluded["rule"])
     for pair in concluded["pairs"]:
-        cider, titles = pair["cider"], " - ".join(find_variant(pair[name]).title for name in ("first", "second"))
+        cider, titles = pair["cider"], " - ".join(map(title, (pair["first"], pair["second"]), pair["presets"]))
         says = "counts" if pair["counts"] else "does not count"
         print(f"  {pair['stage']}: {titles} {cider['value']:+.4f} [{cider['low']:+.4f}, {cider['high']:+.4f}], {says}")
 

@@ -12,7 +12,7 @@ from captioner.figures.score_charts import axis
 from captioner.figures.scoreboard import TITLES, VERDICT_METRIC
 from captioner.figures.verdict import Gap, listed, number
 from captioner.folders import read_json
-from captioner.study import STUDY
+from captioner.study import SPLITS, STUDY
 
 if TYPE_CHECKING:
     import altair as alt
@@ -29,22 +29,48 @@ COLUMNS = {
     ("test", "wording_different_words"): "different words",
     ("test", "wording_flawed"): "flawed captions",
     ("test", "wording_rare"): "rare words found",
+    ("test", "wording_rare_5_9"): "of those seen 5 to 9 times",
     ("test", "strangest_cider"): "CIDEr, strangest fifth",
+    ("test", "others_cider"): "CIDEr, the others",
 }
 _OWN = {"best_epoch": "best epoch", "seconds": "minutes"}
 _INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
+_ENOUGH = 3  # Fewer seeds than that say little of how much they vary.
+_FEW = "These have {} seeds each, too few to say how much seeds matter: their intervals are rather too narrow."
 _ROW, _FONT, _POINT = 44, 14, 90
 
 
 @dataclass(frozen=True)
 class Group:
-    """All seeds of a variant in one stage."""
+    """All seeds of a variant in one stage, on one encoder."""
 
     stage: str
     variant: Variant
+    apart: bool  # Whether on the encoder as it comes, not on the study's own.
     seeds: tuple[int, ...]
     numbers: Mapping[str, Mapping[str, tuple[float, float | None]]]  # by split, then name: mean and standard deviation
     runs: Mapping[str, tuple[float, ...]]  # by metric, a value per seed on test
+
+    @property
+    def title(self) -> str:
+        return _title(self.variant.name, self.apart)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two groups of a stage, each by its variant and whether it is apart, and how they differ."""
+
+    stage: str
+    groups: tuple[tuple[str, bool], tuple[str, bool]]
+    gap: Gap
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Means before the second stage and after it, over the seeds of a variant that went through both."""
+
+    seeds: tuple[int, ...]
+    numbers: Mapping[str, Mapping[str, tuple[float, float]]]  # by split, then name
 
 
 @dataclass(frozen=True)
@@ -55,14 +81,16 @@ class Study:
     planned: int
     finished: int
     groups: tuple[Group, ...]
-    pairs: tuple[tuple[str, str, str, Gap], ...]  # stage, first and second variant, and how they differ
+    pairs: tuple[Pair, ...]
+    moves: Mapping[str, Moves]  # by variant, what the second stage changed
 
     def stage(self, stage: str) -> list[Group]:
         return [group for group in self.groups if group.stage == stage]
 
     def gaps(self, stage: str, names: Sequence[str] = tuple(VARIANTS)) -> list[Gap]:
-        """The differences between these variants in a stage."""
-        return [gap for own, *pair, gap in self.pairs if own == stage and set(pair) <= set(names)]
+        """The differences between these variants in a stage, on the study's own encoder."""
+        wanted = {(name, False) for name in names}
+        return [pair.gap for pair in self.pairs if pair.stage == stage and set(pair.groups) <= wanted]
 
 
 def read_study(folder: Path) -> Study | None:
@@ -77,20 +105,29 @@ def read_study(folder: Path) -> Study | None:
 
 
 def _parsed(data: Mapping[str, Any]) -> Study:
-    groups = tuple(_group(row, data["runs"]) for row in data["summary"])
-    pairs = tuple((pair["stage"], pair["first"], pair["second"], _gap(pair)) for pair in data["pairs"])
+    own = data["summary"][0]["preset"]
+    groups = tuple(_group(row, data["runs"], own) for row in data["summary"])
+    pairs = tuple(_pair(pair, own) for pair in data["pairs"])
     planned, finished = int(data["planned"]), len(data["runs"])
     if not groups or any(group.stage not in STAGES for group in groups) or planned < finished:
         raise ValueError
-    return Study(str(data["rule"]), planned, finished, groups, pairs)
+    moves = {find_variant(row["variant"]).name: _moves(row) for row in data["changes"]}
+    return Study(str(data["rule"]), planned, finished, groups, pairs, moves)
 
 
-def _group(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> Group:
-    own = [run for run in runs if (run["stage"], run["variant"]) == (row["stage"], row["variant"])]
-    numbers = {split: {name: _spread(value) for name, value in row[split].items()} for split in ("dev", "test")}
+def _moves(row: Mapping[str, Any]) -> Moves:
+    numbers = {
+        split: {name: (finite(value["before"]), finite(value["after"])) for name, value in row[split].items()} for split in SPLITS
+    }
+    return Moves(tuple(map(int, row["seeds"])), numbers)
+
+
+def _group(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], preset: str) -> Group:
+    own = [run for run in runs if all(run[name] == row[name] for name in ("preset", "stage", "variant"))]
+    numbers = {split: {name: _spread(value) for name, value in row[split].items()} for split in SPLITS}
     numbers["own"] = {name: _spread(row[name]) for name in _OWN}
     values = {metric: tuple(finite(run["test"][metric]) for run in own) for metric in TITLES if metric in own[0]["test"]}
-    group = Group(row["stage"], find_variant(row["variant"]), tuple(map(int, row["seeds"])), numbers, values)
+    group = Group(row["stage"], find_variant(row["variant"]), row["preset"] != preset, tuple(map(int, row["seeds"])), numbers, values)
     if group.seeds != tuple(run["seed"] for run in own) or not {VERDICT_METRIC, *values} <= set(numbers["test"]):
         raise ValueError
     return group
@@ -100,15 +137,21 @@ def _spread(value: Mapping[str, Any]) -> tuple[float, float | None]:
     return finite(value["mean"]), finite(value["sd"]) if "sd" in value else None
 
 
-def _gap(pair: Mapping[str, Any]) -> Gap:
-    titles = [find_variant(pair[name]).title for name in ("first", "second")]
+def _pair(pair: Mapping[str, Any], own: str) -> Pair:
+    one, two = ((pair[name], preset != own) for name, preset in zip(("first", "second"), pair["presets"], strict=True))
+    titles = [_title(*group) for group in (one, two)]
     value, low, high = (finite(pair["cider"][name]) for name in ("value", "low", "high"))
-    return Gap(*titles, value, low, high) if value >= 0 else Gap(*reversed(titles), -value, -high, -low)
+    gap = Gap(*titles, value, low, high) if value >= 0 else Gap(*reversed(titles), -value, -high, -low)
+    return Pair(pair["stage"], (one, two), gap)
+
+
+def _title(variant: str, apart: bool) -> str:
+    return find_variant(variant).title + (", CNN as it comes" if apart else "")
 
 
 def verdict(study: Study, stage: str) -> str:
     """Which word vectors caption better over all seeds of a stage, by the rule, and which differences can be chance."""
-    groups = [group for group in study.stage(stage) if group.variant.name in VARIANTS]
+    groups = [group for group in study.stage(stage) if group.variant.name in VARIANTS and not group.apart]
     if not groups:
         return ""
     means = listed([f"{group.variant.title} {number(group.numbers['test'][VERDICT_METRIC][0])}" for group in groups])
@@ -122,13 +165,22 @@ def verdict(study: Study, stage: str) -> str:
 
 def controls(study: Study) -> str:
     """What the decoders say that the three are held against."""
-    said = []
-    for gap in (gap for _, *pair, gap in study.pairs if set(pair) & set(CONTROLS) and set(pair) & set(VARIANTS)):
-        if gap.proven:
-            said.append(f"{gap.better} above {gap.worse} by {gap}")
     if not any(group.variant.name in CONTROLS for group in study.groups):
         return ""
-    return f"Beyond chance: {listed(said)}." if said else "Nothing that they are held against differs from them beyond chance."
+    against = [pair for pair in study.pairs if len({name in CONTROLS for name, _ in pair.groups}) == 2]
+    said = [f"{pair.gap.better} above {pair.gap.worse} by {pair.gap}" for pair in against if pair.gap.proven]
+    told = f"Beyond chance: {listed(said)}." if said else "Nothing that they are held against differs from them beyond chance."
+    fewest = min(len(group.seeds) for group in study.groups if group.variant.name in CONTROLS)
+    return f"{told} {_FEW.format(fewest)}" if fewest < _ENOUGH else told
+
+
+def encoders(study: Study) -> str:
+    """What training the encoder on changed for the same decoders."""
+    apart = [pair for pair in study.pairs if pair.groups[0][0] == pair.groups[1][0]]
+    if not apart:
+        return ""
+    said = [f"{pair.gap.better} is ahead of {pair.gap.worse} by {pair.gap}" for pair in apart]
+    return f"What the adapted encoder is worth, over the same seeds: {'; '.join(said)}."
 
 
 def rows(study: Study, stage: str, metric: str) -> "pd.DataFrame":
@@ -136,7 +188,7 @@ def rows(study: Study, stage: str, metric: str) -> "pd.DataFrame":
     import pandas as pd
 
     found = [
-        (group.variant.title, f"seed {seed}", value, group.numbers["test"][metric][0])
+        (group.title, f"seed {seed}", value, group.numbers["test"][metric][0])
         for group in study.stage(stage)
         for seed, value in zip(group.seeds, group.runs[metric], strict=True)
     ]
@@ -148,8 +200,8 @@ def chart(study: Study, stage: str, metric: str) -> "alt.LayerChart":
     import altair as alt
 
     table = rows(study, stage, metric)
-    variants = [group.variant for group in study.stage(stage)]
-    names, colours = [one.title for one in variants], [one.colour for one in variants]
+    groups = study.stage(stage)
+    names, colours = [group.title for group in groups], [group.variant.colour for group in groups]
     labels = alt.Axis(labelLimit=0, ticks=False, domain=False, grid=True, labelPadding=8, labelFontSize=_FONT, labelColor=_INK)
     base = alt.Chart(table.assign(label=table["mean"].map(number))).encode(
         y=alt.Y("who:N", title=None, sort=names, axis=labels),
@@ -170,7 +222,7 @@ def as_table(study: Study, stage: str) -> "pd.DataFrame":
     """Mean and standard deviation over seeds of all that was measured, as texts."""
     import pandas as pd
 
-    cells = {group.variant.title: {"seeds": str(len(group.seeds))} | _cells(group) for group in study.stage(stage)}
+    cells = {group.title: {"seeds": str(len(group.seeds))} | _cells(group) for group in study.stage(stage)}
     return pd.DataFrame.from_dict(cells, orient="index").rename_axis("vectors").dropna(axis=1, how="all")
 
 
@@ -193,6 +245,6 @@ def told(mean: float, deviation: float | None) -> str:
 def summary(study: Study, stage: str, metric: str) -> str:
     """The chart in words, for who cannot see it."""
     facts = [
-        f"{group.variant.title} {listed([number(value) for value in group.runs[metric]])}" for group in study.stage(stage)
+        f"{group.title} {listed([number(value) for value in group.runs[metric]])}" for group in study.stage(stage)
     ]
     return f"{TITLES[metric]} on test of every training; " + "; ".join(facts) + "."

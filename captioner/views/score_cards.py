@@ -36,11 +36,10 @@ def score_table(board: Board, facts: Mapping[str, Facts]) -> str:
     return _table(caption, [entry.variant for entry in board.entries], rows)
 
 
-def change_table(changes: Mapping[str, Sequence[Change]], board: Board) -> str:
+def change_table(changes: Mapping[str, Sequence[Change]], variants: Sequence[Variant], of: str) -> str:
     """A column per decoder; each figure after the later stage, and below it what it was and by how much it moved."""
     rows = {title: tuple(map(_change, row)) for title, row in changes.items()}
-    caption = f"On the same {board.images:,} {board.split} photographs; below each figure what it was before"
-    return _table(caption, [entry.variant for entry in board.entries], rows)
+    return _table(f"{of}; below each figure what it was before", variants, rows)
 
 
 def _change(change: Change) -> str:

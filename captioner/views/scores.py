@@ -6,14 +6,15 @@ import streamlit as st
 
 from captioner.checkpoints import SHIPPED
 from captioner.comparison import PEOPLE
-from captioner.config import REWARD, STAGES
+from captioner.config import REWARD, STAGES, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.figures import gauge_chart
 from captioner.figures import score_charts as charts
 from captioner.figures.facts import Facts, read_facts
 from captioner.figures.published import PUBLISHED, PUBLISHED_ON, in_short
 from captioner.figures.scoreboard import SPLITS, TITLES, Board, read_board, read_study
-from captioner.figures.stage_changes import Measured, changes
+from captioner.figures.stage_changes import Change, Measured, changes, studied
+from captioner.figures.study_chart import read_study as read_trainings
 from captioner.figures.verdict import agreement, by_other_metrics, gaps, listed, number, training_runs, verdict
 from captioner.gauge_file import load_curve
 from captioner.views import score_cards as cards
@@ -22,6 +23,9 @@ from captioner.views.resources import open_page, refuse
 
 _SPLIT = "The settings were chosen on dev and nothing on test, so test is the fair report."
 _METRIC = "What the two charts below show. The verdict above is by CIDEr: it tells fitting captions from commonplaces best."
+
+
+Changes = tuple[dict[str, list[Change]], list[Variant], str]  # by figure, then decoder; the decoders; of what they are
 
 
 def show() -> None:
@@ -70,16 +74,38 @@ def _read_all_facts(board: Board, folder: Path) -> tuple[dict[str, Facts], list[
 
 def _show_changes(folder: Path, split: str) -> None:
     """The stages side by side, where there are several; what is wrong with one is told where that one is chosen."""
+    found, variants, of = _studied_changes(folder, split) or _measured_changes(folder, split)
+    if found:
+        st.header("What the second stage changed", anchor=False)
+        _say(f"{STAGES[REWARD].explanation} What was not rewarded may suffer: variety, and the loss.")
+        st.html(cards.change_table(found, variants, of))
+
+
+def _studied_changes(folder: Path, split: str) -> Changes | None:
+    """Over all seeds that went through both stages, where there is a study of them."""
+    try:
+        found = read_trainings(folder) if stages.beside(folder) else None
+    except CheckpointError:
+        return None
+    changed = studied(found, split) if found else {}
+    if not changed:
+        return None
+    seeds = min(len(moves.seeds) for moves in found.moves.values())
+    of = f"Means over the {seeds} trainings that went through both stages, {split} photographs"
+    return changed, [find_variant(name) for name in found.moves], of
+
+
+def _measured_changes(folder: Path, split: str) -> Changes:
     measured = []
     for place in stages.beside(folder):
         board, _ = read_board(place, split)
         if board:
             measured.append(Measured(board, _read_all_facts(board, place)[0]))
-    found = changes(measured[0], measured[-1]) if len(measured) > 1 else {}
-    if found:
-        st.header("What the second stage changed", anchor=False)
-        _say(f"{STAGES[REWARD].explanation} What was not rewarded may suffer: variety, and the loss.")
-        st.html(cards.change_table(found, measured[-1].board))
+    if len(measured) < 2:
+        return {}, [], ""
+    board = measured[-1].board
+    of = f"On the same {board.images:,} {split} photographs"
+    return changes(measured[0], measured[-1]), [entry.variant for entry in board.entries], of
 
 
 def _show_verdict(board: Board, folder: Path, seeds: list[int]) -> None:

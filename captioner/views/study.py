@@ -33,8 +33,8 @@ def show(folder: Path) -> None:
         st.subheader("Two kinds of vectors at a time, over all trainings", anchor=False)
         summary = score_charts.gap_summary(found, VERDICT_METRIC)
         st.altair_chart(score_charts.gap_chart(found, VERDICT_METRIC), alt=summary)
-    if any(group.variant.name not in VARIANTS for group in study.stage(stage)):
-        st.html(cards.paragraph(charts.controls(study), "beside"))
+    if any(group.apart or group.variant.name not in VARIANTS for group in study.stage(stage)):
+        st.html(cards.paragraph(charts.controls(study), "beside") + cards.paragraph(charts.encoders(study), "beside"))
 
 
 def _about(study: charts.Study) -> str:

@@ -7,10 +7,12 @@ import pytest
 from standins import rewarded
 from written_runs import LOSSES, history, write, write_run
 from written_scores import write_all, write_scores
+from written_study import write_study
 
 from captioner.figures.facts import read_facts
 from captioner.figures.scoreboard import read_board
-from captioner.figures.stage_changes import Change, Measured, changes
+from captioner.figures.stage_changes import Change, Measured, changes, studied
+from captioner.figures.study_chart import read_study
 
 
 @pytest.fixture
@@ -47,6 +49,15 @@ def test_scores_wording_and_loss_are_held_against_each_other(folders):
     assert found["different captions"][0] == Change("750", "640", "−110")
     assert found["repeats itself"][0] == Change("10.0%", "1.5%", "−8.5 points")
     assert found["dev loss"][0] == Change("3.000", "3.100", "+0.100")
+
+
+def test_a_study_tells_means_over_the_seeds_of_both_stages(tmp_path):
+    runs = write_study(tmp_path)["runs"]
+    found = studied(read_study(tmp_path), "test")
+    of = {run["stage"]: run["test"]["cider"] for run in runs if (run["variant"], run["seed"], run["preset"]) == ("learned", 1, "triptych")}
+    assert found["CIDEr"][0].before == f"{of['first']:.3f}" and found["CIDEr"][0].after == f"{of['reward']:.3f}"
+    assert found["repeats itself or breaks off"] == [Change("10.0%", "2.0%", "−8.0 points")] * 3
+    assert found["loss"][0] == Change("2.700", "2.700", "+0.000") and "dev loss" not in found and "breaks off" not in found
 
 
 def test_without_a_comparison_or_a_history_those_rows_are_missing(folders):

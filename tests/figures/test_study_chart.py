@@ -21,7 +21,7 @@ def test_a_study_is_found_above_its_stages(tmp_path):
     assert charts.read_study(tmp_path / "first") is None
     write_study(tmp_path)
     found = charts.read_study(tmp_path / "first")
-    assert found.finished == 10 and found.planned == 11
+    assert found.finished == 11 and found.planned == 12
     told = [(group.stage, group.variant.name, group.seeds) for group in found.groups[:3]]
     assert told == [(FIRST, name, (1, 2)) for name in VARIANTS]
     assert [group.stage for group in found.groups[3:6]] == [REWARD] * 3 and found.groups[6].variant.name == "random"
@@ -32,6 +32,9 @@ def test_the_verdict_follows_the_rule(study):
     assert "over 2 trainings of each" in said and "Word2Vec is better than Learned by 0." in said
     assert "FastText is better" not in said
     assert "Word2Vec above Random" in charts.controls(study)
+    assert "These have 1 seeds each" in charts.controls(study)
+    assert charts.encoders(study).startswith("What the adapted encoder is worth, over the same seeds: Word2Vec is ahead of Word2Vec, CNN")
+    assert "CNN as it comes" not in " ".join(f"{gap.better} {gap.worse}" for gap in study.gaps(FIRST))
     assert charts.verdict(study, "nowhere") == ""
 
 
@@ -40,7 +43,8 @@ def test_means_and_deviations_are_those_of_the_runs(study, tmp_path):
     for stage in (FIRST, REWARD):
         table = charts.as_table(study, stage)
         for name, variant in VARIANTS.items():
-            values = [run["test"]["cider"] for run in runs if (run["stage"], run["variant"]) == (stage, name)]
+            own = [run for run in runs if run["preset"] == "triptych" and (run["stage"], run["variant"]) == (stage, name)]
+            values = [run["test"]["cider"] for run in own]
             told = f"{np.mean(values):.3f}" + (f" ({np.std(values, ddof=1):.3f})" if len(values) > 1 else "")
             assert table.loc[variant.title, "test CIDEr"] == told
             assert table.loc[variant.title, "minutes"].startswith("5.000")
@@ -50,9 +54,10 @@ def test_means_and_deviations_are_those_of_the_runs(study, tmp_path):
 def test_the_chart_has_a_ring_for_every_training(study):
     drawn = charts.chart(study, FIRST, "cider").to_dict()
     rows = next(iter(drawn["datasets"].values()))
-    assert len(rows) == 7 and {row["who"] for row in rows} == {"Learned", "Word2Vec", "FastText", "Random"}
+    assert len(rows) == 8
+    assert {row["who"] for row in rows} == {"Learned", "Word2Vec", "FastText", "Random", "Word2Vec, CNN as it comes"}
     text = charts.summary(study, FIRST, "cider")
-    assert text.startswith("CIDEr on test of every training; Learned 0.5") and text.count(";") == 4
+    assert text.startswith("CIDEr on test of every training; Learned 0.5") and text.count(";") == 5
 
 
 def without_cider(data):
@@ -70,6 +75,7 @@ def without_cider(data):
         lambda data: data.update(pairs=[{}]),
         lambda data: data.update(planned="many"),
         lambda data: data.update(planned=2),
+        lambda data: data["changes"][0].pop("dev"),
         without_cider,
     ],
 )
