@@ -21,9 +21,10 @@ from captioner.encoder import network
 from captioner.errors import ConfigError, TrainingError
 from captioner.features import View
 from captioner.images import read
+from captioner.losses import word_losses
 from captioner.packing import Packed, pack
 from captioner.progress import Progress
-from captioner.training import Epoch, Examples, Progressed, Swapped, finite, move_averages, optimizer, train, word_losses
+from captioner.training import Epoch, Examples, Progressed, Swapped, finite, move_averages, optimizer, train
 
 _DEV_IMAGES_AT_ONCE = 50
 _READERS = 2

@@ -197,13 +197,22 @@ class Preset:
         """The settings of that stage of training."""
         return self.reward if stage == REWARD else self.training
 
+    def up_to(self, stage: str) -> "Preset":
+        """The settings that a run of that stage depends on; those of a later stage are as they are by default."""
+        return self if stage == REWARD else dataclasses.replace(self, reward=RewardConfig())
+
+
+# The recipe: many small steps, each on 16 photographs. What else was tried stands in checkpoints/README.md.
+_DECODER = DecoderConfig(units=384, image_units=384, heads=6, hidden_units=384, dropout=0.35)
+_TRAINING = TrainingConfig(epochs=8, images_per_batch=16, learning_rate=1.5e-3, views=2)
+_REWARD = RewardConfig(epochs=8, images_per_batch=16, learning_rate=4e-5, feature_dropout=0.15)
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        Preset("triptych", encoder="efficientnet-lite2-adapted"),
+        Preset("triptych", encoder="efficientnet-lite2-adapted", decoder=_DECODER, training=_TRAINING, reward=_REWARD),
         # The same on the CNN as it comes, for comparisons with others that leave theirs alone.
-        Preset("triptych-frozen"),
+        Preset("triptych-frozen", decoder=_DECODER, training=_TRAINING, reward=_REWARD),
         # What the adapted encoder was made with: many crops, then, with --from, whole photographs and their mirror images.
         Preset("triptych-crops", training=TrainingConfig(images_per_batch=32, learning_rate=8e-4, epochs=18, views=6)),
         Preset(

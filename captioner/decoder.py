@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from captioner.config import DecoderConfig, ImageEntry
 from captioner.errors import ConfigError
+from captioner.gradients import into_slots, late_gradient, out_of_slots
 
 LARGEST_SIZE = 8192  # Far beyond any use; it keeps a settings file from asking for all memory.
 
@@ -97,9 +98,9 @@ class Decoder(keras.Model):
             sequence = cell.run(sequence, counts, steps, state[2 * number], state[2 * number + 1])
             sequence = drop(sequence, self.config.dropout)  # (words, units)
         if self.config.image_entry == "attention":
-            query = tf.gather(self.query(sequence), slots)  # (images, slots, units)
+            query = into_slots(self.query(sequence), slots, places)  # (images, slots, units)
             context, _ = self._attend(query, self._heads(grid))
-            context = tf.gather(tf.reshape(context, (-1, self.config.image_units)), places)
+            context = out_of_slots(context, slots, places)
             sequence = tf.concat([sequence, drop(context, self.config.dropout)], axis=1)
         elif self.config.image_entry == "merge":
             word_images = places // tf.shape(slots)[1]
@@ -216,29 +217,12 @@ class _Cell(keras.layers.Layer):
         """All steps of packed captions, (words, units); each step takes only the captions that still go on."""
         before, outputs = [], []
         recurrent = tf.convert_to_tensor(self.recurrent)
-        projected = _with_late_gradient(self.project(inputs), recurrent, before)
+        projected = late_gradient(self.project(inputs), recurrent, before)
         for step, rows in enumerate(tf.split(projected, counts, num=steps)):
             before.append(hidden[: counts[step]])
             hidden, memory = self.step(rows, before[-1], memory[: counts[step]], tf.stop_gradient(recurrent))
             outputs.append(hidden)
         return tf.concat(outputs, axis=0)
-
-
-def _with_late_gradient(projected: tf.Tensor, recurrent: tf.Tensor, before: list[tf.Tensor]) -> tf.Tensor:
-    """Give `recurrent` its gradient in one matrix product instead of one per step.
-
-    The gradient that reaches `projected` is the one of all gates of all steps; with the hidden states `before` each step,
-    which the loop fills in after this call and before any gradient is asked for, it is all that the product needs.
-    """
-
-    @tf.custom_gradient
-    def attach(gates: tf.Tensor, _kernel: tf.Tensor) -> tuple:
-        def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return upstream, tf.matmul(tf.concat(before, axis=0), upstream, transpose_a=True)
-
-        return tf.identity(gates), backward
-
-    return attach(projected, recurrent)
 
 
 class _Dropout:

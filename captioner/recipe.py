@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from captioner.decoder import Decoder
-from captioner.training import Examples, word_losses
+from captioner.losses import word_losses
+from captioner.training import Examples
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
 
 _COMPARED = 8  # photographs for the losses

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from captioner.config import REWARD, RewardConfig
 from captioner.decoder import PACKED_SIGNATURE, Decoder
+from captioner.losses import surprises
 from captioner.metrics import Scorer
 from captioner.packing import pack
 from captioner.progress import Progress
@@ -178,12 +179,10 @@ class RewardTrainer(Trainer):
         """One step towards captions with a gain; gives the mean surprise at a drawn word, in nats."""
         with tf.GradientTape() as tape:
             logits = self.decoder.logits(features, packed, steps) + self.writer.never
-            surprises = tf.nn.sparse_softmax_cross_entropy_with_logits(packed[1], logits)  # (words,)
-            loss = tf.reduce_mean(gains * surprises)
-        variables = self.decoder.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
-        self._average()
-        return tf.reduce_mean(surprises)
+            each = surprises(logits, packed[1])  # (words,)
+            loss = tf.reduce_mean(gains * each)
+        self._move(tape, loss)
+        return tf.reduce_mean(each)
 
     def _drop_channels(self, features: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The features that captions are drawn from and learned from alike, some channels of each photograph dropped."""

@@ -84,7 +84,7 @@ class Preparation:
     def fingerprint(self, variant: str, seed: int) -> str:
         """What an interrupted run must share with this one to be gone on with."""
         own, shared = (variant, seed, self.stage), (self.encoder.fingerprint, self.vocabulary.fingerprint)
-        facts = [*own, to_json(self.preset), *shared, self.sources.marks()]
+        facts = [*own, to_json(self.preset.up_to(self.stage)), *shared, self.sources.marks()]
         pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
         return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
 

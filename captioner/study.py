@@ -5,7 +5,7 @@ before any number was there.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
@@ -77,16 +77,18 @@ class Plan:
         return name if name in PRESETS else None
 
     def trials(self) -> list[Trial]:
-        """In an order that gives the most when it is cut short: whole seeds, then the second stage, then the controls."""
-        return [
-            *self._rows(FIRST, VARIANTS, self.seeds),
-            *self._rows(REWARD, VARIANTS, min(self.seeds, self.reward_seeds)),
-            *self._rows(FIRST, CONTROLS, self.control_seeds),
-            *(replace(trial, preset=self.frozen, apart=True) for trial in self._rows(FIRST, VARIANTS, self.frozen_seeds if self.frozen else 0)),
-        ]
+        """In an order that gives the most when it is cut short: whole seeds through both stages, then what is held against."""
+        seeds = [trial for seed in range(1, self.seeds + 1) for trial in self._seed(seed)]
+        controls = [trial for seed in range(1, self.control_seeds + 1) for trial in self._row(FIRST, CONTROLS, seed)]
+        frozen = [trial for seed in range(1, self.frozen_seeds + 1) for trial in self._row(FIRST, VARIANTS, seed)]
+        return seeds + controls + [replace(trial, preset=self.frozen, apart=True) for trial in frozen if self.frozen]
 
-    def _rows(self, stage: str, variants: Mapping[str, Any], seeds: int) -> Iterator[Trial]:
-        return (Trial(self.preset, stage, name, seed) for seed in range(1, seeds + 1) for name in variants)
+    def _seed(self, seed: int) -> list[Trial]:
+        second = self._row(REWARD, VARIANTS, seed) if seed <= self.reward_seeds else []
+        return self._row(FIRST, VARIANTS, seed) + second
+
+    def _row(self, stage: str, variants: Mapping[str, Any], seed: int) -> list[Trial]:
+        return [Trial(self.preset, stage, name, seed) for name in variants]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from captioner.datasets import Record
 from captioner.decoder import PACKED_SIGNATURE, Decoder
 from captioner.errors import TrainingError
 from captioner.features import WHOLE, FeatureCache
+from captioner.losses import word_losses
 from captioner.packing import Packed, pack
 from captioner.progress import Progress
 from captioner.vocabulary import UNKNOWN, Vocabulary, tokenize
@@ -143,6 +144,7 @@ class Trainer:
         self.optimizer.build(decoder.trainable_variables)
         self.averages = [tf.Variable(variable.value, trainable=False) for variable in decoder.trainable_variables]
         self._steps: dict[tuple[str, int], tf.types.experimental.PolymorphicFunction] = {}
+        self._apply = tf.function(self._apply_gradients, autograph=False)
 
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         start, total, words = time.monotonic(), 0.0, 0
@@ -201,16 +203,22 @@ class Trainer:
         with tf.GradientTape() as tape:
             logits = self.decoder.logits(features, packed, steps, seed)
             plain, smoothed = word_losses(logits, packed[1], self.config.label_smoothing)
-        variables = self.decoder.trainable_variables
-        self.optimizer.apply(tape.gradient(smoothed, [variable.value for variable in variables]), variables)
-        self._average()
+        self._move(tape, smoothed)
         return plain
 
     def _loss_step(self, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
         return word_losses(self.decoder.logits(features, packed, steps), packed[1], 0.0)[0]
 
-    def _average(self) -> None:
-        move_averages(self.averages, self.decoder.trainable_variables, self.optimizer.iterations, self.config.averaging)
+    def _move(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
+        """One step of the optimizer, and of the averages after it."""
+        variables = self.decoder.trainable_variables
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        self._apply([tf.convert_to_tensor(gradient) for gradient in gradients])
+
+    def _apply_gradients(self, gradients: Sequence[tf.Tensor]) -> None:
+        variables = self.decoder.trainable_variables
+        self.optimizer.apply(gradients, variables)
+        move_averages(self.averages, variables, self.optimizer.iterations, self.config.averaging)
 
 
 def move_averages(
@@ -227,16 +235,6 @@ def finite(loss: float, epoch: int) -> float:
     if not math.isfinite(loss):
         raise TrainingError(f"The loss became {loss} in epoch {epoch}; lower the learning rate and start again.")
     return loss
-
-
-def word_losses(logits: tf.Tensor, targets: tf.Tensor, smoothing: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean cross-entropy per word, plain and with label smoothing (a share of the target spread over all words)."""
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)  # (words,)
-    plain = tf.reduce_mean(losses)
-    if smoothing == 0:
-        return plain, plain
-    chosen = tf.gather(logits, targets, batch_dims=1)
-    return plain, plain + smoothing * tf.reduce_mean(chosen - tf.reduce_mean(logits, axis=1))
 
 
 def mean_loss(decoder: Decoder, examples: Examples, compiled: Callable) -> float:

@@ -113,7 +113,7 @@ class Workshop:
 
     def _score(self, trial: Trial) -> None:
         checkpoint, history = load(self._folder(trial)), read_json(self._folder(trial) / HISTORY)
-        if checkpoint.preset != self.preset:
+        if checkpoint.preset.up_to(trial.stage) != self.preset.up_to(trial.stage):
             raise TrainingError(f"The run in {self._folder(trial)} had other settings; train this study in another --runs.")
         captioner, config = Captioner.of({trial.variant: checkpoint}, self.encoder), self._setting(trial)
         parts = {}

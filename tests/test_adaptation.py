@@ -65,7 +65,7 @@ def test_dev_loss_is_the_mean_over_the_decoders(parts):
     from captioner.features import View
     from captioner.images import read
     from captioner.packing import pack
-    from captioner.training import word_losses
+    from captioner.losses import word_losses
 
     vocabulary, examples, dev = parts
     one = adapter(vocabulary, examples)

@@ -146,7 +146,7 @@ def test_without_a_hidden_layer(features):
 def test_the_late_gradient_is_the_plain_one(features, entry, layers):
     import tensorflow as tf
 
-    from captioner.training import word_losses
+    from captioner.losses import word_losses
 
     decoder = build(replace(SMALL, image_entry=entry, layers=layers))
     packed = pack(CAPTIONS)

@@ -39,7 +39,7 @@ def test_every_prefix_is_a_row():
 def test_losses_and_captions_are_ours(image_entry, layers, features):
     from captioner.packing import pack
     from captioner.recipe import Recipe, prefix_rows
-    from captioner.training import word_losses
+    from captioner.losses import word_losses
 
     decoder = new_decoder(image_entry, layers)
     recipe = Recipe(decoder, REGIONS, LENGTH)

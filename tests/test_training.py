@@ -41,7 +41,7 @@ def cross_entropies(logits, targets):
 
 
 def test_losses_per_word_with_and_without_smoothing():
-    from captioner.training import word_losses
+    from captioner.losses import word_losses
 
     random = np.random.default_rng(0)
     logits, targets = random.normal(size=(7, 5)).astype(np.float32), random.integers(0, 5, 7).astype(np.int32)
