@@ -256,7 +256,7 @@ class Run:
     def _started(start: Start) -> "Progressed":
         from captioner.training import Epoch, Progressed
 
-        return Progressed(before=[Epoch(**epoch) for epoch in start.epochs])
+        return Progressed(before=[Epoch.of(epoch) for epoch in start.epochs])
 
     def _resumed(self) -> tuple["Progressed", Table]:
         files = load_folder(self.resume_folder)
@@ -323,7 +323,7 @@ def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple["Progr
     """What `Run` had put down after its last whole epoch."""
     from captioner.training import Epoch, Progressed
 
-    epochs, before = ([Epoch(**epoch) for epoch in mark[part]] for part in ("epochs", "before"))
+    epochs, before = ([Epoch.of(epoch) for epoch in mark[part]] for part in ("epochs", "before"))
     state, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
     extra = {name: files[name] for name in mark["extra"]}
     return Progressed(epochs, state, best, before), (EmbeddingTable.from_files(files), extra)

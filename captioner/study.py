@@ -23,6 +23,7 @@ STUDY, SEEDS, RECORD = "study.json", "seeds", "scores.json"
 SPLITS = ("dev", "test")
 MEASURED = ("cider", "bleu4", "rouge_l")
 RESAMPLES = 2000
+_TAKEN = ("seconds", "cores", "epochs", "best_epoch")  # What a run took.
 _AS_IT_COMES = "-frozen"
 _ANEW = "delete it, and the study scores that run again"
 RULE = (
@@ -109,7 +110,7 @@ class Record:
     def row(self) -> dict[str, Any]:
         """What a reader of the study sees of the run."""
         splits = {split: {**self.data[split]["metrics"], **_measures(self.data[split])} for split in SPLITS}
-        return {**_names(self.trial), **splits, **{key: self.data[key] for key in ("seconds", "epochs", "best_epoch")}}
+        return {**_names(self.trial), **splits, **{key: self.data[key] for key in _TAKEN}}
 
 
 def _names(trial: Trial) -> dict[str, Any]:
@@ -182,7 +183,7 @@ def summaries(finished: Sequence[Record]) -> list[dict[str, Any]]:
             "variant": group[0].trial.variant,
             "seeds": [record.trial.seed for record in group],
             **{split: _spread([_numbers(record.row[split]) for record in group]) for split in SPLITS},
-            **_spread([{key: record.data[key] for key in ("seconds", "epochs", "best_epoch")} for record in group]),
+            **_spread([{key: record.data[key] for key in _TAKEN} for record in group]),
         }
         for group in _groups(finished).values()
     ]

@@ -6,7 +6,7 @@ Touches no disk: after every epoch the caller is handed all that is needed to go
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from captioner.features import WHOLE, FeatureCache
 from captioner.losses import word_losses
 from captioner.packing import Packed, pack
 from captioner.progress import Progress
+from captioner.runtime import cores
 from captioner.vocabulary import UNKNOWN, Vocabulary, tokenize
 
 _DEV_IMAGES_PER_BATCH = 50
@@ -65,10 +66,16 @@ class Epoch:
     stage: str = FIRST
     reward: float | None = None
     dev_cider: float | None = None
+    cores: int | None = field(default_factory=cores)  # that the seconds were spent on; histories of long ago do not say
 
     def to_json(self) -> dict[str, float | str]:
         """What there is of it, as plain data."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Epoch":
+        """One that `to_json` gave, of this version or an earlier one."""
+        return cls(**{"cores": None, **stored})
 
     @property
     def merit(self) -> float:

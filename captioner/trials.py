@@ -129,6 +129,7 @@ class Workshop:
             "beam": config.beam,
             "length_preference": config.length_preference,
             "seconds": sum(epoch["seconds"] for epoch in own),
+            "cores": min(epoch["cores"] for epoch in own),
             "epochs": len(own),
             "best_epoch": history["best_epoch"] - history["earlier"],
         }
@@ -177,6 +178,8 @@ class Workshop:
 
     def _ship(self, trial: Trial) -> int:
         source, goal = self._folder(trial), self.out / trial.stage / trial.variant
+        if exists(goal) and read_json(goal / HISTORY) == read_json(self.out / trial.place / HISTORY):
+            return trial.seed  # It lies there already.
         if not exists(source):
             raise TrainingError(
                 f"The weights of {trial} are not in {self.runs}, only its record; name the folder of the runs with --runs, or "

@@ -28,7 +28,7 @@ from captioner.study import (
 def data(cider, seconds=60.0, **changes):
     part = {"metrics": {"cider": float(np.mean(cider)), "bleu4": 0.2, "rouge_l": 0.4}, "loss": 2.5, "cider": list(cider)}
     part |= {"wording": {"distinct_captions": 7, "copied": None}}
-    return {"dev": part, "test": part, "seconds": seconds, "epochs": 3, "best_epoch": 2} | changes
+    return {"dev": part, "test": part, "seconds": seconds, "epochs": 3, "best_epoch": 2, "cores": 2} | changes
 
 
 def record(variant, seed, cider, stage=FIRST, preset="tiny"):

@@ -21,7 +21,7 @@ def record(stage: str, variant: str, seed: int, apart: bool = False, photographs
     part |= {"cider": cider.round(4).tolist(), "used": {"a": 3, variant: 2}}
     preset = "triptych-frozen" if apart else "triptych"
     names = {"preset": preset, "stage": stage, "variant": variant, "seed": seed}
-    data = names | {"dev": part, "test": part, "seconds": 300.0, "epochs": 4, "best_epoch": 3}
+    data = names | {"dev": part, "test": part, "seconds": 300.0, "epochs": 4, "best_epoch": 3, "cores": 2}
     return Record(Trial(preset, stage, variant, seed, apart), data)
 
 

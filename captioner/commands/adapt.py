@@ -121,7 +121,7 @@ def _begun(waiting: Path, how: dict[str, Any]) -> "Progressed":
         state = parse_json(files[STATE], STATE)
         if state["how"] != how:
             raise TrainingError(f"The adaptation begun in {waiting} had other settings, decoders or data; go on with its own.")
-        epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+        epochs = [Epoch.of(epoch) for epoch in state["epochs"]]
         return Progressed(epochs, load(files["variables.safetensors"]), load(files["best.safetensors"]))
     except (KeyError, TypeError) as error:
         raise TrainingError(
