@@ -135,6 +135,8 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--choose", action="store_true", help="first try beams and length preferences, and keep the best as the decoders' own"
     )
+    kept = "put the decoders' settings, history and scores on dev, without weights, among what was tried"
+    command.add_argument("--keep", metavar="NAME", help=kept)
     _cache(command)
 
 

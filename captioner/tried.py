@@ -5,22 +5,23 @@ A run of this kind is kept without its weights in `tried/NAME/VARIANT/`: config.
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from captioner.checkpoints import CONFIG, HISTORY, SCORES
 from captioner.config import PRESETS, Preset, find_variant, preset_from_json
 from captioner.errors import CheckpointError
-from captioner.folders import read_json
+from captioner.folders import read_bytes, read_json, write_json
 
 TRIED = "tried"
+_LARGEST = 1_000_000
 _METRICS = {"cider": "dev CIDEr", "bleu4": "dev BLEU-4", "rouge_l": "dev ROUGE-L"}
 
 
 def table(folder: Path) -> str:
     """A table of all runs in `tried`, in the order of their names."""
-    head = ["run", "setting", "decoder", "stage", "epochs", "best dev loss", *_METRICS.values(), "minutes"]
+    head = ["run", "setting", "decoder", "stage", "epochs", "best dev loss", "search", *_METRICS.values(), "minutes", "cores"]
     rows = [_row(place) for place in _places(folder / TRIED)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)) + "\n"
 
@@ -31,15 +32,17 @@ def _places(folder: Path) -> Iterator[Path]:
 
 def _row(place: Path) -> list[str]:
     config, history = read_json(place / CONFIG), read_json(place / HISTORY)
-    scores = read_json(place / SCORES).get("dev") if (place / SCORES).is_file() else None
     try:
+        scores = read_json(place / SCORES)["dev"]
         own = history["epochs"][history["earlier"] :]
         stage = own[-1].get("stage", "first")
         least = min(epoch["dev_loss"] for epoch in own)
         cells = [place.parent.name, differences(preset_from_json(config["preset"]), config["encoder"]["name"])]
         cells += [find_variant(config["variant"]).title, stage, str(len(own)), f"{least:.3f}"]
-        cells += [f"{scores['metrics'][name]:.4f}" if scores else "" for name in _METRICS]
-        return [*cells, f"{math.fsum(epoch['seconds'] for epoch in own) / 60:.0f}"]
+        cells.append(f"beam {scores['beam']}, {scores['length_preference']:g}")
+        cells += [f"{scores['metrics'][name]:.4f}" for name in _METRICS]
+        cells.append(f"{math.fsum(epoch['seconds'] for epoch in own) / 60:.0f}")
+        return [*cells, str(min(epoch["cores"] for epoch in own)) if all("cores" in epoch for epoch in own) else ""]
     except (KeyError, TypeError, IndexError) as error:
         raise CheckpointError(f"The run {place} is not complete ({error}); copy its files again.") from error
 
@@ -62,13 +65,11 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def keep(run: Path, folder: Path, name: str) -> None:
-    """Copy the small files of a finished run's decoders to where they are kept."""
-    for variant in sorted(path.parent.name for path in run.glob(f"*/{HISTORY}")):
+def keep(run: Path, folder: Path, name: str, scores: Mapping[str, Mapping[str, Any]]) -> None:
+    """Copy the small files of finished decoders to where they are kept, each with these scores on dev; not the weights."""
+    for variant, found in scores.items():
         goal = folder / TRIED / name / variant
         goal.mkdir(parents=True, exist_ok=True)
-        for file in (CONFIG, HISTORY, SCORES):
-            if (run / variant / file).is_file():
-                (goal / file).write_bytes((run / variant / file).read_bytes())
-
-
+        for file in (CONFIG, HISTORY):
+            (goal / file).write_bytes(read_bytes(run / variant / file, _LARGEST))
+        write_json(goal / SCORES, {"dev": found})

@@ -10,17 +10,19 @@ from captioner.errors import CheckpointError
 from captioner.tried import differences, keep, table
 
 
-def write_run(folder, preset, variant="learned", scores=True, **history):
+SCORES = {"beam": 5, "length_preference": 1.0, "metrics": {"cider": 0.51234, "bleu4": 0.2, "rouge_l": 0.4}}
+
+
+def write_run(folder, preset, variant="learned", **history):
     place = folder / variant
     place.mkdir(parents=True)
     config = {"preset": to_json(preset), "variant": variant, "encoder": {"name": preset.encoder}}
     epochs = [{"epoch": 1, "dev_loss": 9.0, "seconds": 600}, {"epoch": 2, "dev_loss": 2.5, "seconds": 60, "stage": "reward"}]
     epochs.append({"epoch": 3, "dev_loss": 2.75, "seconds": 120, "stage": "reward"})
+    for epoch in epochs[1:]:
+        epoch["cores"] = 2
     (place / "config.json").write_text(json.dumps(config))
     (place / "history.json").write_text(json.dumps({"epochs": epochs, "earlier": 1} | history))
-    if scores:
-        found = {"dev": {"metrics": {"cider": 0.51234, "bleu4": 0.2, "rouge_l": 0.4}}}
-        (place / "scores.json").write_text(json.dumps(found))
     (place / "decoder.safetensors").write_bytes(b"large")
     return folder
 
@@ -28,14 +30,14 @@ def write_run(folder, preset, variant="learned", scores=True, **history):
 def test_a_row_for_every_run(tmp_path):
     preset = PRESETS["triptych"]
     softer = replace(preset, decoder=replace(preset.decoder, dropout=0.25), training=replace(preset.training, epochs=3))
-    keep(write_run(tmp_path / "one", preset), tmp_path, "b-as-it-is")
-    keep(write_run(tmp_path / "two", softer, "fasttext", scores=False, earlier=0), tmp_path, "a-softer")
+    keep(write_run(tmp_path / "one", preset), tmp_path, "b-as-it-is", {"learned": SCORES})
+    keep(write_run(tmp_path / "two", softer, "fasttext", earlier=0), tmp_path, "a-softer", {"fasttext": SCORES})
     assert not list(tmp_path.glob("tried/**/*.safetensors"))
     lines = table(tmp_path).splitlines()
-    assert lines[0].startswith("| run | setting | decoder | stage | epochs | best dev loss | dev CIDEr")
+    assert lines[0].startswith("| run | setting | decoder | stage | epochs | best dev loss | search | dev CIDEr")
     assert lines[2:] == [
-        "| a-softer | triptych, but dropout 0.25, epochs 3 | FastText | reward | 3 | 2.500 |  |  |  | 13 |",
-        "| b-as-it-is | triptych | Learned | reward | 2 | 2.500 | 0.5123 | 0.2000 | 0.4000 | 3 |",
+        "| a-softer | triptych, but dropout 0.25, epochs 3 | FastText | reward | 3 | 2.500 | beam 5, 1 | 0.5123 | 0.2000 | 0.4000 | 13 |  |",
+        "| b-as-it-is | triptych | Learned | reward | 2 | 2.500 | beam 5, 1 | 0.5123 | 0.2000 | 0.4000 | 3 | 2 |",
     ]
 
 
@@ -46,7 +48,7 @@ def test_differences_name_their_part():
 
 
 def test_a_run_that_is_not_whole(tmp_path):
-    keep(write_run(tmp_path / "one", PRESETS["tiny"]), tmp_path, "one")
+    keep(write_run(tmp_path / "one", PRESETS["tiny"]), tmp_path, "one", {"learned": SCORES})
     path = tmp_path / "tried" / "one" / "learned" / "history.json"
     path.write_text('{"epochs": [], "earlier": 0}')
     with pytest.raises(CheckpointError, match="is not complete"):

@@ -1,8 +1,10 @@
 """`evaluate`: a split of a data set through the decoders, every metric with its interval; on request it chooses the beam."""
 
+import re
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from captioner.checkpoints import SHIPPED
 from captioner.commands import choices
 from captioner.commands.report import note, print_json, print_table, with_interval
 from captioner.config import find_variant
@@ -13,11 +15,17 @@ if TYPE_CHECKING:
     from captioner.datasets import Dataset
     from captioner.evaluation import Evaluation, Study, Subjects
 
+KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
 
 def run(options: Namespace) -> int:
     from captioner.evaluation import Subjects, evaluate
     from captioner.features import FeatureCache
 
+    from captioner.tried import keep
+
+    if options.keep and (options.split != "dev" or not KEPT_NAME.fullmatch(options.keep)):
+        raise ConfigError("What was tried is kept with its scores on dev, under a name of letters, digits and hyphens.")
     if options.choose:
         _check_choosing(options)
     config, data = choices.search_config(options), choices.dataset(options)
@@ -27,7 +35,9 @@ def run(options: Namespace) -> int:
     study = _choose(options, captioner, subjects, data.name) if options.choose else None
     evaluation = study.best if study else evaluate(captioner, subjects, config)
     (_print_json if options.json else _print_text)(options, data, subjects, evaluation, study, captioner.stage)
-    if _may_store(options, data.name, evaluation):
+    if options.keep:
+        keep(choices.decoders(options), SHIPPED, options.keep, {name: evaluation.summary(name) for name in evaluation.scores})
+    elif _may_store(options, data.name, evaluation):
         _store(options, data, subjects, evaluation)
     return 0
 
