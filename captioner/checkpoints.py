@@ -5,6 +5,7 @@ several stages of training lie side by side, each stage in a folder of its own: 
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,7 @@ TABLE_WEIGHT = "decoder/table"  # A learned table is stored as a table, not amon
 CONFIG, HISTORY, SCORES = "config.json", "history.json", "scores.json"
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 _LARGEST_GRID = 16384
+_HISTORY_DAMAGED = "The {} in {} is not that of a finished training; copy it again, or train this decoder anew."
 _NEEDED = (CONFIG, "vocabulary.json", "decoder.safetensors", "table.json", "table.safetensors")
 
 
@@ -258,3 +260,18 @@ def load_all(folder: Path, variants: tuple[str, ...] | None = None, stage: str |
 
 def _json(data: Any) -> bytes:
     return (json.dumps(data, indent=1) + "\n").encode()
+
+
+def finished_history(folder: Path) -> dict[str, Any]:
+    """The history of a decoder that has been trained, checked as far as anybody counts with it."""
+    history = read_json(Path(folder) / HISTORY)
+    try:
+        epochs = history["epochs"]
+        figures = [float(epoch[name]) for epoch in epochs for name in ("train_loss", "dev_loss", "seconds", "learning_rate")]
+        inside = 0 <= history["earlier"] < history["best_epoch"] <= len(epochs)
+        whole = inside and all(map(math.isfinite, figures))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(_HISTORY_DAMAGED.format(HISTORY, folder)) from error
+    if not whole:
+        raise CheckpointError(_HISTORY_DAMAGED.format(HISTORY, folder))
+    return history

@@ -117,6 +117,7 @@ class RewardConfig(Schedule):
 
     `samples` captions are drawn for each photograph. `temper` is what the decoder's scores of words are divided by before
     anything else, and it stays so: label smoothing leaves a tenth of the probability on words that nobody would say.
+    `flaw_penalty` is taken off the reward of a caption that repeats two neighbouring words or breaks off.
     """
 
     epochs: int = 9
@@ -130,6 +131,7 @@ class RewardConfig(Schedule):
     temper: float = 0.6
     feature_dropout: float = 0.0
     maximum_words: int = 20
+    flaw_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         if self.samples < 2 or self.maximum_words < 1 or not (0 < self.temper and 0 <= self.feature_dropout < 1):

@@ -20,6 +20,7 @@ from captioner.packing import pack
 from captioner.progress import Progress
 from captioner.training import Epoch, Examples, Progressed, Trainer, finite, mean_loss, shuffled, train
 from captioner.vocabulary import END, END_WORD, PADDING, START, UNKNOWN, Vocabulary, tokenize
+from captioner.wording import is_cut, repeats
 
 stateless_fold_in = tf.random.experimental.stateless_fold_in
 
@@ -31,17 +32,21 @@ _LOOKED_BACK_AT = 500  # So many training photographs show how the loss on peopl
 class Rewards:
     """CIDEr-D of drawn captions against the captions that people gave the same photograph.
 
-    The end word is one of the words that are scored: without it a caption could stop anywhere and lose nothing.
+    The end word is one of the words that are scored: without it a caption could stop anywhere and lose nothing. CIDEr hardly
+    minds that a caption says a thing twice, or breaks off; `penalty` is taken off where it does.
     """
 
-    def __init__(self, examples: Examples, vocabulary: Vocabulary):
-        self.words = vocabulary.words
+    def __init__(self, examples: Examples, vocabulary: Vocabulary, penalty: float = 0.0):
+        self.words, self.penalty = vocabulary.words, penalty
         given = [[tokenize(caption) for caption in record.captions] for record in examples.records]
         self._scorer = Scorer([[[*caption, END_WORD] for caption in captions if caption] for captions in given])
 
     def __call__(self, image: int, caption: Sequence[int]) -> float:
         """The reward of one caption, its end word with it if it has one, for a photograph counted from 0."""
-        return self._scorer.cider(image, [self.words[word] for word in caption])
+        words = [self.words[word] for word in caption]
+        said = words[:-1] if words[-1:] == [END_WORD] else words
+        flawed = self.penalty and (repeats(said) or is_cut(said))
+        return self._scorer.cider(image, words) - self.penalty * flawed
 
 
 def advantages(rewards: np.ndarray) -> np.ndarray:
@@ -143,7 +148,7 @@ class RewardTrainer(Trainer):
             done += len(chosen)
             bar.advance(note=f"epoch {number}, reward {total / done:.3f}")
         with self.averaged():
-            losses = [mean_loss(self.decoder, part, self._compiled) for part in (examples.first(_LOOKED_BACK_AT), dev)]
+            losses = [mean_loss(self.losses, part) for part in (examples.first(_LOOKED_BACK_AT), dev)]
             cider = self._dev_cider(dev)
         rate = float(self.optimizer.learning_rate)
         return Epoch(number, *losses, time.monotonic() - start, rate, REWARD, total / done, cider)
@@ -166,14 +171,14 @@ class RewardTrainer(Trainer):
         return float(rewards.mean()) if math.isfinite(entropy) else math.nan
 
     def _rewarded(self, steps: int) -> tf.types.experimental.PolymorphicFunction:
-        if ("rewarded", steps) not in self._steps:
+        if steps not in self._steps:
             features = tf.TensorSpec((None, None, self.decoder.channels), tf.float32)
-            self._steps["rewarded", steps] = tf.function(
+            self._steps[steps] = tf.function(
                 lambda features, packed, gains: self._policy_step(features, packed, gains, steps),
                 [features, PACKED_SIGNATURE, tf.TensorSpec((None,), tf.float32)],
                 autograph=False,
             )
-        return self._steps["rewarded", steps]
+        return self._steps[steps]
 
     def _policy_step(self, features: tf.Tensor, packed: tuple, gains: tf.Tensor, steps: int) -> tf.Tensor:
         """One step towards captions with a gain; gives the mean surprise at a drawn word, in nats."""
@@ -204,7 +209,7 @@ def train_by_reward(
     decoder: Decoder, examples: Examples, dev: Examples, vocabulary: Vocabulary, config: RewardConfig, seed: int, **more: Any
 ) -> Progressed:
     """As `captioner.training.train`, for a decoder that has been through the first stage."""
-    rewards, dev_scorer = Rewards(examples, vocabulary), Scorer([record.captions for record in dev.records])
+    rewards, dev_scorer = Rewards(examples, vocabulary, config.flaw_penalty), Scorer([record.captions for record in dev.records])
 
     def make_trainer(*given: Any) -> RewardTrainer:
         return RewardTrainer(*given, rewards, dev_scorer)

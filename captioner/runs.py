@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.numpy import save as save_tensors
 
-from captioner.checkpoints import HISTORY, TABLE_WEIGHT, Checkpoint, EncoderMark, load, put_weights, read_tensors, save
+from captioner.checkpoints import (
+    HISTORY,
+    TABLE_WEIGHT,
+    Checkpoint,
+    EncoderMark,
+    finished_history,
+    load,
+    put_weights,
+    read_tensors,
+    save,
+)
 from captioner.config import FIRST, REWARD, Preset, find_variant, to_json
 from captioner.datasets import Dataset, Record
 from captioner.encoder import Encoder
@@ -182,7 +192,7 @@ class Start:
                 f"The decoder in {folder} is of another variant, data set or encoder, so {variant} cannot start from it; "
                 "name the folder of a run on the same data."
             )
-        return cls(checkpoint, tuple(read_json(Path(folder) / variant / HISTORY)["epochs"]))
+        return cls(checkpoint, tuple(finished_history(Path(folder) / variant)["epochs"]))
 
     @cached_property
     def fingerprint(self) -> str:

@@ -25,6 +25,8 @@ from captioner.progress import Progress
 from captioner.runtime import cores
 from captioner.vocabulary import UNKNOWN, Vocabulary, tokenize
 
+Compiled = tf.types.experimental.PolymorphicFunction
+
 _DEV_IMAGES_PER_BATCH = 50
 
 
@@ -150,13 +152,14 @@ class Trainer:
         self.optimizer = optimizer(config, steps_per_epoch)
         self.optimizer.build(decoder.trainable_variables)
         self.averages = [tf.Variable(variable.value, trainable=False) for variable in decoder.trainable_variables]
-        self._steps: dict[tuple[str, int], tf.types.experimental.PolymorphicFunction] = {}
+        self.losses = losses_of(decoder)
+        self._steps: dict[int, Compiled] = {}
         self._apply = tf.function(self._apply_gradients, autograph=False)
 
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         start, total, words = time.monotonic(), 0.0, 0
         for features, packed in batches(examples, self.config, self.seed, number, views):
-            loss = finite(float(self._compiled("train", len(packed.counts))(features, packed.arrays())), number)
+            loss = finite(float(self._compiled(len(packed.counts))(features, packed.arrays())), number)
             total += loss * len(packed.targets)
             words += len(packed.targets)
             bar.advance(note=f"epoch {number}, loss {total / words:.3f}")
@@ -166,7 +169,7 @@ class Trainer:
     def dev_loss(self, dev: Examples) -> float:
         """Mean loss per real word of the averaged weights, without dropout."""
         with self.averaged():
-            return mean_loss(self.decoder, dev, self._compiled)
+            return mean_loss(self.losses, dev)
 
     def averaged(self) -> "Swapped":
         """Within it the decoder has its averaged weights; after it, its own again."""
@@ -193,17 +196,15 @@ class Trainer:
         for variable in self.optimizer.variables:
             yield f"optimizer/{variable.path}", variable.value
 
-    def _compiled(self, kind: str, steps: int) -> tf.types.experimental.PolymorphicFunction:
-        """The compiled function for captions of up to `steps` words; one per kind and bucket of lengths."""
-        if (kind, steps) not in self._steps:
-            body = self._train_step if kind == "train" else self._loss_step
-            features = tf.TensorSpec((None, None, self.decoder.channels), tf.float16)
-            self._steps[kind, steps] = tf.function(
-                lambda features, packed: body(tf.cast(features, tf.float32), packed, steps),
-                [features, PACKED_SIGNATURE],
+    def _compiled(self, steps: int) -> Compiled:
+        """The compiled step for captions of up to so many words; one per bucket of lengths."""
+        if steps not in self._steps:
+            self._steps[steps] = tf.function(
+                lambda features, packed: self._train_step(tf.cast(features, tf.float32), packed, steps),
+                _signature(self.decoder),
                 autograph=False,
             )
-        return self._steps[kind, steps]
+        return self._steps[steps]
 
     def _train_step(self, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
         seed = tf.cast(self.optimizer.iterations, tf.int32) * 1000 + self.seed
@@ -212,9 +213,6 @@ class Trainer:
             plain, smoothed = word_losses(logits, packed[1], self.config.label_smoothing)
         self._move(tape, smoothed)
         return plain
-
-    def _loss_step(self, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
-        return word_losses(self.decoder.logits(features, packed, steps), packed[1], 0.0)[0]
 
     def _move(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
         """One step of the optimizer, and of the averages after it."""
@@ -244,28 +242,31 @@ def finite(loss: float, epoch: int) -> float:
     return loss
 
 
-def mean_loss(decoder: Decoder, examples: Examples, compiled: Callable) -> float:
-    """Mean loss per real word over all examples; `compiled` gives the loss function for a kind and a number of steps."""
+def losses_of(decoder: Decoder) -> Callable[[int], Compiled]:
+    """By the number of steps, the compiled loss per word of a decoder as it is, without dropout."""
+
+    @functools.cache
+    def compiled(steps: int) -> Compiled:
+        def loss(features: tf.Tensor, packed: tuple) -> tf.Tensor:
+            return word_losses(decoder.logits(tf.cast(features, tf.float32), packed, steps), packed[1], 0.0)[0]
+
+        return tf.function(loss, _signature(decoder), autograph=False)
+
+    return compiled
+
+
+def mean_loss(losses: Callable[[int], Compiled], examples: Examples) -> float:
+    """Mean loss per real word over all examples."""
     total, words = 0.0, 0
     for first in range(0, len(examples.records), _DEV_IMAGES_PER_BATCH):
         features, packed = examples.batch(range(first, min(first + _DEV_IMAGES_PER_BATCH, len(examples.records))))
-        total += float(compiled("loss", len(packed.counts))(features, packed.arrays())) * len(packed.targets)
+        total += float(losses(len(packed.counts))(features, packed.arrays())) * len(packed.targets)
         words += len(packed.targets)
     return total / words
 
 
-def plain_loss(decoder: Decoder, examples: Examples) -> float:
-    """Mean loss per real word of a decoder that is not being trained."""
-    features = tf.TensorSpec((None, None, decoder.channels), tf.float16)
-
-    @functools.cache
-    def compiled(_kind: str, steps: int) -> Callable:
-        def loss(features: tf.Tensor, packed: tuple) -> tf.Tensor:
-            return word_losses(decoder.logits(tf.cast(features, tf.float32), packed, steps), packed[1], 0.0)[0]
-
-        return tf.function(loss, [features, PACKED_SIGNATURE], autograph=False)
-
-    return mean_loss(decoder, examples, compiled)
+def _signature(decoder: Decoder) -> list:
+    return [tf.TensorSpec((None, None, decoder.channels), tf.float16), PACKED_SIGNATURE]
 
 
 def batches(

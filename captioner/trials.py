@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from captioner.captioning import Captioner
-from captioner.checkpoints import HISTORY, load
+from captioner.checkpoints import HISTORY, finished_history, load
 from captioner.config import FIRST, REWARD, VARIANTS, Preset
 from captioner.datasets import Dataset, Record
 from captioner.encoder import Encoder
@@ -25,7 +25,7 @@ from captioner.familiarity import Familiarity
 from captioner.folders import exists, load_folder, read_bytes, read_json, save_folder, write_json
 from captioner.runs import Preparation, Run, Sources, Start
 from captioner.study import SPLITS, Plan, Trial, best_seed, read_record, records, save_record
-from captioner.training import Examples, plain_loss
+from captioner.training import Examples, losses_of, mean_loss
 from captioner.wording import Known, occurrences
 
 _LARGEST_HISTORY = 1_000_000
@@ -112,7 +112,7 @@ class Workshop:
     # Scoring ------------------------------------------------------------------------------------------------------
 
     def _score(self, trial: Trial) -> None:
-        checkpoint, history = load(self._folder(trial)), read_json(self._folder(trial) / HISTORY)
+        checkpoint, history = load(self._folder(trial)), finished_history(self._folder(trial))
         if checkpoint.preset.up_to(trial.stage) != self.preset.up_to(trial.stage):
             raise TrainingError(f"The run in {self._folder(trial)} had other settings; train this study in another --runs.")
         captioner, config = Captioner.of({trial.variant: checkpoint}, self.encoder), self._setting(trial)
@@ -120,7 +120,7 @@ class Workshop:
         for split, subjects in self._subjects.items():
             found = evaluate(captioner, subjects, config, label=f"{trial}, {split}")
             examples = Examples.of(subjects.records, checkpoint.vocabulary, subjects.cache)
-            parts[split] = {"loss": plain_loss(checkpoint.build(), examples)} | self._said(found, trial.variant, split)
+            parts[split] = {"loss": mean_loss(losses_of(checkpoint.build()), examples)} | self._said(found, trial.variant, split)
         own = history["epochs"][history["earlier"] :]
         facts = {
             "data": self.dataset.name,

@@ -65,10 +65,10 @@ def worded(captions: Sequence[str], training: Set[Words] = frozenset()) -> Wordi
         mean_words=sum(map(len, texts)) / len(texts),
         distinct_captions=len(set(texts)),
         different_words=len({word for words in texts for word in words}),
-        repeating=sum(map(_repeats, texts)) / len(texts),
+        repeating=sum(map(repeats, texts)) / len(texts),
         copied=sum(words in training for words in texts) / len(texts) if training else None,
-        cut=sum(map(_is_cut, texts)) / len(texts),
-        flawed=sum(_repeats(words) or _is_cut(words) for words in texts) / len(texts),
+        cut=sum(map(is_cut, texts)) / len(texts),
+        flawed=sum(repeats(words) or is_cut(words) for words in texts) / len(texts),
     )
 
 
@@ -133,9 +133,15 @@ def mean(several: Sequence[Wording]) -> Wording:
     return Wording(**{name: None if None in values else sum(values) / len(values) for name, values in columns.items()})
 
 
-def _repeats(words: Words) -> bool:
+def repeats(words: Sequence[str]) -> bool:
+    """Whether two neighbouring words stand in it twice.
+
+    >>> repeats("a man on a bike on a bike".split()), repeats("a man on a bike".split())
+    (True, False)
+    """
     return any(times > 1 for times in Counter(pairwise(words)).values())
 
 
-def _is_cut(words: Words) -> bool:
+def is_cut(words: Sequence[str]) -> bool:
+    """Whether it breaks off at a word with which no sentence ends."""
     return bool(words) and words[-1] in UNENDING

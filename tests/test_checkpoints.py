@@ -11,7 +11,17 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from standins import SMALL_DECODER, StubEncoder, small_preset
 
-from captioner.checkpoints import Checkpoint, EncoderMark, load, load_all, put_weights, save, stage_folder, stages_in
+from captioner.checkpoints import (
+    Checkpoint,
+    EncoderMark,
+    finished_history,
+    load,
+    load_all,
+    put_weights,
+    save,
+    stage_folder,
+    stages_in,
+)
 from captioner.config import FIRST, REWARD, find_variant
 from captioner.errors import CheckpointError
 from captioner.folders import exists
@@ -265,3 +275,28 @@ def test_a_stage_that_is_not_there_is_a_sentence(staged, tmp_path):
     (run / "learned" / "config.json").write_text("[]")
     with pytest.raises(CheckpointError, match="settings of learned name no stage"):
         stage_folder(run, FIRST)
+
+
+EPOCH = {"epoch": 1, "train_loss": 3.0, "dev_loss": 3.1, "seconds": 2.0, "learning_rate": 1e-3}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": []},
+        {"epochs": [{}]},
+        {"epochs": [EPOCH | {"dev_loss": float("nan")}]},
+        {"epochs": [EPOCH | {"seconds": "long"}]},
+        {"epochs": 7},
+        {"best_epoch": 2},
+        {"earlier": 1},
+        {"earlier": None},
+    ],
+)
+def test_a_damaged_history_is_told(tmp_path, change):
+    whole = {"epochs": [EPOCH], "earlier": 0, "best_epoch": 1}
+    (tmp_path / "history.json").write_text(json.dumps(whole))
+    assert finished_history(tmp_path) == whole
+    (tmp_path / "history.json").write_text(json.dumps(whole | change))
+    with pytest.raises(CheckpointError, match="history.json in .* is not that of a finished training; copy it again"):
+        finished_history(tmp_path)
