@@ -131,7 +131,7 @@ class RewardConfig(Schedule):
     temper: float = 0.6
     feature_dropout: float = 0.0
     maximum_words: int = 20
-    flaw_penalty: float = 0.0
+    flaw_penalty: float = field(default=0.0, metadata=_LATER)
 
     def __post_init__(self) -> None:
         if self.samples < 2 or self.maximum_words < 1 or not (0 < self.temper and 0 <= self.feature_dropout < 1):
