@@ -119,7 +119,7 @@ def study(folder: Path) -> str:
         head, line = ["vectors", *table.columns], ["---"] * (len(table.columns) + 1)
         rows = [head, line, *([name, *cells.fillna("")] for name, cells in table.iterrows())]
         parts += [f"**{STAGES[stage].title}**\n", "".join(f"| {' | '.join(row)} |\n" for row in rows)]
-        parts.append(_filled(study_chart.verdict(found, stage)))
+        parts.append(_filled(" ".join(filter(None, [study_chart.verdict(found, stage), study_chart.own_words(found, stage)]))))
     return "\n".join([*parts, _filled(" ".join(filter(None, [found.rule, study_chart.controls(found), study_chart.encoders(found)])))])
 
 

@@ -56,8 +56,8 @@ class Examples:
 class Epoch:
     """One line of a history; losses are mean cross-entropies per real target word, in nats.
 
-    In the second stage the training loss is that of some training photographs without dropout, `reward` the mean CIDEr of
-    the captions drawn, and `dev_cider` that of greedy captions on dev.
+    In the second stage the training loss is that of some training photographs without dropout, `reward` what the captions
+    drawn earned on average, and `dev_cider` that of greedy captions on dev.
     """
 
     epoch: int

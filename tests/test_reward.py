@@ -75,6 +75,18 @@ def test_the_end_word_is_rewarded(preparation, examples):
     assert rewards(0, [*whole, END]) > rewards(0, whole)
 
 
+def test_saying_a_thing_twice_and_breaking_off_cost_the_penalty(preparation, examples):
+    from captioner.reward import Rewards
+
+    plain, strict = (Rewards(examples[0], preparation.vocabulary, penalty) for penalty in (0.0, 0.5))
+    words = preparation.vocabulary.encode(tokenize(examples[0].records[0].captions[0]))
+    article = preparation.vocabulary.encode(["a"])
+    assert words[:2] != words[2:4]
+    for caption, cost in ((words, 0), (words[:2] + words[:2], 0.5), (words + article, 0.5), (article, 0.5), ([], 0)):
+        for end in ([], [END]):
+            assert strict(0, caption + end) == pytest.approx(plain(0, caption + end) - cost)
+
+
 def test_a_caption_is_held_against_the_others_of_its_photograph():
     from captioner.reward import advantages
 

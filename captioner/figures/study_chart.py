@@ -1,5 +1,6 @@
 """The comparison with repeated seeds: what its file says, as sentences, a chart and a table. Knows no Streamlit."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ COLUMNS = {
 }
 _OWN = {"best_epoch": "best epoch", "seconds": "minutes"}
 _INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
+_SHOWN = 5  # So many words are given as examples.
 _ENOUGH = 3  # Fewer seeds than that say little of how much they vary.
 _FEW = "These have {} seeds each, too few to say how much seeds matter: their intervals are rather too narrow."
 _ROW, _FONT, _POINT = 44, 14, 90
@@ -83,6 +85,7 @@ class Study:
     groups: tuple[Group, ...]
     pairs: tuple[Pair, ...]
     moves: Mapping[str, Moves]  # by variant, what the second stage changed
+    own_words: Mapping[str, tuple[Mapping[str, tuple[str, ...]], ...]]  # by stage, per seed: by variant, words of its alone
 
     def stage(self, stage: str) -> list[Group]:
         return [group for group in self.groups if group.stage == stage]
@@ -112,7 +115,12 @@ def _parsed(data: Mapping[str, Any]) -> Study:
     if not groups or any(group.stage not in STAGES for group in groups) or planned < finished:
         raise ValueError
     moves = {find_variant(row["variant"]).name: _moves(row) for row in data["changes"]}
-    return Study(str(data["rule"]), planned, finished, groups, pairs, moves)
+    own_words = {stage: tuple(_own(row) for row in data["own_words"] if row["stage"] == stage) for stage in STAGES}
+    return Study(str(data["rule"]), planned, finished, groups, pairs, moves, own_words)
+
+
+def _own(row: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(map(str, row[name])) for name in VARIANTS}
 
 
 def _moves(row: Mapping[str, Any]) -> Moves:
@@ -172,6 +180,21 @@ def controls(study: Study) -> str:
     told = f"Beyond chance: {listed(said)}." if said else "Nothing that they are held against differs from them beyond chance."
     fewest = min(len(group.seeds) for group in study.groups if group.variant.name in CONTROLS)
     return f"{told} {_FEW.format(fewest)}" if fewest < _ENOUGH else told
+
+
+def own_words(study: Study, stage: str) -> str:
+    """How many words only one of the three ever uses, and which those are that it alone uses in training after training."""
+    rows = study.own_words[stage]
+    if not rows:
+        return ""
+    told = []
+    for name, variant in VARIANTS.items():
+        seeds = Counter(word for row in rows for word in row[name])
+        often = [word for word, times in seeds.most_common(_SHOWN) if times > len(rows) / 2]
+        examples = f" (mostly {listed(often)})" if often else ""
+        told.append(f"{variant.title} {seeds.total() / len(rows):.0f}{examples}")
+    trainings = "one training of each" if len(rows) == 1 else f"{len(rows)} trainings of each"
+    return f"Words that only one of the three ever uses for the test photographs, mean over {trainings}: {listed(told)}."
 
 
 def encoders(study: Study) -> str:

@@ -38,6 +38,12 @@ def test_the_verdict_follows_the_rule(study):
     assert charts.verdict(study, "nowhere") == ""
 
 
+def test_words_of_their_own(study):
+    said = charts.own_words(study, FIRST)
+    assert "mean over 2 trainings of each: Learned 1 (mostly learned), Word2Vec 1 (mostly word2vec)" in said
+    assert "over one training of each" in charts.own_words(study, REWARD)
+
+
 def test_means_and_deviations_are_those_of_the_runs(study, tmp_path):
     runs = json.loads((tmp_path / "study.json").read_text())["runs"]
     for stage in (FIRST, REWARD):
@@ -76,6 +82,7 @@ def without_cider(data):
         lambda data: data.update(planned="many"),
         lambda data: data.update(planned=2),
         lambda data: data["changes"][0].pop("dev"),
+        lambda data: data["own_words"][0].pop("learned"),
         without_cider,
     ],
 )
