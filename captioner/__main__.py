@@ -12,8 +12,9 @@ from typing import NoReturn
 
 from captioner.commands import adapt, bench, caption, evaluate, familiar, score, study, train
 from captioner.commands.report import note
-from captioner.config import CONTROLS, FIRST, PRESETS, STAGES, VARIANTS
+from captioner.config import CONTROLS, FIRST, STAGES, VARIANTS
 from captioner.errors import TriptychError
+from captioner.presets import PRESETS
 
 WRONG, INTERRUPTED = 2, 130
 _VARIANTS = f"{', '.join(VARIANTS)} or all; may be given several times (default: all)"

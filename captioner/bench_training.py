@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from captioner.config import DecoderConfig, Preset, find_preset
+from captioner.config import DecoderConfig, Preset
 from captioner.errors import TrainingError
 from captioner.operations import epoch_gflop
+from captioner.presets import find_preset
 from captioner.progress import Progress
 from captioner.vocabulary import Vocabulary, tokenize
 

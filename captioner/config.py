@@ -1,4 +1,4 @@
-"""Every setting as a frozen dataclass, and the rows of data that name them: `VARIANTS`, `STAGES` and `PRESETS`."""
+"""Every setting as a frozen dataclass, and the rows of data `VARIANTS`, `STAGES` and `CONTROLS`; recipes are in `presets`."""
 
 import dataclasses
 import math
@@ -204,50 +204,6 @@ class Preset:
         return self if stage == REWARD else dataclasses.replace(self, reward=RewardConfig())
 
 
-# The recipe: many small steps, each on 16 photographs. What else was tried stands in checkpoints/README.md.
-_DECODER = DecoderConfig(units=384, image_units=384, heads=6, hidden_units=384, dropout=0.35)
-_TRAINING = TrainingConfig(epochs=8, images_per_batch=16, learning_rate=1.5e-3, views=2)
-_REWARD = RewardConfig(epochs=8, images_per_batch=16, learning_rate=4e-5, feature_dropout=0.15)
-
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        Preset("triptych", encoder="efficientnet-lite2-adapted", decoder=_DECODER, training=_TRAINING, reward=_REWARD),
-        # The same on the CNN as it comes, for comparisons with others that leave theirs alone.
-        Preset("triptych-frozen", decoder=_DECODER, training=_TRAINING, reward=_REWARD),
-        # What the adapted encoder was made with: many crops, then, with --from, whole photographs and their mirror images.
-        Preset("triptych-crops", training=TrainingConfig(images_per_batch=32, learning_rate=8e-4, epochs=18, views=6)),
-        Preset(
-            "triptych-settle",
-            decoder=DecoderConfig(feature_dropout=0.2, dropout=0.3),
-            training=TrainingConfig(epochs=2, learning_rate=2e-4, averaging=0.99, views=2),
-        ),
-        Preset(
-            "tiny",
-            decoder=DecoderConfig(
-                embedding_dimensions=16, units=32, image_units=32, heads=2, hidden_units=32, feature_dropout=0.0, dropout=0.1
-            ),
-            training=TrainingConfig(
-                epochs=12, images_per_batch=16, learning_rate=1e-2, label_smoothing=0.0, averaging=0.9, views=1, minimum_count=1
-            ),
-            embedding=EmbeddingConfig(epochs=3, minimum_count=1, buckets=500),
-            reward=RewardConfig(epochs=3, images_per_batch=16, learning_rate=1e-3, views=1, temper=1.0, maximum_words=12),
-        ),
-        Preset(
-            "shapes",
-            decoder=DecoderConfig(
-                embedding_dimensions=64, units=128, image_units=128, heads=4, hidden_units=128, feature_dropout=0.1, dropout=0.2
-            ),
-            training=TrainingConfig(
-                epochs=16, images_per_batch=16, learning_rate=5e-3, label_smoothing=0.0, averaging=0.98, views=1, minimum_count=1
-            ),
-            embedding=EmbeddingConfig(epochs=20, minimum_count=1, buckets=500),
-            reward=RewardConfig(epochs=4, images_per_batch=16, learning_rate=3e-4, views=1, temper=1.0, maximum_words=16),
-        ),
-    )
-}
-
-
 @dataclass(frozen=True)
 class SearchConfig:
     """How a caption is looked for: the method, and what each method needs."""
@@ -264,7 +220,7 @@ class SearchConfig:
 def changed(preset: Preset, stage: str, settings: Mapping[str, str]) -> Preset:
     """The preset with some settings, named and given as text, of its decoder, its vectors or that stage of training.
 
-    >>> changed(PRESETS["tiny"], FIRST, {"dropout": "0.4", "epochs": "3"}).training.epochs
+    >>> changed(Preset("mine"), FIRST, {"dropout": "0.4", "epochs": "3"}).training.epochs
     3
     """
     parts = {name: getattr(preset, name) for name in ((REWARD,) if stage == REWARD else ("decoder", "embedding", "training"))}
@@ -300,18 +256,14 @@ def _from_text(present: Any, name: str, text: str) -> Any:
 
 
 def find_variant(name: str) -> Variant:
-    return CONTROLS[name] if name in CONTROLS else _find(VARIANTS, name, "variant")
+    return CONTROLS[name] if name in CONTROLS else find_row(VARIANTS, name, "variant")
 
 
 def find_stage(name: str) -> Stage:
-    return _find(STAGES, name, "stage of training")
+    return find_row(STAGES, name, "stage of training")
 
 
-def find_preset(name: str) -> Preset:
-    return _find(PRESETS, name, "preset")
-
-
-def _find(rows: Mapping[str, Any], name: str, kind: str) -> Any:
+def find_row(rows: Mapping[str, Any], name: str, kind: str) -> Any:
     if name not in rows:
         raise ConfigError(f"There is no {kind} '{name}'; choose one of {', '.join(rows)}.")
     return rows[name]

@@ -11,8 +11,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from captioner.config import PRESETS, Preset
+from captioner.config import Preset
 from captioner.errors import TrainingError
+from captioner.presets import PRESETS
 
 PRESET = PRESETS["shapes"]
 ARGUMENTS = ("train", "--data", "shapes", "--preset", PRESET.name)

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from captioner.config import CONTROLS, FIRST, PRESETS, REWARD, VARIANTS
+from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.folders import read_json, write_json
 from captioner.intervals import CONFIDENCE, Difference
+from captioner.presets import PRESETS
 from captioner.wording import only_one
 
 STUDY, SEEDS, RECORD = "study.json", "seeds", "scores.json"

@@ -28,8 +28,9 @@ def encoder(session):
 @pytest.fixture(scope="session")
 def tiny_run(encoder, tmp_path_factory) -> Path:
     """A checkpoints folder with three decoders that saw 48 pictures of shapes for three epochs; copy it to write into it."""
-    from captioner.config import PRESETS, VARIANTS
+    from captioner.config import VARIANTS
     from captioner.datasets import shapes
+    from captioner.presets import PRESETS
     from captioner.runs import Preparation, Run
 
     folder = tmp_path_factory.mktemp("runs") / "tiny-shapes"

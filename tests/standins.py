@@ -8,8 +8,9 @@ import numpy as np
 
 from captioner import datasets
 from captioner.checkpoints import HISTORY, Checkpoint, EncoderMark, load, save
-from captioner.config import FIRST, PRESETS, REWARD, VARIANTS, DecoderConfig, Preset, find_variant
+from captioner.config import FIRST, REWARD, VARIANTS, DecoderConfig, Preset, find_variant
 from captioner.folders import read_json, write_json
+from captioner.presets import PRESETS
 from captioner.runs import Preparation
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
 from embeddings.table import learned_start

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from standins import SMALL_DECODER
 
-from captioner.config import PRESETS, AdaptationConfig
+from captioner.config import AdaptationConfig
 from captioner.datasets import shapes
 from captioner.errors import EncoderError
+from captioner.presets import PRESETS
 from captioner.vocabulary import Vocabulary, tokenize
 
 SIDE = 64  # Small pictures give a grid of 2 x 2; everything else is the real network.
@@ -64,8 +65,8 @@ def test_dev_loss_is_the_mean_over_the_decoders(parts):
 
     from captioner.features import View
     from captioner.images import read
-    from captioner.packing import pack
     from captioner.losses import word_losses
+    from captioner.packing import pack
 
     vocabulary, examples, dev = parts
     one = adapter(vocabulary, examples)

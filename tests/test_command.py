@@ -17,9 +17,10 @@ from standins import write_stages
 from captioner import captioning, familiarity, gauge_file, runs
 from captioner import encoder as encoders
 from captioner.__main__ import main
-from captioner.config import PRESETS, VARIANTS
+from captioner.config import VARIANTS
 from captioner.datasets import shapes
 from captioner.images import read_file, resize
+from captioner.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

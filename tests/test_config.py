@@ -5,19 +5,9 @@ import json
 
 import pytest
 
-from captioner.config import (
-    FIRST,
-    PRESETS,
-    REWARD,
-    VARIANTS,
-    RewardConfig,
-    changed,
-    find_preset,
-    find_variant,
-    preset_from_json,
-    to_json,
-)
+from captioner.config import FIRST, REWARD, VARIANTS, RewardConfig, changed, find_variant, preset_from_json, to_json
 from captioner.errors import ConfigError
+from captioner.presets import PRESETS, find_preset
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from captioner.config import PRESETS, DecoderConfig
+from captioner.config import DecoderConfig
 from captioner.errors import ConfigError
 from captioner.packing import pack
+from captioner.presets import PRESETS
 from captioner.vocabulary import END, START
 
 ENTRIES = ("attention", "merge", "init", "pre")

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from written_runs import tiny_training
 
-from captioner.config import PRESETS
 from captioner.errors import TrainingError
 from captioner.figures.histories import INTERRUPTED, STOPPED, read_run
 from captioner.live import FAILED, FINISHED, IDLE, RUNNING, LiveTraining
 from captioner.live import STOPPED as ENDED
+from captioner.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 300  # seconds; TensorFlow is loaded each time, and every other program goes first

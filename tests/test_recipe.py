@@ -37,9 +37,9 @@ def test_every_prefix_is_a_row():
 
 @pytest.mark.parametrize(("image_entry", "layers"), [("attention", 1), ("merge", 2), ("init", 1), ("pre", 2)])
 def test_losses_and_captions_are_ours(image_entry, layers, features):
+    from captioner.losses import word_losses
     from captioner.packing import pack
     from captioner.recipe import Recipe, prefix_rows
-    from captioner.losses import word_losses
 
     decoder = new_decoder(image_entry, layers)
     recipe = Recipe(decoder, REGIONS, LENGTH)

@@ -6,8 +6,9 @@ import statistics
 import numpy as np
 import pytest
 
-from captioner.config import CONTROLS, FIRST, PRESETS, REWARD, VARIANTS
+from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
 from captioner.errors import CheckpointError
+from captioner.presets import PRESETS
 from captioner.study import (
     Plan,
     Record,

@@ -4,8 +4,8 @@ from argparse import Namespace
 
 from captioner.commands import choices
 from captioner.commands.report import print_json
-from captioner.config import find_preset
 from captioner.errors import ConfigError
+from captioner.presets import find_preset
 
 
 def run(options: Namespace) -> int:

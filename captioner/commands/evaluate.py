@@ -21,7 +21,6 @@ KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 def run(options: Namespace) -> int:
     from captioner.evaluation import Subjects, evaluate
     from captioner.features import FeatureCache
-
     from captioner.tried import keep
 
     if options.keep and (options.split != "dev" or not KEPT_NAME.fullmatch(options.keep)):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.commands import choices
 from captioner.commands.report import note, print_json, print_table
-from captioner.config import find_preset, find_variant
+from captioner.config import find_variant
 from captioner.errors import TrainingError
+from captioner.presets import find_preset
 from captioner.progress import duration
 
 if TYPE_CHECKING:

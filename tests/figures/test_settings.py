@@ -8,9 +8,10 @@ import pytest
 from standins import write_stages
 
 from captioner.checkpoints import load
-from captioner.config import PRESETS, VARIANTS
+from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.settings import in_words, read_all, read_settings
+from captioner.presets import PRESETS
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pages import open_view, refusals, sentences, shown
 from written_runs import tiny_training, write_run
 
 from captioner.captioning import Captioner
-from captioner.config import PRESETS
 from captioner.datasets import shapes
 from captioner.images import read
 from captioner.live import FAILED, FINISHED, RUNNING, LiveTraining
 from captioner.live import STOPPED as ENDED
+from captioner.presets import PRESETS
 from captioner.views import training
 from captioner.views.resources import FOLDER_VARIABLE
 
