@@ -120,7 +120,8 @@ def study(folder: Path) -> str:
         rows = [head, line, *([name, *cells.fillna("")] for name, cells in table.iterrows())]
         parts += [f"**{STAGES[stage].title}**\n", "".join(f"| {' | '.join(row)} |\n" for row in rows)]
         parts.append(_filled(" ".join(filter(None, [study_chart.verdict(found, stage), study_chart.own_words(found, stage)]))))
-    return "\n".join([*parts, _filled(" ".join(filter(None, [found.rule, study_chart.controls(found), study_chart.encoders(found)])))])
+    last = filter(None, [found.rule, study_chart.controls(found), study_chart.encoders(found)])
+    return "\n".join([*parts, _filled(" ".join(last))])
 
 
 def limits(_folder: Path) -> str:

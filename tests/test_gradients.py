@@ -30,10 +30,11 @@ def there_and_back(into, out):
 def test_words_go_into_slots_and_out_again_with_the_gradient_of_plain_lookups(packed):
     words = np.random.default_rng(0).normal(size=(len(packed.words), 3)).astype(np.float32)
     slots, places = packed.slots, packed.places
-    ours = gradient(there_and_back(lambda one: into_slots(one, slots, places), lambda one: out_of_slots(one, slots, places)), words)
-    plain = gradient(
-        there_and_back(lambda one: tf.gather(one, slots), lambda one: tf.gather(tf.reshape(one, (-1, 3)), places)), words
-    )
+    ways = {
+        "ours": (lambda one: into_slots(one, slots, places), lambda one: out_of_slots(one, slots, places)),
+        "plain": (lambda one: tf.gather(one, slots), lambda one: tf.gather(tf.reshape(one, (-1, 3)), places)),
+    }
+    ours, plain = (gradient(there_and_back(*ways[name]), words) for name in ("ours", "plain"))
     assert slots.size > len(words)  # There are empty slots, which must take no part.
     assert (ours[0] == plain[0]).all()
     np.testing.assert_allclose(ours[1], plain[1], rtol=1e-5)

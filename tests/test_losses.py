@@ -16,8 +16,8 @@ def scores():
 def plainly(logits, targets, smoothing):
     """Both losses from target distributions that are written out."""
     wanted = tf.one_hot(targets, logits.shape[1])
-    each = [-tf.reduce_sum(share * tf.nn.log_softmax(logits), axis=1) for share in (wanted, wanted * (1 - smoothing) + smoothing / 11)]
-    return tuple(tf.reduce_mean(one) for one in each)
+    shares = (wanted, wanted * (1 - smoothing) + smoothing / 11)
+    return tuple(tf.reduce_mean(-tf.reduce_sum(share * tf.nn.log_softmax(logits), axis=1)) for share in shares)
 
 
 def test_a_surprise_is_the_negative_logarithm_of_the_probability(scores):

@@ -14,9 +14,11 @@ MEANS = {"word2vec": 0.6, "random": 0.2}
 
 def record(stage: str, variant: str, seed: int, apart: bool = False, photographs: int = 40) -> Record:
     random = np.random.default_rng((seed, len(variant)))
-    cider = MEANS.get(variant, 0.5) - 0.2 * apart + (0.1 if stage == REWARD else 0) + 0.01 * seed + 0.05 * random.standard_normal(photographs)
+    mean = MEANS.get(variant, 0.5) - 0.2 * apart + (0.1 if stage == REWARD else 0) + 0.01 * seed
+    cider = mean + 0.05 * random.standard_normal(photographs)
     metrics = {"bleu1": 0.6, "bleu4": 0.2 + 0.01 * seed, "rouge_l": 0.45, "cider": float(cider.mean())}
-    wording = {"distinct_captions": 30 + seed, "different_words": 90, "flawed": 0.02 if stage == REWARD else 0.1, "rare": 0.01, "copied": None}
+    flawed = 0.02 if stage == REWARD else 0.1
+    wording = {"distinct_captions": 30 + seed, "different_words": 90, "flawed": flawed, "rare": 0.01, "copied": None}
     part = {"metrics": metrics, "loss": 2.7, "strangest_cider": 0.4, "others_cider": 0.6, "wording": wording}
     part |= {"cider": cider.round(4).tolist(), "used": {"a": 3, variant: 2}}
     preset = "triptych-frozen" if apart else "triptych"

@@ -22,7 +22,8 @@ def run(options: Namespace) -> int:
     from captioner.study import STUDY, Plan, conclude, records
 
     choices.check_files(options.corpus)
-    plan, out = Plan(options.preset, options.seeds, options.reward_seeds, options.control_seeds, options.frozen_seeds), choices.checkpoints(options)
+    seeds = (options.seeds, options.reward_seeds, options.control_seeds, options.frozen_seeds)
+    plan, out = Plan(options.preset, *seeds), choices.checkpoints(options)
 
     def concluded() -> dict[str, Any]:
         finished = records(out, plan)
@@ -31,7 +32,7 @@ def run(options: Namespace) -> int:
         return conclude(finished) | {"planned": len(plan.trials())}
 
     if options.data:
-        _run_missing(_Workshops(options), plan, options.ship, lambda: write_json(out / STUDY, concluded()))
+        _run_missing(_Workshops(options), plan, options, lambda: write_json(out / STUDY, concluded()))
     elif options.ship:
         raise TrainingError("To find the decoders that ship takes the runs and their data; give --data, and --corpus, too.")
     found = concluded()
@@ -64,8 +65,10 @@ class _Workshops:
         return self._opened[preset]
 
 
-def _run_missing(workshops: _Workshops, plan: "Plan", ship: bool, finished_one: Callable[[], None]) -> None:
+def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finished_one: Callable[[], None]) -> None:
     """One after the other; how long it still takes is told from how long those before took."""
+    if not options.corpus and any(trial.variant.endswith("-captions") for trial in plan.trials()):
+        note("Without --corpus the controls made of the captions alone are no different from what they are held against.")
     left = [trial for trial in plan.trials() if not workshops.of(trial.preset).finished(trial)]
     note(f"{len(plan.trials()) - len(left)} of {len(plan.trials())} runs are finished already.")
     begun, failed = time.monotonic(), []
@@ -83,7 +86,7 @@ def _run_missing(workshops: _Workshops, plan: "Plan", ship: bool, finished_one: 
     if failed:
         raise TrainingError(f"These runs are missing: {'; '.join(failed)}. Why is said above; the same command tries them again.")
     finished_one()
-    if ship:
+    if options.ship:
         for stage, seeds in workshops.of(plan.preset).ship(plan).items():
             note(f"{stage}: " + ", ".join(f"{name} seed {seed}" for name, seed in seeds.items()) + " ship, the best on dev.")
 

@@ -135,7 +135,8 @@ def _group(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], preset: st
     numbers = {split: {name: _spread(value) for name, value in row[split].items()} for split in SPLITS}
     numbers["own"] = {name: _spread(row[name]) for name in _OWN}
     values = {metric: tuple(finite(run["test"][metric]) for run in own) for metric in TITLES if metric in own[0]["test"]}
-    group = Group(row["stage"], find_variant(row["variant"]), row["preset"] != preset, tuple(map(int, row["seeds"])), numbers, values)
+    seeds, apart = tuple(map(int, row["seeds"])), row["preset"] != preset
+    group = Group(row["stage"], find_variant(row["variant"]), apart, seeds, numbers, values)
     if group.seeds != tuple(run["seed"] for run in own) or not {VERDICT_METRIC, *values} <= set(numbers["test"]):
         raise ValueError
     return group
