@@ -33,11 +33,11 @@ def test_a_row_for_every_run(tmp_path):
     keep(write_run(tmp_path / "one", preset), tmp_path, "b-as-it-is", {"learned": SCORES})
     keep(write_run(tmp_path / "two", softer, "fasttext", earlier=0), tmp_path, "a-softer", {"fasttext": SCORES})
     assert not list(tmp_path.glob("tried/**/*.safetensors"))
-    lines = table(tmp_path).splitlines()
+    lines, scored = table(tmp_path).splitlines(), "beam 5, 1 | 0.5123 | 0.2000 | 0.4000"
     assert lines[0].startswith("| run | setting | decoder | stage | epochs | best dev loss | search | dev CIDEr")
     assert lines[2:] == [
-        "| a-softer | triptych, but dropout 0.25, epochs 3 | FastText | reward | 3 | 2.500 | beam 5, 1 | 0.5123 | 0.2000 | 0.4000 | 13 |  |",
-        "| b-as-it-is | triptych | Learned | reward | 2 | 2.500 | beam 5, 1 | 0.5123 | 0.2000 | 0.4000 | 3 | 2 |",
+        f"| a-softer | triptych, but dropout 0.25, epochs 3 | FastText | reward | 3 | 2.500 | {scored} | 13 |  |",
+        f"| b-as-it-is | triptych | Learned | reward | 2 | 2.500 | {scored} | 3 | 2 |",
     ]
 
 
