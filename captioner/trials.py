@@ -178,16 +178,16 @@ class Workshop:
 
     def _ship(self, trial: Trial) -> int:
         source, goal = self._folder(trial), self.out / trial.stage / trial.variant
-        if exists(goal) and read_json(goal / HISTORY) == read_json(self.out / trial.place / HISTORY):
-            return trial.seed  # It lies there already.
+        lying = exists(goal) and _whole(goal) is not None
+        if lying and read_json(goal / HISTORY) == read_json(self.out / trial.place / HISTORY):
+            return trial.seed
         if not exists(source):
             raise TrainingError(
                 f"The weights of {trial} are not in {self.runs}, only its record; name the folder of the runs with --runs, or "
                 f"delete {self.out / trial.place}, and the study trains it again."
             )
         files = load_folder(source)
-        if not exists(goal) or _whole(goal) != files:
-            save_folder(goal, files, {HISTORY: read_bytes(source / HISTORY, _LARGEST_HISTORY)})
+        save_folder(goal, files, {HISTORY: read_bytes(source / HISTORY, _LARGEST_HISTORY)})
         return trial.seed
 
 

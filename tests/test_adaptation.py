@@ -45,12 +45,18 @@ def run(one, examples, dev, begun=None, epochs=2):
     return train(one.decoders[0], examples, dev, config, 1, progressed=begun, make_trainer=lambda *_: one)
 
 
-def test_what_moves_and_what_stays(parts):
+@pytest.fixture(scope="module")
+def whole(parts):
+    """A whole adaptation: the adapter after it, the weights and tables before it, and what came of it."""
     vocabulary, examples, dev = parts
     one = adapter(vocabulary, examples)
     before = {variable.path: variable.numpy() for variable in one.model.variables}
     tables = [decoder.table.numpy() for decoder in one.decoders]
-    progressed = run(one, examples, dev)
+    return one, before, tables, run(one, examples, dev)
+
+
+def test_what_moves_and_what_stays(whole):
+    one, before, tables, progressed = whole
     moving = {variable.path for variable in one.moving}
     assert {path.partition("/")[0].split("_")[1] for path in moving} == {"20", "head"}
     for variable in one.model.variables:
@@ -80,13 +86,12 @@ def test_dev_loss_is_the_mean_over_the_decoders(parts):
     assert one.dev_loss(dev) == pytest.approx(np.mean(losses), abs=1e-5)
 
 
-def test_it_goes_on_where_it_stopped(parts):
+def test_it_goes_on_where_it_stopped(parts, whole):
     vocabulary, examples, dev = parts
-    whole = run(adapter(vocabulary, examples), examples, dev)
     half = run(adapter(vocabulary, examples), examples, dev, epochs=1)
     resumed = run(adapter(vocabulary, examples), examples, dev, begun=half)
     assert len(resumed.epochs) == 2
-    assert all((resumed.variables[name] == values).all() for name, values in whole.variables.items())
+    assert all((resumed.variables[name] == values).all() for name, values in whole[-1].variables.items())
 
 
 def test_crops_lie_within_the_photograph():

@@ -4,7 +4,6 @@ import re
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from captioner.checkpoints import SHIPPED
 from captioner.commands import choices
 from captioner.commands.report import note, print_json, print_table, with_interval
 from captioner.config import find_variant
@@ -21,6 +20,7 @@ KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 def run(options: Namespace) -> int:
     from captioner.evaluation import Subjects, evaluate
     from captioner.features import FeatureCache
+    from captioner.checkpoints import SHIPPED
     from captioner.tried import keep
 
     if options.keep and (options.split != "dev" or not KEPT_NAME.fullmatch(options.keep)):

@@ -77,9 +77,8 @@ def in_short() -> str:
     lowest, highest = FROZEN_CIDER
     hard = next(system for system in PUBLISHED if system.title.startswith("Hard attention"))
     return (
-        f"The published captioners with a frozen CNN that we know of reach a CIDEr of {lowest} to {highest} on this data. Held "
-        "against them should be the decoders on the CNN as it comes; the CNN of those that ship was trained on, once, with this "
-        "data’s training photographs, and then frozen for all of them. Hard "
+        f"The published captioners with a frozen CNN that we know of reach a CIDEr of {lowest} to {highest} on this data. Only "
+        "decoders on the CNN as it comes should be held against them, not those on one adapted to the same photographs. Hard "
         f"attention (Xu et al., 2015) reaches a BLEU-4 of {hard.metrics['bleu4']}, but by {_OTHER_BLEU}, so it is only roughly "
         "comparable."
     )

@@ -19,7 +19,8 @@ DRAWN = [({}, "wide"), (DARK, "wide"), (PHONE, "narrow")]
 @pytest.mark.parametrize(("visit", "drawn"), DRAWN, ids=["wide", "dark", "phone"], indirect=["visit"])
 def test_one_drawing_in_the_colour_of_the_text_and_nothing_scrolls_sideways(visit, drawn):
     page = visit.open("how-it-works").page
-    page.locator(".architecture svg").first.wait_for(state="attached")
+    shown = "[...document.querySelectorAll('.architecture svg')].filter(svg => svg.checkVisibility())"
+    page.wait_for_function(f"{shown}.length === 1")  # Both are there until the style is.
     assert visible_drawings(page) == [drawn]
     colours = "svg => [getComputedStyle(svg.querySelector('text')).fill, getComputedStyle(document.querySelector('h1')).color]"
     fill, heading = page.locator(f".architecture .{drawn}").evaluate(colours)
