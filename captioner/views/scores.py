@@ -36,12 +36,15 @@ def show() -> None:
             "Photographs", SPLITS, default=SPLITS[0], required=True, key="split", bind="query-params", help=_SPLIT
         )
     board, problems = read_board(folder, split)
+    trainings = study.read(folder)
+    over_all = study.verdict(trainings, folder)
+    st.html(cards.paragraph(over_all, "verdict"))
     if board:
-        _show_board(board, folder, problems)
+        _show_board(board, folder, problems, over_all)
     else:
         st.html(cards.paragraph(f"No decoder has been scored on the {split} photographs yet.", "verdict"))
         _refuse(problems)
-    study.show(folder)
+    study.show(trainings, folder)
     _show_beams(folder)
     _show_gauge(folder)
     if board is None or board.data == PUBLISHED_ON[0]:
@@ -54,10 +57,10 @@ def show() -> None:
     st.caption(f"{origin}; so are the README’s." if folder.resolve().is_relative_to(SHIPPED) else f"{origin}.")
 
 
-def _show_board(board: Board, folder: Path, problems: list[CheckpointError]) -> None:
+def _show_board(board: Board, folder: Path, problems: list[CheckpointError], over_all: str) -> None:
     facts, more = _read_all_facts(board, folder)
     problems = [*problems, *more]
-    _show_verdict(board, folder, [one.history.seed for one in facts.values() if one.history])
+    _show_verdict(board, folder, [one.history.seed for one in facts.values() if one.history], over_all)
     _refuse(problems)
     st.html(cards.score_table(board, facts))
     _show_changes(folder, board.split)
@@ -108,10 +111,16 @@ def _measured_changes(folder: Path, split: str) -> Changes:
     return changes(measured[0], measured[-1]), [entry.variant for entry in board.entries], of
 
 
-def _show_verdict(board: Board, folder: Path, seeds: list[int]) -> None:
+def _show_verdict(board: Board, folder: Path, seeds: list[int], over_all: str) -> None:
+    """What these decoders say; where many trainings have been told of already, that is only a part of it."""
     other, _ = read_board(folder, next(name for name in SPLITS if name != board.split))
-    beside = [agreement(board, other), by_other_metrics(board), training_runs(seeds) if seeds else ""]
-    st.html(cards.paragraph(verdict(board), "verdict") + "".join(cards.paragraph(text, "beside") for text in beside))
+    beside = [agreement(board, other), by_other_metrics(board)]
+    if over_all:
+        beside.insert(0, f"Of each the training that was best on dev can be tried here. {verdict(board)}")
+    else:
+        st.html(cards.paragraph(verdict(board), "verdict"))
+        beside.append(training_runs(seeds) if seeds else "")
+    st.html("".join(cards.paragraph(text, "beside") for text in beside))
 
 
 def _show_scores(board: Board) -> None:

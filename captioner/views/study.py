@@ -13,18 +13,29 @@ from captioner.views import score_cards as cards
 from captioner.views.resources import refuse
 
 
-def show(folder: Path) -> None:
-    """Draw it where a study of these decoders lies."""
+def read(folder: Path) -> charts.Study | None:
+    """The study of these decoders, if there is one; what is wrong with it is told."""
     try:
-        study = charts.read_study(folder)
+        return charts.read_study(folder)
     except CheckpointError as error:
         refuse(error)
-        return
-    stage = folder.name if folder.name in STAGES else next(iter(STAGES))
+        return None
+
+
+def verdict(study: charts.Study | None, folder: Path) -> str:
+    """What all trainings of this stage say of the three; nothing where each was trained but once."""
+    stage = _stage(folder)
+    own = [group for group in study.stage(stage) if group.variant.name in VARIANTS and not group.apart] if study else []
+    return charts.verdict(study, stage) if own and min(len(group.seeds) for group in own) > 1 else ""
+
+
+def show(study: charts.Study | None, folder: Path) -> None:
+    """Draw all trainings of this stage."""
+    stage = _stage(folder)
     if study is None or not study.stage(stage):
         return
     st.header("Trained again and again: is it the vectors, or luck?", anchor=False)
-    st.html(cards.paragraph(charts.verdict(study, stage), "verdict") + cards.paragraph(_about(study), "beside"))
+    st.html(cards.paragraph(_about(study), "beside"))
     summary = charts.summary(study, stage, VERDICT_METRIC)
     st.altair_chart(charts.chart(study, stage, VERDICT_METRIC), alt=summary)
     with st.expander("Mean and standard deviation of all that was measured"):
@@ -36,6 +47,10 @@ def show(folder: Path) -> None:
         st.altair_chart(score_charts.gap_chart(found, VERDICT_METRIC), alt=summary)
     if any(group.apart or group.variant.name not in VARIANTS for group in study.stage(stage)):
         st.html(cards.paragraph(charts.controls(study), "beside") + cards.paragraph(charts.encoders(study), "beside"))
+
+
+def _stage(folder: Path) -> str:
+    return folder.name if folder.name in STAGES else next(iter(STAGES))
 
 
 def _about(study: charts.Study) -> str:
