@@ -38,7 +38,8 @@ def show() -> None:
     board, problems = read_board(folder, split)
     trainings = study.read(folder)
     over_all = study.verdict(trainings, folder)
-    st.html(cards.paragraph(over_all, "verdict"))
+    if over_all:
+        st.html(cards.paragraph(over_all, "verdict"))
     if board:
         _show_board(board, folder, problems, over_all)
     else:

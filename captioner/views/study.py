@@ -40,7 +40,8 @@ def show(study: charts.Study | None, folder: Path) -> None:
     st.altair_chart(charts.chart(study, stage, VERDICT_METRIC), alt=summary)
     with st.expander("Mean and standard deviation of all that was measured"):
         st.dataframe(charts.as_table(study, stage), alt=summary)
-    st.html(cards.paragraph(charts.own_words(study, stage), "beside"))
+    if words := charts.own_words(study, stage):
+        st.html(cards.paragraph(words, "beside"))
     if found := study.gaps(stage):
         st.subheader("Two kinds of vectors at a time, over all trainings", anchor=False)
         summary = score_charts.gap_summary(found, VERDICT_METRIC)
