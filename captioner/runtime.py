@@ -1,7 +1,11 @@
 """Brings TensorFlow up quietly, the same way everywhere: threads pinned, and repeatable arithmetic where it is asked for."""
 
 import os
+import sys
+import tempfile
 from typing import Any
+
+_TALK = (b"I0000 ", b"WARNING: All log messages before absl")
 
 
 def cores() -> int:
@@ -12,8 +16,7 @@ def cores() -> int:
 def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> Any:
     """Import TensorFlow; `repeatable` makes equal seeds give bit-equal results on one machine. Safe to call again."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf
-
+    tf = _imported()
     if repeatable:
         tf.config.experimental.enable_op_determinism()
     try:
@@ -21,3 +24,26 @@ def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> An
     except RuntimeError:
         pass  # TensorFlow has already been used in this process; its threads stay as they are.
     return tf
+
+
+def _imported() -> Any:
+    """TensorFlow talks on standard error before it has heard of its log level; what others say there meanwhile is passed on."""
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    sys.stderr.flush()
+    own, talk = os.dup(2), _TALK
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            import keras  # noqa: F401  # It loads what would talk a second time.
+            import tensorflow
+
+            return tensorflow
+        except BaseException:
+            talk = ()
+            raise
+        finally:
+            os.dup2(own, 2)
+            said.seek(0)
+            os.write(own, b"".join(line for line in said if not line.startswith(talk)))
+            os.close(own)

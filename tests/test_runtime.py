@@ -1,0 +1,39 @@
+"""TensorFlow comes up without a word, and whatever else is said on standard error is heard."""
+
+import os
+import subprocess
+import sys
+
+from captioner.runtime import cores
+
+START = "from captioner.runtime import start_tensorflow; start_tensorflow(); print('up')"
+
+
+def started(folder, module=""):
+    """What a process says that starts TensorFlow and finds that module first when it imports Keras."""
+    if module:
+        (folder / "keras.py").write_text(module)
+    paths = os.pathsep.join([str(folder), os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.run([sys.executable, "-c", START], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True)
+
+
+def test_it_says_nothing(tmp_path):
+    done = started(tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "up\n", "")
+
+
+def test_what_went_wrong_is_told_with_everything_that_was_said(tmp_path):
+    done = started(tmp_path, "import os; os.write(2, b'I0000 loading\\n'); raise ImportError('no such library')")
+    assert done.returncode == 1 and "I0000 loading" in done.stderr and "ImportError: no such library" in done.stderr
+
+
+def test_what_others_say_meanwhile_is_passed_on(tmp_path):
+    module = "import os, sys, types; os.write(2, b'I0000 loading\\nthe disk is full\\n');"
+    module += "sys.modules['tensorflow'] = types.SimpleNamespace(config=types.SimpleNamespace(threading=types.SimpleNamespace("
+    module += "set_intra_op_parallelism_threads=print)))"
+    done = started(tmp_path, module)
+    assert done.returncode == 0 and done.stderr == "the disk is full\n"
+
+
+def test_cores_are_those_that_the_process_may_use():
+    assert 1 <= cores() <= os.cpu_count()
