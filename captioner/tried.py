@@ -38,7 +38,7 @@ def _row(place: Path) -> list[str]:
         own = history["epochs"][history["earlier"] :]
         stage = own[-1].get("stage", "first")
         least = min(epoch["dev_loss"] for epoch in own)
-        cells = [place.parent.name, differences(preset_from_json(config["preset"]), config["encoder"]["name"])]
+        cells = [place.parent.name, differences(preset_from_json(config["preset"]), config["encoder"]["name"], stage)]
         cells += [find_variant(config["variant"]).title, stage, str(len(own)), f"{least:.3f}"]
         cells.append(f"beam {scores['beam']}, {scores['length_preference']:g}")
         cells += [f"{scores['metrics'][name]:.4f}" for name in _METRICS]
@@ -48,9 +48,9 @@ def _row(place: Path) -> list[str]:
         raise CheckpointError(f"The run {place} is not complete ({error}); copy its files again.") from error
 
 
-def differences(preset: Preset, encoder: str) -> str:
-    """What sets a preset apart from the one of its name, in the words of the settings."""
-    named = PRESETS.get(preset.name, Preset(preset.name))
+def differences(preset: Preset, encoder: str, stage: str) -> str:
+    """What sets a preset apart from the one of its name, as far as a run of that stage depends on it."""
+    preset, named = preset.up_to(stage), PRESETS.get(preset.name, Preset(preset.name)).up_to(stage)
     changes = [f"encoder {encoder}"] if encoder != named.encoder else []
     for part in ("decoder", "training", "embedding", "reward"):
         before, after = (dataclasses.asdict(getattr(one, part)) for one in (named, preset))

@@ -44,7 +44,8 @@ def test_a_row_for_every_run(tmp_path):
 def test_differences_name_their_part():
     preset = PRESETS["tiny"]
     other = replace(preset, embedding=replace(preset.embedding, window=7), reward=replace(preset.reward, temper=0.5))
-    assert differences(other, "vgg16") == "tiny, but encoder vgg16, vectors' window 7, reward temper 0.5"
+    assert differences(other, "vgg16", "reward") == "tiny, but encoder vgg16, vectors' window 7, reward temper 0.5"
+    assert differences(other, "efficientnet-lite2", "first") == "tiny, but vectors' window 7"
 
 
 def test_a_run_that_is_not_whole(tmp_path):
