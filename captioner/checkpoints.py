@@ -268,9 +268,10 @@ def finished_history(folder: Path) -> dict[str, Any]:
     try:
         epochs = history["epochs"]
         figures = [float(epoch[name]) for epoch in epochs for name in ("train_loss", "dev_loss", "seconds", "learning_rate")]
-        inside = 0 <= history["earlier"] < history["best_epoch"] <= len(epochs)
+        places = (history["earlier"], history["best_epoch"])
+        inside = 0 <= places[0] < places[1] <= len(epochs) and all(type(place) is int for place in places)
         whole = inside and all(map(math.isfinite, figures))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(_HISTORY_DAMAGED.format(HISTORY, folder)) from error
     if not whole:
         raise CheckpointError(_HISTORY_DAMAGED.format(HISTORY, folder))

@@ -6,7 +6,8 @@ import tensorflow as tf
 def surprises(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Cross-entropy of each word in nats, (words,).
 
-    TensorFlow's own function leaves this operation for a slower one where results must repeat; on a CPU they repeat anyway.
+    TensorFlow's own function leaves this operation for a slower one where results must repeat; on a CPU, where `runtime` keeps
+    all training, they repeat anyway.
     """
     return tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=targets)[0]
 

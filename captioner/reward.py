@@ -148,7 +148,7 @@ class RewardTrainer(Trainer):
             done += len(chosen)
             bar.advance(note=f"epoch {number}, reward {total / done:.3f}")
         with self.averaged():
-            losses = [mean_loss(self.losses, part) for part in (examples.first(_LOOKED_BACK_AT), dev)]
+            losses = [finite(mean_loss(self.losses, part), number) for part in (examples.first(_LOOKED_BACK_AT), dev)]
             cider = self._dev_cider(dev)
         rate = float(self.optimizer.learning_rate)
         return Epoch(number, *losses, time.monotonic() - start, rate, REWARD, total / done, cider)

@@ -326,7 +326,8 @@ class Run:
         remove_folder(self.resume_folder)
 
     def _history(self, progressed: "Progressed", state: str) -> dict:
-        return progressed.history(self.variant, self.seed, state)
+        made_with = self.preparation.fingerprint(self.variant, self.seed)
+        return progressed.history(self.variant, self.seed, state) | {"made_with": made_with}
 
 
 def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple["Progressed", Table]:

@@ -3,8 +3,10 @@
 import os
 import sys
 import tempfile
+import threading
 from typing import Any
 
+_IMPORTING = threading.Lock()  # Two that change where standard error goes would lose it.
 _TALK = (b"I0000 ", b"WARNING: All log messages before absl")
 
 
@@ -20,6 +22,8 @@ def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> An
     if repeatable:
         tf.config.experimental.enable_op_determinism()
     try:
+        if repeatable:  # What repeats on a CPU may not on a GPU, and some of it has no such form there.
+            tf.config.set_visible_devices([], "GPU")
         tf.config.threading.set_intra_op_parallelism_threads(threads or cores())
     except RuntimeError:
         pass  # TensorFlow has already been used in this process; its threads stay as they are.
@@ -28,8 +32,15 @@ def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> An
 
 def _imported() -> Any:
     """TensorFlow talks on standard error before it has heard of its log level; what others say there meanwhile is passed on."""
-    if "tensorflow" in sys.modules:
-        return sys.modules["tensorflow"]
+    with _IMPORTING:
+        if "tensorflow" in sys.modules or sys.stderr is None:
+            import tensorflow
+
+            return tensorflow
+        return _imported_quietly()
+
+
+def _imported_quietly() -> Any:
     sys.stderr.flush()
     own, talk = os.dup(2), _TALK
     with tempfile.TemporaryFile() as said:

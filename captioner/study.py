@@ -5,7 +5,8 @@ before any number was there.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
@@ -129,13 +130,22 @@ def read_record(folder: Path, trial: Trial) -> Record | None:
         return None
     data = read_json(path)
     try:
-        whole = all(len(data[split]["cider"]) and set(MEASURED) <= set(data[split]["metrics"]) for split in SPLITS)
+        whole = all(_is_whole(data[split]) for split in SPLITS) and _are_finite(data[name] for name in _TAKEN)
         own = {name: data[name] for name in _names(trial)} == _names(trial)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"The record {path} is damaged; {_ANEW}.") from error
     if not (whole and own):
         raise CheckpointError(f"The record {path} is not that of the run {trial}; {_ANEW}.")
     return Record(trial, data)
+
+
+def _is_whole(part: Mapping[str, Any]) -> bool:
+    numbers = [*part["cider"], part["loss"], *part["metrics"].values()]
+    return bool(part["cider"]) and set(MEASURED) <= set(part["metrics"]) and _are_finite(numbers)
+
+
+def _are_finite(numbers: Iterable[float]) -> bool:
+    return all(math.isfinite(number) for number in numbers)
 
 
 def records(folder: Path, plan: Plan) -> list[Record]:
@@ -230,7 +240,7 @@ def pairs(finished: Sequence[Record], split: str = "test") -> list[dict[str, Any
         alike = one.stage == two.stage and (one.preset == two.preset or one.variant == two.variant)
         if alike and seeds:
             difference = seed_difference(*(_matrix(group, seeds, split) for group in (first, second)))
-            counts = not difference.low <= 0 <= difference.high
+            counts = len(seeds) > 1 and not difference.low <= 0 <= difference.high
             names = {"stage": one.stage, "first": one.variant, "second": two.variant, "presets": [one.preset, two.preset]}
             found.append(names | {"seeds": seeds, "cider": difference._asdict(), "counts": counts})
     return found

@@ -16,7 +16,7 @@ import numpy as np
 
 from captioner.captioning import Captioner
 from captioner.checkpoints import HISTORY, finished_history, load
-from captioner.config import FIRST, REWARD, VARIANTS, Preset
+from captioner.config import FIRST, REWARD, VARIANTS, Preset, SearchConfig
 from captioner.datasets import Dataset, Record
 from captioner.encoder import Encoder
 from captioner.errors import CheckpointError, TrainingError
@@ -55,8 +55,17 @@ class Workshop:
             )
         return record is not None
 
-    def _made_with(self, trial: Trial) -> str:
+    def _trained_with(self, trial: Trial) -> str:
         return self._prepared(trial.stage).fingerprint(trial.variant, trial.seed)
+
+    def _made_with(self, trial: Trial) -> str:
+        return f"{self._trained_with(trial)}-{self._test_mark}"
+
+    @cached_property
+    def _test_mark(self) -> str:
+        """Which photographs and captions make up the test; what a run is trained with says it of the others."""
+        pictures = [(self._first.cache.key(record), record.captions) for record in self.dataset.split("test")]
+        return hashlib.sha256(json.dumps(pictures).encode()).hexdigest()[:8]
 
     def carry_out(self, trial: Trial) -> None:
         """Train it, or go on with it, then score it; each part is left out when it is done already."""
@@ -113,8 +122,11 @@ class Workshop:
 
     def _score(self, trial: Trial) -> None:
         checkpoint, history = load(self._folder(trial)), finished_history(self._folder(trial))
-        if checkpoint.preset.up_to(trial.stage) != self.preset.up_to(trial.stage):
-            raise TrainingError(f"The run in {self._folder(trial)} had other settings; train this study in another --runs.")
+        if history.get("made_with") != self._trained_with(trial):
+            raise TrainingError(
+                f"The run in {self._folder(trial)} had other settings, data, text or another encoder; train this study in "
+                "another --runs."
+            )
         captioner, config = Captioner.of({trial.variant: checkpoint}, self.encoder), self._setting(trial)
         parts = {}
         for split, subjects in self._subjects.items():
@@ -129,7 +141,7 @@ class Workshop:
             "beam": config.beam,
             "length_preference": config.length_preference,
             "seconds": sum(epoch["seconds"] for epoch in own),
-            "cores": min(epoch["cores"] for epoch in own),
+            "cores": min(epoch.get("cores") or 1 for epoch in own),
             "epochs": len(own),
             "best_epoch": history["best_epoch"] - history["earlier"],
         }
@@ -150,7 +162,7 @@ class Workshop:
             "cider": [round(float(value), _DIGITS) for value in scores.cider],
         }
 
-    def _setting(self, trial: Trial) -> Any:
+    def _setting(self, trial: Trial) -> SearchConfig:
         """The search setting of a stage: chosen once, on dev, with the first seed of the three."""
         folder = self.out / trial.setting_place
         if not (folder / SEARCH).is_file():

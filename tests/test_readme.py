@@ -86,7 +86,7 @@ def test_the_study_is_told_stage_by_stage(folder: Path):
     text = render(empty, folder)
     assert text.count("| Word2Vec | ") == 2 and text.index("**First stage**") < text.index("**Reward**")
     told = " ".join(text.split())
-    assert "11 of 12 trainings" in told and "leaves out zero" in told and "Word2Vec is better than Learned" in told
+    assert "13 of 14 trainings" in told and "leaves out zero" in told and "Word2Vec is better than Learned" in told
 
 
 def test_the_two_commands_stand_in_the_first_25_lines():

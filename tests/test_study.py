@@ -95,6 +95,25 @@ def test_what_the_second_stage_changed_is_told_of_the_same_seeds():
     assert found["dev"]["cider"] == {"before": pytest.approx(0.2), "after": pytest.approx(0.45)}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cores": None},
+        {"seconds": float("nan")},
+        {"dev": 7},
+        {"test": {"metrics": {"cider": 1, "bleu4": 1, "rouge_l": 1}, "loss": 1, "cider": ["x"]}},
+        {"test": {"metrics": {"cider": 1, "bleu4": 1, "rouge_l": 1}, "cider": [1]}},
+    ],
+)
+def test_a_damaged_record_is_told(tmp_path, change):
+    trial = Trial("tiny", FIRST, "learned", 1)
+    save_record(tmp_path, trial, data([0.1]), {})
+    path = tmp_path / trial.place / "scores.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CheckpointError, match="delete it, and the study scores that run again"):
+        read_record(tmp_path, trial)
+
+
 @pytest.mark.parametrize("change", [{"seed": 9}, {"dev": {}}, {"variant": None}, {"test": {"metrics": {}, "cider": [1]}}])
 def test_a_record_of_another_run_is_refused(tmp_path, change):
     trial = Trial("tiny", FIRST, "learned", 1)
@@ -146,6 +165,8 @@ def test_a_difference_counts_when_its_interval_leaves_out_zero():
     assert found["learned", "word2vec"]["counts"] and found["learned", "word2vec"]["seeds"] == [1, 2]
     assert found["learned", "word2vec"]["cider"]["value"] == pytest.approx(0.2)
     assert not found["word2vec", "fasttext"]["counts"]
+    alone = found["learned", "fasttext"]
+    assert alone["cider"]["low"] > 0 and not alone["counts"]  # One seed proves nothing.
 
 
 def test_only_the_same_photographs_are_compared():

@@ -127,8 +127,10 @@ def test_records_of_other_settings_are_refused(workshop, carried_out, tmp_path):
     other = replace(workshop, preset=replace(workshop.preset, decoder=softer))
     with pytest.raises(TrainingError, match="made with other settings, data or another encoder"):
         other.finished(trial)
-    with pytest.raises(TrainingError, match="had other settings; train this study in another --runs"):
-        replace(other, out=tmp_path).carry_out(trial)
+    refused = "had other settings, data, text or another encoder; train this study in another --runs"
+    for elsewhere in (replace(other, out=tmp_path), replace(workshop, sources=Sources(), out=tmp_path)):
+        with pytest.raises(TrainingError, match=refused):
+            elsewhere.carry_out(trial)
 
 
 def test_the_setting_is_chosen_once_per_stage(workshop, carried_out):

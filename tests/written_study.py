@@ -27,12 +27,12 @@ def record(stage: str, variant: str, seed: int, apart: bool = False, photographs
     return Record(Trial(preset, stage, variant, seed, apart), data)
 
 
-def write_study(folder: Path, planned: int = 12) -> dict:
+def write_study(folder: Path, planned: int = 14) -> dict:
     finished = [
         *(record(FIRST, name, seed) for seed in (1, 2) for name in VARIANTS),
         *(record(REWARD, name, 1) for name in VARIANTS),
-        record(FIRST, next(iter(CONTROLS)), 1),
-        record(FIRST, "word2vec", 1, apart=True),
+        *(record(FIRST, next(iter(CONTROLS)), seed) for seed in (1, 2)),
+        *(record(FIRST, "word2vec", seed, apart=True) for seed in (1, 2)),
     ]
     concluded = conclude(finished) | {"planned": planned}
     write_json(folder / STUDY, concluded)

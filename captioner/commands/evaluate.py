@@ -18,13 +18,16 @@ KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 def run(options: Namespace) -> int:
+    from captioner.checkpoints import SHIPPED
     from captioner.evaluation import Subjects, evaluate
     from captioner.features import FeatureCache
-    from captioner.checkpoints import SHIPPED
     from captioner.tried import keep
 
     if options.keep and (options.split != "dev" or not KEPT_NAME.fullmatch(options.keep)):
-        raise ConfigError("What was tried is kept with its scores on dev, under a name of letters, digits and hyphens.")
+        raise ConfigError(
+            "What was tried is kept with its scores on dev, under a name of small letters, digits and hyphens; it was given "
+            f"{options.split} and {options.keep!r}."
+        )
     if options.choose:
         _check_choosing(options)
     config, data = choices.search_config(options), choices.dataset(options)

@@ -1,7 +1,8 @@
 """The comparison with repeated seeds: what its file says, as sentences, a chart and a table. Knows no Streamlit."""
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,8 +38,6 @@ COLUMNS = {
 _OWN = {"best_epoch": "best epoch", "seconds": "minutes"}
 _INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 _SHOWN = 5  # So many words are given as examples.
-_ENOUGH = 3  # Fewer seeds than that say little of how much they vary.
-_FEW = "These have {} seeds each, too few to say how much seeds matter: their intervals are rather too narrow."
 _ROW, _FONT, _POINT = 44, 14, 90
 
 
@@ -64,6 +63,7 @@ class Pair:
 
     stage: str
     groups: tuple[tuple[str, bool], tuple[str, bool]]
+    seeds: int
     gap: Gap
 
 
@@ -91,19 +91,20 @@ class Study:
         return [group for group in self.groups if group.stage == stage]
 
     def gaps(self, stage: str, names: Sequence[str] = tuple(VARIANTS)) -> list[Gap]:
-        """The differences between these variants in a stage, on the study's own encoder."""
+        """The differences between these variants in a stage, on the study's own encoder, where several seeds tell of them."""
         wanted = {(name, False) for name in names}
-        return [pair.gap for pair in self.pairs if pair.stage == stage and set(pair.groups) <= wanted]
+        return [pair.gap for pair in self.pairs if pair.stage == stage and pair.seeds > 1 and set(pair.groups) <= wanted]
 
 
 def read_study(folder: Path) -> Study | None:
     """The study of a folder of decoders, or of the folder that holds its stages; None where there is none."""
-    path = next((place / STUDY for place in (folder, folder.parent) if (place / STUDY).is_file()), None)
+    places = (folder, folder.parent) if folder.name in STAGES else (folder,)
+    path = next((place / STUDY for place in places if (place / STUDY).is_file()), None)
     if path is None:
         return None
     try:
         return _parsed(read_json(path))
-    except (LookupError, TypeError, ValueError, AttributeError, ConfigError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, ConfigError) as error:
         raise CheckpointError(f"The file {STUDY} is damaged; run python -m captioner study, which makes it anew.") from error
 
 
@@ -124,9 +125,10 @@ def _own(row: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def _moves(row: Mapping[str, Any]) -> Moves:
-    numbers = {
-        split: {name: (finite(value["before"]), finite(value["after"])) for name, value in row[split].items()} for split in SPLITS
-    }
+    def both(value: Mapping[str, Any]) -> tuple[float, float]:
+        return finite(value["before"]), finite(value["after"])
+
+    numbers = {split: {name: both(value) for name, value in row[split].items()} for split in SPLITS}
     return Moves(tuple(map(int, row["seeds"])), numbers)
 
 
@@ -137,7 +139,8 @@ def _group(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], preset: st
     values = {metric: tuple(finite(run["test"][metric]) for run in own) for metric in TITLES if metric in own[0]["test"]}
     seeds, apart = tuple(map(int, row["seeds"])), row["preset"] != preset
     group = Group(row["stage"], find_variant(row["variant"]), apart, seeds, numbers, values)
-    if group.seeds != tuple(run["seed"] for run in own) or not {VERDICT_METRIC, *values} <= set(numbers["test"]):
+    whole = VERDICT_METRIC in values and set(values) <= set(numbers["test"])
+    if not whole or group.seeds != tuple(run["seed"] for run in own):
         raise ValueError
     return group
 
@@ -151,7 +154,7 @@ def _pair(pair: Mapping[str, Any], own: str) -> Pair:
     titles = [_title(*group) for group in (one, two)]
     value, low, high = (finite(pair["cider"][name]) for name in ("value", "low", "high"))
     gap = Gap(*titles, value, low, high) if value >= 0 else Gap(*reversed(titles), -value, -high, -low)
-    return Pair(pair["stage"], (one, two), gap)
+    return Pair(pair["stage"], (one, two), len(pair["seeds"]), gap)
 
 
 def _title(variant: str, apart: bool) -> str:
@@ -159,28 +162,39 @@ def _title(variant: str, apart: bool) -> str:
 
 
 def verdict(study: Study, stage: str) -> str:
-    """Which word vectors caption better over all seeds of a stage, by the rule, and which differences can be chance."""
+    """Which word vectors caption better, over the seeds that all have, by the rule; nothing before each was trained twice."""
     groups = [group for group in study.stage(stage) if group.variant.name in VARIANTS and not group.apart]
-    if not groups:
+    seeds = set.intersection(*(set(group.seeds) for group in groups)) if len(groups) == len(VARIANTS) else set()
+    if len(seeds) < 2:
         return ""
-    means = listed([f"{group.variant.title} {number(group.numbers['test'][VERDICT_METRIC][0])}" for group in groups])
-    seeds = min(len(group.seeds) for group in groups)
-    opening = f"Mean test CIDEr over {seeds} training{'s' * (seeds > 1)} of each: {means}."
+    means = listed([f"{group.title} {number(_mean_over(group, seeds))}" for group in groups])
+    opening = f"Mean test CIDEr over {len(seeds)} trainings of each: {means}."
     proven = [gap for gap in study.gaps(stage) if gap.proven]
     if not proven:
         return f"{opening} No two of them differ beyond what chance explains."
     return f"{opening} " + " ".join(f"{gap.better} is better than {gap.worse} by {gap}." for gap in proven)
 
 
+def _mean_over(group: Group, seeds: Set[int]) -> float:
+    values = [value for seed, value in zip(group.seeds, group.runs[VERDICT_METRIC], strict=True) if seed in seeds]
+    return sum(values) / len(values)
+
+
 def controls(study: Study) -> str:
     """What the decoders say that the three are held against."""
-    if not any(group.variant.name in CONTROLS for group in study.groups):
+    against = [pair for pair in study.pairs if len({name in CONTROLS for name, _ in pair.groups}) == 2 and pair.seeds > 1]
+    if not against:
         return ""
-    against = [pair for pair in study.pairs if len({name in CONTROLS for name, _ in pair.groups}) == 2]
     said = [f"{pair.gap.better} above {pair.gap.worse} by {pair.gap}" for pair in against if pair.gap.proven]
     told = f"Beyond chance: {listed(said)}." if said else "Nothing that they are held against differs from them beyond chance."
-    fewest = min(len(group.seeds) for group in study.groups if group.variant.name in CONTROLS)
-    return f"{told} {_FEW.format(fewest)}" if fewest < _ENOUGH else told
+    return f"{told} {len(against)} pairs were compared, of which one in twenty may stand out by chance alone. {_caution(against)}"
+
+
+def _caution(pairs: Sequence[Pair]) -> str:
+    """By how much intervals from few seeds are too narrow: what is drawn from n varies by (n - 1) / n of what it should."""
+    fewest = min(pair.seeds for pair in pairs)
+    short = 1 - math.sqrt((fewest - 1) / fewest)
+    return f"From {fewest} trainings the share that the trainings have in an interval is too narrow by about {short:.0%}."
 
 
 def own_words(study: Study, stage: str) -> str:
@@ -200,11 +214,14 @@ def own_words(study: Study, stage: str) -> str:
 
 def encoders(study: Study) -> str:
     """What training the encoder on changed for the same decoders."""
-    apart = [pair for pair in study.pairs if pair.groups[0][0] == pair.groups[1][0]]
+    apart = [pair for pair in study.pairs if pair.groups[0][0] == pair.groups[1][0] and pair.seeds > 1]
     if not apart:
         return ""
-    said = [f"{pair.gap.better} is ahead of {pair.gap.worse} by {pair.gap}" for pair in apart]
-    return f"What the adapted encoder is worth, over the same seeds: {'; '.join(said)}."
+    proven = [f"{pair.gap.better} is ahead of {pair.gap.worse} by {pair.gap}" for pair in apart if pair.gap.proven]
+    open_ones = [pair.gap.better.partition(",")[0] for pair in apart if not pair.gap.proven]
+    told = ["The adapted encoder against the CNN as it comes, over the same seeds:", f"{'; '.join(proven)}." if proven else ""]
+    told.append(f"For {listed(open_ones)} the difference can be chance." if open_ones else "")
+    return " ".join(filter(None, [*told, _caution(apart)]))
 
 
 def rows(study: Study, stage: str, metric: str) -> "pd.DataFrame":

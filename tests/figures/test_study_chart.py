@@ -21,7 +21,7 @@ def test_a_study_is_found_above_its_stages(tmp_path):
     assert charts.read_study(tmp_path / "first") is None
     write_study(tmp_path)
     found = charts.read_study(tmp_path / "first")
-    assert found.finished == 11 and found.planned == 12
+    assert found.finished == 13 and found.planned == 14
     told = [(group.stage, group.variant.name, group.seeds) for group in found.groups[:3]]
     assert told == [(FIRST, name, (1, 2)) for name in VARIANTS]
     assert [group.stage for group in found.groups[3:6]] == [REWARD] * 3 and found.groups[6].variant.name == "random"
@@ -32,9 +32,11 @@ def test_the_verdict_follows_the_rule(study):
     assert "over 2 trainings of each" in said and "Word2Vec is better than Learned by 0." in said
     assert "FastText is better" not in said
     assert "Word2Vec above Random" in charts.controls(study)
-    assert "These have 1 seeds each" in charts.controls(study)
+    assert "3 pairs were compared" in charts.controls(study) and "From 2 trainings" in charts.controls(study)
+    assert charts.verdict(study, REWARD) == ""  # Of that stage there is one training of each.
     said = charts.encoders(study)
-    assert said.startswith("What the adapted encoder is worth, over the same seeds: Word2Vec is ahead of Word2Vec, CNN as")
+    assert "over the same seeds: Word2Vec is ahead of Word2Vec, CNN as it comes by 0.2" in said
+    assert "too narrow by about 29%" in said
     assert "CNN as it comes" not in " ".join(f"{gap.better} {gap.worse}" for gap in study.gaps(FIRST))
     assert charts.verdict(study, "nowhere") == ""
 
@@ -61,7 +63,7 @@ def test_means_and_deviations_are_those_of_the_runs(study, tmp_path):
 def test_the_chart_has_a_ring_for_every_training(study):
     drawn = charts.chart(study, FIRST, "cider").to_dict()
     rows = next(iter(drawn["datasets"].values()))
-    assert len(rows) == 8
+    assert len(rows) == 10
     assert {row["who"] for row in rows} == {"Learned", "Word2Vec", "FastText", "Random", "Word2Vec, CNN as it comes"}
     text = charts.summary(study, FIRST, "cider")
     assert text.startswith("CIDEr on test of every training; Learned 0.5") and text.count(";") == 5
@@ -70,6 +72,33 @@ def test_the_chart_has_a_ring_for_every_training(study):
 def without_cider(data):
     for row in data["summary"]:
         del row["test"]["cider"]
+
+
+def runs_without_cider(data):
+    for run in data["runs"]:
+        del run["test"]["cider"]
+
+
+def test_means_are_over_the_seeds_that_all_have(tmp_path):
+    data = write_study(tmp_path)
+    alone = dict(next(run for run in data["runs"] if run["variant"] == "learned"), seed=3)
+    alone["test"] = alone["test"] | {"cider": 9.0}
+    row = data["summary"][0]
+    row["seeds"].append(3)
+    data["runs"].append(alone)
+    (tmp_path / "study.json").write_text(json.dumps(data))
+    said = charts.verdict(charts.read_study(tmp_path), FIRST)
+    assert said == charts.verdict(_fresh(tmp_path), FIRST) and "over 2 trainings of each" in said
+
+
+def _fresh(folder):
+    write_study(folder)
+    return charts.read_study(folder)
+
+
+def test_a_folder_of_ones_own_has_not_the_study_above_it(tmp_path):
+    write_study(tmp_path)
+    assert charts.read_study(tmp_path / "mine") is None and charts.read_study(tmp_path / "reward") is not None
 
 
 @pytest.mark.parametrize(
@@ -84,7 +113,9 @@ def without_cider(data):
         lambda data: data.update(planned=2),
         lambda data: data["changes"][0].pop("dev"),
         lambda data: data["own_words"][0].pop("learned"),
+        lambda data: data.update(planned=float("inf")),
         without_cider,
+        runs_without_cider,
     ],
 )
 def test_a_damaged_file_is_told(tmp_path, damage):
