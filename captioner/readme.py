@@ -18,6 +18,7 @@ from captioner.figures import study_chart
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.limits import LIMITS
 from captioner.figures.published import in_short
+from captioner.figures.study_file import read_study
 from captioner.folders import read_json
 
 README = SHIPPED.parent / "README.md"
@@ -110,7 +111,7 @@ def benches(folder: Path) -> str:
 
 def study(folder: Path) -> str:
     """The comparison with repeated seeds: a table per stage, then what it says by its rule; nothing before the first run."""
-    found = study_chart.read_study(folder)
+    found = read_study(folder)
     if found is None:
         return "No run of the study has been finished yet.\n"
     parts = [_filled(f"{found.finished} of {found.planned} trainings; standard deviations over seeds in brackets.")]

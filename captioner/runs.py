@@ -5,9 +5,9 @@ Loops and losses are left to `captioner.training`, files to `captioner.checkpoin
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,17 +30,15 @@ from captioner.encoder import Encoder
 from captioner.errors import DatasetError, TrainingError
 from captioner.features import VIEWS, FeatureCache
 from captioner.folders import exists, load_folder, parse_json, read_json, remove_folder, save_folder, write_json
-from captioner.vocabulary import SPECIAL_WORDS, Vocabulary, tokenize
+from captioner.tables import TABLES, Table
+from captioner.vocabulary import Vocabulary, tokenize
 from embeddings.corpus import read_lines
 from embeddings.files import find_file
-from embeddings.table import EmbeddingTable, build_table, learned_start
+from embeddings.table import EmbeddingTable
 
 if TYPE_CHECKING:
     from captioner.decoder import Decoder
     from captioner.training import Examples, Progressed
-
-Table = tuple[EmbeddingTable, dict[str, bytes]]  # the table, and files that belong to it
-
 
 @dataclass(frozen=True)
 class Sources:
@@ -89,7 +87,7 @@ class Preparation:
 
     def table(self, variant: str, seed: int) -> Table:
         """The word table that a variant starts with."""
-        return _TABLES[variant](self, seed)
+        return TABLES[variant](self, seed)
 
     def fingerprint(self, variant: str, seed: int) -> str:
         """What an interrupted run must share with this one to be gone on with."""
@@ -106,69 +104,7 @@ def _usable(dataset: Dataset, split: str, failed: Mapping[str, str]) -> tuple[Re
     return records
 
 
-# Frozen vectors are always trained with seed 1: only then do decoders of several seeds differ in the decoder alone. A run's
-# own seed draws the rows that no source has.
-_FROZEN_SEED = 1
 _TRAINED = " Trained with the decoder."
-
-
-def _learned(preparation: Preparation, seed: int) -> Table:
-    decoder = preparation.preset.decoder
-    return learned_start(preparation.vocabulary.words, decoder.embedding_dimensions, decoder.row_scale, seed), {}
-
-
-def _random(preparation: Preparation, seed: int) -> Table:
-    """As the learned table starts, and no word known; but it stays so."""
-    table, _ = _learned(preparation, seed)
-    origins = tuple("special" if word in SPECIAL_WORDS else "missing" for word in table.words)
-    return replace(table, origins=origins, source=f"Random rows from seed {seed}, which stay as they are."), {}
-
-
-def _word2vec(preparation: Preparation, seed: int, captions_only: bool = False) -> Table:
-    from embeddings import word2vec
-
-    file, text = preparation.sources.word2vec, preparation.sentences if captions_only else preparation.text
-    if file and not captions_only:
-        vectors = word2vec.read(file, set(preparation.vocabulary.words))
-    else:
-        vectors = word2vec.train(text, seed=_FROZEN_SEED, **_training_settings(preparation))
-    return _placed(preparation, vectors.lookup, seed, vectors.source), {}
-
-
-def _fasttext(preparation: Preparation, seed: int, captions_only: bool = False) -> Table:
-    from embeddings import fasttext
-
-    file, text = preparation.sources.fasttext, preparation.sentences if captions_only else preparation.text
-    if file and not captions_only:
-        vectors = fasttext.read(file, set(preparation.vocabulary.words))
-    else:
-        buckets = preparation.preset.embedding.buckets
-        vectors = fasttext.train(text, seed=_FROZEN_SEED, buckets=buckets, **_training_settings(preparation))
-    table = _placed(preparation, vectors.lookup, seed, vectors.source)
-    subwords = vectors.subwords
-    return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}
-
-
-_TABLES: dict[str, Callable[[Preparation, int], Table]] = {
-    "learned": _learned,
-    "word2vec": _word2vec,
-    "fasttext": _fasttext,
-    "random": _random,
-    "word2vec-start": _word2vec,
-    "word2vec-captions": partial(_word2vec, captions_only=True),
-    "fasttext-captions": partial(_fasttext, captions_only=True),
-}
-
-
-def _training_settings(preparation: Preparation) -> dict[str, int]:
-    settings = asdict(preparation.preset.embedding) | {"dimensions": preparation.preset.decoder.embedding_dimensions}
-    return {name: value for name, value in settings.items() if name != "buckets"}
-
-
-def _placed(preparation: Preparation, lookup: Callable, seed: int, source: str) -> EmbeddingTable:
-    return build_table(
-        preparation.vocabulary.words, SPECIAL_WORDS, lookup, preparation.preset.decoder.row_scale, seed, source
-    )
 
 
 @dataclass(frozen=True, eq=False)

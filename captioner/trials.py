@@ -141,7 +141,7 @@ class Workshop:
             "beam": config.beam,
             "length_preference": config.length_preference,
             "seconds": sum(epoch["seconds"] for epoch in own),
-            "cores": min(epoch.get("cores") or 1 for epoch in own),
+            "cores": min(epoch["cores"] for epoch in own),
             "epochs": len(own),
             "best_epoch": history["best_epoch"] - history["earlier"],
         }

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from captioner import datasets
 from captioner.checkpoints import HISTORY, Checkpoint, EncoderMark, load, save
@@ -96,3 +97,16 @@ def rewarded(history: dict, epochs: int = 2) -> dict:
         for number in range(1, epochs + 1)
     ]
     return history | {"epochs": before + more, "earlier": len(before), "best_epoch": len(before) + epochs}
+
+
+def stop_after_an_epoch(run, monkeypatch) -> None:
+    """Execute a run that is interrupted as soon as its first epoch has been put down."""
+    keep = run._keep
+
+    def keep_and_stop(progressed, *rest):
+        keep(progressed, *rest)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_keep", keep_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        run.execute()

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from standins import write_stages
 
-from captioner import captioning, familiarity, gauge_file, runs
+from captioner import captioning, checkpoints, familiarity, gauge_file, runs
 from captioner import encoder as encoders
 from captioner.__main__ import main
 from captioner.config import VARIANTS
@@ -417,3 +417,20 @@ def test_other_commands_say_that_they_were_interrupted(run, monkeypatch):
     monkeypatch.setattr("captioner.commands.score.choices.dataset", stop)
     monkeypatch.setattr("captioner.commands.score._lines", lambda path: ["a"])
     assert run("score", "--data", "x", "--images", "x", "--captions", "x") == (130, "", "triptych: Interrupted.\n")
+
+
+def test_what_was_tried_is_kept_beside_what_ships_and_nowhere_else(tmp_path, tiny_run, monkeypatch, capsys):
+    """With its scores on dev, and without weights; the decoders' own scores stay as they were."""
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    before = sorted(path.name for path in (run / "learned").iterdir())
+    monkeypatch.setattr(checkpoints, "SHIPPED", tmp_path / "shipped")
+    command = ["evaluate", "--data", "shapes", "--checkpoints", str(run), "--variant", "learned", "--beam", "1"]
+    assert main([*command, "--split", "dev", "--keep", "first-try"]) == 0
+    kept = tmp_path / "shipped" / "tried" / "first-try" / "learned"
+    assert sorted(path.name for path in kept.iterdir()) == ["config.json", "history.json", "scores.json"]
+    assert json.loads((kept / "scores.json").read_text())["dev"]["beam"] == 1
+    assert sorted(path.name for path in (run / "learned").iterdir()) == before
+    capsys.readouterr()
+    for wrong in (["--split", "test", "--keep", "first-try"], ["--split", "dev", "--keep", "../outside"]):
+        assert main([*command, *wrong]) == 2
+        assert "kept with its scores on dev, under a name of small letters" in capsys.readouterr().err

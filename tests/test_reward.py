@@ -6,7 +6,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from standins import SMALL_DECODER, SMALL_VOCABULARY, StubEncoder, small_checkpoint, small_preparation, small_preset
+from standins import (
+    SMALL_DECODER,
+    SMALL_VOCABULARY,
+    StubEncoder,
+    small_checkpoint,
+    small_preparation,
+    small_preset,
+    stop_after_an_epoch,
+)
 
 from captioner.config import FIRST, REWARD, RewardConfig
 from captioner.errors import TrainingError
@@ -273,15 +281,7 @@ def test_what_was_rewarded_is_not_started_from_again(preparation, first_stage, t
 def test_interrupted_and_gone_on_with(preparation, first_stage, tmp_path, monkeypatch):
     whole = run(preparation, tmp_path / "whole", first_stage).execute()
     broken = run(preparation, tmp_path / "broken", first_stage)
-    keep = broken._keep
-
-    def keep_and_stop(progressed, *rest):
-        keep(progressed, *rest)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(broken, "_keep", keep_and_stop)
-    with pytest.raises(KeyboardInterrupt):
-        broken.execute()
+    stop_after_an_epoch(broken, monkeypatch)
     resumed = run(preparation, tmp_path / "broken", first_stage).execute(resume=True)
     assert all((resumed.variables[name] == values).all() for name, values in whole.variables.items())
     assert [epoch.dev_cider for epoch in resumed.epochs] == [epoch.dev_cider for epoch in whole.epochs]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load as load_tensors
-from standins import StubEncoder, small_dataset, small_preparation, small_preset
+from standins import StubEncoder, small_dataset, small_preparation, small_preset, stop_after_an_epoch
 
 from captioner.checkpoints import load
 from captioner.config import VARIANTS
@@ -247,15 +247,7 @@ def test_a_run_that_starts_from_another(preparation, unbroken, tmp_path, monkeyp
     assert later["epochs"][len(earlier)]["train_loss"] < earlier[0]["train_loss"]
 
     broken = Run(preparation, "learned", 1, tmp_path / "broken", start)
-    keep = broken._keep
-
-    def keep_and_stop(progressed, *rest):
-        keep(progressed, *rest)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(broken, "_keep", keep_and_stop)
-    with pytest.raises(KeyboardInterrupt):
-        broken.execute()
+    stop_after_an_epoch(broken, monkeypatch)
     resumed = Run(preparation, "learned", 1, tmp_path / "broken", start).execute(resume=True)
     check_equal(resumed.variables, whole.variables)
     assert losses(tmp_path / "broken") == losses(tmp_path / "whole")

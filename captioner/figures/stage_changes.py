@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from captioner.figures.facts import Facts
 from captioner.figures.scoreboard import TITLES, Board
-from captioner.figures.study_chart import Study
+from captioner.figures.study_file import Study
 from captioner.figures.verdict import number
 
 

@@ -14,7 +14,7 @@ from captioner.figures.facts import Facts, read_facts
 from captioner.figures.published import PUBLISHED, PUBLISHED_ON, in_short
 from captioner.figures.scoreboard import SPLITS, TITLES, Board, read_board, read_study
 from captioner.figures.stage_changes import Change, Measured, changes, studied
-from captioner.figures.study_chart import read_study as read_trainings
+from captioner.figures.study_file import read_study as read_trainings
 from captioner.figures.verdict import agreement, by_other_metrics, gaps, listed, number, training_runs, verdict
 from captioner.gauge_file import load_curve
 from captioner.views import score_cards as cards
@@ -94,8 +94,9 @@ def _studied_changes(folder: Path, split: str) -> Changes | None:
     changed = studied(found, split) if found else {}
     if not changed:
         return None
-    seeds = min(len(moves.seeds) for moves in found.moves.values())
-    of = f"Means over the {seeds} trainings that went through both stages, {split} photographs"
+    several = {len(moves.seeds) for moves in found.moves.values()}
+    which = f"the {several.pop()}" if len(several) == 1 else "all"
+    of = f"Means over {which} trainings of each that went through both stages, {split} photographs"
     return changed, [find_variant(name) for name in found.moves], of
 
 

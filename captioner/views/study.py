@@ -9,25 +9,26 @@ from captioner.errors import CheckpointError
 from captioner.figures import score_charts
 from captioner.figures import study_chart as charts
 from captioner.figures.scoreboard import VERDICT_METRIC
+from captioner.figures.study_file import Study, read_study
 from captioner.views import score_cards as cards
 from captioner.views.resources import refuse
 
 
-def read(folder: Path) -> charts.Study | None:
+def read(folder: Path) -> Study | None:
     """The study of these decoders, if there is one; what is wrong with it is told."""
     try:
-        return charts.read_study(folder)
+        return read_study(folder)
     except CheckpointError as error:
         refuse(error)
         return None
 
 
-def verdict(study: charts.Study | None, folder: Path) -> str:
+def verdict(study: Study | None, folder: Path) -> str:
     """What all trainings of this stage say of the three; nothing where each was trained but once."""
     return charts.verdict(study, _stage(folder)) if study else ""
 
 
-def show(study: charts.Study | None, folder: Path) -> None:
+def show(study: Study | None, folder: Path) -> None:
     """Draw all trainings of this stage."""
     stage = _stage(folder)
     if study is None or not study.stage(stage):
@@ -52,7 +53,7 @@ def _stage(folder: Path) -> str:
     return folder.name if folder.name in STAGES else next(iter(STAGES))
 
 
-def _about(study: charts.Study) -> str:
+def _about(study: Study) -> str:
     """What the rings are, the rule, and how far the study has come."""
     left = study.planned - study.finished
     missing = f" {left} of {study.planned} planned trainings are still to come." if left else ""

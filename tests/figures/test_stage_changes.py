@@ -12,7 +12,7 @@ from written_study import write_study
 from captioner.figures.facts import read_facts
 from captioner.figures.scoreboard import read_board
 from captioner.figures.stage_changes import Change, Measured, changes, studied
-from captioner.figures.study_chart import read_study
+from captioner.figures.study_file import read_study
 
 
 @pytest.fixture

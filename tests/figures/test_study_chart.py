@@ -9,18 +9,19 @@ from written_study import write_study
 from captioner.config import FIRST, REWARD, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures import study_chart as charts
+from captioner.figures.study_file import read_study
 
 
 @pytest.fixture
 def study(tmp_path):
     write_study(tmp_path)
-    return charts.read_study(tmp_path)
+    return read_study(tmp_path)
 
 
 def test_a_study_is_found_above_its_stages(tmp_path):
-    assert charts.read_study(tmp_path / "first") is None
+    assert read_study(tmp_path / "first") is None
     write_study(tmp_path)
-    found = charts.read_study(tmp_path / "first")
+    found = read_study(tmp_path / "first")
     assert found.finished == 13 and found.planned == 14
     told = [(group.stage, group.variant.name, group.seeds) for group in found.groups[:3]]
     assert told == [(FIRST, name, (1, 2)) for name in VARIANTS]
@@ -87,18 +88,18 @@ def test_means_are_over_the_seeds_that_all_have(tmp_path):
     row["seeds"].append(3)
     data["runs"].append(alone)
     (tmp_path / "study.json").write_text(json.dumps(data))
-    said = charts.verdict(charts.read_study(tmp_path), FIRST)
+    said = charts.verdict(read_study(tmp_path), FIRST)
     assert said == charts.verdict(_fresh(tmp_path), FIRST) and "over 2 trainings of each" in said
 
 
 def _fresh(folder):
     write_study(folder)
-    return charts.read_study(folder)
+    return read_study(folder)
 
 
 def test_a_folder_of_ones_own_has_not_the_study_above_it(tmp_path):
     write_study(tmp_path)
-    assert charts.read_study(tmp_path / "mine") is None and charts.read_study(tmp_path / "reward") is not None
+    assert read_study(tmp_path / "mine") is None and read_study(tmp_path / "reward") is not None
 
 
 @pytest.mark.parametrize(
@@ -123,4 +124,4 @@ def test_a_damaged_file_is_told(tmp_path, damage):
     damage(data)
     (tmp_path / "study.json").write_text(json.dumps(data))
     with pytest.raises(CheckpointError, match="study.json is damaged; run python -m captioner study"):
-        charts.read_study(tmp_path)
+        read_study(tmp_path)
