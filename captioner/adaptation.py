@@ -14,17 +14,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from captioner.averages import Swapped, give_back, move_averages, values_of
 from captioner.config import AdaptationConfig
 from captioner.datasets import Record
 from captioner.decoder import PACKED_SIGNATURE, Decoder
 from captioner.encoder import network
-from captioner.errors import ConfigError, TrainingError
+from captioner.epochs import Epoch, Progressed
+from captioner.errors import ConfigError
 from captioner.features import View
 from captioner.images import read
 from captioner.losses import word_losses
 from captioner.packing import Packed, pack
 from captioner.progress import Progress
-from captioner.training import Epoch, Examples, Progressed, Swapped, finite, move_averages, optimizer, train
+from captioner.training import Examples, finite, optimizer, train
 
 _DEV_IMAGES_AT_ONCE = 50
 _READERS = 2
@@ -88,13 +90,10 @@ class Adapter:
         }
 
     def variables(self) -> dict[str, np.ndarray]:
-        return {name: np.asarray(variable.numpy()) for name, variable in self._named_variables()}
+        return values_of(self._named_variables())
 
     def restore(self, values: Mapping[str, np.ndarray]) -> None:
-        for name, variable in self._named_variables():
-            if name not in values or values[name].shape != tuple(variable.shape):
-                raise TrainingError(f"The interrupted adaptation does not hold '{name}' as this version needs it; start anew.")
-            variable.assign(values[name])
+        give_back(self._named_variables(), values)
 
     def _named_variables(self) -> Iterator[tuple[str, tf.Variable]]:
         for number, (variable, average) in enumerate(zip(self.variables_of_all, self.averages, strict=True)):

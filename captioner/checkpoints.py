@@ -16,20 +16,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from captioner.config import (
-    CONTROLS,
-    FIRST,
-    REWARD,
-    STAGES,
-    VARIANTS,
-    Preset,
-    find_stage,
-    find_variant,
-    preset_from_json,
-    to_json,
-)
+from captioner.config import CONTROLS, FIRST, REWARD, STAGES, VARIANTS, Preset, find_stage, find_variant
 from captioner.errors import CheckpointError, ConfigError, TriptychError
 from captioner.folders import exists, load_folder, parse_json, read_json, save_folder
+from captioner.settings import preset_from_json, to_json
 from captioner.vocabulary import Vocabulary
 from embeddings.table import EmbeddingTable
 

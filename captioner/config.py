@@ -1,7 +1,6 @@
 """Every setting as a frozen dataclass, and the rows of data `VARIANTS`, `STAGES` and `CONTROLS`; recipes are in `presets`."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -217,44 +216,6 @@ class SearchConfig:
     alternatives: int = 5
 
 
-def changed(preset: Preset, stage: str, settings: Mapping[str, str]) -> Preset:
-    """The preset with some settings, named and given as text, of its decoder, its vectors or that stage of training.
-
-    >>> changed(Preset("mine"), FIRST, {"dropout": "0.4", "epochs": "3"}).training.epochs
-    3
-    """
-    parts = {name: getattr(preset, name) for name in ((REWARD,) if stage == REWARD else ("decoder", "embedding", "training"))}
-    for name, text in settings.items():
-        # The vectors have epochs too; of two settings of a name the one of the stage is meant.
-        owner = next((part for part in reversed(parts) if hasattr(parts[part], name)), None)
-        if owner is None:
-            known = sorted({item.name for part in parts.values() for item in dataclasses.fields(part)})
-            raise ConfigError(f"There is no setting '{name}'; choose one of {', '.join(known)}.")
-        parts[owner] = dataclasses.replace(parts[owner], **{name: _from_text(getattr(parts[owner], name), name, text)})
-    return dataclasses.replace(preset, **parts)
-
-
-def with_settings(config: Any, settings: Mapping[str, str]) -> Any:
-    """One table of settings with some of them changed, named and given as text."""
-    known = sorted(item.name for item in dataclasses.fields(config))
-    unknown = next((name for name in settings if name not in known), None)
-    if unknown:
-        raise ConfigError(f"There is no setting '{unknown}'; choose one of {', '.join(known)}.")
-    values = {name: _from_text(getattr(config, name), name, text) for name, text in settings.items()}
-    return dataclasses.replace(config, **values)
-
-
-def _from_text(present: Any, name: str, text: str) -> Any:
-    try:
-        value = type(present)(text)
-    except ValueError:
-        value = math.nan
-    if isinstance(value, float) and not math.isfinite(value):
-        kind = {int: "a whole number", float: "a number"}.get(type(present), "a word")
-        raise ConfigError(f"The setting '{name}' is {kind} such as {present}, not {text!r}.")
-    return value
-
-
 def find_variant(name: str) -> Variant:
     return CONTROLS[name] if name in CONTROLS else find_row(VARIANTS, name, "variant")
 
@@ -267,37 +228,3 @@ def find_row(rows: Mapping[str, Any], name: str, kind: str) -> Any:
     if name not in rows:
         raise ConfigError(f"There is no {kind} '{name}'; choose one of {', '.join(rows)}.")
     return rows[name]
-
-
-def to_json(config: Any) -> dict[str, Any]:
-    """A config as plain data, the way it is stored inside a checkpoint."""
-    return dataclasses.asdict(config)
-
-
-def preset_from_json(data: Any) -> Preset:
-    """Read a preset back, refusing names and types that this version does not know."""
-    return _from_json(Preset, data, "preset")
-
-
-def _from_json(kind: type, data: Any, where: str) -> Any:
-    if not isinstance(data, dict):
-        raise ConfigError(f"The {where} settings should be a table of names and values, but are {type(data).__name__}.")
-    fields = {item.name: item for item in dataclasses.fields(kind)}
-    unknown = sorted(set(data) - set(fields))
-    missing = sorted(name for name, item in fields.items() if name not in data and not item.metadata.get("later"))
-    if unknown or missing:
-        wrong = f"'{unknown[0]}' is not known" if unknown else f"'{missing[0]}' is missing"
-        raise ConfigError(f"The {where} settings do not fit this version of the program: {wrong}.")
-    return kind(**{name: _value(fields[name], value, where) for name, value in data.items()})
-
-
-def _value(item: dataclasses.Field, value: Any, where: str) -> Any:
-    default = item.default_factory() if item.default_factory is not dataclasses.MISSING else item.default
-    if dataclasses.is_dataclass(default):
-        return _from_json(type(default), value, item.name)
-    expected = str if default is dataclasses.MISSING else type(default)
-    if expected is float and type(value) is int:
-        return float(value)
-    if type(value) is not expected:
-        raise ConfigError(f"The {where} setting '{item.name}' should be of type {expected.__name__}, but is {value!r}.")
-    return value

@@ -107,7 +107,7 @@ def evaluate(
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class BeamTrials:
     """The search settings that were tried on dev; the best is the one whose CIDEr, mean over the variants, is highest."""
 
     trials: tuple[Evaluation, ...]
@@ -134,7 +134,7 @@ def choose_beam(
     dev: Subjects,
     beams: Sequence[int] = BEAMS,
     length_preferences: Sequence[float] = LENGTH_PREFERENCES,
-) -> Study:
+) -> BeamTrials:
     """Try search settings on dev, the same for all variants; a beam of 1 has no use for a length preference."""
     settings = [
         SearchConfig(beam=beam, length_preference=preference)
@@ -142,14 +142,15 @@ def choose_beam(
         for preference in (length_preferences if beam > 1 else (SearchConfig.length_preference,))
     ]
     labels = [f"setting {number} of {len(settings)}" for number in range(1, len(settings) + 1)]
-    return Study(tuple(evaluate(captioner, dev, config, label=label) for config, label in zip(settings, labels, strict=True)))
+    found = (evaluate(captioner, dev, config, label=label) for config, label in zip(settings, labels, strict=True))
+    return BeamTrials(tuple(found))
 
 
-def save_study(folder: Path, study: Study, data: str) -> None:
+def save_beam(folder: Path, tried: BeamTrials, data: str, **more: Any) -> None:
     """Write down the chosen setting, where everything that captions with these decoders finds it."""
-    best = study.best.config
+    best = tried.best.config
     chosen = {"beam": best.beam, "length_preference": best.length_preference, "data": data, "split": "dev"}
-    write_json(Path(folder) / SEARCH, chosen | {"trials": study.table()})
+    write_json(Path(folder) / SEARCH, chosen | more | {"trials": tried.table()})
 
 
 def load_search_config(folder: Path) -> SearchConfig:

@@ -28,6 +28,10 @@ BENCHES = ("bench-caption.json", "bench-training.json")
 _COLUMNS = (
     "decoder", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "dev loss", "best epoch", "seconds an epoch",
 )  # fmt: skip
+_MEANS = (
+    "seeds", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "flawed captions", "different captions", "minutes",
+    "cores",
+)  # fmt: skip
 _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -109,6 +113,23 @@ def benches(folder: Path) -> str:
     return _table("| measured side by side on 2 cores | |", rows)
 
 
+def means(folder: Path) -> str:
+    """The study in short: means over the seeds of each of the three, stage by stage, on both encoders; then what they say."""
+    found = read_study(folder)
+    if found is None:
+        return "No run of the comparison with repeated seeds has been finished yet.\n"
+    rows, told = [], []
+    for stage in dict.fromkeys(group.stage for group in found.groups):
+        table = study_chart.as_table(found, stage)
+        titles = [group.title for group in found.stage(stage) if group.variant.name in VARIANTS]
+        rows += [_row(f"**{STAGES[stage].title}**", [""] * len(_MEANS))]
+        rows += [_row(title, [table[column].get(title, "") if column in table else "" for column in _MEANS]) for title in titles]
+        told.append(f"{STAGES[stage].title}: {study_chart.verdict(found, stage)}")
+    head = [_row("vectors", _MEANS), "|---" * (len(_MEANS) + 1) + "|"]
+    ends = _filled(f"{found.rule} {study_chart.encoders(found)}")
+    return "\n".join([*head, *rows, "", *map(_filled, filter(lambda text: not text.endswith(": "), told)), ends])
+
+
 def study(folder: Path) -> str:
     """The comparison with repeated seeds: a table per stage, then what it says by its rule; nothing before the first run."""
     found = read_study(folder)
@@ -142,6 +163,7 @@ def _table(head: str, rows: Sequence[tuple[str, str]]) -> str:
 FIGURES = {
     "results": results,
     "published": published,
+    "means": means,
     "study": study,
     "tried": tried.table,
     "bench": benches,

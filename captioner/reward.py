@@ -14,11 +14,12 @@ import tensorflow as tf
 
 from captioner.config import REWARD, RewardConfig
 from captioner.decoder import PACKED_SIGNATURE, Decoder
+from captioner.epochs import Epoch, Progressed
 from captioner.losses import surprises
 from captioner.metrics import Scorer
 from captioner.packing import pack
 from captioner.progress import Progress
-from captioner.training import Epoch, Examples, Progressed, Trainer, finite, mean_loss, shuffled, train
+from captioner.training import Examples, Trainer, finite, mean_loss, shuffled, train
 from captioner.vocabulary import END, END_WORD, PADDING, START, UNKNOWN, Vocabulary, tokenize
 from captioner.wording import is_cut, repeats
 

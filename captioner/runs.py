@@ -24,12 +24,14 @@ from captioner.checkpoints import (
     read_tensors,
     save,
 )
-from captioner.config import FIRST, REWARD, Preset, find_variant, to_json
+from captioner.config import FIRST, REWARD, Preset, find_variant
 from captioner.datasets import Dataset, Record
 from captioner.encoder import Encoder
+from captioner.epochs import Epoch, Progressed
 from captioner.errors import DatasetError, TrainingError
 from captioner.features import VIEWS, FeatureCache
 from captioner.folders import exists, load_folder, parse_json, read_json, remove_folder, save_folder, write_json
+from captioner.settings import to_json
 from captioner.tables import TABLES, Table
 from captioner.vocabulary import Vocabulary, tokenize
 from embeddings.corpus import read_lines
@@ -38,7 +40,8 @@ from embeddings.table import EmbeddingTable
 
 if TYPE_CHECKING:
     from captioner.decoder import Decoder
-    from captioner.training import Examples, Progressed
+    from captioner.training import Examples
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -144,7 +147,7 @@ class Run:
         self.folder = Path(out) / variant
         self.resume_folder = Path(out) / ".resume" / variant
 
-    def execute(self, resume: bool = False) -> "Progressed":
+    def execute(self, resume: bool = False) -> Progressed:
         """Train, writing history and state after every epoch, and the checkpoint at the end."""
         progressed, (table, extra) = self._begin(resume)
         try:
@@ -155,7 +158,7 @@ class Run:
             raise
         return progressed
 
-    def _train(self, progressed: "Progressed | None", table: EmbeddingTable, extra: dict[str, bytes]) -> "Progressed":
+    def _train(self, progressed: "Progressed | None", table: EmbeddingTable, extra: dict[str, bytes]) -> Progressed:
         from captioner.decoder import Decoder
         from captioner.training import Examples
 
@@ -167,13 +170,13 @@ class Run:
         examples = Examples.of(shared.train, shared.vocabulary, shared.cache)
         dev = Examples.of(shared.dev, shared.vocabulary, shared.cache)
 
-        def keep(progressed: "Progressed") -> None:
+        def keep(progressed: Progressed) -> None:
             self._keep(progressed, table, extra)
 
         more = {"views": shared.views, "progressed": progressed, "after_epoch": keep, "label": self.variant}
         return self._train_stage(decoder, examples, dev, more)
 
-    def _train_stage(self, decoder: "Decoder", examples: "Examples", dev: "Examples", more: dict[str, Any]) -> "Progressed":
+    def _train_stage(self, decoder: "Decoder", examples: "Examples", dev: "Examples", more: dict[str, Any]) -> Progressed:
         from captioner.reward import train_by_reward
         from captioner.training import train
 
@@ -199,12 +202,10 @@ class Run:
         return None, self.preparation.table(self.variant, self.seed)
 
     @staticmethod
-    def _started(start: Start) -> "Progressed":
-        from captioner.training import Epoch, Progressed
-
+    def _started(start: Start) -> Progressed:
         return Progressed(before=[Epoch.of(epoch) for epoch in start.epochs])
 
-    def _resumed(self) -> tuple["Progressed", Table]:
+    def _resumed(self) -> tuple[Progressed, Table]:
         files = load_folder(self.resume_folder)
         try:
             mark = parse_json(files["run.json"], "run.json")
@@ -219,7 +220,7 @@ class Run:
             "or train into another --out."
         )
 
-    def _keep(self, progressed: "Progressed", table: EmbeddingTable, extra: Mapping[str, bytes]) -> None:
+    def _keep(self, progressed: Progressed, table: EmbeddingTable, extra: Mapping[str, bytes]) -> None:
         """Put down all that is needed to go on, then the history that a page follows."""
         mark = {
             "fingerprint": self.fingerprint,
@@ -241,7 +242,7 @@ class Run:
         if path.is_file() and not exists(self.folder):
             write_json(path, read_json(path) | {"state": "stopped"})
 
-    def _finish(self, progressed: "Progressed", table: EmbeddingTable, extra: dict[str, bytes]) -> None:
+    def _finish(self, progressed: Progressed, table: EmbeddingTable, extra: dict[str, bytes]) -> None:
         weights = dict(progressed.best)
         learned = weights.pop(TABLE_WEIGHT, None)
         if learned is not None:
@@ -261,15 +262,13 @@ class Run:
         save(self.folder, checkpoint, self._history(progressed, "finished"))
         remove_folder(self.resume_folder)
 
-    def _history(self, progressed: "Progressed", state: str) -> dict:
+    def _history(self, progressed: Progressed, state: str) -> dict:
         made_with = self.preparation.fingerprint(self.variant, self.seed)
         return progressed.history(self.variant, self.seed, state) | {"made_with": made_with}
 
 
-def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple["Progressed", Table]:
+def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[Progressed, Table]:
     """What `Run` had put down after its last whole epoch."""
-    from captioner.training import Epoch, Progressed
-
     epochs, before = ([Epoch.of(epoch) for epoch in mark[part]] for part in ("epochs", "before"))
     state, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
     extra = {name: files[name] for name in mark["extra"]}

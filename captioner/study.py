@@ -73,6 +73,17 @@ class Plan:
     control_seeds: int = 2
     frozen_seeds: int = 2
 
+    def with_all_of(self, folder: Path) -> "Plan":
+        """With as many seeds as there are records of, so that whoever asks for fewer forgets none."""
+        name = self.frozen or ""
+        there = {
+            "seeds": _last_seed(folder, Trial(self.preset, FIRST, "", 0), VARIANTS),
+            "reward_seeds": _last_seed(folder, Trial(self.preset, REWARD, "", 0), VARIANTS),
+            "control_seeds": _last_seed(folder, Trial(self.preset, FIRST, "", 0), CONTROLS),
+            "frozen_seeds": _last_seed(folder, Trial(name, FIRST, "", 0, True), VARIANTS),
+        }
+        return replace(self, **{part: max(getattr(self, part), last) for part, last in there.items()})
+
     @property
     def frozen(self) -> str | None:
         """The preset that is the same but for its encoder, which was never trained on."""
@@ -123,6 +134,12 @@ def _measures(part: Mapping[str, Any]) -> dict[str, Any]:
     return {name: part[name] for name in ("loss", "wording", "strangest_cider", "others_cider") if name in part}
 
 
+def _last_seed(folder: Path, like: Trial, variants: Iterable[str]) -> int:
+    """The highest seed of which there is a record of one of these, or 0."""
+    found = (path for name in variants for path in (folder / like.setting_place).glob(f"*/{name}/{RECORD}"))
+    return max((int(path.parts[-3]) for path in found if path.parts[-3].isdecimal()), default=0)
+
+
 def read_record(folder: Path, trial: Trial) -> Record | None:
     """The record of a finished run, or None; one that belongs to another run is refused."""
     path = folder / trial.place / RECORD
@@ -149,8 +166,8 @@ def _are_finite(numbers: Iterable[float]) -> bool:
 
 
 def records(folder: Path, plan: Plan) -> list[Record]:
-    """What is there of the plan so far."""
-    found = (read_record(folder, trial) for trial in plan.trials())
+    """What is there of the plan so far, and of more seeds than it asks for."""
+    found = (read_record(folder, trial) for trial in plan.with_all_of(folder).trials())
     return [record for record in found if record is not None]
 
 

@@ -7,22 +7,23 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from captioner.config import FIRST, Schedule, TrainingConfig
+from captioner.averages import Swapped, give_back, move_averages, values_of
+from captioner.config import Schedule, TrainingConfig
 from captioner.datasets import Record
 from captioner.decoder import PACKED_SIGNATURE, Decoder
+from captioner.epochs import Epoch, Progressed
 from captioner.errors import TrainingError
 from captioner.features import WHOLE, FeatureCache
 from captioner.losses import word_losses
 from captioner.packing import Packed, pack
 from captioner.progress import Progress
-from captioner.runtime import cores
 from captioner.vocabulary import UNKNOWN, Vocabulary, tokenize
 
 Compiled = tf.types.experimental.PolymorphicFunction
@@ -50,66 +51,6 @@ class Examples:
     def batch(self, chosen: Sequence[int], views: Sequence[str] | None = None) -> tuple[np.ndarray, Packed]:
         features = self.cache.rows([self.records[index] for index in chosen], views)
         return features, pack([self.captions[index] for index in chosen])
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One line of a history; losses are mean cross-entropies per real target word, in nats.
-
-    In the second stage the training loss is that of some training photographs without dropout, `reward` what the captions
-    drawn earned on average, and `dev_cider` that of greedy captions on dev.
-    """
-
-    epoch: int
-    train_loss: float
-    dev_loss: float
-    seconds: float
-    learning_rate: float
-    stage: str = FIRST
-    reward: float | None = None
-    dev_cider: float | None = None
-    cores: int | None = field(default_factory=cores)  # that the seconds were spent on; histories of long ago do not say
-
-    def to_json(self) -> dict[str, float | str]:
-        """What there is of it, as plain data."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
-    @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> "Epoch":
-        """One that `to_json` gave, of this version or an earlier one."""
-        return cls(**{"cores": None, **stored})
-
-    @property
-    def merit(self) -> float:
-        """What the best epoch has most of: CIDEr on dev where it was measured, else the least loss."""
-        return -self.dev_loss if self.dev_cider is None else self.dev_cider
-
-
-@dataclass
-class Progressed:
-    """All that is needed to go on after an epoch, and the best weights so far.
-
-    `before` holds the epochs of the run that this one started from; they count in the history and nowhere else.
-    """
-
-    epochs: list[Epoch] = field(default_factory=list)
-    variables: dict[str, np.ndarray] = field(default_factory=dict)
-    best: dict[str, np.ndarray] = field(default_factory=dict)
-    before: list[Epoch] = field(default_factory=list)
-
-    @property
-    def best_epoch(self) -> int:
-        return max(self.epochs, key=lambda epoch: epoch.merit).epoch if self.epochs else 0
-
-    def finished(self, config: Schedule) -> bool:
-        done = len(self.epochs)
-        return done >= config.epochs or done - self.best_epoch >= config.patience
-
-    def history(self, variant: str, seed: int, state: str) -> dict:
-        earlier = len(self.before)
-        epochs = [replace(epoch, epoch=number).to_json() for number, epoch in enumerate(self.before + self.epochs, start=1)]
-        best = earlier + self.best_epoch
-        return {"variant": variant, "seed": seed, "state": state, "epochs": epochs, "earlier": earlier, "best_epoch": best}
 
 
 def train(
@@ -171,7 +112,7 @@ class Trainer:
         with self.averaged():
             return mean_loss(self.losses, dev)
 
-    def averaged(self) -> "Swapped":
+    def averaged(self) -> Swapped:
         """Within it the decoder has its averaged weights; after it, its own again."""
         return Swapped(self.decoder.trainable_variables, self.averages)
 
@@ -181,13 +122,10 @@ class Trainer:
 
     def variables(self) -> dict[str, np.ndarray]:
         """Everything that changes in a run: weights, their averages and the optimizer's state."""
-        return {name: np.asarray(variable.numpy()) for name, variable in self._named_variables()}
+        return values_of(self._named_variables())
 
-    def restore(self, values: dict[str, np.ndarray]) -> None:
-        for name, variable in self._named_variables():
-            if name not in values or values[name].shape != tuple(variable.shape):
-                raise TrainingError(f"The interrupted run does not hold '{name}' as this version needs it; start the run anew.")
-            variable.assign(values[name])
+    def restore(self, values: Mapping[str, np.ndarray]) -> None:
+        give_back(self._named_variables(), values)
 
     def _named_variables(self) -> Iterator[tuple[str, tf.Variable]]:
         for variable, average in zip(self.decoder.trainable_variables, self.averages, strict=True):
@@ -224,16 +162,6 @@ class Trainer:
         variables = self.decoder.trainable_variables
         self.optimizer.apply(gradients, variables)
         move_averages(self.averages, variables, self.optimizer.iterations, self.config.averaging)
-
-
-def move_averages(
-    averages: Sequence[tf.Variable], variables: Sequence[keras.Variable], iterations: tf.Variable, averaging: float
-) -> None:
-    """Move the averages towards the weights, faster at the start, when the weights are still far from good."""
-    step = tf.cast(iterations, tf.float32)
-    keep = tf.minimum(averaging, (1 + step) / (10 + step))
-    for variable, average in zip(variables, averages, strict=True):
-        average.assign_sub((1 - keep) * (average - variable.value))
 
 
 def finite(loss: float, epoch: int) -> float:
@@ -300,19 +228,3 @@ def optimizer(config: Schedule, steps_per_epoch: int) -> keras.optimizers.Optimi
     adam = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm, name="adam_w")
     adam.exclude_from_weight_decay(var_names=["bias"])
     return adam
-
-
-class Swapped:
-    """Within it the decoder has its averaged weights; after it, its own again."""
-
-    def __init__(self, variables: Sequence[keras.Variable], averages: Sequence[tf.Variable]):
-        self.variables, self.averages = variables, averages
-
-    def __enter__(self) -> None:
-        self.own = [variable.numpy() for variable in self.variables]
-        for variable, average in zip(self.variables, self.averages, strict=True):
-            variable.assign(average)
-
-    def __exit__(self, *_error: object) -> None:
-        for variable, own in zip(self.variables, self.own, strict=True):
-            variable.assign(own)

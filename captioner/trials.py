@@ -7,7 +7,7 @@ import gc
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from captioner.config import FIRST, REWARD, VARIANTS, Preset, SearchConfig
 from captioner.datasets import Dataset, Record
 from captioner.encoder import Encoder
 from captioner.errors import CheckpointError, TrainingError
-from captioner.evaluation import SEARCH, Evaluation, Subjects, choose_beam, evaluate, load_search_config, save_study
+from captioner.evaluation import SEARCH, Evaluation, Subjects, choose_beam, evaluate, load_search_config, save_beam
 from captioner.familiarity import Familiarity
 from captioner.folders import exists, load_folder, read_bytes, read_json, save_folder, write_json
 from captioner.runs import Preparation, Run, Sources, Start
@@ -30,6 +30,7 @@ from captioner.wording import Known, occurrences
 
 _LARGEST_HISTORY = 1_000_000
 _STRANGEST = 0.2  # The share of the photographs that are looked at apart as being the least like those of training.
+_CHOSEN_WITH = 1  # The seed whose decoders the search setting of a stage is chosen with.
 _DIGITS = 4  # Of each photograph's CIDEr: enough for every figure made of a thousand of them.
 
 
@@ -44,6 +45,7 @@ class Workshop:
     sources: Sources
     runs: Path
     out: Path
+    _given_up: dict[Trial, TrainingError] = field(default_factory=dict, init=False, repr=False)
 
     def finished(self, trial: Trial) -> bool:
         """Whether its record is there; one that was made with other settings, data or another encoder is refused."""
@@ -78,6 +80,16 @@ class Workshop:
         return self.runs / trial.preset / trial.place
 
     def _train(self, trial: Trial) -> None:
+        """What could not be trained is not tried again for every other run that goes on from it."""
+        if trial in self._given_up:
+            raise self._given_up[trial]
+        try:
+            self._train_once(trial)
+        except TrainingError as error:
+            self._given_up[trial] = error
+            raise
+
+    def _train_once(self, trial: Trial) -> None:
         prepared, start = self._prepared(trial.stage), None
         if trial.stage == REWARD:
             if not exists(self._folder(trial.start)):
@@ -165,13 +177,20 @@ class Workshop:
     def _setting(self, trial: Trial) -> SearchConfig:
         """The search setting of a stage: chosen once, on dev, with the first seed of the three."""
         folder = self.out / trial.setting_place
+        made_with = [self._prepared(trial.stage).fingerprint(name, _CHOSEN_WITH) for name in VARIANTS]
         if not (folder / SEARCH).is_file():
             first = {name: load(self._chosen_with(trial, name)) for name in VARIANTS}
-            save_study(folder, choose_beam(Captioner.of(first, self.encoder), self._subjects["dev"]), self.dataset.name)
+            tried = choose_beam(Captioner.of(first, self.encoder), self._subjects["dev"])
+            save_beam(folder, tried, self.dataset.name, made_with=made_with)
+        if read_json(folder / SEARCH).get("made_with") != made_with:
+            raise TrainingError(
+                f"The search setting in {folder / SEARCH} was chosen with decoders of other settings, data or another encoder; "
+                "delete it and the records beside it, or keep this study in a folder of its own with --checkpoints."
+            )
         return load_search_config(folder)
 
     def _chosen_with(self, trial: Trial, variant: str) -> Path:
-        other = replace(trial, variant=variant, seed=1)
+        other = replace(trial, variant=variant, seed=_CHOSEN_WITH)
         if not exists(self._folder(other)):
             self._train(other)
         return self._folder(other)

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from captioner.checkpoints import CONFIG, HISTORY, SCORES
-from captioner.config import Preset, find_variant, preset_from_json
+from captioner.config import Preset, find_variant
 from captioner.errors import CheckpointError
 from captioner.folders import read_bytes, read_json, write_json
 from captioner.presets import PRESETS
+from captioner.settings import preset_from_json
 
 TRIED = "tried"
 _LARGEST = 1_000_000

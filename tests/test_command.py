@@ -19,6 +19,7 @@ from captioner import encoder as encoders
 from captioner.__main__ import main
 from captioner.config import VARIANTS
 from captioner.datasets import shapes
+from captioner.errors import TrainingError
 from captioner.images import read_file, resize
 from captioner.presets import PRESETS
 
@@ -102,6 +103,17 @@ def interrupt(monkeypatch, variant):
     monkeypatch.setattr(runs.Run, "_keep", keep_and_stop)
 
 
+def diverge(monkeypatch, variant):
+    train = runs.Run._train
+
+    def train_or_diverge(self, *rest):
+        if self.variant == variant:
+            raise TrainingError("The loss became nan in epoch 1; lower the learning rate and start again.")
+        return train(self, *rest)
+
+    monkeypatch.setattr(runs.Run, "_train", train_or_diverge)
+
+
 def test_training_is_interrupted_and_gone_on_with(run, data, tmp_path, monkeypatch):
     out = tmp_path / "run"
     names = ["learned", "word2vec"]
@@ -180,6 +192,11 @@ def test_a_study_goes_on_and_tells_what_it_found(run, data, tmp_path, monkeypatc
         interrupt(patch, "word2vec")
         status, output, errors = run(*command, "--data", data)
     assert status == 130 and output == "" and "the same command goes on" in errors
+    with monkeypatch.context() as patch:
+        diverge(patch, "fasttext")
+        status, output, errors = run(*command, "--data", data)
+    assert status == 2 and output == "" and errors.count("was given up: The loss became nan in epoch 1") == 3
+    assert "These runs are missing" in errors and "fasttext, seed 1. Why is said above" in errors
     status, output, errors = run(*command, "--data", data, "--ship", "--json")
     assert status == 0 and "3 of 3 done" in errors and "seed 1 ship, the best on dev" in errors, errors
     rows = json.loads(output)

@@ -13,7 +13,7 @@ from captioner.captioning import Captioner
 from captioner.config import SearchConfig
 from captioner.datasets import shapes
 from captioner.errors import CheckpointError, ConfigError, DatasetError
-from captioner.evaluation import Subjects, choose_beam, evaluate, load_scores, load_search_config, save_scores, save_study
+from captioner.evaluation import Subjects, choose_beam, evaluate, load_scores, load_search_config, save_beam, save_scores
 from captioner.features import FeatureCache
 from captioner.images import read
 from captioner.vocabulary import UNKNOWN
@@ -122,7 +122,7 @@ def test_of_equal_settings_the_smallest_beam_is_chosen(oracle):
 
 def test_the_chosen_setting_is_found_again(oracle, tmp_path):
     assert load_search_config(tmp_path) == SearchConfig()
-    save_study(tmp_path, choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), (1, 3), (1.0,)), "shapes")
+    save_beam(tmp_path, choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), (1, 3), (1.0,)), "shapes")
     assert load_search_config(tmp_path) == replace(SearchConfig(), beam=3, length_preference=1.0)
     stored = json.loads((tmp_path / "search.json").read_text())
     assert stored["split"] == "dev" and stored["data"] == "shapes" and len(stored["trials"]) == 2

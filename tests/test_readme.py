@@ -2,10 +2,11 @@
 
 import json
 import shutil
+import statistics
 from pathlib import Path
 
 import pytest
-from written_study import write_study
+from written_study import record, write_study
 
 from captioner.checkpoints import SHIPPED
 from captioner.config import FIRST, REWARD, VARIANTS
@@ -87,6 +88,22 @@ def test_the_study_is_told_stage_by_stage(folder: Path):
     assert text.count("| Word2Vec | ") == 2 and text.index("**First stage**") < text.index("**Reward**")
     told = " ".join(text.split())
     assert "13 of 14 trainings" in told and "leaves out zero" in told and "Word2Vec is better than Learned" in told
+
+
+def test_the_study_is_told_in_short(folder: Path):
+    """Means over seeds of the three on both encoders, without what they are held against; a stage trained once has no verdict."""
+    empty = render("<!-- figures: means -->\n<!-- end -->\n", folder)
+    assert "has been finished yet" in empty
+    write_study(folder)
+    text = render(empty, folder)
+    titles = [line.split(" | ")[0].lstrip("| ") for line in text.splitlines() if line.startswith("| ")]
+    decoders = [variant.title for variant in VARIANTS.values()]
+    assert titles == ["vectors", "**First stage**", *decoders, "Word2Vec, CNN as it comes", "**Reward**", *decoders]
+    runs = [record(FIRST, "word2vec", seed).metric("test", "cider") for seed in (1, 2)]
+    mean, deviation = statistics.fmean(runs), statistics.stdev(runs)
+    assert f"| Word2Vec | 2 | {mean:.3f} ({deviation:.3f}) |" in text and "| 5.000 (0.000) | 2 |" in text
+    told = " ".join(text.split())
+    assert "Word2Vec is better than Learned" in told and "leaves out zero" in told and "Reward: " not in told
 
 
 def test_the_two_commands_stand_in_the_first_25_lines():

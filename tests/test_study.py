@@ -50,6 +50,16 @@ def test_the_plan_goes_through_whole_seeds_first():
     assert Plan("tiny", 1, 5, 0).trials()[-1].seed == 1  # No second stage without a first.
 
 
+def test_records_of_more_seeds_than_were_asked_for_are_not_forgotten(tmp_path):
+    whole = Plan("triptych", 3, 2, 2, 1)
+    for trial in whole.trials():
+        save_record(tmp_path, trial, data([0.1, 0.3]), {"epochs": []})
+    assert Plan("triptych", 1, 0, 0, 0).with_all_of(tmp_path) == whole
+    assert Plan("triptych", 4, 0, 0, 0).with_all_of(tmp_path) == Plan("triptych", 4, 2, 2, 1)
+    assert [record.trial for record in records(tmp_path, Plan("triptych", 1, 1, 0, 0))] == whole.trials()
+    assert Plan("triptych", 1, 1, 0, 0).with_all_of(tmp_path / "nowhere") == Plan("triptych", 1, 1, 0, 0)
+
+
 def test_a_record_comes_back(tmp_path):
     trial = Trial("tiny", REWARD, "fasttext", 4)
     assert read_record(tmp_path, trial) is None

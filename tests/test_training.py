@@ -142,24 +142,6 @@ def test_early_stop(preparation, examples):
     assert len(progressed.epochs) == 3 and progressed.best_epoch == 1
 
 
-@pytest.mark.parametrize(
-    ("losses", "epochs", "patience", "finished"),
-    [
-        ([], 3, 1, False),
-        ([3, 2], 3, 1, False),
-        ([3, 2, 1], 3, 1, True),
-        ([1, 2], 9, 2, False),
-        ([1, 2, 2], 9, 2, True),
-        ([1, 1, 1], 9, 2, True),
-    ],
-)
-def test_when_training_is_over(losses, epochs, patience, finished):
-    from captioner.training import Epoch, Progressed
-
-    progressed = Progressed([Epoch(number, 0.0, loss, 0.0, 0.0) for number, loss in enumerate(losses, 1)])
-    assert progressed.finished(settings(epochs=epochs, patience=patience)) == finished
-
-
 def test_batches_follow_from_seed_and_epoch_alone(examples):
     from captioner.training import batches
 

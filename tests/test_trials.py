@@ -37,7 +37,7 @@ def carried_out(workshop):
 
 
 def test_every_trial_has_a_record(workshop, carried_out):
-    assert [record.trial for record in carried_out] == PLAN.trials()
+    assert [record.trial for record in carried_out] == [*PLAN.trials(), *HELD_AGAINST]
     assert all(workshop.finished(trial) for trial in (*PLAN.trials(), *HELD_AGAINST))
     assert not workshop.finished(Trial("tiny", FIRST, "word2vec-captions", 1))
 
@@ -131,6 +131,31 @@ def test_records_of_other_settings_are_refused(workshop, carried_out, tmp_path):
     for elsewhere in (replace(other, out=tmp_path), replace(workshop, sources=Sources(), out=tmp_path)):
         with pytest.raises(TrainingError, match=refused):
             elsewhere.carry_out(trial)
+
+
+def test_what_could_not_be_trained_is_not_tried_again(workshop, carried_out, tmp_path, monkeypatch):
+    """Of a seed whose first stage diverges neither that nor the second is trained twice."""
+    anew, tried = replace(workshop, runs=tmp_path / "runs", out=tmp_path / "out"), []
+
+    def diverge(run, resume=False):
+        tried.append(run.folder)
+        raise TrainingError("The loss became nan in epoch 1; lower the learning rate and start again.")
+
+    monkeypatch.setattr(Run, "execute", diverge)
+    for stage in (FIRST, REWARD):
+        with pytest.raises(TrainingError, match="The loss became nan"):
+            anew.carry_out(Trial("tiny", stage, "learned", 3))
+    assert len(tried) == 1
+
+
+def test_a_setting_chosen_with_others_is_refused(workshop, carried_out, tmp_path):
+    """As when the records were deleted and the setting was forgotten."""
+    place = tmp_path / FIRST / "seeds" / "search.json"
+    place.parent.mkdir(parents=True)
+    stored = json.loads((workshop.out / FIRST / "seeds" / "search.json").read_text())
+    place.write_text(json.dumps(stored | {"made_with": ["another"]}))
+    with pytest.raises(TrainingError, match="search setting .* was chosen with decoders of other settings"):
+        replace(workshop, out=tmp_path).carry_out(carried_out[0].trial)
 
 
 def test_the_setting_is_chosen_once_per_stage(workshop, carried_out):

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from captioner.config import to_json
 from captioner.errors import CheckpointError
 from captioner.presets import PRESETS
+from captioner.settings import to_json
 from captioner.tried import differences, keep, table
 
 SCORES = {"beam": 5, "length_preference": 1.0, "metrics": {"cider": 0.51234, "bleu4": 0.2, "rouge_l": 0.4}}

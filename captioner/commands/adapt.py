@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.commands import choices
 from captioner.commands.report import note, print_json
-from captioner.config import FIRST, VARIANTS, AdaptationConfig, with_settings
+from captioner.config import FIRST, VARIANTS, AdaptationConfig
+from captioner.epochs import Epoch, Progressed
 from captioner.errors import DatasetError, ImageError, TrainingError
 from captioner.folders import exists, load_folder, parse_json, remove_folder, save_folder
+from captioner.settings import with_settings
 
 if TYPE_CHECKING:
     from captioner.checkpoints import Checkpoint
     from captioner.datasets import Dataset, Record
     from captioner.decoder import Decoder
-    from captioner.training import Progressed
 
 HOW, STATE = "how.json", "state.json"
 
@@ -41,7 +42,7 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _adapt(options: Namespace, config: AdaptationConfig, waiting: Path) -> tuple["Progressed", dict[str, Any]]:
+def _adapt(options: Namespace, config: AdaptationConfig, waiting: Path) -> tuple[Progressed, dict[str, Any]]:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
@@ -60,7 +61,7 @@ def _adapt(options: Namespace, config: AdaptationConfig, waiting: Path) -> tuple
     how |= {"settings": asdict(config), "decoders": {name: fingerprint(folder / name) for name in checkpoints}}
     decoders = {name: _decoder(checkpoint, config) for name, checkpoint in checkpoints.items()}
 
-    def keep(progressed: "Progressed") -> None:
+    def keep(progressed: Progressed) -> None:
         _keep(waiting, progressed, how)
 
     begun = _begun(waiting, how) if options.resume and exists(waiting) else None
@@ -102,7 +103,7 @@ def _decoder(checkpoint: "Checkpoint", config: AdaptationConfig) -> "Decoder":
     return replace(checkpoint, preset=replace(checkpoint.preset, decoder=own)).build()
 
 
-def _keep(waiting: Path, progressed: "Progressed", how: dict[str, Any]) -> None:
+def _keep(waiting: Path, progressed: Progressed, how: dict[str, Any]) -> None:
     from safetensors.numpy import save
 
     state = {"how": how, "epochs": [epoch.to_json() for epoch in progressed.epochs]}
@@ -111,10 +112,8 @@ def _keep(waiting: Path, progressed: "Progressed", how: dict[str, Any]) -> None:
     note(f"Epoch {len(progressed.epochs)}: dev loss {progressed.epochs[-1].dev_loss:.4f}.")
 
 
-def _begun(waiting: Path, how: dict[str, Any]) -> "Progressed":
+def _begun(waiting: Path, how: dict[str, Any]) -> Progressed:
     from safetensors.numpy import load
-
-    from captioner.training import Epoch, Progressed
 
     files = load_folder(waiting)
     try:
@@ -129,7 +128,7 @@ def _begun(waiting: Path, how: dict[str, Any]) -> "Progressed":
         ) from error
 
 
-def _save(out: Path, progressed: "Progressed", how: dict[str, Any]) -> None:
+def _save(out: Path, progressed: Progressed, how: dict[str, Any]) -> None:
     import numpy as np
     from safetensors.numpy import save
 

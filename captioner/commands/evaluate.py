@@ -12,7 +12,7 @@ from captioner.errors import ConfigError
 if TYPE_CHECKING:
     from captioner.captioning import Captioner
     from captioner.datasets import Dataset
-    from captioner.evaluation import Evaluation, Study, Subjects
+    from captioner.evaluation import BeamTrials, Evaluation, Subjects
 
 KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
@@ -34,9 +34,9 @@ def run(options: Namespace) -> int:
     captioner = choices.captioner(options)
     subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options), captioner.encoder))
     _tell_failed(subjects)
-    study = _choose(options, captioner, subjects, data.name) if options.choose else None
-    evaluation = study.best if study else evaluate(captioner, subjects, config)
-    (_print_json if options.json else _print_text)(options, data, subjects, evaluation, study, captioner.stage)
+    tried = _choose(options, captioner, subjects, data.name) if options.choose else None
+    evaluation = tried.best if tried else evaluate(captioner, subjects, config)
+    (_print_json if options.json else _print_text)(options, data, subjects, evaluation, tried, captioner.stage)
     if options.keep:
         keep(choices.decoders(options), SHIPPED, options.keep, {name: evaluation.summary(name) for name in evaluation.scores})
     elif _may_store(options, data.name, evaluation):
@@ -58,12 +58,12 @@ def _tell_failed(subjects: "Subjects") -> None:
         note(f"Photographs left out: {len(subjects.failed)}; scored: {len(subjects.records)}.")
 
 
-def _choose(options: Namespace, captioner: "Captioner", dev: "Subjects", data: str) -> "Study":
-    from captioner.evaluation import choose_beam, save_study
+def _choose(options: Namespace, captioner: "Captioner", dev: "Subjects", data: str) -> "BeamTrials":
+    from captioner.evaluation import choose_beam, save_beam
 
-    study = choose_beam(captioner, dev)
-    save_study(choices.decoders(options), study, data)
-    return study
+    tried = choose_beam(captioner, dev)
+    save_beam(choices.decoders(options), tried, data)
+    return tried
 
 
 def _may_store(options: Namespace, data: str, evaluation: "Evaluation") -> bool:
@@ -98,7 +98,7 @@ def _store(options: Namespace, data: "Dataset", subjects: "Subjects", evaluation
 
 
 def _print_json(
-    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None", stage: str
+    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", tried: "BeamTrials | None", stage: str
 ) -> None:
     variants = {name: evaluation.summary(name) | {"captions": captions} for name, captions in evaluation.captions.items()}
     result: dict[str, Any] = {
@@ -114,14 +114,14 @@ def _print_json(
             for (first, second), metrics in evaluation.differences.items()
         ],
     }
-    print_json(result | ({"trials": study.table()} if study else {}))
+    print_json(result | ({"trials": tried.table()} if tried else {}))
 
 
 def _print_text(
-    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", study: "Study | None", stage: str
+    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", tried: "BeamTrials | None", stage: str
 ) -> None:
-    if study:
-        _print_study(study)
+    if tried:
+        _print_trials(tried)
     setting = f"beam {evaluation.config.beam}, length preference {evaluation.config.length_preference:g}, stage {stage}"
     print(f"{data.name}, {options.split}: {len(subjects.records)} photographs, {setting}; 95% intervals in brackets")
     print()
@@ -143,10 +143,10 @@ def _cells(evaluation: "Evaluation", variant: str) -> dict[str, str]:
     return {name: with_interval(value, intervals.get(name)) for name, value in evaluation.scores[variant].metrics.items()}
 
 
-def _print_study(study: "Study") -> None:
-    rows = [(f"beam {trial.config.beam}, length preference {trial.config.length_preference:g}", trial) for trial in study.trials]
+def _print_trials(tried: "BeamTrials") -> None:
+    rows = [(f"beam {trial.config.beam}, length preference {trial.config.length_preference:g}", trial) for trial in tried.trials]
     columns = {"mean CIDEr": {name: f"{trial.mean_cider:.4f}" for name, trial in rows}}
-    for variant in study.best.scores:
+    for variant in tried.best.scores:
         columns[find_variant(variant).title] = {name: f"{trial.scores[variant].metrics['cider']:.4f}" for name, trial in rows}
     print_table(columns)
     print()

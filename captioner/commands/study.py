@@ -29,7 +29,7 @@ def run(options: Namespace) -> int:
         finished = records(out, plan)
         if not finished:
             raise TrainingError(f"No run of this study is finished in {out}; give --data, and --corpus, to train and score them.")
-        return conclude(finished) | {"planned": len(plan.trials())}
+        return conclude(finished) | {"planned": len(plan.with_all_of(out).trials())}
 
     if options.data:
         _run_missing(_Workshops(options), plan, options, lambda: write_json(out / STUDY, concluded()))

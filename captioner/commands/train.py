@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.commands import choices
 from captioner.commands.report import note, print_json, print_table
-from captioner.config import FIRST, REWARD, VARIANTS, Preset, changed
+from captioner.config import FIRST, REWARD, VARIANTS, Preset
 from captioner.errors import TrainingError
 from captioner.presets import PRESETS, find_preset
+from captioner.settings import changed
 
 if TYPE_CHECKING:
     from captioner.runs import Preparation

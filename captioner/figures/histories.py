@@ -15,7 +15,8 @@ from statistics import fmean, median
 from typing import Any
 
 from captioner.checkpoints import HISTORY
-from captioner.config import FIRST, STAGES, VARIANTS, Variant, find_variant
+from captioner.config import STAGES, VARIANTS, Variant, find_variant
+from captioner.epochs import Epoch
 from captioner.errors import CheckpointError
 from captioner.folders import read_json
 
@@ -25,22 +26,6 @@ _WRITTEN_STATES = (RUNNING, FINISHED, STOPPED)
 _DEPTH = 3  # How far below a named folder a run may lie.
 # A run whose history was not written for so long has been killed: several epochs, and longer than a short pause.
 _SILENT_EPOCHS, _SILENT_SECONDS = 5, 60
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the training photographs: mean losses per word, in nats, and how long it took.
-
-    Where captions were rewarded, also the mean reward of those drawn, and the CIDEr of greedy captions on dev.
-    """
-
-    epoch: int
-    train_loss: float
-    dev_loss: float
-    seconds: float
-    stage: str = FIRST
-    reward: float | None = None
-    dev_cider: float | None = None
 
 
 @dataclass(frozen=True)
@@ -248,14 +233,12 @@ def _parsed(variant: Variant, data: Any, silent: float) -> History | None:
 
 
 def _epoch(row: Any) -> Epoch:
-    losses = (float(row["train_loss"]), float(row["dev_loss"]))
-    seconds = float(row["seconds"])
-    if not all(math.isfinite(loss) and loss > 0 for loss in losses) or not 0 <= seconds < math.inf:
+    epoch = Epoch.of(row)
+    whole = all(math.isfinite(loss) and loss > 0 for loss in (epoch.train_loss, epoch.dev_loss)) and 0 <= epoch.seconds < math.inf
+    figures = [figure for figure in (epoch.reward, epoch.dev_cider) if figure is not None]
+    if not whole or epoch.stage not in STAGES or not all(map(math.isfinite, figures)):
         raise ValueError
-    stage, figures = row.get("stage", FIRST), [row.get(name) for name in ("reward", "dev_cider")]
-    if stage not in STAGES or not all(figure is None or math.isfinite(figure) for figure in figures):
-        raise ValueError
-    return Epoch(int(row["epoch"]), *losses, seconds, stage, *figures)
+    return epoch
 
 
 def _judged(history: History, alive: bool | None) -> History:

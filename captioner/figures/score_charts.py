@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from captioner.comparison import CONSTANT, PEOPLE
 from captioner.config import VARIANTS, Variant
 from captioner.figures.published import PUBLISHED, PUBLISHED_ON
-from captioner.figures.scoreboard import TITLES, BeamStudy, Board
+from captioner.figures.scoreboard import TITLES, Board, TriedBeams
 from captioner.figures.verdict import Gap, listed, number
 from captioner.yardsticks import Yardstick
 
@@ -115,13 +115,13 @@ def gap_summary(gaps: list[Gap], metric: str) -> str:
     return f"Paired differences in {TITLES[metric]}: " + "; ".join(facts) + "."
 
 
-def beam_chart(study: BeamStudy) -> "alt.Chart":
+def beam_chart(tried: TriedBeams) -> "alt.Chart":
     """CIDEr on dev by beam, at the chosen length preference; colours, dashes and shapes are the decoders' own."""
     import altair as alt
     import pandas as pd
 
-    rows = [(VARIANTS[name].title, trial.beam, value) for trial in study.by_beam for name, value in trial.cider.items()]
-    variants = [VARIANTS[name] for name in study.by_beam[0].cider]
+    rows = [(VARIANTS[name].title, trial.beam, value) for trial in tried.by_beam for name, value in trial.cider.items()]
+    variants = [VARIANTS[name] for name in tried.by_beam[0].cider]
     legend = alt.Legend(orient="top", title=None, symbolSize=_POINT, symbolStrokeWidth=0, labelFontSize=_FONT, labelColor=_INK)
     titles = [variant.title for variant in variants]
 
@@ -143,7 +143,7 @@ def beam_chart(study: BeamStudy) -> "alt.Chart":
     return alt.layer(lines, points).properties(height=300)
 
 
-def beam_table(study: BeamStudy) -> "pd.DataFrame":
+def beam_table(tried: TriedBeams) -> "pd.DataFrame":
     """Every setting that was tried."""
     import pandas as pd
 
@@ -151,15 +151,15 @@ def beam_table(study: BeamStudy) -> "pd.DataFrame":
         {"beam": trial.beam, "length preference": "" if trial.beam == 1 else f"{trial.length_preference:g}"}
         | {VARIANTS[name].title: value for name, value in trial.cider.items()}
         | {"mean": sum(trial.cider.values()) / len(trial.cider)}
-        for trial in study.trials
+        for trial in tried.trials
     ]
     return pd.DataFrame(rows).set_index(["beam", "length preference"])
 
 
-def beam_summary(study: BeamStudy) -> str:
+def beam_summary(tried: TriedBeams) -> str:
     facts = [
         f"beam {trial.beam}: " + listed([f"{VARIANTS[name].title} {number(value)}" for name, value in trial.cider.items()])
-        for trial in study.by_beam
+        for trial in tried.by_beam
     ]
     return "CIDEr on dev by beam; " + "; ".join(facts) + "."
 

@@ -70,7 +70,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class BeamStudy:
+class TriedBeams:
     """Every setting that was tried, and the one that was chosen."""
 
     beam: int
@@ -99,19 +99,19 @@ def read_board(folder: Path, split: str) -> tuple[Board | None, list[CheckpointE
         return Board(split, tuple(entries), None), [*problems, error]
 
 
-def read_study(folder: Path) -> BeamStudy:
+def read_beams(folder: Path) -> TriedBeams:
     if not (folder / SEARCH).is_file():
         raise CheckpointError(f"No beams were tried with these decoders; {_advice(folder, 'dev')} --choose tries them.")
     data = read_json(folder / SEARCH)
     try:
         trials = tuple(map(_trial, data["trials"]))
-        study = BeamStudy(_count(data["beam"]), finite(data["length_preference"]), trials)
+        tried = TriedBeams(_count(data["beam"]), finite(data["length_preference"]), trials)
         decoders = {tuple(trial.cider) for trial in trials}
-        if not study.by_beam or len(decoders) > 1 or () in decoders:
+        if not tried.by_beam or len(decoders) > 1 or () in decoders:
             raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"The file {SEARCH} holds no settings that were tried; copy it again or choose anew.") from error
-    return study
+    return tried
 
 
 def _trial(row: Mapping[str, Any]) -> Trial:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.checkpoints import CONFIG, EncoderMark, read_stage
-from captioner.config import FIRST, REWARD, VARIANTS, Preset, Variant, preset_from_json
+from captioner.config import FIRST, REWARD, VARIANTS, Preset, Variant
 from captioner.errors import CheckpointError, ConfigError
 from captioner.figures.parameters import TABLE, Parameters, count_parameters, tensor_shapes
 from captioner.folders import read_json
+from captioner.settings import preset_from_json
 from captioner.vocabulary import SPECIAL_WORDS
 
 _ENTRIES = {

@@ -143,9 +143,9 @@ def as_table(study: Study, stage: str) -> "pd.DataFrame":
 
 def _cells(group: Group) -> dict[str, str]:
     shown = {title: group.numbers[split].get(name) for (split, name), title in COLUMNS.items()}
-    minutes = tuple(None if part is None else part / 60 for part in group.numbers["own"]["seconds"])
-    shown |= {"best epoch": group.numbers["own"]["best_epoch"], "minutes": minutes}
-    return {title: told(*value) for title, value in shown.items() if value}
+    own = group.numbers["own"]
+    shown |= {"best epoch": own["best_epoch"], "minutes": tuple(None if part is None else part / 60 for part in own["seconds"])}
+    return {title: told(*value) for title, value in shown.items() if value} | {"cores": f"{own['cores'][0]:.2g}"}
 
 
 def told(mean: float, deviation: float | None) -> str:

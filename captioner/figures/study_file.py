@@ -13,7 +13,7 @@ from captioner.figures.verdict import Gap
 from captioner.folders import read_json
 from captioner.study import SPLITS, STUDY
 
-_OWN = {"best_epoch": "best epoch", "seconds": "minutes"}  # What a run took, of which means are shown.
+_OWN = ("best_epoch", "seconds", "cores")  # What a run took, of which means are shown.
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from captioner.figures import gauge_chart
 from captioner.figures import score_charts as charts
 from captioner.figures.facts import Facts, read_facts
 from captioner.figures.published import PUBLISHED, PUBLISHED_ON, in_short
-from captioner.figures.scoreboard import SPLITS, TITLES, Board, read_board, read_study
+from captioner.figures.scoreboard import SPLITS, TITLES, Board, read_beams, read_board
 from captioner.figures.stage_changes import Change, Measured, changes, studied
-from captioner.figures.study_file import read_study as read_trainings
+from captioner.figures.study_file import Study
 from captioner.figures.verdict import agreement, by_other_metrics, gaps, listed, number, training_runs, verdict
 from captioner.gauge_file import load_curve
 from captioner.views import score_cards as cards
@@ -41,7 +41,7 @@ def show() -> None:
     if over_all:
         st.html(cards.paragraph(over_all, "verdict"))
     if board:
-        _show_board(board, folder, problems, over_all)
+        _show_board(board, folder, problems, trainings)
     else:
         st.html(cards.paragraph(f"No decoder has been scored on the {split} photographs yet.", "verdict"))
         _refuse(problems)
@@ -58,13 +58,13 @@ def show() -> None:
     st.caption(f"{origin}; so are the README’s." if folder.resolve().is_relative_to(SHIPPED) else f"{origin}.")
 
 
-def _show_board(board: Board, folder: Path, problems: list[CheckpointError], over_all: str) -> None:
+def _show_board(board: Board, folder: Path, problems: list[CheckpointError], trainings: Study | None) -> None:
     facts, more = _read_all_facts(board, folder)
     problems = [*problems, *more]
-    _show_verdict(board, folder, [one.history.seed for one in facts.values() if one.history], over_all)
+    _show_verdict(board, folder, [one.history.seed for one in facts.values() if one.history], study.verdict(trainings, folder))
     _refuse(problems)
     st.html(cards.score_table(board, facts))
-    _show_changes(folder, board.split)
+    _show_changes(trainings, folder, board.split)
     _show_scores(board)
     if board.comparison:
         _show_wording(board)
@@ -76,28 +76,24 @@ def _read_all_facts(board: Board, folder: Path) -> tuple[dict[str, Facts], list[
     return {name: facts for name, (facts, _) in found.items()}, [problem for _, more in found.values() for problem in more]
 
 
-def _show_changes(folder: Path, split: str) -> None:
+def _show_changes(trainings: Study | None, folder: Path, split: str) -> None:
     """The stages side by side, where there are several; what is wrong with one is told where that one is chosen."""
-    found, variants, of = _studied_changes(folder, split) or _measured_changes(folder, split)
+    found, variants, of = _studied_changes(trainings, folder, split) or _measured_changes(folder, split)
     if found:
         st.header("What the second stage changed", anchor=False)
         _say(f"{STAGES[REWARD].explanation} What was not rewarded may suffer: variety, and the loss.")
         st.html(cards.change_table(found, variants, of))
 
 
-def _studied_changes(folder: Path, split: str) -> Changes | None:
+def _studied_changes(trainings: Study | None, folder: Path, split: str) -> Changes | None:
     """Over all seeds that went through both stages, where there is a study of them."""
-    try:
-        found = read_trainings(folder) if stages.beside(folder) else None
-    except CheckpointError:
-        return None
-    changed = studied(found, split) if found else {}
+    changed = studied(trainings, split) if trainings and stages.beside(folder) else {}
     if not changed:
         return None
-    several = {len(moves.seeds) for moves in found.moves.values()}
+    several = {len(moves.seeds) for moves in trainings.moves.values()}
     which = f"the {several.pop()}" if len(several) == 1 else "all"
     of = f"Means over {which} trainings of each that went through both stages, {split} photographs"
-    return changed, [find_variant(name) for name in found.moves], of
+    return changed, [find_variant(name) for name in trainings.moves], of
 
 
 def _measured_changes(folder: Path, split: str) -> Changes:
@@ -185,7 +181,7 @@ def _show_wording(board: Board) -> None:
 def _show_beams(folder: Path) -> None:
     st.header("How far to look: the beam", anchor=False)
     try:
-        tried = read_study(folder)
+        tried = read_beams(folder)
     except CheckpointError as error:
         refuse(error)
         return

@@ -8,11 +8,11 @@ from written_scores import SETTING, VALUES, comparison, yardstick
 from captioner.config import VARIANTS
 from captioner.figures import score_charts as charts
 from captioner.figures.published import PUBLISHED
-from captioner.figures.scoreboard import BeamStudy, Board, Entry, Trial
+from captioner.figures.scoreboard import Board, Entry, Trial, TriedBeams
 from captioner.figures.verdict import Gap
 
 GAPS = [Gap("FastText", "Learned", 0.07, 0.05, 0.09), Gap("Word2Vec", "Learned", 0.03, -0.01, 0.07)]
-STUDY = BeamStudy(3, 1.0, (Trial(1, 0.7, {"learned": 0.4}), Trial(3, 0.4, {"learned": 0.41}), Trial(3, 1.0, {"learned": 0.5})))
+STUDY = TriedBeams(3, 1.0, (Trial(1, 0.7, {"learned": 0.4}), Trial(3, 0.4, {"learned": 0.41}), Trial(3, 1.0, {"learned": 0.5})))
 
 
 @pytest.fixture

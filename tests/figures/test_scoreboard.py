@@ -10,7 +10,7 @@ from written_scores import SETTING, comparison, write_all, write_scores
 from captioner.checkpoints import SHIPPED, stages_in
 from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
-from captioner.figures.scoreboard import BeamStudy, Trial, read_board, read_study
+from captioner.figures.scoreboard import Trial, TriedBeams, read_beams, read_board
 from captioner.folders import write_json
 
 
@@ -141,15 +141,15 @@ def test_the_study_of_beams(tmp_path):
         for beam, length in ((1, 0.7), (3, 0.4), (3, 1.0))
     ]
     write_json(tmp_path / "search.json", {"beam": 3, "length_preference": 1.0, "trials": rows})
-    study = read_study(tmp_path)
+    study = read_beams(tmp_path)
     first, *_, last = study.trials
-    assert study == BeamStudy(3, 1.0, study.trials) and len(study.trials) == 3 and study.by_beam == [first, last]
+    assert study == TriedBeams(3, 1.0, study.trials) and len(study.trials) == 3 and study.by_beam == [first, last]
     assert last == Trial(3, 1.0, {"learned": pytest.approx(1.3)})
 
 
 def test_a_study_that_is_not_there(tmp_path):
     with pytest.raises(CheckpointError, match="--choose"):
-        read_study(tmp_path)
+        read_beams(tmp_path)
 
 
 ROW = {"beam": 3, "length_preference": 1.0, "variants": {"learned": {"cider": 0.5}}}
@@ -177,4 +177,4 @@ def test_a_damaged_study_is_a_sentence(content, tmp_path):
     chosen = {"beam": 3, "length_preference": 1.0}
     write_json(tmp_path / "search.json", chosen | content if content else content)
     with pytest.raises(CheckpointError, match="search.json holds no settings that were tried"):
-        read_study(tmp_path)
+        read_beams(tmp_path)

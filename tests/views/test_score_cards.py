@@ -14,7 +14,7 @@ from captioner.wording import Wording
 from captioner.yardsticks import Yardstick
 
 SETTING = {"data": "flickr8k", "images": 1000, "beam": 5, "length_preference": 1.0}
-EPOCHS = (Epoch(1, 4.0, 3.9, 120.4), Epoch(2, 3.0, 2.81256, 99.6), Epoch(3, 2.5, 2.9, 101.4))
+EPOCHS = (Epoch(1, 4.0, 3.9, 120.4, 1e-3), Epoch(2, 3.0, 2.81256, 99.6, 1e-3), Epoch(3, 2.5, 2.9, 101.4, 0.0))
 
 
 OLD = {"words in a caption", "different captions", "different words", "repeats itself", "seen in training"}
