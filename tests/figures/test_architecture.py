@@ -58,11 +58,12 @@ def test_only_the_words_vectors_are_frozen_and_only_where_they_are():
 
 
 def test_the_shapes_of_what_ships():
-    architecture = read_architecture(load_all(SHIPPED / "first"))
+    checkpoints = load_all(SHIPPED / "first")
+    architecture, width = read_architecture(checkpoints), checkpoints["learned"].preset.decoder.image_units
     photograph, cnn, grid = architecture.trunk
     assert photograph.shape == (260, 260, 3) and grid.shape == cnn.shape == (9, 9, 1280) and cnn.state == FROZEN
     projection = architecture.columns[0].layers[0]
-    assert projection.shape == (81, 512) and projection.parameters == 1281 * 512
+    assert projection.shape == (81, width) and projection.parameters == 1281 * width
     assert len({column.parameters for column in architecture.columns}) == 1
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from standins import MARK, SHAPES, small_checkpoint
 
-from captioner.checkpoints import SHIPPED, load_all
+from captioner.checkpoints import SHIPPED, load, load_all
 from captioner.config import VARIANTS
 from captioner.figures.architecture import read_architecture
 from captioner.figures.diagram import describe, draw
@@ -17,6 +17,12 @@ from captioner.figures.placement import LAYOUTS, NARROW, WIDE
 @pytest.fixture(scope="module")
 def shipped():
     return read_architecture(load_all(SHIPPED / "first"))
+
+
+@pytest.fixture(scope="module")
+def width():
+    """How many numbers the decoders that ship make of a region."""
+    return load(SHIPPED / "first" / "learned").preset.decoder.image_units
 
 
 def texts(drawing: str) -> list[str]:
@@ -35,13 +41,13 @@ def small(**shape):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_every_layer_stands_there_with_its_numbers(shipped, layout):
+def test_every_layer_stands_there_with_its_numbers(shipped, width, layout):
     found = texts(draw(shipped, layout))
     for name in ("Photograph", "CNN", "Grid"):
         assert found.count(name) == 1
     for name in ("Projection", "First state", "Word vectors", "LSTM", "Query", "Attention", "Hidden layer", "Softmax"):
         assert found.count(name) == len(VARIANTS)
-    assert found.count("81 × 512") == len(VARIANTS) and "260 × 260 × 3" in found
+    assert found.count(f"81 × {width}") == len(VARIANTS) and "260 × 260 × 3" in found
     assert "4,782,024 parameters, frozen" in found
     assert {variant.title for variant in VARIANTS.values()} <= set(found)
 
@@ -83,11 +89,11 @@ def test_one_decoder_alone_is_drawn_in_the_middle(shipped):
     assert (left + right) / 2 == pytest.approx(WIDE.width / 2, abs=1)
 
 
-def test_the_words_for_who_cannot_see_it(shipped):
+def test_the_words_for_who_cannot_see_it(shipped, width):
     drawing = ElementTree.fromstring(draw(shipped, WIDE))
     assert drawing.get("role") == "img" and drawing.get("aria-label") == describe(shipped)
     total = shipped.columns[1].parameters
-    assert "Word2Vec: Projection (81 × 512, 655,872 parameters, trained)" in describe(shipped)
+    assert f"Word2Vec: Projection (81 × {width}, {1281 * width:,} parameters, trained)" in describe(shipped)
     assert f"{total:,} parameters, {total - 2540 * 300:,} of them trained" in describe(shipped)
 
 
