@@ -30,7 +30,7 @@ class Example:
 
 
 EXAMPLES = (
-    Example("One that works", "boy", "man", "woman", "girl"),
+    Example("One that works", "man", "boy", "girl", "woman"),
     Example("One that does not", "green", "grass", "snow", "white"),
 )
 
@@ -39,7 +39,7 @@ def show_analogies(folder: Path, tables: Tables) -> None:
     """Ask for three words, and let each table calculate with them."""
     st.header("Arithmetic with words", anchor=False)
     st.markdown(
-        "If a direction in a table means something, adding it does too: **boy** − **man** + **woman** should lead to **girl**. "
+        "If a direction in a table means something, adding it does too: **man** − **boy** + **girl** should lead to **woman**. "
         "The three words themselves are left out of the answers; otherwise one of them would nearly always win."
     )
     words = _ask_three()
