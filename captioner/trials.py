@@ -24,8 +24,9 @@ from captioner.evaluation import SEARCH, Evaluation, Subjects, choose_beam, eval
 from captioner.familiarity import Familiarity
 from captioner.folders import exists, load_folder, read_bytes, read_json, save_folder, write_json
 from captioner.runs import Preparation, Run, Sources, Start
-from captioner.study import SPLITS, Plan, Trial, best_seed, read_record, records, save_record
+from captioner.study import best_seed
 from captioner.training import Examples, losses_of, mean_loss
+from captioner.trial_records import SPLITS, Plan, Trial, read_record, records, save_record
 from captioner.wording import Known, occurrences
 
 _LARGEST_HISTORY = 1_000_000

@@ -9,21 +9,8 @@ import pytest
 from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.presets import PRESETS
-from captioner.study import (
-    Plan,
-    Record,
-    Trial,
-    best_seed,
-    changes,
-    conclude,
-    own_words,
-    pairs,
-    read_record,
-    records,
-    save_record,
-    seed_difference,
-    summaries,
-)
+from captioner.study import best_seed, changes, conclude, own_words, pairs, seed_difference, summaries
+from captioner.trial_records import Plan, Record, Trial, read_record, records, save_record
 
 
 def data(cider, seconds=60.0, **changes):

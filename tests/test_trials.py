@@ -12,7 +12,7 @@ from captioner.errors import TrainingError
 from captioner.evaluation import Subjects, evaluate
 from captioner.folders import load_folder
 from captioner.runs import Run, Sources
-from captioner.study import Plan, Trial, records
+from captioner.trial_records import Plan, Trial, records
 from captioner.trials import Workshop
 
 PLAN = Plan("tiny", 2, 1, 0)

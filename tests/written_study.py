@@ -6,7 +6,8 @@ import numpy as np
 
 from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
 from captioner.folders import write_json
-from captioner.study import STUDY, Record, Trial, conclude
+from captioner.study import STUDY, conclude
+from captioner.trial_records import Record, Trial
 
 # Mean CIDEr of each variant's captions; what is not among them lies at 0.5.
 MEANS = {"word2vec": 0.6, "random": 0.2}

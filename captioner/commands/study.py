@@ -13,13 +13,14 @@ from captioner.presets import find_preset
 from captioner.progress import duration
 
 if TYPE_CHECKING:
-    from captioner.study import Plan
+    from captioner.trial_records import Plan
     from captioner.trials import Workshop
 
 
 def run(options: Namespace) -> int:
     from captioner.folders import write_json
-    from captioner.study import STUDY, Plan, conclude, records
+    from captioner.study import STUDY, conclude
+    from captioner.trial_records import Plan, records
 
     choices.check_files(options.corpus)
     seeds = (options.seeds, options.reward_seeds, options.control_seeds, options.frozen_seeds)

@@ -11,7 +11,8 @@ from captioner.errors import CheckpointError, ConfigError
 from captioner.figures.scoreboard import TITLES, VERDICT_METRIC
 from captioner.figures.verdict import Gap
 from captioner.folders import read_json
-from captioner.study import SPLITS, STUDY
+from captioner.study import STUDY
+from captioner.trial_records import SPLITS
 
 _OWN = ("best_epoch", "seconds", "cores")  # What a run took, of which means are shown.
 
