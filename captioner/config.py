@@ -53,7 +53,7 @@ STAGES: dict[str, Stage] = {
             REWARD,
             "Reward",
             "After the first stage the decoders wrote whole captions themselves and were rewarded by how well these agree with "
-            "people’s, measured by CIDEr.",
+            "people’s, measured by CIDEr, less a little where one repeats itself or breaks off.",
         ),
     )
 }
@@ -170,6 +170,8 @@ class AdaptationConfig(Schedule):
                 "smallest_crop is a share above 0 and up to 1, light one from 0 to below 1; they were given "
                 f"{self.smallest_crop:g} and {self.light:g}."
             )
+        if self.views != 1:
+            raise ConfigError("While the encoder is trained on, each photograph has a new crop in every epoch; leave views at 1.")
 
 
 @dataclass(frozen=True)

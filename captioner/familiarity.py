@@ -24,6 +24,7 @@ FILE = "familiarity.safetensors"
 COMPONENTS, KINDS, WORDS = 128, 32, 5
 _USUAL = 0.4  # Words of more than this share of all photographs mark none.
 _SHARE, _LIFT = 0.2, 2.0  # Nor does a word that fewer of a kind's photographs have, or hardly more of them than of all.
+_ROUNDING = 1e-3
 _KINDS = {"mean": "F32", "components": "F16", "centres": "F32", "distances": "F32"}
 
 
@@ -87,22 +88,20 @@ class Familiarity:
         `most` is how many components are kept at most.
         """
         from sklearn.cluster import KMeans
-        from sklearn.decomposition import PCA
 
         if min(len(train), len(held_out)) < 2:
             raise FeatureError("To tell what is familiar takes two photographs or more to learn from, and two or more held out.")
-        analysis = PCA(min(most, *train.shape, len(train) - 1), svd_solver="full").fit(train)
-        mean, components = analysis.mean_.astype(np.float32), analysis.components_.astype(np.float16)
+        mean, components = expressed(train, most)
         coordinates = (train - mean) @ components.T.astype(np.float32)  # (photographs, components)
         groups = KMeans(min(KINDS, len(train)), n_init=4, random_state=0).fit(coordinates)
         centres = groups.cluster_centers_.astype(np.float32)
         kinds = _name_kinds(groups.labels_, len(centres), captions)
-        distances = np.sort(_strangeness(held_out, mean, components))
+        distances = np.sort(strangeness(held_out, mean, components))
         return cls(encoder, data, len(train), len(held_out), kinds, mean, components, centres, distances)
 
     def strangeness(self, pooled: np.ndarray) -> np.ndarray:
         """What the components cannot express of each photograph, (photographs, channels) to (photographs,)."""
-        return _strangeness(pooled, self.mean, self.components)
+        return strangeness(pooled, self.mean, self.components)
 
     def judge(self, features: np.ndarray) -> Judgement:
         """One photograph's features (regions, channels)."""
@@ -114,13 +113,18 @@ class Familiarity:
 
     def save(self, folder: Path) -> None:
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _KINDS}
-        facts = {
-            "encoder": self.encoder,
-            "data": self.data,
-            "photographs": str(self.photographs),
-            "kinds": json.dumps([[kind.words, kind.photographs] for kind in self.kinds]),
-        }
-        write_bytes(place(folder), save(arrays, facts))
+        kinds = [[kind.words, kind.photographs] for kind in self.kinds]
+        facts = {"encoder": self.encoder, "data": self.data, "photographs": self.photographs, "kinds": kinds}
+        # One fact by that file's own count, since it writes several in an order that changes from time to time.
+        write_bytes(place(folder), save(arrays, {"facts": json.dumps(facts)}))
+
+    def agrees(self, other: "Familiarity | None") -> bool:
+        """Whether the other says the same of the same photographs, but for the rounding of another machine."""
+        facts = ("encoder", "data", "photographs", "held_out", "kinds")
+        if other is None or any(getattr(self, name) != getattr(other, name) for name in facts):
+            return False
+        pairs = [(getattr(self, name), getattr(other, name)) for name in _KINDS]
+        return all(one.shape == two.shape and np.allclose(one, two, atol=_ROUNDING) for one, two in pairs)
 
     @classmethod
     def load(cls, folder: Path) -> "Familiarity | None":
@@ -136,11 +140,11 @@ class Familiarity:
     @classmethod
     def _read(cls, path: Path) -> "Familiarity":
         with safe_open(path, "np") as file:
-            facts = file.metadata() or {}
+            facts = json.loads((file.metadata() or {})["facts"])
             if {name: file.get_slice(name).get_dtype() for name in file.keys()} != _KINDS:
                 raise ValueError("other tensors")
             arrays = {name: file.get_tensor(name) for name in _KINDS}
-        kinds = tuple(Kind(tuple(map(str, words)), int(count)) for words, count in json.loads(facts["kinds"]))
+        kinds = tuple(Kind(tuple(map(str, words)), int(count)) for words, count in facts["kinds"])
         components, channels = arrays["components"].shape
         fits = arrays["mean"].shape == (channels,) and arrays["centres"].shape == (len(kinds), components)
         if not fits or not kinds or not len(arrays["distances"]) or not all(np.isfinite(part).all() for part in arrays.values()):
@@ -148,7 +152,15 @@ class Familiarity:
         return cls(facts["encoder"], facts["data"], int(facts["photographs"]), len(arrays["distances"]), kinds, **arrays)
 
 
-def _strangeness(pooled: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
+def expressed(train: np.ndarray, most: int = COMPONENTS) -> tuple[np.ndarray, np.ndarray]:
+    """What the photographs have in common: their mean, and the directions in which they differ (components, channels)."""
+    from sklearn.decomposition import PCA
+
+    analysis = PCA(min(most, *train.shape, len(train) - 1), svd_solver="full").fit(train)
+    return analysis.mean_.astype(np.float32), analysis.components_.astype(np.float16)
+
+
+def strangeness(pooled: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
     """The length of what the components leave over of each photograph (photographs,)."""
     directions = components.astype(np.float32)
     centred = pooled - mean

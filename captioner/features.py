@@ -102,6 +102,11 @@ class FeatureCache:
         places = [self._places[f"{self.key(record)} {view}"] for record, view in zip(records, names, strict=True)]
         return np.stack([self._shards[shard][row] for shard, row in places])
 
+    def pooled(self, records: Sequence[Record]) -> np.ndarray:
+        """The mean over the regions of each whole picture, float32 (records, channels)."""
+        parts = (records[first : first + _BATCH] for first in range(0, len(records), _BATCH))
+        return np.concatenate([self.rows(part).astype(np.float32).mean(axis=1) for part in parts])
+
     def fill(self, records: Sequence[Record], views: Sequence[str] = (WHOLE,)) -> dict[str, str]:
         """Encode what is missing, shard by shard; returns the pictures that could not be read, by name, and why."""
         failed = self._unopened(records)

@@ -2,7 +2,8 @@
 
 from captioner.config import DecoderConfig, EmbeddingConfig, Preset, RewardConfig, TrainingConfig, find_row
 
-# The recipe: many small steps, each on 16 photographs. What else was tried stands in checkpoints/README.md.
+# The recipe: many small steps, each on 16 photographs. The runs that are kept of what else was tried stand in
+# checkpoints/README.md.
 _DECODER = DecoderConfig(units=384, image_units=384, heads=6, hidden_units=384, dropout=0.35)
 _TRAINING = TrainingConfig(epochs=8, images_per_batch=16, learning_rate=1.5e-3, views=6)
 _REWARD = RewardConfig(epochs=8, learning_rate=2e-4, feature_dropout=0.2, views=6, flaw_penalty=0.3)

@@ -29,8 +29,8 @@ _COLUMNS = (
     "decoder", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "dev loss", "best epoch", "seconds an epoch",
 )  # fmt: skip
 _MEANS = (
-    "seeds", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "flawed captions", "different captions", "minutes",
-    "cores",
+    "seeds", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "repeats itself or breaks off", "different captions",
+    "minutes", "cores",
 )  # fmt: skip
 _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -124,9 +124,10 @@ def means(folder: Path) -> str:
         titles = [group.title for group in found.stage(stage) if group.variant.name in VARIANTS]
         rows += [_row(f"**{STAGES[stage].title}**", [""] * len(_MEANS))]
         rows += [_row(title, [table[column].get(title, "") if column in table else "" for column in _MEANS]) for title in titles]
-        told.append(f"{STAGES[stage].title}: {study_chart.verdict(found, stage)}")
+        said = [study_chart.verdict(found, stage), study_chart.untuned(found, stage)]
+        told.append(f"{STAGES[stage].title}: {' '.join(filter(None, said))}")
     head = [_row("vectors", _MEANS), "|---" * (len(_MEANS) + 1) + "|"]
-    ends = _filled(f"{found.rule} {study_chart.encoders(found)}")
+    ends = _filled(" ".join(filter(None, [found.rule, study_chart.ROUGH, study_chart.encoders(found)])))
     return "\n".join([*head, *rows, "", *map(_filled, filter(lambda text: not text.endswith(": "), told)), ends])
 
 
@@ -141,8 +142,9 @@ def study(folder: Path) -> str:
         head, line = ["vectors", *table.columns], ["---"] * (len(table.columns) + 1)
         rows = [head, line, *([name, *cells.fillna("")] for name, cells in table.iterrows())]
         parts += [f"**{STAGES[stage].title}**\n", "".join(f"| {' | '.join(row)} |\n" for row in rows)]
-        parts.append(_filled(" ".join(filter(None, [study_chart.verdict(found, stage), study_chart.own_words(found, stage)]))))
-    last = filter(None, [found.rule, study_chart.controls(found), study_chart.encoders(found)])
+        said = (tell(found, stage) for tell in (study_chart.verdict, study_chart.untuned, study_chart.own_words))
+        parts.append(_filled(" ".join(filter(None, said))))
+    last = filter(None, [found.rule, study_chart.ROUGH, study_chart.controls(found), study_chart.encoders(found)])
     return "\n".join([*parts, _filled(" ".join(last))])
 
 

@@ -5,7 +5,7 @@ Whether a difference counts is settled by `RULE`, which was written before any n
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from captioner.config import FIRST, REWARD, VARIANTS
 from captioner.errors import CheckpointError
-from captioner.intervals import CONFIDENCE, Difference
+from captioner.intervals import CONFIDENCE, Difference, percentiles
 from captioner.trial_records import RECORD, SPLITS, TAKEN, Record, Trial
 from captioner.wording import only_one
 
@@ -26,9 +26,10 @@ RULE = (
 )
 
 
-def conclude(finished: Sequence[Record]) -> dict[str, Any]:
-    """Everything that the finished runs say together, as plain data."""
+def conclude(finished: Sequence[Record], preset: str) -> dict[str, Any]:
+    """Everything that the finished runs say together, as plain data; the preset is the study's own."""
     return {
+        "preset": preset,
         "rule": RULE,
         "confidence": CONFIDENCE,
         "resamples": RESAMPLES,
@@ -37,18 +38,47 @@ def conclude(finished: Sequence[Record]) -> dict[str, Any]:
         "pairs": pairs(finished),
         "changes": changes(finished),
         "own_words": own_words(finished),
+        "own_words_by_chance": own_words_by_chance(finished),
     }
 
 
 def own_words(finished: Sequence[Record], split: str = "test") -> list[dict[str, Any]]:
     """By stage and seed, which words of theirs no other of the three decoders ever uses."""
     used: dict[tuple[str, int], dict[str, Any]] = {}
-    for record in finished:
-        trial = record.trial
-        if trial.variant in VARIANTS and not trial.apart:
-            used.setdefault((trial.stage, trial.seed), {})[trial.variant] = record.data[split].get("used", {})
+    for trial, words in _used(finished, split):
+        used.setdefault((trial.stage, trial.seed), {})[trial.variant] = words
     whole = {key: words for key, words in sorted(used.items()) if set(words) == set(VARIANTS)}
     return [{"stage": stage, "seed": seed} | only_one(words) for (stage, seed), words in whole.items()]
+
+
+def own_words_by_chance(finished: Sequence[Record], split: str = "test") -> list[dict[str, Any]]:
+    """By stage, how many words a training alone uses among as many of the *same* vectors, which differ by their seeds alone.
+
+    The mean over all choices of so many trainings; what the three variants differ by says something only beyond this.
+    """
+    used: dict[str, dict[str, list[Any]]] = {}
+    for trial, words in _used(finished, split):
+        used.setdefault(trial.stage, {}).setdefault(trial.variant, []).append(words)
+    found = []
+    for stage, by_variant in used.items():
+        if set(by_variant) == set(VARIANTS) and min(map(len, by_variant.values())) >= len(VARIANTS):
+            found.append({"stage": stage} | {name: _alone(by_variant[name]) for name in VARIANTS})
+    return found
+
+
+def _alone(trainings: Sequence[Mapping[str, int]]) -> float:
+    counts = []
+    for chosen in itertools.combinations(trainings, len(VARIANTS)):
+        found = only_one({str(number): words for number, words in enumerate(chosen)})
+        counts += [len(words) for words in found.values()]
+    return fmean(counts)
+
+
+def _used(finished: Sequence[Record], split: str) -> Iterator[tuple[Trial, Mapping[str, int]]]:
+    """The words of every training of the three, and how often it used each."""
+    for record in finished:
+        if record.trial.variant in VARIANTS and not record.trial.apart:
+            yield record.trial, record.data[split].get("used", {})
 
 
 def summaries(finished: Sequence[Record]) -> list[dict[str, Any]]:
@@ -152,8 +182,7 @@ def seed_difference(first: np.ndarray, second: np.ndarray, resamples: int = RESA
     drawn_seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds  # (resamples, seeds)
     drawn = random.multinomial(photographs, np.full(photographs, 1 / photographs), resamples) / photographs
     means = np.einsum("rs,sp,rp->r", drawn_seeds, apart, drawn, optimize=True)
-    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Difference(float(apart.mean()), float(low), float(high))
+    return Difference(float(apart.mean()), *percentiles(means, CONFIDENCE))
 
 
 def best_seed(finished: Sequence[Record], stage: str, variant: str) -> Record:

@@ -18,6 +18,7 @@ from captioner.presets import PRESETS
 
 SEEDS, RECORD = "seeds", "scores.json"
 SPLITS = ("dev", "test")
+CHOSEN_WITH = 1  # The seed whose decoders the settings were chosen with: the recipe by us, the search by the study.
 MEASURED = ("cider", "bleu4", "rouge_l")
 TAKEN = ("seconds", "cores", "epochs", "best_epoch")  # What a run took.
 _AS_IT_COMES = "-frozen"

@@ -6,7 +6,6 @@ What the finished trials say together is left to `captioner.study`.
 import gc
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,24 +13,23 @@ from typing import Any
 
 import numpy as np
 
+from captioner import familiarity
 from captioner.captioning import Captioner
 from captioner.checkpoints import HISTORY, finished_history, load
 from captioner.config import FIRST, REWARD, VARIANTS, Preset, SearchConfig
-from captioner.datasets import Dataset, Record
+from captioner.datasets import Dataset
 from captioner.encoder import Encoder
 from captioner.errors import CheckpointError, TrainingError
 from captioner.evaluation import SEARCH, Evaluation, Subjects, choose_beam, evaluate, load_search_config, save_beam
-from captioner.familiarity import Familiarity
 from captioner.folders import exists, load_folder, read_bytes, read_json, save_folder, write_json
 from captioner.runs import Preparation, Run, Sources, Start
 from captioner.study import best_seed
 from captioner.training import Examples, losses_of, mean_loss
-from captioner.trial_records import SPLITS, Plan, Trial, read_record, records, save_record
+from captioner.trial_records import CHOSEN_WITH, SPLITS, Plan, Trial, read_record, records, save_record
 from captioner.wording import Known, occurrences
 
 _LARGEST_HISTORY = 1_000_000
 _STRANGEST = 0.2  # The share of the photographs that are looked at apart as being the least like those of training.
-_CHOSEN_WITH = 1  # The seed whose decoders the search setting of a stage is chosen with.
 _DIGITS = 4  # Of each photograph's CIDEr: enough for every figure made of a thousand of them.
 
 
@@ -67,18 +65,27 @@ class Workshop:
     @cached_property
     def _test_mark(self) -> str:
         """Which photographs and captions make up the test; what a run is trained with says it of the others."""
-        pictures = [(self._first.cache.key(record), record.captions) for record in self.dataset.split("test")]
+        pictures = [(self._first.cache.key(record), record.captions) for record in self._subjects["test"].records]
         return hashlib.sha256(json.dumps(pictures).encode()).hexdigest()[:8]
 
     def carry_out(self, trial: Trial) -> None:
         """Train it, or go on with it, then score it; each part is left out when it is done already."""
-        if not exists(self._folder(trial)):
-            self._train(trial)
         self._score(trial)
         gc.collect()
 
     def _folder(self, trial: Trial) -> Path:
         return self.runs / trial.preset / trial.place
+
+    def _trained(self, trial: Trial) -> Path:
+        """Its run, trained if it is missing; one with other settings is refused, wherever it would have been used."""
+        folder = self._folder(trial)
+        if not exists(folder):
+            self._train(trial)
+        if finished_history(folder).get("made_with") != self._trained_with(trial):
+            raise TrainingError(
+                f"The run in {folder} had other settings, data, text or another encoder; train this study in another --runs."
+            )
+        return folder
 
     def _train(self, trial: Trial) -> None:
         """What could not be trained is not tried again for every other run that goes on from it."""
@@ -93,9 +100,7 @@ class Workshop:
     def _train_once(self, trial: Trial) -> None:
         prepared, start = self._prepared(trial.stage), None
         if trial.stage == REWARD:
-            if not exists(self._folder(trial.start)):
-                self._train(trial.start)
-            start = Start.load(self._folder(trial.start).parent, trial.variant, prepared)
+            start = Start.load(self._trained(trial.start).parent, trial.variant, prepared)
         run = Run(prepared, trial.variant, trial.seed, self._folder(trial).parent, start)
         run.execute(resume=exists(run.resume_folder))
 
@@ -121,25 +126,17 @@ class Workshop:
     @cached_property
     def _strangest(self) -> dict[str, np.ndarray]:
         """By split the fifth of the photographs that are least like those of training, as a mask."""
-        pooled = {split: self._pooled(subjects.records) for split, subjects in self._subjects.items()}
-        train = self._pooled(self._first.train)
-        summary = Familiarity.fit(train, pooled["dev"], [()] * len(train), self.encoder.fingerprint, self.dataset.name)
-        ranks = {split: np.argsort(np.argsort(summary.strangeness(features))) for split, features in pooled.items()}
+        cache, ranks = self._first.cache, {}
+        known = familiarity.expressed(cache.pooled(self._first.train))
+        for split, subjects in self._subjects.items():
+            ranks[split] = np.argsort(np.argsort(familiarity.strangeness(cache.pooled(subjects.records), *known)))
         return {split: order >= round((1 - _STRANGEST) * len(order)) for split, order in ranks.items()}
-
-    def _pooled(self, photographs: Sequence[Record]) -> np.ndarray:
-        rows = (self._first.cache.rows([record])[0].astype(np.float32).mean(axis=0) for record in photographs)
-        return np.stack(list(rows))  # (photographs, channels)
 
     # Scoring ------------------------------------------------------------------------------------------------------
 
     def _score(self, trial: Trial) -> None:
-        checkpoint, history = load(self._folder(trial)), finished_history(self._folder(trial))
-        if history.get("made_with") != self._trained_with(trial):
-            raise TrainingError(
-                f"The run in {self._folder(trial)} had other settings, data, text or another encoder; train this study in "
-                "another --runs."
-            )
+        folder = self._trained(trial)
+        checkpoint, history = load(folder), finished_history(folder)
         captioner, config = Captioner.of({trial.variant: checkpoint}, self.encoder), self._setting(trial)
         parts = {}
         for split, subjects in self._subjects.items():
@@ -178,9 +175,9 @@ class Workshop:
     def _setting(self, trial: Trial) -> SearchConfig:
         """The search setting of a stage: chosen once, on dev, with the first seed of the three."""
         folder = self.out / trial.setting_place
-        made_with = [self._prepared(trial.stage).fingerprint(name, _CHOSEN_WITH) for name in VARIANTS]
+        made_with = [self._prepared(trial.stage).fingerprint(name, CHOSEN_WITH) for name in VARIANTS]
         if not (folder / SEARCH).is_file():
-            first = {name: load(self._chosen_with(trial, name)) for name in VARIANTS}
+            first = {name: load(self._trained(replace(trial, variant=name, seed=CHOSEN_WITH))) for name in VARIANTS}
             tried = choose_beam(Captioner.of(first, self.encoder), self._subjects["dev"])
             save_beam(folder, tried, self.dataset.name, made_with=made_with)
         if read_json(folder / SEARCH).get("made_with") != made_with:
@@ -189,12 +186,6 @@ class Workshop:
                 "delete it and the records beside it, or keep this study in a folder of its own with --checkpoints."
             )
         return load_search_config(folder)
-
-    def _chosen_with(self, trial: Trial, variant: str) -> Path:
-        other = replace(trial, variant=variant, seed=_CHOSEN_WITH)
-        if not exists(self._folder(other)):
-            self._train(other)
-        return self._folder(other)
 
     # Shipping -----------------------------------------------------------------------------------------------------
 

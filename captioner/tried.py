@@ -5,13 +5,14 @@ A run of this kind is kept without its weights in `tried/NAME/VARIANT/`: config.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from captioner.checkpoints import CONFIG, HISTORY, SCORES
 from captioner.config import Preset, find_variant
 from captioner.errors import CheckpointError
+from captioner.figures.verdict import listed
 from captioner.folders import read_bytes, read_json, write_json
 from captioner.presets import PRESETS
 from captioner.settings import preset_from_json
@@ -24,8 +25,17 @@ _METRICS = {"cider": "dev CIDEr", "bleu4": "dev BLEU-4", "rouge_l": "dev ROUGE-L
 def table(folder: Path) -> str:
     """A table of all runs in `tried`, in the order of their names."""
     head = ["run", "setting", "decoder", "stage", "epochs", "best dev loss", "search", *_METRICS.values(), "minutes", "cores"]
-    rows = [_row(place) for place in _places(folder / TRIED)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)) + "\n"
+    places = list(_places(folder / TRIED))
+    rows = [_row(place) for place in places]
+    return "\n".join([*(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)), "", _whose(places)]) + "\n"
+
+
+def _whose(places: Sequence[Path]) -> str:
+    """Which decoders and seeds the settings were chosen with, since those are at an advantage wherever they are compared."""
+    configs = [read_json(place / CONFIG) for place in places]
+    titles = listed(sorted({find_variant(config["variant"]).title for config in configs}))
+    seeds = listed(sorted({str(config["seed"]) for config in configs}))
+    return f"Tried with {titles}, seed {seeds}; what was chosen may suit these a little better than others."
 
 
 def _places(folder: Path) -> Iterator[Path]:

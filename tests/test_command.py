@@ -409,7 +409,10 @@ def test_bench_hands_its_options_on(run, monkeypatch, tmp_path, staged):
     assert status == 2 and "give --data" in errors
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"], ["study"], ["adapt"]],
+)
 def test_help_loads_nothing_heavy(command):
     script = (
         "import sys\nfrom captioner.__main__ import main\n"

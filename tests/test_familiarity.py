@@ -1,5 +1,7 @@
 """Familiarity against clouds of points whose directions are known, and its file against damage."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from safetensors import safe_open
@@ -72,6 +74,21 @@ def test_what_was_saved_judges_alike(familiarity, cloud, tmp_path):
         assert again.judge(seen(point)) == familiarity.judge(seen(point))
 
 
+def test_the_same_summary_is_the_same_file(familiarity, tmp_path):
+    """A stage's curve is bound to the bytes, which another stage's measuring must not change."""
+    written = set()
+    for _ in range(8):
+        familiarity.save(tmp_path)
+        written.add((tmp_path / FILE).read_bytes())
+    assert len(written) == 1
+
+
+def test_rounding_is_no_other_summary(familiarity):
+    assert familiarity.agrees(replace(familiarity, mean=familiarity.mean + np.float32(1e-5)))
+    assert not familiarity.agrees(replace(familiarity, mean=familiarity.mean + np.float32(0.1)))
+    assert not familiarity.agrees(replace(familiarity, encoder="other")) and not familiarity.agrees(None)
+
+
 def test_the_stages_share_a_summary_unless_one_has_its_own(familiarity, tmp_path):
     stage = tmp_path / "reward"
     stage.mkdir()
@@ -97,7 +114,7 @@ def test_a_damaged_file_is_a_sentence(familiarity, tmp_path, damage):
     elif damage == "other":
         save_file({"mean": arrays["mean"]}, path, facts)
     elif damage == "facts":
-        save_file(arrays, path, facts | {"kinds": "{"})
+        save_file(arrays, path, {"facts": facts["facts"].replace('"kinds"', '"sorts"')})
     elif damage == "shape":
         save_file(arrays | {"mean": arrays["mean"][1:]}, path, facts)
     else:

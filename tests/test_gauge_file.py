@@ -6,6 +6,7 @@ import shutil
 import pytest
 from written_gauge import summary, write_curve
 
+from captioner.checkpoints import SHIPPED, stages_in
 from captioner.errors import CheckpointError
 from captioner.folders import read_json, write_json
 from captioner.gauge import MEAN
@@ -25,6 +26,11 @@ def test_it_is_read_back_as_it_was_written(folder):
     assert vars(again) == vars(curve) and again.zone(95) == curve.zone(95)
     assert set(again.whole.cider) == {"learned", "word2vec", "fasttext", MEAN}
     assert to_json(again) == read_json(folder / CURVE)
+
+
+@pytest.mark.parametrize("stage", stages_in(SHIPPED))
+def test_every_stage_that_ships_has_its_curve(stage):
+    assert load_curve(SHIPPED / stage)
 
 
 def test_where_nothing_was_measured_there_is_none(folder):

@@ -38,6 +38,8 @@ def test_settings_given_as_text():
 
 def test_one_table_of_settings_given_as_text():
     found = with_settings(AdaptationConfig(), {"epochs": "2", "first_block": "blocks_5"})
+    with pytest.raises(ConfigError, match="leave views at 1"):
+        with_settings(AdaptationConfig(), {"views": "6"})
     assert (found.epochs, found.first_block, found.light) == (2, "blocks_5", AdaptationConfig().light)
     with pytest.raises(ConfigError, match="no setting 'blocks'; choose one of averaging, .*warmup_epochs"):
         with_settings(AdaptationConfig(), {"blocks": "5"})

@@ -9,20 +9,25 @@ import pytest
 from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.presets import PRESETS
-from captioner.study import best_seed, changes, conclude, own_words, pairs, seed_difference, summaries
+from captioner.study import best_seed, changes, conclude, own_words, own_words_by_chance, pairs, seed_difference, summaries
 from captioner.trial_records import Plan, Record, Trial, read_record, records, save_record
 
 
-def data(cider, seconds=60.0, **changes):
-    part = {"metrics": {"cider": float(np.mean(cider)), "bleu4": 0.2, "rouge_l": 0.4}, "loss": 2.5, "cider": list(cider)}
-    part |= {"wording": {"distinct_captions": 7, "copied": None}}
-    return {"dev": part, "test": part, "seconds": seconds, "epochs": 3, "best_epoch": 2, "cores": 2} | changes
+def part(cider, loss):
+    found = {"metrics": {"cider": float(np.mean(cider)), "bleu4": 0.2, "rouge_l": 0.4}, "loss": loss, "cider": list(cider)}
+    return found | {"wording": {"distinct_captions": 7, "copied": None}}
 
 
-def record(variant, seed, cider, stage=FIRST, preset="tiny"):
+def data(cider, dev=None, seconds=60.0, **changes):
+    """Scores on test, and others on dev, so that nobody takes one for the other unseen."""
+    splits = {"dev": part([0.9 - value for value in cider] if dev is None else dev, 2.75), "test": part(cider, 2.5)}
+    return splits | {"seconds": seconds, "epochs": 3, "best_epoch": 2, "cores": 2} | changes
+
+
+def record(variant, seed, cider, stage=FIRST, preset="tiny", dev=None):
     trial = Trial(preset, stage, variant, seed, preset != "tiny")
     names = {"preset": preset, "variant": variant, "stage": stage, "seed": seed}
-    return Record(trial, names | data(cider))
+    return Record(trial, names | data(cider, dev))
 
 
 def test_the_plan_goes_through_whole_seeds_first():
@@ -52,8 +57,8 @@ def test_a_record_comes_back(tmp_path):
     assert read_record(tmp_path, trial) is None
     save_record(tmp_path, trial, data([0.1, 0.3]), {"epochs": []})
     found = read_record(tmp_path, trial)
-    assert found.metric("test", "cider") == pytest.approx(0.2) and found.per_photograph("dev").tolist() == [0.1, 0.3]
-    assert found.row["stage"] == REWARD and found.row["seconds"] == 60 and found.row["dev"]["cider"] == pytest.approx(0.2)
+    assert found.metric("test", "cider") == pytest.approx(0.2) and found.per_photograph("test").tolist() == [0.1, 0.3]
+    assert found.row["stage"] == REWARD and found.row["seconds"] == 60 and found.row["dev"]["cider"] == pytest.approx(0.7)
     plan = Plan("tiny", 5, 5, 0)
     assert [one.trial for one in records(tmp_path, plan)] == [trial]
     assert json.loads((tmp_path / trial.place / "history.json").read_text()) == {"epochs": []}
@@ -89,7 +94,9 @@ def test_what_the_second_stage_changed_is_told_of_the_same_seeds():
     second = [record("learned", seed, [value], REWARD) for seed, value in ((1, 0.4), (2, 0.5))]
     (found,) = changes([*first, *second, record("word2vec", 1, [0.5]), record("learned", 1, [9.0], preset="tiny-frozen")])
     assert found["variant"] == "learned" and found["seeds"] == [1, 2]
-    assert found["dev"]["cider"] == {"before": pytest.approx(0.2), "after": pytest.approx(0.45)}
+    assert found["test"]["cider"] == {"before": pytest.approx(0.2), "after": pytest.approx(0.45)}
+    assert found["dev"]["cider"] == {"before": pytest.approx(0.7), "after": pytest.approx(0.45)}
+    assert found["dev"]["loss"]["before"] == 2.75 and found["test"]["loss"]["before"] == 2.5
 
 
 @pytest.mark.parametrize(
@@ -168,11 +175,12 @@ def test_only_the_same_photographs_are_compared():
     for one in finished:
         one.data["test"]["photographs"] = one.trial.variant
     with pytest.raises(CheckpointError, match="different test photographs"):
-        conclude(finished)
+        conclude(finished, "tiny")
 
 
 def test_the_best_on_dev_ships():
-    finished = [record("learned", seed, cider) for seed, cider in ((1, [0.2]), (2, [0.9]), (3, [0.5]))]
+    """Whatever they reach on test, which nothing is chosen by."""
+    finished = [record("learned", seed, [1 - cider], dev=[cider]) for seed, cider in ((1, 0.2), (2, 0.9), (3, 0.5))]
     assert best_seed(finished, FIRST, "learned").trial.seed == 2
 
 
@@ -185,8 +193,24 @@ def test_words_that_only_one_of_the_three_uses():
     assert found == [{"stage": FIRST, "seed": 1, "learned": {}, "word2vec": {"puppy": 1}, "fasttext": {}}]
 
 
+def test_words_that_luck_alone_gives_to_one_training():
+    """Three trainings of the same vectors: of a, b, c, d the words c and d are one's alone, so 2 of 3 trainings have one."""
+    finished = [record(name, seed, [0.5]) for name in VARIANTS for seed in (1, 2, 3)]
+    used = {1: {"a": 1, "b": 1}, 2: {"a": 2, "b": 1, "c": 1}, 3: {"a": 1, "d": 5}}
+    for one in finished:
+        one.data["test"]["used"] = used[one.trial.seed] if one.trial.variant == "learned" else {"a": 1}
+    assert own_words_by_chance(finished) == [{"stage": FIRST, "learned": pytest.approx(2 / 3), "word2vec": 0, "fasttext": 0}]
+    assert own_words_by_chance(finished[:-1]) == []  # Of one there are but two.
+    four = [*finished, *(record(name, 4, [0.5]) for name in VARIANTS)]
+    for one in four[-3:]:
+        one.data["test"]["used"] = {"a": 1, "d": 1}
+    # Of the four threes: 1 2 3 has c and d; 1 2 4 c and d; 1 3 4 b; 2 3 4 b and c.
+    assert own_words_by_chance(four)[0]["learned"] == pytest.approx((2 + 2 + 1 + 2) / 12)
+
+
 def test_what_is_concluded_is_plain_data():
     finished = [record(name, seed, [0.1 * seed, 0.2]) for name in VARIANTS for seed in (1, 2)]
-    whole = conclude(finished)
+    whole = conclude(finished, "tiny")
+    assert whole["preset"] == "tiny"
     assert json.loads(json.dumps(whole)) == whole and len(whole["runs"]) == 6 and len(whole["pairs"]) == 3
     assert "leaves out zero" in whole["rule"]

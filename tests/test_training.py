@@ -35,25 +35,6 @@ def settings(**changes):
     return small_preset(**changes).training
 
 
-def cross_entropies(logits, targets):
-    """Each word's loss in nats, one exponential at a time."""
-    return [math.log(sum(math.exp(score) for score in row)) - row[target] for row, target in zip(logits, targets, strict=True)]
-
-
-def test_losses_per_word_with_and_without_smoothing():
-    from captioner.losses import word_losses
-
-    random = np.random.default_rng(0)
-    logits, targets = random.normal(size=(7, 5)).astype(np.float32), random.integers(0, 5, 7).astype(np.int32)
-    plain, smoothed = (float(loss) for loss in word_losses(logits, targets, 0.1))
-    assert plain == pytest.approx(np.mean(cross_entropies(logits, targets)), abs=1e-6)
-    # A tenth of each target is spread evenly over all words.
-    goals = 0.9 * np.eye(5)[targets] + 0.1 / 5
-    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    assert smoothed == pytest.approx(-(goals * logs).sum(axis=1).mean(), abs=1e-6)
-    assert word_losses(logits, targets, 0.0)[1] == word_losses(logits, targets, 0.0)[0]
-
-
 def test_the_dev_loss_counts_every_real_word_once(preparation, examples, monkeypatch):
     from captioner import training
 

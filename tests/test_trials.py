@@ -1,6 +1,7 @@
 """A whole small study from nothing: trained, scored, interrupted, gone on with and shipped, with real decoders."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,8 @@ from standins import StubEncoder, small_dataset, small_preset
 from captioner.checkpoints import load, load_all
 from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS, RewardConfig
 from captioner.errors import TrainingError
-from captioner.evaluation import Subjects, evaluate
-from captioner.folders import load_folder
+from captioner.evaluation import Subjects, choose_beam, evaluate
+from captioner.folders import exists, load_folder
 from captioner.runs import Run, Sources
 from captioner.trial_records import Plan, Trial, records
 from captioner.trials import Workshop
@@ -133,6 +134,17 @@ def test_records_of_other_settings_are_refused(workshop, carried_out, tmp_path):
             elsewhere.carry_out(trial)
 
 
+def test_no_second_stage_goes_on_from_a_run_of_other_settings(workshop, carried_out, tmp_path):
+    """Its own record would look right, since it is made of the new settings alone."""
+    softer = replace(workshop.preset.training, label_smoothing=0.05)
+    changed = replace(workshop, preset=replace(workshop.preset, training=softer), runs=tmp_path / "runs", out=tmp_path / "out")
+    first = Trial("tiny", FIRST, "learned", 1)
+    shutil.copytree(workshop.runs / "tiny" / first.place, changed.runs / "tiny" / first.place)
+    with pytest.raises(TrainingError, match="had other settings, data, text or another encoder"):
+        changed.carry_out(replace(first, stage=REWARD))
+    assert not exists(changed.runs / "tiny" / replace(first, stage=REWARD).place)
+
+
 def test_what_could_not_be_trained_is_not_tried_again(workshop, carried_out, tmp_path, monkeypatch):
     """Of a seed whose first stage diverges neither that nor the second is trained twice."""
     anew, tried = replace(workshop, runs=tmp_path / "runs", out=tmp_path / "out"), []
@@ -158,7 +170,19 @@ def test_a_setting_chosen_with_others_is_refused(workshop, carried_out, tmp_path
         replace(workshop, out=tmp_path).carry_out(carried_out[0].trial)
 
 
-def test_the_setting_is_chosen_once_per_stage(workshop, carried_out):
+def test_the_setting_is_chosen_once_per_stage_and_on_dev(workshop, carried_out, tmp_path, monkeypatch):
+    given = []
+
+    def choose(captioner, subjects):
+        given.append((captioner.stage, [record.name for record in subjects.records]))
+        return choose_beam(captioner, subjects)
+
+    monkeypatch.setattr("captioner.trials.choose_beam", choose)
+    again = replace(workshop, out=tmp_path)
+    for trial in PLAN.trials():
+        again.carry_out(trial)
+    dev = [record.name for record in workshop.dataset.split("dev")]
+    assert given == [(FIRST, dev), (REWARD, dev)]
     stored = [json.loads((workshop.out / stage / "seeds" / "search.json").read_text()) for stage in (FIRST, REWARD)]
     assert all(one["split"] == "dev" for one in stored)
     assert all(record.data["beam"] == stored[record.trial.stage == REWARD]["beam"] for record in carried_out)

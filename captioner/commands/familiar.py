@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from captioner.commands import choices
 from captioner.commands.report import note, print_json, print_table, with_interval
+from captioner.errors import CheckpointError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from captioner.familiarity import Familiarity
     from captioner.features import FeatureCache
     from captioner.gauge import Curve
-
-_AT_ONCE = 200
 
 
 def run(options: Namespace) -> int:
@@ -40,9 +39,12 @@ def run(options: Namespace) -> int:
     train, dev = _usable(data.split("train"), cache), Subjects.of(data.split("dev"), cache)
     _tell(dev.failed)
     captions = [[word for caption in record.captions for word in tokenize(caption)] for record in train]
-    held_out, encoder = _pooled(dev.records, cache), captioner.encoder.fingerprint
-    found = Familiarity.fit(_pooled(train, cache), held_out, captions, encoder, data.name)
-    found.save(folder)
+    held_out, encoder = cache.pooled(dev.records), captioner.encoder.fingerprint
+    found, there = Familiarity.fit(cache.pooled(train), held_out, captions, encoder, data.name), _there(folder)
+    if found.agrees(there):
+        found = there  # Another stage's curve may have been measured with it, and stays good.
+    else:
+        found.save(folder)
     curve = _measure(folder, data.name, captioner, dev, found.strangeness(held_out))
     save_curve(folder, curve)
     (_print_json if options.json else _print_text)(folder, found, curve)
@@ -100,9 +102,11 @@ def _tell(failed: Mapping[str, str]) -> None:
         note(f"Left out: {reason}")
 
 
-def _pooled(records: "Sequence[Record]", cache: "FeatureCache") -> "np.ndarray":
-    """The mean over the regions of each photograph (photographs, channels)."""
-    import numpy as np
+def _there(folder: "Path") -> "Familiarity | None":
+    """The summary that lies there already; a damaged one is written anew."""
+    from captioner.familiarity import Familiarity
 
-    parts = [records[first : first + _AT_ONCE] for first in range(0, len(records), _AT_ONCE)]
-    return np.concatenate([cache.rows(part).astype(np.float32).mean(axis=1) for part in parts])
+    try:
+        return Familiarity.load(folder)
+    except CheckpointError:
+        return None

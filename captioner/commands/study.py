@@ -30,7 +30,7 @@ def run(options: Namespace) -> int:
         finished = records(out, plan)
         if not finished:
             raise TrainingError(f"No run of this study is finished in {out}; give --data, and --corpus, to train and score them.")
-        return conclude(finished) | {"planned": len(plan.with_all_of(out).trials())}
+        return conclude(finished, plan.preset) | {"planned": len(plan.with_all_of(out).trials())}
 
     if options.data:
         _run_missing(_Workshops(options), plan, options, lambda: write_json(out / STUDY, concluded()))
@@ -68,8 +68,12 @@ class _Workshops:
 
 def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finished_one: Callable[[], None]) -> None:
     """One after the other; how long it still takes is told from how long those before took."""
+    from captioner.trial_records import records
+
     if not options.corpus and any(trial.variant.endswith("-captions") for trial in plan.trials()):
         note("Without --corpus the controls made of the captions alone are no different from what they are held against.")
+    for record in records(choices.checkpoints(options), plan):  # Those beyond the plan too: all of them are summed up.
+        workshops.of(record.trial.preset).finished(record.trial)
     left = [trial for trial in plan.trials() if not workshops.of(trial.preset).finished(trial)]
     note(f"{len(plan.trials()) - len(left)} of {len(plan.trials())} runs are finished already.")
     begun, failed = time.monotonic(), []
@@ -94,7 +98,7 @@ def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finish
 
 def _print_text(concluded: dict[str, Any]) -> None:
     print(f"{len(concluded['runs'])} of {concluded['planned']} runs; mean over seeds, standard deviation in brackets\n")
-    own = concluded["summary"][0]["preset"]
+    own = concluded["preset"]
 
     def title(variant: str, preset: str) -> str:
         return find_variant(variant).title + ("" if preset == own else f" ({preset})")

@@ -62,5 +62,11 @@ GLOSSARY: tuple[Term, ...] = (
         "captions, the share that its caption has, too (of people: the words that the others used); below it the same by how "
         "often they occurred",
     ),
+    Term(
+        "strangest fifth",
+        "the fifth of the photographs whose features the training photographs' common directions express worst",
+    ),
+    Term("seed", "the start of a training's random numbers; another seed is another training from the start"),
+    Term("minutes, cores", "how long the epochs of one training took, the vectors' own training not counted, on how many cores"),
     Term("attention", "where over the grid of regions of the photograph a decoder looked before a word"),
 )

@@ -6,6 +6,6 @@ LIMITS = (
     "They describe people as their training captions did, by appearance, and repeat those captions' mistakes and prejudices. "
     "Do not use them to decide anything about a person.",
     "They miscount, mix up colours between things, and prefer common activities to rare ones.",
-    "The CNN was trained to name 1,000 kinds of things, and adapted, where it was, to the same photographs; what it does not "
-    "tell apart no decoder can.",
+    "The CNN was trained to name 1,000 kinds of things, then trained on with the same 6,000 photographs; what it does not tell "
+    "apart no decoder can.",
 )

@@ -1,6 +1,5 @@
 """The comparison with repeated seeds as sentences, a chart and a table; its file is read by `study_file`. Knows no Streamlit."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
@@ -8,28 +7,34 @@ from typing import TYPE_CHECKING
 from captioner.config import CONTROLS, VARIANTS
 from captioner.figures.score_charts import axis
 from captioner.figures.scoreboard import TITLES, VERDICT_METRIC
-from captioner.figures.study_file import Group, Pair, Study
-from captioner.figures.verdict import listed, number
+from captioner.figures.study_file import Group, Study
+from captioner.figures.verdict import Gap, listed, number
+from captioner.trial_records import CHOSEN_WITH
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-# What a reader is shown of every stage and variant, mean and standard deviation over the seeds.
+_SCORE, _COUNT, _SHARE, _SMALL_SHARE = "{:.3f}", "{:.0f}", "{:.1%}", "{:.2%}"
+# What a reader is shown of every stage and variant, and in which form, mean and standard deviation over the seeds.
 COLUMNS = {
-    ("test", "cider"): "test CIDEr",
-    ("test", "bleu4"): "test BLEU-4",
-    ("test", "rouge_l"): "test ROUGE-L",
-    ("test", "loss"): "test loss",
-    ("dev", "cider"): "dev CIDEr",
-    ("test", "wording_distinct_captions"): "different captions",
-    ("test", "wording_different_words"): "different words",
-    ("test", "wording_flawed"): "flawed captions",
-    ("test", "wording_rare"): "rare words found",
-    ("test", "wording_rare_5_9"): "of those seen 5 to 9 times",
-    ("test", "strangest_cider"): "CIDEr, strangest fifth",
-    ("test", "others_cider"): "CIDEr, the others",
+    ("test", "cider"): ("test CIDEr", _SCORE),
+    ("test", "bleu4"): ("test BLEU-4", _SCORE),
+    ("test", "rouge_l"): ("test ROUGE-L", _SCORE),
+    ("test", "loss"): ("test loss", _SCORE),
+    ("dev", "cider"): ("dev CIDEr", _SCORE),
+    ("test", "wording_distinct_captions"): ("different captions", _COUNT),
+    ("test", "wording_different_words"): ("different words", _COUNT),
+    ("test", "wording_flawed"): ("repeats itself or breaks off", _SHARE),
+    ("test", "wording_rare"): ("rare words found", _SMALL_SHARE),
+    ("test", "wording_rare_5_9"): ("of those seen 5 to 9 times", _SMALL_SHARE),
+    ("test", "strangest_cider"): ("CIDEr, strangest fifth", _SCORE),
+    ("test", "others_cider"): ("CIDEr, the others", _SCORE),
 }
+ROUGH = (
+    "From so few trainings an interval is rough: too wide where they differ from photograph to photograph only, too narrow where "
+    "a whole training is lucky."
+)
 _INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 _SHOWN = 5  # So many words are given as examples.
 _ROW, _FONT, _POINT = 44, 14, 90
@@ -44,9 +49,18 @@ def verdict(study: Study, stage: str) -> str:
     means = listed([f"{group.title} {number(_mean_over(group, seeds))}" for group in groups])
     opening = f"Mean test CIDEr over {len(seeds)} trainings of each: {means}."
     proven = [gap for gap in study.gaps(stage) if gap.proven]
-    if not proven:
-        return f"{opening} No two of them differ beyond what chance explains."
-    return f"{opening} " + " ".join(f"{gap.better} is better than {gap.worse} by {gap}." for gap in proven)
+    told = [f"{gap.better} is better than {gap.worse} by {gap}." for gap in proven]
+    return " ".join([opening, *(told or ["No two of them differ beyond what chance explains."]), _hidden(study.gaps(stage))])
+
+
+def untuned(study: Study, stage: str) -> str:
+    """The same means without the seed that the settings were chosen with, to whose advantage they may be."""
+    groups = [group for group in study.stage(stage) if group.variant.name in VARIANTS and not group.apart]
+    seeds = set.intersection(*(set(group.seeds) for group in groups)) - {CHOSEN_WITH} if groups else set()
+    if not seeds or not all(CHOSEN_WITH in group.seeds for group in groups):
+        return ""
+    means = listed([f"{group.title} {number(_mean_over(group, seeds))}" for group in groups])
+    return f"Without seed {CHOSEN_WITH}, with which the settings were chosen: {means}."
 
 
 def _mean_over(group: Group, seeds: Set[int]) -> float:
@@ -61,14 +75,17 @@ def controls(study: Study) -> str:
         return ""
     said = [f"{pair.gap.better} above {pair.gap.worse} by {pair.gap}" for pair in against if pair.gap.proven]
     told = f"Beyond chance: {listed(said)}." if said else "Nothing that they are held against differs from them beyond chance."
-    return f"{told} {len(against)} pairs were compared, of which one in twenty may stand out by chance alone. {_caution(against)}"
+    fewest = min(pair.seeds for pair in against)
+    return (
+        f"{told} {len(against)} pairs were compared over {fewest} trainings each, so one or another may stand out by chance "
+        f"alone. {_hidden([pair.gap for pair in against])}"
+    )
 
 
-def _caution(pairs: Sequence[Pair]) -> str:
-    """By how much intervals from few seeds are too narrow: what is drawn from n varies by (n - 1) / n of what it should."""
-    fewest = min(pair.seeds for pair in pairs)
-    short = 1 - math.sqrt((fewest - 1) / fewest)
-    return f"From {fewest} trainings the share that the trainings have in an interval is too narrow by about {short:.0%}."
+def _hidden(gaps: Sequence[Gap]) -> str:
+    """What the widest interval hides."""
+    hidden = max((gap.high - gap.low) / 2 for gap in gaps)
+    return f"A difference of less than about {number(hidden)} would not have shown."
 
 
 def own_words(study: Study, stage: str) -> str:
@@ -80,10 +97,14 @@ def own_words(study: Study, stage: str) -> str:
     for name, variant in VARIANTS.items():
         seeds = Counter(word for row in rows for word in row[name])
         often = [word for word, times in seeds.most_common(_SHOWN) if times > len(rows) / 2]
-        examples = f" (mostly {listed(often)})" if often else ""
+        examples = f" (in most of them {listed(often)})" if often else ""
         told.append(f"{variant.title} {seeds.total() / len(rows):.0f}{examples}")
     trainings = "one training of each" if len(rows) == 1 else f"{len(rows)} trainings of each"
-    return f"Words that only one of the three ever uses for the test photographs, mean over {trainings}: {listed(told)}."
+    said = f"Words that only one of the three ever uses for the test photographs, mean over {trainings}: {listed(told)}."
+    if chance := study.own_words_by_chance.get(stage):
+        luck = listed([f"{variant.title} {chance[name]:.0f}" for name, variant in VARIANTS.items()])
+        said += f" Among three trainings of the same vectors, which only luck tells apart, one has to itself: {luck}."
+    return said
 
 
 def encoders(study: Study) -> str:
@@ -95,7 +116,7 @@ def encoders(study: Study) -> str:
     open_ones = [pair.gap.better.partition(",")[0] for pair in apart if not pair.gap.proven]
     told = ["The adapted encoder against the CNN as it comes, over the same seeds:", f"{'; '.join(proven)}." if proven else ""]
     told.append(f"For {listed(open_ones)} the difference can be chance." if open_ones else "")
-    return " ".join(filter(None, [*told, _caution(apart)]))
+    return " ".join(filter(None, [*told, _hidden([pair.gap for pair in apart])]))
 
 
 def rows(study: Study, stage: str, metric: str) -> "pd.DataFrame":
@@ -142,19 +163,19 @@ def as_table(study: Study, stage: str) -> "pd.DataFrame":
 
 
 def _cells(group: Group) -> dict[str, str]:
-    shown = {title: group.numbers[split].get(name) for (split, name), title in COLUMNS.items()}
+    values = {title: (group.numbers[split].get(name), form) for (split, name), (title, form) in COLUMNS.items()}
     own = group.numbers["own"]
-    shown |= {"best epoch": own["best_epoch"], "minutes": tuple(None if part is None else part / 60 for part in own["seconds"])}
-    return {title: told(*value) for title, value in shown.items() if value} | {"cores": f"{own['cores'][0]:.2g}"}
+    minutes = tuple(None if part is None else part / 60 for part in own["seconds"])
+    values |= {"best epoch": (own["best_epoch"], "{:.1f}"), "minutes": (minutes, _COUNT)}
+    return {title: told(*value, form) for title, (value, form) in values.items() if value} | {"cores": f"{own['cores'][0]:.2g}"}
 
 
-def told(mean: float, deviation: float | None) -> str:
+def told(mean: float, deviation: float | None, form: str) -> str:
     """
-    >>> told(0.56789, 0.0041), told(732.4, 12.0), told(0.5, None)
-    ('0.568 (0.004)', '732 (12)', '0.500')
+    >>> told(0.56789, 0.0041, "{:.3f}"), told(732.4, 12.0, "{:.0f}"), told(0.112, None, "{:.1%}")
+    ('0.568 (0.004)', '732 (12)', '11.2%')
     """
-    shape = ".3f" if abs(mean) < 10 else ".0f"
-    return f"{mean:{shape}}" + ("" if deviation is None else f" ({deviation:{shape}})")
+    return form.format(mean) + ("" if deviation is None else f" ({form.format(deviation)})")
 
 
 def summary(study: Study, stage: str, metric: str) -> str:

@@ -62,6 +62,7 @@ class Study:
     pairs: tuple[Pair, ...]
     moves: Mapping[str, Moves]  # by variant, what the second stage changed
     own_words: Mapping[str, tuple[Mapping[str, tuple[str, ...]], ...]]  # by stage, per seed: by variant, words of its alone
+    own_words_by_chance: Mapping[str, Mapping[str, float]]  # by stage and variant, how many where only the seeds differ
 
     def stage(self, stage: str) -> list[Group]:
         return [group for group in self.groups if group.stage == stage]
@@ -85,7 +86,7 @@ def read_study(folder: Path) -> Study | None:
 
 
 def _parsed(data: Mapping[str, Any]) -> Study:
-    own = data["summary"][0]["preset"]
+    own = data["preset"]
     groups = tuple(_group(row, data["runs"], own) for row in data["summary"])
     pairs = tuple(_pair(pair, own) for pair in data["pairs"])
     planned, finished = int(data["planned"]), len(data["runs"])
@@ -93,7 +94,8 @@ def _parsed(data: Mapping[str, Any]) -> Study:
         raise ValueError
     moves = {find_variant(row["variant"]).name: _moves(row) for row in data["changes"]}
     own_words = {stage: tuple(_own(row) for row in data["own_words"] if row["stage"] == stage) for stage in STAGES}
-    return Study(str(data["rule"]), planned, finished, groups, pairs, moves, own_words)
+    chance = {row["stage"]: {name: finite(row[name]) for name in VARIANTS} for row in data["own_words_by_chance"]}
+    return Study(str(data["rule"]), planned, finished, groups, pairs, moves, own_words, chance)
 
 
 def _own(row: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

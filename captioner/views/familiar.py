@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from captioner.encoder import ADAPTED
 from captioner.errors import CheckpointError
 from captioner.familiarity import Familiarity, Judgement
 from captioner.figures.gauge_chart import strangest, told
@@ -49,10 +50,16 @@ def show_classes(findings: Findings) -> None:
         return
     with st.expander("What the network itself sees", type="compact"):
         st.markdown(
-            "The CNN learned to name 1,000 kinds of things before any of this, and was not changed since. What it does not tell "
+            f"The CNN learned to name 1,000 kinds of things before any of this, {_since(findings)}. What it does not tell "
             "apart, no decoder can; and what it sees, a decoder without the word cannot say."
         )
         st.html(cards.choices(likeliest(probabilities), "currentColor"))
+
+
+def _since(findings: Findings) -> str:
+    if findings.captioner.encoder.name == ADAPTED:
+        return "and was trained on with captions since; its names are still those of then, so they fit a little less"
+    return "and was not changed since"
 
 
 def gauge(judgement: Judgement, curve: Curve | None) -> str:

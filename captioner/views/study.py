@@ -39,6 +39,8 @@ def show(study: Study | None, folder: Path) -> None:
     st.altair_chart(charts.chart(study, stage, VERDICT_METRIC), alt=summary)
     with st.expander("Mean and standard deviation of all that was measured"):
         st.dataframe(charts.as_table(study, stage), alt=summary)
+    if said := charts.untuned(study, stage):
+        st.html(cards.paragraph(said, "beside"))
     if words := charts.own_words(study, stage):
         st.html(cards.paragraph(words, "beside"))
     if found := study.gaps(stage):
@@ -60,5 +62,5 @@ def _about(study: Study) -> str:
     return (
         "Each ring is one training from the start, with its own random numbers; equal seeds see the photographs in the same "
         "order. The frozen vectors were trained once and are the same in all of their rings, so the luck of training those is in "
-        f"no interval. Ticks are means. The rule, written down before: {study.rule}{missing}"
+        f"no interval. Ticks are means. The rule, written down before: {study.rule} {charts.ROUGH}{missing}"
     )
