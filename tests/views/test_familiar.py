@@ -1,12 +1,15 @@
 """The gauge in words: every zone, a flat curve, no curve, and what is stranger than everything."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from written_gauge import summary
 
+from captioner.encoder import ADAPTED, LITE2
 from captioner.familiarity import Judgement, Kind
 from captioner.gauge import measure
-from captioner.views.familiar import gauge, tell
+from captioner.views.familiar import _since, gauge, tell
 
 PLACE = np.arange(100)
 FALLING = measure({}, PLACE, {"learned": np.select([PLACE < 30, PLACE < 70], [0.9, 0.5], 0.1) + np.where(PLACE % 2, 0.15, -0.15)})
@@ -58,3 +61,8 @@ def test_the_gauge_darkens_where_the_zones_begin():
     assert 'style=""' in gauge(judged, FLAT) and 'style=""' in gauge(judged, None)
     meeting = measure({}, PLACE, {"learned": 0.9 - 0.8 * PLACE / 99})
     assert set(meeting.zones) == {"better", "worse"} and 'style="--usual:50%;--worse:50%;"' in gauge(judged, meeting)
+
+
+def test_what_was_trained_on_is_not_said_to_be_as_it_was():
+    said = [_since(SimpleNamespace(captioner=SimpleNamespace(encoder=SimpleNamespace(name=name)))) for name in (LITE2, ADAPTED)]
+    assert said[0] == "and was not changed since" and said[1].startswith("and was trained on with captions since")
