@@ -73,12 +73,14 @@ def controls(study: Study) -> str:
     against = [pair for pair in study.pairs if len({name in CONTROLS for name, _ in pair.groups}) == 2 and pair.seeds > 1]
     if not against:
         return ""
+    groups = [group for group in study.groups if group.variant.name in CONTROLS and not group.apart]
+    means = listed([f"{group.title} {number(group.numbers['test'][VERDICT_METRIC][0])}" for group in groups])
     said = [f"{pair.gap.better} above {pair.gap.worse} by {pair.gap}" for pair in against if pair.gap.proven]
-    told = f"Beyond chance: {listed(said)}." if said else "Nothing that they are held against differs from them beyond chance."
+    told = f"Beyond chance: {listed(said)}." if said else "None of these differs from the three beyond chance."
     fewest = min(pair.seeds for pair in against)
     return (
-        f"{told} {len(against)} pairs were compared over {fewest} trainings each, so one or another may stand out by chance "
-        f"alone. {_hidden([pair.gap for pair in against])}"
+        f"What they are held against, mean test CIDEr: {means}. {told} {len(against)} pairs were compared over {fewest} trainings "
+        f"each, so one or another may stand out by chance alone. {_hidden([pair.gap for pair in against])}"
     )
 
 

@@ -33,6 +33,8 @@ def test_the_verdict_follows_the_rule(study):
     assert "over 2 trainings of each" in said and "Word2Vec is better than Learned by 0." in said
     assert "FastText is better" not in said
     assert "Word2Vec above Random" in charts.controls(study)
+    random = next(group for group in study.groups if group.variant.name == "random")
+    assert f"mean test CIDEr: Random {np.mean(random.runs['cider']):.3f}." in charts.controls(study)
     assert "3 pairs were compared over 2 trainings each" in charts.controls(study)
     assert charts.verdict(study, REWARD) == ""  # Of that stage there is one training of each.
     said = charts.encoders(study)
