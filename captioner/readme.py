@@ -127,7 +127,8 @@ def means(folder: Path) -> str:
         said = [study_chart.verdict(found, stage), study_chart.untuned(found, stage)]
         told.append(f"{STAGES[stage].title}: {' '.join(filter(None, said))}")
     head = [_row("vectors", _MEANS), "|---" * (len(_MEANS) + 1) + "|"]
-    ends = _filled(" ".join(filter(None, [study_chart.controls(found), study_chart.encoders(found), found.rule, study_chart.ROUGH])))
+    last = [study_chart.controls(found), study_chart.encoders(found), found.rule, study_chart.ROUGH]
+    ends = _filled(" ".join(filter(None, last)))
     return "\n".join([*head, *rows, "", *map(_filled, filter(lambda text: not text.endswith(": "), told)), ends])
 
 

@@ -50,7 +50,8 @@ def verdict(study: Study, stage: str) -> str:
     opening = f"Mean test CIDEr over {len(seeds)} trainings of each: {means}."
     proven = [gap for gap in study.gaps(stage) if gap.proven]
     told = [f"{gap.better} is better than {gap.worse} by {gap}." for gap in proven]
-    return " ".join([opening, *(told or ["No two of them differ beyond what chance explains."]), _hidden(study.gaps(stage))])
+    told = told or ["No two of them differ beyond what chance explains."]
+    return " ".join([opening, *told, _hidden(study.gaps(stage))])
 
 
 def untuned(study: Study, stage: str) -> str:
@@ -79,8 +80,8 @@ def controls(study: Study) -> str:
     told = f"Beyond chance: {listed(said)}." if said else "None of these differs from the three beyond chance."
     fewest = min(pair.seeds for pair in against)
     return (
-        f"What they are held against, mean test CIDEr: {means}. {told} {len(against)} pairs were compared over {fewest} trainings "
-        f"each, so one or another may stand out by chance alone. {_hidden([pair.gap for pair in against])}"
+        f"What they are held against, mean test CIDEr: {means}. {told} {len(against)} pairs were compared over {fewest} "
+        f"trainings each, so one or another may stand out by chance alone. {_hidden([pair.gap for pair in against])}"
     )
 
 
