@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from captioner.commands import adapt, bench, caption, evaluate, familiar, score, study, train
+from captioner.commands import adapt, bench, caption, doctor, evaluate, familiar, score, study, train
 from captioner.commands.report import note
 from captioner.config import CONTROLS, FIRST, STAGES, VARIANTS
 from captioner.errors import TriptychError
@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
         (score, _score, "score captions that somebody else wrote"),
         (familiar, _familiar, "sum up the training photographs, and measure what being unlike them says about captions"),
         (bench, _bench, "time captioning or training, against the popular recipe"),
+        (doctor, _doctor, "look the installation over, and say what to do about what is wrong"),
     ):
         name = module.__name__.rpartition(".")[2]
         command = commands.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
@@ -174,6 +175,11 @@ def _bench(command: argparse.ArgumentParser) -> None:
     command.add_argument("--preset", default="triptych", metavar="NAME", help=presets)
     _decoders(command)
     _cache(command)
+
+
+def _doctor(command: argparse.ArgumentParser) -> None:
+    command.description = "Look the installation over. The exit status is 0 when all is well and 1 when something is wrong."
+    command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
 
 
 def _data(command: argparse.ArgumentParser, more: str, required: bool = True) -> None:

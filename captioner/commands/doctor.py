@@ -1,0 +1,27 @@
+"""`doctor`: looks the installation over and says what to do about each thing that is wrong."""
+
+from argparse import Namespace
+from dataclasses import asdict
+
+from captioner.commands import choices
+from captioner.commands.report import print_json
+
+_WRONG = 1
+
+
+def run(options: Namespace) -> int:
+    from captioner.doctor import examine
+
+    findings = []
+    for finding in examine(choices.checkpoints(options)):
+        findings.append(finding)
+        if not options.json:
+            print(f"{'well ' if finding.fine else 'WRONG'}  {finding.what}: {finding.says}", flush=True)
+            if finding.advice:
+                print(f"       {finding.advice}", flush=True)
+    wrong = sum(not finding.fine for finding in findings)
+    if options.json:
+        print_json({"fine": not wrong, "findings": [asdict(finding) for finding in findings]})
+    else:
+        print("All is well." if not wrong else f"{wrong} of {len(findings)} things are wrong.")
+    return _WRONG if wrong else 0
