@@ -3,6 +3,7 @@
 What a network takes (its scaling, its input size) is left to `captioner.encoder`.
 """
 
+import math
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +14,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from captioner.errors import ImageError
 
 MAXIMUM_PIXELS = 50_000_000
+# What decoding needs more memory for is held to less, so that no picture takes more than about 300 MB.
+MAXIMUM_PIXELS_OF = {"WebP": 16_000_000, "AVIF": 30_000_000, "progressive JPEG": 40_000_000}
 MAXIMUM_BYTES = 10 * 1024 * 1024
+# Whoever looks at a picture here looks no closer than this: a larger one is made smaller while it is read.
+_MOST_KEPT = 12_000_000
+_STRIP = 64  # rows of the smaller picture
+_TURNED_BY = ("exif", "xmp", "XML:com.adobe.xmp")  # Where a file says which side is up.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 
 _NAMELESS = "the picture"
@@ -72,22 +79,45 @@ def _subject(name: str) -> str:
     return "'" + "".join(character if character.isprintable() else "?" for character in base) + "'"
 
 
-def _too_many_pixels(subject: str, size: tuple[int, int] | None = None) -> str:
+def _too_many_pixels(subject: str, size: tuple[int, int] | None = None, kind: str = "") -> str:
     amount = f"has {size[0]} x {size[1]} pixels," if size else "has"
-    return f"{subject} {amount} more than the {MAXIMUM_PIXELS // 1_000_000} million pixels that are read; make it smaller."
+    most, of = MAXIMUM_PIXELS_OF.get(kind, MAXIMUM_PIXELS) // 1_000_000, f" of a {kind}" if kind in MAXIMUM_PIXELS_OF else ""
+    return f"{subject} {amount} more than the {most} million pixels{of} that are read; make it smaller."
+
+
+def _kind(image: Image.Image) -> str:
+    if image.format == "JPEG" and image.info.get("progressive"):
+        return "progressive JPEG"
+    return {"WEBP": "WebP"}.get(image.format, image.format)
 
 
 def _decode(data: bytes, subject: str) -> np.ndarray:
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         # Only the header has been read so far; Pillow's own, higher limit is a process-wide setting and stays as it is.
-        if image.width * image.height > MAXIMUM_PIXELS:
-            raise ImageError(_too_many_pixels(subject, image.size))
+        if image.width * image.height > MAXIMUM_PIXELS_OF.get(_kind(image), MAXIMUM_PIXELS):
+            raise ImageError(_too_many_pixels(subject, image.size, _kind(image)))
         _scale_transparent_colour(image)
+        factor = math.ceil(math.sqrt(image.width * image.height / _MOST_KEPT))
+        # A JPEG can be decoded smaller than it is; what is left of the factor follows when its colours are known.
+        wanted = -(-image.width // factor)
+        image.draft(None, (wanted, -(-image.height // factor)))
         image.load()
+        rgb = _shrunk(image, -(-image.width // wanted)) if factor > 1 else image
         # Turned in place, the pixels are upright even when the rest of a broken EXIF block cannot be written back.
         with suppress(Exception):
-            ImageOps.exif_transpose(image, in_place=True)
-        return np.asarray(_to_rgb(image))  # (height, width, 3)
+            ImageOps.exif_transpose(rgb, in_place=True)
+        return np.asarray(_to_rgb(rgb))  # (height, width, 3)
+
+
+def _shrunk(image: Image.Image, factor: int) -> Image.Image:
+    """The picture in RGB, every side divided by a whole number; strip by strip, so that it is never in memory twice."""
+    small = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    rows = factor * _STRIP
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        small.paste(_to_rgb(strip).reduce(factor), (0, top // factor))
+    small.info = {name: image.info[name] for name in _TURNED_BY if name in image.info}
+    return small
 
 
 def _scale_transparent_colour(image: Image.Image) -> None:
@@ -113,8 +143,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
     """Grey of 16 bits, scaled: Pillow's own conversion would cut everything above 255 to white."""
-    grey = np.asarray(image).astype(np.int64)
-    scaled = ((grey.clip(0, 65535) + 128) // 257).astype(np.uint8)
+    grey = np.asarray(image)
+    scaled = ((grey.clip(0, 65535).astype(np.uint32) + 128) // 257).astype(np.uint8)
     if "transparency" in image.info:
         scaled[grey == image.info["transparency"]] = 255
     return Image.fromarray(scaled).convert("RGB")

@@ -201,6 +201,45 @@ def test_exactly_the_ceiling_is_allowed(monkeypatch):
         images.read(encoded(Image.new("L", (13, 1))))
 
 
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "WEBP", "GIF", "JPEG"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_picture_is_made_smaller_while_it_is_read(monkeypatch, kind, orientation):
+    """By a whole factor, and upright; against Pillow's own reduction of the whole picture."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    given = {"exif": exif} if kind in ("JPEG", "PNG", "WEBP") else {}
+    data = encoded(photograph(336, 252), kind, **given)
+    whole = Image.fromarray(images.read(data))
+    monkeypatch.setattr(images, "_MOST_KEPT", 10_000)
+    smaller = images.read(data)
+    factor = 4 if kind == "JPEG" else 3  # A JPEG is decoded at half or a quarter of its size, and then halved and so on.
+    expected = np.asarray(whole.reduce(factor))
+    assert smaller.shape == expected.shape
+    assert np.abs(smaller.astype(int) - expected).mean() < (4 if kind == "JPEG" else 0.5)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "CMYK", "I;16", "1"])
+def test_a_large_picture_of_any_kind_is_made_smaller(monkeypatch, mode):
+    grey = photograph(336, 252).convert("L")
+    picture = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257) if mode == "I;16" else grey.convert(mode)
+    data = encoded(picture, "JPEG" if mode == "CMYK" else "PNG")
+    whole = Image.fromarray(images.read(data))
+    monkeypatch.setattr(images, "_MOST_KEPT", 10_000)
+    smaller = images.read(data)
+    factor = whole.width // smaller.shape[1]
+    assert np.abs(smaller.astype(int) - np.asarray(whole.reduce(factor))).mean() < 3
+
+
+@pytest.mark.parametrize("kind, options", [("WebP", {}), ("AVIF", {}), ("progressive JPEG", {"progressive": True})])
+def test_what_needs_more_memory_to_decode_has_a_lower_ceiling(monkeypatch, kind, options):
+    data = encoded(photograph(), kind.split()[-1].upper(), **options)
+    monkeypatch.setitem(images.MAXIMUM_PIXELS_OF, kind, 160 * 120)
+    assert images.read(data).shape == (120, 160, 3)
+    monkeypatch.setitem(images.MAXIMUM_PIXELS_OF, kind, 160 * 120 - 1)
+    with pytest.raises(ImageError, match=f"has 160 x 120 pixels, more than the 0 million pixels of a {kind} that are read"):
+        images.read(data)
+
+
 def test_empty_and_too_large_files_are_refused():
     with pytest.raises(ImageError, match="^The picture is empty; choose"):
         images.read(b"")
