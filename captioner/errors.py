@@ -3,6 +3,7 @@
 from embeddings.errors import EmbeddingError, TriptychError
 
 __all__ = [
+    "BusyError",
     "CheckpointError",
     "ConfigError",
     "DatasetError",
@@ -14,6 +15,10 @@ __all__ = [
     "TriptychError",
     "VocabularyError",
 ]
+
+
+class BusyError(TriptychError):
+    """More people want something of this machine than it can do for them."""
 
 
 class ConfigError(TriptychError):

@@ -1,6 +1,6 @@
 """What the decoders find in a photograph, kept by the photograph, the decoders and the settings; each is computed once.
 
-The one place where the page asks the Captioner. Every cache is bounded.
+The one place where the page asks the Captioner; visitors take their turns. Every cache is bounded.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from captioner.config import SearchConfig
 from captioner.familiarity import Familiarity, Judgement
 from captioner.trace import Candidate
 from captioner.views.photographs import Photograph
-from captioner.views.resources import Stamp, load_captioner, stamp
+from captioner.views.resources import GATE, Stamp, load_captioner, stamp
 
 if TYPE_CHECKING:
     from captioner.captioning import Caption, Captioner
@@ -61,26 +61,33 @@ class Findings:
 
 @st.cache_data(max_entries=_FEATURES_KEPT, show_spinner=False)
 def _features(digest: str, encoder: str, _photograph: Photograph, _captioner: "Captioner") -> np.ndarray:
-    return _captioner.encode([_photograph.pixels])[0]
+    with GATE.passing():
+        return _captioner.encode([_photograph.pixels])[0]
 
 
 @st.cache_data(max_entries=_CAPTIONS_KEPT, show_spinner=False)
 def _captions(digest: str, stamp: Stamp, config: SearchConfig, beginning: tuple[str, ...], _findings: Findings) -> Captions:
-    return _findings.captioner.caption_features(_findings.features[None], config, beginning=beginning)[0]
+    features = _findings.features[None]
+    with GATE.passing():
+        return _findings.captioner.caption_features(features, config, beginning=beginning)[0]
 
 
 @st.cache_data(max_entries=_CAPTIONS_KEPT, show_spinner=False)
 def _followed(
     digest: str, stamp: Stamp, words: tuple[str, ...], finished: bool, _findings: Findings
 ) -> dict[str, "Caption"]:
-    return _findings.captioner.follow(_findings.features, words, finished=finished)
+    features = _findings.features
+    with GATE.passing():
+        return _findings.captioner.follow(features, words, finished=finished)
 
 
 @st.cache_data(max_entries=_FEATURES_KEPT, show_spinner=False)
 def _tree(
     digest: str, stamp: Stamp, variant: str, config: SearchConfig, _findings: Findings
 ) -> tuple[list[Candidate], list[int]]:
-    return _findings.captioner.tree(_findings.features, variant, config)
+    features = _findings.features
+    with GATE.passing():
+        return _findings.captioner.tree(features, variant, config)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from captioner.errors import ImageError
 from captioner.images import FORMATS, read, resize
 from captioner.samples import SAMPLES, Sample
+from captioner.views.resources import GATE
 
 SHOWN_SIZE = (1120, 720)
 THUMBNAIL_SIZE = (176, 132)
@@ -54,10 +55,11 @@ def prepare(name: str, data: bytes, size: int, description: str) -> Photograph:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _scaled(digest: str, size: int, _name: str, _data: bytes) -> tuple[bytes, np.ndarray]:
-    pixels = read(_data, _name)
-    image = Image.fromarray(pixels)
-    image.thumbnail(SHOWN_SIZE)
-    return _jpeg(image), resize(pixels, size)
+    with GATE.passing():
+        pixels = read(_data, _name)
+        image = Image.fromarray(pixels)
+        image.thumbnail(SHOWN_SIZE)
+        return _jpeg(image), resize(pixels, size)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -15,11 +15,14 @@ from captioner.encoder import LITE2, input_size
 from captioner.errors import CheckpointError, TriptychError
 from captioner.familiarity import place
 from captioner.folders import MANIFEST, read_json
+from captioner.gate import Gate
+from captioner.runtime import cores
 
 if TYPE_CHECKING:
     from captioner.captioning import Captioner
     from captioner.encoder import Encoder
 
+GATE = Gate(cores())  # Of the whole process, for all of its visitors.
 FOLDER_VARIABLE = "TRIPTYCH_CHECKPOINTS"
 STYLES = Path(__file__).parent
 
