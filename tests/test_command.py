@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from standins import write_stages
+from written_data import write_flickr8k
 
 from captioner import captioning, checkpoints, familiarity, gauge_file, runs
 from captioner import encoder as encoders
@@ -33,17 +34,8 @@ BROKEN = "test-00001.png"
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Generated pictures as a folder of Flickr8k; one test picture is damaged and one is not there."""
-    root = tmp_path_factory.mktemp("flickr8k")
-    photographs, text = root / "Flicker8k_Dataset", root / "Flickr8k_text"
-    photographs.mkdir()
-    text.mkdir()
-    tokens = []
-    for split, records in shapes(48, 16, 16).splits.items():
-        (text / f"Flickr_8k.{split}Images.txt").write_text("".join(f"{record.name}\n" for record in records))
-        for record in records:
-            (photographs / record.name).write_bytes(record.read())
-            tokens += [f"{record.name}#{number}\t{caption} .\n" for number, caption in enumerate(record.captions)]
-    (text / "Flickr8k.token.txt").write_text("".join(tokens))
+    root = write_flickr8k(tmp_path_factory.mktemp("data") / "flickr8k", 48, 16, 16)
+    photographs = root / "Flicker8k_Dataset"
     (photographs / BROKEN).write_bytes(b"not a picture")
     (photographs / "test-00002.png").unlink()
     return root
