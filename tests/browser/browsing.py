@@ -73,6 +73,11 @@ class App:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
     @property
+    def process(self) -> int:
+        """Its number in the system."""
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
