@@ -24,6 +24,7 @@ from captioner.progress import Progress
 
 SHARD_ROWS = 512  # Each shard stays open, and a process may often have no more than a thousand files open.
 _BATCH = 32
+_PART = ".part"  # The end of the name of a file that is being written.
 
 Crop = tuple[float, float, float, float]  # left, top, right, bottom, as fractions
 
@@ -81,6 +82,7 @@ class FeatureCache:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FeatureError(f"The feature cache {folder} cannot be made ({error.strerror}); name another.") from error
+        _sweep(self.folder)
         for index in sorted(self.folder.glob("*.json")):
             self._open(index)
 
@@ -184,7 +186,7 @@ class FeatureCache:
 @contextmanager
 def _whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file that appears under its name only when everything was written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
         with temporary.open("wb") as file:
             yield file
@@ -193,3 +195,23 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what writers left behind that were killed; somebody else may be writing at this moment."""
+    for path in folder.glob(f".*{_PART}"):
+        writer = path.name.split(".")[-2]
+        if writer.isdecimal() and not _is_alive(int(writer)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":  # Elsewhere the question would end the process.
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # Somebody else's.
+        pass
+    return True

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -109,6 +112,19 @@ def test_an_interruption_while_writing_leaves_no_part(folder, records, monkeypat
         patch.setattr(features.os, "fsync", stop)
         cache.fill(records)
     assert list(cache.folder.iterdir()) == []
+
+
+def test_parts_of_who_was_killed_are_swept_away_and_those_of_who_still_writes_are_not(folder, records):
+    cache = FeatureCache(folder, StubEncoder())
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    parts = [cache.folder / f".shard.npy.{process}.part" for process in (killed.pid, os.getpid(), "no-number")]
+    for part in parts:
+        part.write_bytes(b"half")
+    cache = FeatureCache(folder, StubEncoder())
+    assert [part.exists() for part in parts] == [False, True, True]
+    cache.fill(records)
+    assert len(cache) == 9
 
 
 def shorten(path):

@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image, ImageOps
 
 from captioner.errors import ImageError
-from captioner.images import FORMATS, read, resize
+from captioner.images import FORMATS, MAXIMUM_BYTES, read, resize
 from captioner.samples import SAMPLES, Sample
 from captioner.views.resources import GATE
 
@@ -135,8 +135,9 @@ def _draw_uploader() -> None:
     endings = ["jpg", *(name.lower() for name in FORMATS)]
     label = "Your own photographs"
     st.file_uploader(
-        label, type=endings, accept_multiple_files=True, key=uploader, on_change=_keep_uploads, args=(uploader,)
-    )
+        label, type=endings, accept_multiple_files=True, key=uploader, on_change=_keep_uploads, args=(uploader,),
+        max_upload_size=MAXIMUM_BYTES >> 20,
+    )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _paste_component()(key="paste", height="content")
         camera = st.popover("Take a photograph", on_change="rerun", key="camera")

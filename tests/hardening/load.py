@@ -117,13 +117,14 @@ def beside_a_batch(app: App, photographs: Photographs, numbers: Numbers) -> dict
 
 def wrong(said: dict[int, list[str]], photographs: Photographs) -> list[str]:
     """The answers that differ from those of the library for the photograph alone."""
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow()
     from captioner.captioning import Captioner
     from captioner.checkpoints import SHIPPED, stage_folder
     from captioner.evaluation import load_search_config
     from captioner.images import read
-    from captioner.runtime import start_tensorflow
 
-    start_tensorflow()
     folder = stage_folder(SHIPPED)
     captioner, config = Captioner.load(folder), load_search_config(folder)
     found = []

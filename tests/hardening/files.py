@@ -1,0 +1,207 @@
+"""Sends the files of strangers through every door: the library, the command line, the page. `python tests/hardening/files.py`
+
+Of each door it prints how many files ended in captions, how many in a sentence of ours, how many in anything else, and the
+longest time and the most memory that one of them took beyond the idle process.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+
+from strangers import FLIPS, GIF_FRAMES, Stranger, photograph, strangers  # noqa: E402
+
+from captioner.config import VARIANTS  # noqa: E402
+
+_SECONDS, _MEGABYTES = 2.0, 300.0  # What one file may take.
+
+
+@dataclass
+class Door:
+    """What came of the files at one door."""
+
+    captioned: int = 0
+    refused: int = 0
+    longest_s: float = 0.0
+    slowest: str = ""
+    most_mb: float = 0.0
+    largest: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    def take(self, stranger: Stranger, captioned: bool, says: str, seconds: float = 0.0, megabytes: float = 0.0) -> None:
+        self.captioned += captioned
+        self.refused += not captioned
+        if seconds > self.longest_s:
+            self.longest_s, self.slowest = seconds, stranger.name[:60]
+        if megabytes > self.most_mb:
+            self.most_mb, self.largest = megabytes, stranger.name[:60]
+        if stranger.good is not None and captioned != stranger.good:
+            self.problems.append(f"{stranger.name[:60]!r} was {'captioned' if captioned else 'refused'}: {says[:200]}")
+        if not captioned and not _is_sentence(says):
+            self.problems.append(f"{stranger.name[:60]!r} was refused by no sentence of ours: {says[:200]}")
+        if seconds > _SECONDS or megabytes > _MEGABYTES:
+            self.problems.append(f"{stranger.name[:60]!r} took {seconds:.2f} s and {megabytes:.0f} MB")
+
+    def report(self) -> dict:
+        return {
+            "captioned": self.captioned,
+            "refused": self.refused,
+            "longest_s": round(self.longest_s, 2),
+            "slowest": self.slowest,
+            "most_mb": round(self.most_mb),
+            "largest": self.largest,
+            "problems": self.problems,
+        }
+
+
+def _is_sentence(text: str) -> bool:
+    """One of ours begins with the file's name in quotation marks, ends with a full stop, and knows of no code."""
+    return text.startswith(("'", "The picture")) and text.endswith(".") and "Error" not in text and "Traceback" not in text
+
+
+class Memory:
+    """How much a process has had resident at most since it was last asked; Linux alone tells, elsewhere it is nothing."""
+
+    def __init__(self, process: int | str):
+        self._place = Path(f"/proc/{process}")
+
+    def forget(self) -> float:
+        """Begin anew; gives what is resident now, in MB."""
+        (self._place / "clear_refs").write_text("5")
+        return self._read("VmRSS")
+
+    def most(self) -> float:
+        return self._read("VmHWM")
+
+    def _read(self, name: str) -> float:
+        lines = (self._place / "status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
+
+
+def library(files: Iterator[Stranger]) -> Door:
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow()
+    from captioner.captioning import Captioner
+    from captioner.checkpoints import SHIPPED, stage_folder
+    from captioner.errors import ImageError
+    from captioner.images import read
+
+    captioner, memory, door = Captioner.load(stage_folder(SHIPPED)), Memory("self"), Door()
+    captioner.caption([read(_good(), "good.jpg")])
+    idle = memory.forget()
+    for stranger in files:
+        memory.forget()
+        start, says, captioned = time.perf_counter(), "", False
+        try:
+            found = captioner.caption([read(stranger.data, stranger.name)])[0]
+            captioned = len(found) == len(VARIANTS)
+        except ImageError as error:
+            says = str(error)
+        except BaseException as error:  # What must not be, and is told.
+            says = f"{type(error).__name__}: {error}"
+        door.take(stranger, captioned, says, time.perf_counter() - start, memory.most() - idle)
+    return door
+
+
+def command_line(files: Iterator[Stranger]) -> Door:
+    """All files in one call, by their names where the disk can have them; its time and memory against those of one good file."""
+    door = Door()
+    with tempfile.TemporaryDirectory() as folder:
+        good = Path(folder, "good.jpg")
+        good.write_bytes(_good())
+        idle_s, idle_mb, _, _ = _call([good])
+        given = {}
+        for number, stranger in enumerate(files):
+            path = Path(folder, f"{number}-{_possible(stranger.name)}")
+            path.write_bytes(stranger.data)
+            given[str(path)] = stranger
+        seconds, megabytes, entries, problem = _call([Path(path) for path in given])
+    for entry in entries:
+        door.take(given.pop(entry["image"]), "captions" in entry, entry.get("error", ""))
+    door.problems += [f"{path} got no answer" for path in given] + ([problem] if problem else [])
+    door.longest_s, door.slowest = (seconds - idle_s) / max(1, len(entries)), "mean over all"
+    door.most_mb, door.largest = megabytes - idle_mb, "all of them in one call"
+    return door
+
+
+def _call(paths: list[Path]) -> tuple[float, float, list[dict], str]:
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "captioner", "caption", "--json", *map(str, paths)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    said, told = process.communicate()
+    seconds, usage = time.perf_counter() - start, _usage_of_children()
+    lines = told.decode(errors="replace").strip().splitlines()
+    problem = lines[-1] if process.returncode not in (0, 1) or b"Traceback" in told else ""
+    return seconds, usage, json.loads(said) if said else [], problem
+
+
+def _usage_of_children() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def page(files: Iterator[Stranger]) -> Door:
+    """Uploaded one after another in one visit; what the page then says in the captions' place, or the captions."""
+    from browsing import started
+    from visitor import Visitor
+
+    door = Door()
+    with started() as app, Visitor(app.address) as visitor:
+        visitor.upload(("good.jpg", _good()))
+        memory = Memory(app.process)
+        idle = memory.forget()
+        for stranger in files:
+            if len(stranger.data) > 10 << 20 or "\0" in stranger.name:  # The browser itself sends no such file.
+                continue
+            memory.forget()
+            start = time.perf_counter()
+            visitor.upload((stranger.name, stranger.data))
+            seconds = time.perf_counter() - start
+            refusals = visitor.refusals
+            captioned = len(visitor.sentences) == len(VARIANTS) and not refusals
+            says = visitor.exceptions.pop() if visitor.exceptions else " ".join(refusals)
+            door.take(stranger, captioned, says, seconds, memory.most() - idle)
+    return door
+
+
+def _good() -> bytes:
+    from strangers import encoded
+
+    return encoded(photograph(), "JPEG")
+
+
+def _possible(name: str) -> str:
+    kept = name.replace("/", "_").replace("\0", "_")
+    return kept[-80:] if len(os.fsencode(kept)) > 200 else kept
+
+
+DOORS: dict[str, Callable[[Iterator[Stranger]], Door]] = {"library": library, "command": command_line, "page": page}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--flips", type=int, default=FLIPS, metavar="N", help=f"wrong bytes in each format ({FLIPS})")
+    parser.add_argument("--door", choices=tuple(DOORS), action="append", help="only this one; may be given several times")
+    arguments = parser.parse_args()
+    found = {}
+    for name in arguments.door or DOORS:
+        begun = time.perf_counter()
+        found[name] = DOORS[name](strangers(arguments.flips, GIF_FRAMES)).report()
+        print(f"{name}: {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+    print(json.dumps(found, indent=1))
+    return int(any(door["problems"] for door in found.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
