@@ -14,6 +14,8 @@ from captioner.errors import DatasetError
 from captioner.images import read_bytes
 from captioner.layouts import SHAPES, SPLITS, Layout, recognise
 
+LONGEST_CAPTION = 100  # words; a decoder goes through a caption word by word, and nobody describes a photograph in so many
+
 
 @dataclass(frozen=True)
 class Record:
@@ -37,6 +39,7 @@ class Dataset:
     missing: tuple[str, ...] = ()
     dropped_captions: int = 0
     uncaptioned: tuple[str, ...] = ()
+    long_captions: int = 0
 
     def split(self, name: str) -> tuple[Record, ...]:
         if name not in self.splits:
@@ -50,6 +53,7 @@ class Dataset:
             ("photographs that the lists name and the folder lacks", len(self.missing), self.missing),
             ("photographs without a caption", len(self.uncaptioned), self.uncaptioned),
             ("captions without text", self.dropped_captions, ()),
+            (f"captions of more than {LONGEST_CAPTION} words", self.long_captions, ()),
         )
         return tuple(f"left out, {what}: {count}{_some(names)}" for what, count, names in counted if count)
 
@@ -87,18 +91,20 @@ def _assemble(layout: Layout) -> Dataset:
     splits: dict[str, tuple[Record, ...]] = {}
     missing: list[str] = []
     uncaptioned: list[str] = []
-    dropped = 0
+    dropped = too_long = 0
     for split, names in layout.lists.items():
         folder = layout.folders[split]
         here = [name for name in dict.fromkeys(names) if name in present[folder]]
         missing += sorted(set(names).difference(here))
-        kept = {name: _with_text(layout.captions.get(name, [])) for name in here}
-        dropped += sum(len(layout.captions.get(name, [])) - len(captions) for name, captions in kept.items())
+        texts = {name: _with_text(layout.captions.get(name, [])) for name in here}
+        kept = {name: _short_enough(captions) for name, captions in texts.items()}
+        dropped += sum(len(layout.captions.get(name, [])) - len(captions) for name, captions in texts.items())
+        too_long += sum(len(captions) - len(kept[name]) for name, captions in texts.items())
         uncaptioned += [name for name, captions in kept.items() if not captions]
         splits[split] = tuple(Record(name, captions, folder / name) for name, captions in kept.items() if captions)
         if not splits[split]:
             raise DatasetError(f"No photograph of the split '{split}' is in '{folder}' with a caption; put them there.")
-    return Dataset(layout.name, splits, tuple(missing), dropped, tuple(uncaptioned))
+    return Dataset(layout.name, splits, tuple(missing), dropped, tuple(uncaptioned), too_long)
 
 
 def _check_lists(lists: dict[str, list[str]]) -> None:
@@ -114,6 +120,10 @@ def _check_lists(lists: dict[str, list[str]]) -> None:
 def _with_text(captions: Iterable[str]) -> tuple[str, ...]:
     """Captions with at least one letter or digit, on one line each."""
     return tuple(" ".join(caption.split()) for caption in captions if any(map(str.isalnum, caption)))
+
+
+def _short_enough(captions: Iterable[str]) -> tuple[str, ...]:
+    return tuple(caption for caption in captions if caption.count(" ") < LONGEST_CAPTION)
 
 
 def _some(names: tuple[str, ...], limit: int = 3) -> str:

@@ -7,8 +7,9 @@ import pytest
 
 from captioner import datasets
 from captioner.datasets import load
-from captioner.errors import DatasetError, ImageError
+from captioner.errors import DatasetError, ImageError, VocabularyError
 from captioner.images import read
+from captioner.vocabulary import SPECIAL_WORDS, Vocabulary, tokenize
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 NAMES = {"train": ["a.jpg", "b.jpg", "c.jpg"], "dev": ["d.jpg"], "test": ["e.jpg", "f.jpg"]}
@@ -89,6 +90,27 @@ def test_what_is_not_there_is_named_and_counted(tmp_path):
     assert dataset.split("train")[0].captions == ("A dog with a hat",)
     assert dataset.missing == ("b.jpg",) and dataset.uncaptioned == ("c.jpg", "e.jpg") and dataset.dropped_captions == 4
     assert [note.partition(": ")[2] for note in dataset.notes] == ["1 (b.jpg)", "2 (c.jpg, e.jpg)", "4"]
+
+
+def test_a_caption_of_five_thousand_words_is_left_out(tmp_path):
+    text, longest = official(tmp_path), " ".join(["a"] * datasets.LONGEST_CAPTION)
+    lines = ["a.jpg#0\t" + "word " * 5_000, f"a.jpg#1\t{longest}", f"b.jpg#0\t{longest} b"]
+    lines += [f"{name}.jpg#0\tx" for name in "cde"]
+    write(text / "Flickr8k.token.txt", "\n".join(lines) + "\n")
+    dataset = load(tmp_path)
+    assert names_of(dataset) == {"train": ["a.jpg", "c.jpg"], "dev": ["d.jpg"], "test": ["e.jpg"]}
+    assert dataset.split("train")[0].captions == (longest,) and dataset.long_captions == 2
+    assert dataset.notes[-1] == "left out, captions of more than 100 words: 2" and "b.jpg" in dataset.uncaptioned
+
+
+def test_a_hundred_thousand_different_words(tmp_path):
+    text = official(tmp_path)
+    lines = [f"a.jpg#0\t{' '.join(f'w{number}' for number in range(first, first + 50))}" for first in range(0, 100_000, 50)]
+    write(text / "Flickr8k.token.txt", "\n".join([*lines, *(f"{name}#0\tx" for name in ALL)]) + "\n")
+    captions = [tokenize(caption) for record in load(tmp_path).split("train") for caption in record.captions]
+    assert len(Vocabulary.build(captions, 1)) == 100_001 + len(SPECIAL_WORDS)
+    with pytest.raises(VocabularyError, match="No word occurs 5 times in the training captions"):
+        Vocabulary.build(captions, 5)
 
 
 def test_lists_that_cannot_be_used_are_refused(tmp_path):

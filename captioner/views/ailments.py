@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.doctor import Finding, examine
+from captioner.views.resources import without_places
 
 _KEPT_SECONDS = 30  # Whoever reloads a broken page does not have all of it looked over each time.
 
@@ -17,7 +18,7 @@ def show(folder: Path) -> None:
     if not wrong:
         st.markdown("Nothing is wrong any more. Load this page again.")
     for finding in wrong:
-        st.html(f'<p class="refusal" role="alert">{html.escape(_told(finding))}</p>')
+        st.html(f'<p class="refusal" role="alert">{html.escape(without_places(_told(finding)))}</p>')
     st.caption("The same is told, of everything that was looked at, by the command python -m captioner doctor.")
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from captioner.config import VARIANTS, SearchConfig
-from captioner.errors import ImageError, TriptychError
+from captioner.errors import CheckpointError, EncoderError, ImageError, TriptychError
 from captioner.figures.properties import difference
-from captioner.views import cards, earlier, familiar, own_words, photographs, settings, several, why
+from captioner.views import ailments, cards, earlier, familiar, own_words, photographs, settings, several, why
 from captioner.views.findings import Captions, Findings
 from captioner.views.photographs import Photograph
-from captioner.views.resources import open_page, picture_size, refuse
+from captioner.views.resources import checkpoints_folder, open_page, picture_size, refuse
 
 if TYPE_CHECKING:
     from captioner.captioning import Caption
@@ -45,6 +45,9 @@ def show() -> None:
         with left:  # In the photograph's place.
             refuse(error)
         _show_several(folder, config)
+    except (CheckpointError, EncoderError) as error:
+        refuse(error)
+        ailments.show(checkpoints_folder())
     except TriptychError as error:
         refuse(error)
 

@@ -4,6 +4,8 @@ import argparse
 import gc
 import html
 import os
+import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ FOLDER_VARIABLE = "TRIPTYCH_CHECKPOINTS"
 STYLES = Path(__file__).parent
 
 Stamp = tuple[str, ...]
+_PLACE = re.compile(r"(?<![\w./\\])(?:[A-Za-z]:)?(?:[\\/][^\s'\"<>|:;,()\\/]+)*[\\/]([^\s'\"<>|:;,()\\/]+)")
 
 
 def open_page(title: str, style: str | None = None) -> None:
@@ -123,4 +126,17 @@ def _load_encoder(name: str, fingerprint: str, _near: Path) -> "Encoder":
 
 def refuse(error: TriptychError) -> None:
     """Show an error's sentence as plain text: it may hold a file's name, and markdown in that could fetch a picture."""
-    st.html(f'<p class="refusal" role="alert">{html.escape(str(error))}</p>')
+    st.html(f'<p class="refusal" role="alert">{html.escape(without_places(str(error)))}</p>')
+
+
+def without_places(text: str) -> str:
+    """The text with files and folders by their own names alone: where they lie on the server is nobody's business.
+
+    >>> without_places("The file /srv/class/a.json of /srv/class/x is gone; see captioner/ and http://example.org/a.")
+    'The file a.json of x is gone; see captioner/ and http://example.org/a.'
+    """
+    places = (checkpoints_folder(), *named_runs(), SHIPPED, Path.home(), Path(tempfile.gettempdir()))
+    above = {str(folder.absolute().parent) for folder in places} - {os.sep}
+    for folder in sorted(above, key=len, reverse=True):  # They may have spaces in their names.
+        text = text.replace(f"{folder}{os.sep}", "")
+    return _PLACE.sub(r"\1", text)

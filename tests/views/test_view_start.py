@@ -1,0 +1,72 @@
+"""The app where something that it needs is missing or broken: plain words instead of pages, and nothing about the server."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from pages import APP, PATIENCE, open_view, refusals
+from streamlit.testing.v1 import AppTest
+
+from captioner.checkpoints import SHIPPED
+from captioner.views.resources import FOLDER_VARIABLE, without_places
+
+
+@pytest.fixture
+def forgotten():
+    """What the pages keep for some seconds is forgotten before and after."""
+    from captioner.views import ailments
+
+    ailments._examined.clear()
+    yield
+    ailments._examined.clear()
+
+
+def test_a_missing_package_is_named_with_what_to_do(monkeypatch, forgotten):
+    for name in [name for name in sys.modules if name.startswith(("captioner.views.", "captioner.figures"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "altair", None)
+    monkeypatch.setitem(sys.modules, "captioner.views.caption", None)  # As if one of its imports had failed.
+    monkeypatch.setattr("importlib.metadata.version", version_without("altair"))
+    app = AppTest.from_file(str(APP), default_timeout=PATIENCE).run()
+    said = refusals(app)
+    assert any("altair is missing" in text and "pip install -r requirements.txt" in text for text in said), said
+
+
+def version_without(missing):
+    import importlib.metadata
+
+    version = importlib.metadata.version
+
+    def found(name):
+        if name == missing:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    return found
+
+
+def test_broken_decoders_are_told_without_the_servers_folders(tmp_path, monkeypatch, forgotten):
+    folder = tmp_path / "of a class" / "checkpoints"
+    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("seeds", "tried"))
+    broken = next(folder.rglob("learned/decoder.safetensors"))
+    broken.write_bytes(broken.read_bytes()[:1000])
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    said = refusals(open_view("caption").run())
+    assert "decoder.safetensors of learned is not the one that was saved" in said[0]
+    assert len(said) > 1 and said[1].startswith("Decoders: ")
+    assert str(tmp_path) not in " ".join(said) and "/" not in "".join(said).replace("checkpoints/", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("The file /srv/class/a.json of '/srv/b c/x' is gone.", "The file a.json of 'b c/x' is gone."),
+        (r"C:\Users\me\a.json cannot be read.", "a.json cannot be read."),
+        ("See captioner/ and http://example.org/a, or 3/4 of it and/or more.", None),
+        (f"In {Path.home()}/my class/run there is nothing.", "In my class/run there is nothing."),
+        (f"{SHIPPED / 'first'} is empty.", "checkpoints/first is empty."),
+    ],
+)
+def test_places_of_the_server_are_not_shown(text, shown):
+    assert without_places(text) == (text if shown is None else shown)
