@@ -40,6 +40,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-features=LocalNetworkAccessChecks",  # A document that a test laid a header on counts as one from far away.
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]

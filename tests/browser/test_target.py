@@ -1,5 +1,6 @@
 """The page as a target: who may send what to it, what it gives away, and text that would like to be HTML."""
 
+import re
 from urllib.parse import quote
 
 import pytest
@@ -41,6 +42,23 @@ def test_no_file_of_the_server_is_served(address, path):
     wanted = (ROOT / "app.py").read_text().splitlines()[-1]
     assert answer.status_code >= 400 or "<title>Streamlit</title>" in answer.text
     assert wanted not in answer.text and '"trials"' not in answer.text and str(ROOT) not in answer.text
+
+
+def test_every_page_works_under_the_policy_that_we_advise(visitor, address):
+    """Exactly the one of SECURITY.md, laid on every document; a page that breaks it complains in the console."""
+    policy = re.search(r'Content-Security-Policy "([^"]+)"', (ROOT / "SECURITY.md").read_text(encoding="utf-8"))[1]
+
+    def guard(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, headers=answer.headers | {"content-security-policy": policy})
+
+    visit = visitor()
+    visit.page.route(lambda url: True, lambda route: guard(route) if route.request.is_navigation_request() else route.fallback())
+    for path in PAGES:
+        visit.read(path)
+        assert not visit.problems(), path
+    upload(visit.open().page, ("mine.jpg", photograph("teal")))
+    wait_for_captions(visit.page, "Your photograph mine.jpg.")
 
 
 @pytest.mark.parametrize("path", PAGES)
