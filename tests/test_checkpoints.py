@@ -182,6 +182,55 @@ def test_every_damage_is_a_sentence(folder, damage):
     assert "copy" in sentence.lower() or "this version reads" in sentence, sentence
 
 
+FILES = ("config.json", "vocabulary.json", "decoder.safetensors", "table.json", "table.safetensors", "manifest.json")
+FLIPS = 100
+
+
+def turned(data, places):
+    """The same bytes with one of them turned over, at so many places spread over all of them."""
+    for place in np.linspace(0, len(data) - 1, places).astype(int):
+        yield data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_wrong_byte_anywhere_is_noticed(folder, name):
+    whole = (folder / name).read_bytes()
+    for data in (*turned(whole, FLIPS), whole[: len(whole) // 2], b""):
+        (folder / name).write_bytes(data)
+        with pytest.raises(CheckpointError) as error:
+            load(folder)
+        assert "\n" not in str(error.value) and str(error.value).endswith(".")
+
+
+@pytest.mark.parametrize("name", FILES[:-1])
+def test_a_wrong_byte_that_was_signed_is_a_sentence_or_another_decoder(folder, name):
+    """Who changes the hashes too may change the decoder, but can make nothing else of the program."""
+    whole, refused = (folder / name).read_bytes(), 0
+    for data in turned(whole, FLIPS):
+        put(folder, name, data)
+        try:
+            load(folder).build()
+        except CheckpointError as error:
+            refused += 1
+            assert "\n" not in str(error) and str(error).endswith(".")
+    assert refused > 0
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_file_swapped_with_another_variants(tmp_path, made, shared):
+    """Every file of one decoder under the hashes of the other, and then signed anew."""
+    for variant in ("learned", "word2vec"):
+        save(tmp_path / variant, made[variant], HISTORY)
+    for name in FILES[:-1]:
+        before, other = (tmp_path / "learned" / name).read_bytes(), (tmp_path / "word2vec" / name).read_bytes()
+        if before != other:
+            (put if shared else lambda folder, name, data: (folder / name).write_bytes(data))(tmp_path / "learned", name, other)
+            if not shared or name == "config.json":
+                with pytest.raises(CheckpointError, match="sha256 differs" if not shared else "holds the decoder 'word2vec'"):
+                    load_all(tmp_path, ("learned",))
+            put(tmp_path / "learned", name, before)
+
+
 def test_a_file_of_another_decoder(tmp_path, folder, made):
     """Swapped with its hash, a table of the same words passes; weights without a place of their own do not."""
     save(tmp_path / "word2vec", replace(made["word2vec"], vocabulary=Vocabulary(OTHER_WORDS)), HISTORY)

@@ -9,6 +9,8 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from captioner import images
@@ -176,6 +178,28 @@ def test_damage_of_any_kind_ends_in_a_sentence():
             assert str(error).startswith("'x.png' ") and str(error).endswith(".") and "secret" not in str(error)
         else:
             assert rgb.dtype == np.uint8 and rgb.ndim == 3 and rgb.shape[2] == 3 and rgb.size
+
+
+HEADS = [encoded(Image.new("RGB", (9, 7), RED), kind)[:cut] for kind in images.FORMATS for cut in (12, 40, 200)]
+MODES = {"PNG": ("1", "L", "LA", "P", "RGB", "RGBA"), "JPEG": ("L", "RGB", "CMYK"), "WEBP": ("RGB", "RGBA"), "GIF": ("L", "RGB")}
+
+
+@given(st.sampled_from(HEADS), st.binary(max_size=2000))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_are_a_picture_or_a_sentence(head, rest):
+    try:
+        picture = images.read(head + rest, "file")
+    except ImageError as error:
+        assert str(error).startswith("'file' ") and str(error).endswith(".")
+    else:
+        assert picture.ndim == 3 and picture.shape[2] == 3 and picture.dtype == np.uint8
+
+
+@given(st.sampled_from([(kind, mode) for kind, modes in MODES.items() for mode in modes]), st.integers(1, 90), st.integers(1, 90))
+@settings(max_examples=100, deadline=None)
+def test_a_picture_of_any_size_keeps_it(made, width, height):
+    kind, mode = made
+    assert images.read(encoded(photograph(width, height).convert(mode), kind)).shape == (height, width, 3)
 
 
 def test_too_many_pixels_are_refused_by_the_header_alone(monkeypatch):
