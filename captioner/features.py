@@ -166,7 +166,8 @@ class FeatureCache:
             with _whole_file(self.folder / f"{name}.json") as file:
                 file.write(json.dumps(keys).encode())
         except OSError as error:
-            raise FeatureError(f"The feature cache {self.folder} cannot be written ({error.strerror}); make room.") from error
+            reason = error.strerror or "the disk did not take all of it"  # NumPy tells it without the system's reason.
+            raise FeatureError(f"The feature cache {self.folder} cannot be written ({reason}); make room.") from error
         self._open(self.folder / f"{name}.json")
 
     def _open(self, index: Path) -> None:

@@ -51,8 +51,11 @@ class History:
 
     @property
     def fresh(self) -> bool:
-        """Whether it was written so lately that whoever writes it may still be at work."""
-        return self.silent < max(_SILENT_SECONDS, _SILENT_EPOCHS * self.seconds_per_epoch)
+        """Whether it was written so lately that whoever writes it may still be at work.
+
+        What was written in the future was written before the clock was set back, nobody knows when.
+        """
+        return abs(self.silent) < max(_SILENT_SECONDS, _SILENT_EPOCHS * self.seconds_per_epoch)
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,14 @@ def test_a_run_that_is_written_is_running_and_a_silent_one_was_interrupted(run):
     assert read_run(run)[0][2].state == INTERRUPTED and not in_progress(read_run(run)[0])
 
 
+def test_a_clock_that_was_set_back_keeps_no_run_alive(run):
+    path = write(run, "fasttext", history("fasttext", state=RUNNING))
+    age(path, -50)  # A clock may be a little off.
+    assert read_run(run)[0][2].state == RUNNING
+    age(path, -4000)
+    assert read_run(run)[0][2].state == INTERRUPTED and not in_progress(read_run(run)[0])
+
+
 def test_slow_epochs_are_waited_for(run):
     data = history("fasttext", state=RUNNING)
     data["epochs"][0]["seconds"] = 100.0
