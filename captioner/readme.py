@@ -14,7 +14,7 @@ from captioner.comparison import COMPARISON, CONSTANT, PEOPLE
 from captioner.config import FIRST, STAGES, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.evaluation import SEARCH
-from captioner.figures import study_chart
+from captioner.figures import study_chart, survived
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.limits import LIMITS
 from captioner.figures.published import in_short
@@ -149,6 +149,12 @@ def study(folder: Path) -> str:
     return "\n".join([*parts, _filled(" ".join(last))])
 
 
+def survives(folder: Path) -> str:
+    """What the commands in tests/hardening printed."""
+    found = survived.rows(folder)
+    return _table("| what came | what became of it |", found) if found else "Nothing of this has been measured yet.\n"
+
+
 def limits(_folder: Path) -> str:
     """The same sentences as on the page, as a list wrapped like the rest of the README."""
     return "".join(textwrap.fill(limit, 120, initial_indent="- ", subsequent_indent="  ") + "\n" for limit in LIMITS)
@@ -170,6 +176,7 @@ FIGURES = {
     "study": study,
     "tried": tried.table,
     "bench": benches,
+    "survives": survives,
     "limits": limits,
     "glossary": glossary,
 }

@@ -8,7 +8,7 @@ import re
 import time
 import urllib.parse
 import uuid
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -37,7 +37,8 @@ class Visitor:
         self._http.get(f"{address}/_stcore/host-config", timeout=patience)
         token = self._http.cookies.get(_COOKIE, "")
         socket = address.replace("http://", "ws://") + "/_stcore/stream"
-        self._socket = connect(
+        self._open = ExitStack()
+        opening = connect(
             socket,
             subprotocols=["streamlit", token] if token else ["streamlit"],
             origin=address,
@@ -46,6 +47,7 @@ class Visitor:
             open_timeout=patience,
             ping_interval=None,
         )
+        self._socket = self._open.enter_context(opening)
         self._elements: dict[tuple[int, ...], object] = {}
         self._states: dict[str, UploadedFileInfo] = {}
         self._page, self._uploaded = "", 0
@@ -54,7 +56,7 @@ class Visitor:
 
     def close(self) -> None:
         with suppress(ConnectionClosed):
-            self._socket.close()
+            self._open.close()
         self._http.close()
 
     def __enter__(self) -> "Visitor":

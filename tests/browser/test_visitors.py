@@ -1,0 +1,49 @@
+"""Visitors without a browser, of whom there can be many: strangers' files at the page's door, and several visitors at once."""
+
+import threading
+
+from hardening.strangers import cut, encoded, no_pictures, odd_names, photograph
+from hardening.visitor import Visitor
+
+from captioner.config import VARIANTS
+from captioner.images import MAXIMUM_BYTES
+
+
+def test_every_file_ends_in_captions_or_in_a_sentence(address):
+    with Visitor(address) as visitor:
+        for stranger in (*cut(), *no_pictures(), *odd_names()):
+            if len(stranger.data) > MAXIMUM_BYTES or "\0" in stranger.name:
+                continue  # A browser keeps the one to itself and has no word for the other.
+            visitor.upload((stranger.name, stranger.data))
+            captioned = len(visitor.sentences) == len(VARIANTS)
+            assert not visitor.exceptions, (stranger.name, visitor.exceptions)
+            assert captioned != bool(visitor.refusals), (stranger.name, visitor.refusals)
+            assert stranger.good is None or captioned == stranger.good, (stranger.name, visitor.refusals)
+            assert all("/" not in text for text in visitor.refusals if "WebP" not in text)
+
+
+def test_visitors_at_once_read_what_each_would_read_alone(address):
+    pictures = [encoded(photograph(200 + 10 * number, 150 + 7 * number), "JPEG") for number in range(4)]
+    with Visitor(address) as visitor:
+        alone = []
+        for number, data in enumerate(pictures):
+            visitor.upload((f"{number}.jpg", data))
+            alone.append(visitor.sentences)
+    said, problems = {}, []
+    fresh = [data + b"\0" for data in pictures]  # The same pictures, as files that were never seen.
+
+    def visit(number):
+        try:
+            with Visitor(address) as one:
+                one.upload((f"{number}.jpg", fresh[number]))
+                said[number] = one.sentences
+                problems.extend(one.refusals + one.exceptions)
+        except Exception as error:
+            problems.append(repr(error))
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(len(fresh))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert not problems and [said[number] for number in range(len(fresh))] == alone
