@@ -17,9 +17,10 @@ from written_gauge import write_curve
 from captioner.config import VARIANTS
 from captioner.familiarity import Familiarity
 from captioner.folders import write_json
+from captioner.gate import Gate
 from captioner.images import read, resize
 from captioner.samples import SAMPLES
-from captioner.views import caption, photographs
+from captioner.views import caption, findings, photographs
 from captioner.views.resources import FOLDER_VARIABLE, checkpoints_folder, load_captioner, stamp
 
 
@@ -271,6 +272,18 @@ def test_without_decoders_the_page_says_what_to_do(app, tmp_path, monkeypatch):
     app.run()
     assert "no trained decoder" in refusals(app)[0] and "python -m captioner train" in refusals(app)[0]
     assert descriptions(app)[0] == SAMPLES[0].description and app.file_uploader
+
+
+def test_where_too_many_wait_a_visitor_reads_a_sentence(app, monkeypatch):
+    """And captions as soon as there is a place again."""
+    app.run()
+    with monkeypatch.context() as patch:
+        for module in (findings, photographs):
+            patch.setattr(module, "GATE", Gate(0, waiting=0))
+        upload(app, "mine.jpg", picture())
+        assert not app.exception and any("others are waiting for their captions" in text for text in refusals(app))
+    upload(app, "mine.jpg", picture())
+    assert not refusals(app) and len(sentences(app)) == len(VARIANTS)
 
 
 def test_an_altered_decoder_is_a_sentence(app, tiny_run, tmp_path, monkeypatch):
