@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 TABLE_WEIGHT = "decoder/table"  # A learned table is stored as a table, not among the weights.
 CONFIG, HISTORY, SCORES = "config.json", "history.json", "scores.json"
-SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 _LARGEST_GRID = 16384
 _HISTORY_DAMAGED = "The {} in {} is not that of a finished training; copy it again, or train this decoder anew."
 _NEEDED = (CONFIG, "vocabulary.json", "decoder.safetensors", "table.json", "table.safetensors")

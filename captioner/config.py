@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from captioner.errors import ConfigError
@@ -10,6 +11,7 @@ from captioner.errors import ConfigError
 ImageEntry = Literal["attention", "merge", "init", "pre"]
 
 FIRST, REWARD = "first", "reward"
+SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"  # the decoders that come with the program
 
 _LATER = {"later": True}  # Marks a setting that settings stored by earlier versions may lack.
 

@@ -13,6 +13,7 @@ from captioner import shapes as drawn
 from captioner.errors import DatasetError
 from captioner.images import read_bytes
 from captioner.layouts import SHAPES, SPLITS, Layout, recognise
+from captioner.vocabulary import tokenize
 
 LONGEST_CAPTION = 100  # words; a decoder goes through a caption word by word, and nobody describes a photograph in so many
 
@@ -123,7 +124,10 @@ def _with_text(captions: Iterable[str]) -> tuple[str, ...]:
 
 
 def _short_enough(captions: Iterable[str]) -> tuple[str, ...]:
-    return tuple(caption for caption in captions if caption.count(" ") < LONGEST_CAPTION)
+    # Words need letters and something between them, so a short text is not taken apart.
+    return tuple(
+        caption for caption in captions if len(caption) < 2 * LONGEST_CAPTION or len(tokenize(caption)) <= LONGEST_CAPTION
+    )
 
 
 def _some(names: tuple[str, ...], limit: int = 3) -> str:

@@ -34,6 +34,7 @@ class Finding:
     fine: bool
     says: str
     advice: str = ""
+    foreign: bool = False  # Whether what it says is no sentence of ours but an error's name and its own message.
 
 
 Check = Callable[[Path], str]  # Gives what was found, or raises.
@@ -55,7 +56,7 @@ def _looked(what: str, check: Check, advice: str, folder: Path) -> Finding:
     except ImportError as error:
         return Finding(what, False, f"{error.name or 'A package'} cannot be imported ({error}).", f"Run {INSTALL}.")
     except Exception as error:  # Whatever is wrong with a machine, the doctor still looks at the rest.
-        return Finding(what, False, f"{type(error).__name__}: {error}", advice)
+        return Finding(what, False, f"{type(error).__name__}: {error}", advice, foreign=True)
 
 
 class _Wrong(Exception):
@@ -129,8 +130,9 @@ def _left_in_container() -> int | None:
     group = Path("/sys/fs/cgroup")
     try:
         most, taken = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        return None if most == "max" else int(most) - int(taken)
-    except (OSError, ValueError):
+        files = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())["inactive_file"]
+        return None if most == "max" else int(most) - int(taken) + int(files)  # Files that were read give their room back.
+    except (OSError, ValueError, KeyError):
         return None
 
 

@@ -8,9 +8,11 @@ the shard in work and nothing else.
 import hashlib
 import json
 import os
+import platform
+import re
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -21,10 +23,12 @@ from captioner.encoder import Encoder
 from captioner.errors import FeatureError, ImageError
 from captioner.images import read, resize
 from captioner.progress import Progress
+from captioner.runtime import is_alive
 
 SHARD_ROWS = 512  # Each shard stays open, and a process may often have no more than a thousand files open.
 _BATCH = 32
-_PART = ".part"  # The end of the name of a file that is being written.
+_PART = ".part"  # The end of the name of a file that is being written; before it stand the machine and the process.
+_HOST = re.sub(r"\W", "-", platform.node())
 
 Crop = tuple[float, float, float, float]  # left, top, right, bottom, as fractions
 
@@ -187,7 +191,7 @@ class FeatureCache:
 @contextmanager
 def _whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file that appears under its name only when everything was written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
+    temporary = path.with_name(f".{path.name}.{_HOST}.{os.getpid()}{_PART}")
     try:
         with temporary.open("wb") as file:
             yield file
@@ -199,20 +203,12 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def _sweep(folder: Path) -> None:
-    """Take away what writers left behind that were killed; somebody else may be writing at this moment."""
+    """Take away what writers of this machine left behind that were killed; somebody else may be writing at this moment.
+
+    What may not be taken away stays: a cache that can only be read is as good.
+    """
     for path in folder.glob(f".*{_PART}"):
-        writer = path.name.split(".")[-2]
-        if writer.isdecimal() and not _is_alive(int(writer)):
-            path.unlink(missing_ok=True)
-
-
-def _is_alive(process: int) -> bool:
-    if os.name != "posix":  # Elsewhere the question would end the process.
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:  # Somebody else's.
-        pass
-    return True
+        host, writer = path.name.split(".")[-3:-1]
+        if host == _HOST and writer.isdecimal() and not is_alive(int(writer)):
+            with suppress(OSError):
+                path.unlink()

@@ -16,8 +16,7 @@ from captioner.errors import CheckpointError
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
-_LARGEST_FILE = 2_000_000_000
-_LARGEST_JSON = 20_000_000
+_MOST_FILES, _LARGEST_FOLDER, _LARGEST_JSON = 16, 2_000_000_000, 20_000_000
 
 
 def save_folder(folder: Path, files: Mapping[str, bytes], companions: Mapping[str, bytes] = {}) -> None:
@@ -46,8 +45,14 @@ def load_folder(folder: Path) -> dict[str, bytes]:
         raise CheckpointError(f"There is no checkpoint in {folder.name} (no {MANIFEST}); train it or choose another folder.")
     manifest = read_json(whole / MANIFEST)
     hashes = manifest.get("files") if isinstance(manifest, dict) and manifest.get("format") == _FORMAT else None
-    if not isinstance(hashes, dict) or not all(Path(name).name == name for name in hashes):
+    if not isinstance(hashes, dict) or len(hashes) > _MOST_FILES or not all(Path(name).name == name for name in hashes):
         raise CheckpointError(f"The {MANIFEST} of {folder.name} is not a list of files of format {_FORMAT}; copy it all again.")
+    size = sum((whole / name).stat().st_size for name in hashes if os.path.isfile(whole / name))
+    if size > _LARGEST_FOLDER:
+        raise CheckpointError(
+            f"The files of {folder.name} are {size:,} bytes long together, more than the {_LARGEST_FOLDER:,} that they may have; "
+            "copy it all again."
+        )
     return {name: _checked(whole / name, expected) for name, expected in hashes.items()}
 
 
@@ -92,6 +97,8 @@ def read_bytes(path: Path, largest: int) -> bytes:
         if size > largest:
             raise CheckpointError(f"The file {path.name} is {size:,} bytes long, more than the {largest:,} that it may have.")
         return path.read_bytes()
+    except MemoryError as error:
+        raise CheckpointError(f"The file {path.name} needs more memory than there is ({size:,} bytes).") from error
     except OSError as error:
         raise CheckpointError(f"The file {path.name} cannot be read ({error.strerror}); copy the checkpoint again.") from error
 
@@ -109,7 +116,7 @@ def _whole(folder: Path) -> Path | None:
 
 
 def _checked(path: Path, expected: Any) -> bytes:
-    data = read_bytes(path, _LARGEST_FILE)
+    data = read_bytes(path, _LARGEST_JSON if path.suffix == ".json" else _LARGEST_FOLDER)
     if hashlib.sha256(data).hexdigest() != expected:
         raise CheckpointError(
             f"The file {path.name} of {path.parent.name} is not the one that was saved (its sha256 differs from the manifest's); "

@@ -15,7 +15,7 @@ from captioner.errors import ImageError
 
 MAXIMUM_PIXELS = 50_000_000
 # What decoding needs more memory for is held to less, so that no picture takes more than about 300 MB.
-MAXIMUM_PIXELS_OF = {"WebP": 10_000_000, "AVIF": 30_000_000, "progressive JPEG": 40_000_000}
+MAXIMUM_PIXELS_OF = {"WebP": 10_000_000, "AVIF": 30_000_000, "progressive JPEG": 40_000_000, "CMYK JPEG": 30_000_000}
 MAXIMUM_BYTES = 10 * 1024 * 1024
 # Whoever looks at a picture here looks no closer than this: a larger one is made smaller while it is read.
 _MOST_KEPT = 12_000_000
@@ -85,17 +85,30 @@ def _too_many_pixels(subject: str, size: tuple[int, int] | None = None, kind: st
     return f"{subject} {amount} more than the {most} million pixels{of} that are read; make it smaller."
 
 
-def _kind(image: Image.Image) -> str:
-    if image.format == "JPEG" and image.info.get("progressive"):
-        return "progressive JPEG"
+def _kind(image: Image.Image, data: bytes) -> str:
+    if image.format in ("JPEG", "MPO"):  # The latter is a JPEG with others behind it.
+        held_whole = image.info.get("progressive") or _comes_in_parts(data, len(image.getbands()))
+        return ("CMYK JPEG" if image.mode == "CMYK" else "progressive JPEG") if held_whole else "JPEG"
     return {"WEBP": "WebP"}.get(image.format, image.format)
+
+
+def _comes_in_parts(data: bytes, components: int) -> bool:
+    """Whether the colours of a JPEG follow each other, so that, as in a progressive one, all of it is held until the last."""
+    place = 2
+    while place + 5 <= len(data) and data[place] == 0xFF:
+        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4])
+        if marker == 0xDA:  # Here the picture starts; its first byte says how many of the components it holds.
+            return data[place + 4] < components
+        place += 1 if marker == 0xFF else 2 + length
+    return False
 
 
 def _decode(data: bytes, subject: str) -> np.ndarray:
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         # Only the header has been read so far; Pillow's own, higher limit is a process-wide setting and stays as it is.
-        if image.width * image.height > MAXIMUM_PIXELS_OF.get(_kind(image), MAXIMUM_PIXELS):
-            raise ImageError(_too_many_pixels(subject, image.size, _kind(image)))
+        kind = _kind(image, data)
+        if image.width * image.height > MAXIMUM_PIXELS_OF.get(kind, MAXIMUM_PIXELS):
+            raise ImageError(_too_many_pixels(subject, image.size, kind))
         _scale_transparent_colour(image)
         factor = math.ceil(math.sqrt(image.width * image.height / _MOST_KEPT))
         # A JPEG can be decoded smaller than it is; what is left of the factor follows when its colours are known.

@@ -3,6 +3,7 @@
 It starts, stops and judges the process; its curves are read from its folder as those of any run.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from captioner.config import Preset
 from captioner.errors import TrainingError
 from captioner.presets import PRESETS
+from captioner.runtime import is_alive
 
 PRESET = PRESETS["shapes"]
 ARGUMENTS = ("train", "--data", "shapes", "--preset", PRESET.name)
@@ -21,6 +23,15 @@ IDLE, RUNNING, STOPPING, STOPPED, FINISHED, FAILED = "idle", "running", "stoppin
 _GRACE = 10  # seconds to end politely in
 _OUTPUT = "output.txt"
 _OURS = "triptych: "
+_PREFIX = "triptych-live-"
+
+
+def _sweep() -> None:
+    """Take away the runs of servers that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        server = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if server.isdecimal() and not is_alive(int(server)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class LiveTraining:
@@ -54,7 +65,8 @@ class LiveTraining:
     def _begin(self) -> subprocess.Popen:
         root = Path(__file__).resolve().parent.parent
         try:
-            self.folder = Path(tempfile.mkdtemp(prefix="triptych-live-"))
+            _sweep()
+            self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
             command = [sys.executable, "-m", "captioner.leash", *self.arguments, "--out", str(self.folder)]
             with (self.folder / _OUTPUT).open("wb") as output:
                 return subprocess.Popen(

@@ -9,9 +9,9 @@ from statistics import median
 from typing import Any
 
 from captioner import tried
-from captioner.checkpoints import HISTORY, SCORES, SHIPPED, stages_in
+from captioner.checkpoints import HISTORY, SCORES, stages_in
 from captioner.comparison import COMPARISON, CONSTANT, PEOPLE
-from captioner.config import FIRST, STAGES, VARIANTS
+from captioner.config import FIRST, SHIPPED, STAGES, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.evaluation import SEARCH
 from captioner.figures import study_chart, survived

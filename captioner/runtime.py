@@ -15,6 +15,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def is_alive(process: int) -> bool:
+    """Whether there is a process of this number on this machine."""
+    if os.name != "posix":  # Elsewhere the question would end the process.
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # Somebody else's.
+        pass
+    return True
+
+
 def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> Any:
     """Import TensorFlow; `repeatable` makes equal seeds give bit-equal results on one machine. Safe to call again."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -3,9 +3,10 @@
 Making a table is left to `table`; composing words without FastText at run time to `subwords`.
 """
 
+import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,11 +112,17 @@ def read(path: str | Path, limit_to: Collection[str] | None = None) -> FastTextV
 
 @contextmanager
 def _text_file(sentences: Sequence[Sequence[str]]) -> Iterator[Path]:
-    # FastText reads its text from a file and from nowhere else.
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sentences.txt"
-        with path.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.writelines(" ".join(sentence) + "\n" for sentence in sentences if sentence)
+    """FastText reads its text from a file and from nowhere else; where the system has them, from one in memory alone, of which
+    nothing stays when the process is killed."""
+    with ExitStack() as stack:
+        if hasattr(os, "memfd_create"):
+            stream = stack.enter_context(open(os.memfd_create("sentences"), "w", encoding="utf-8", newline="\n"))
+            path = Path(f"/proc/self/fd/{stream.fileno()}")
+        else:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "sentences.txt"
+            stream = stack.enter_context(path.open("w", encoding="utf-8", newline="\n"))
+        stream.writelines(" ".join(sentence) + "\n" for sentence in sentences if sentence)
+        stream.flush()
         yield path
 
 

@@ -44,7 +44,8 @@ def _coast(number: int) -> np.ndarray:
 def write() -> dict:
     """Of every stage that ships the captions that lead clearly, with what the decoder thinks of them."""
     from captioner.captioning import Captioner
-    from captioner.checkpoints import SHIPPED, stages_in
+    from captioner.checkpoints import stages_in
+    from captioner.config import SHIPPED
     from captioner.evaluation import load_search_config
 
     drawn, pins = pictures(), {}

@@ -15,7 +15,7 @@ from PIL import Image
 from standins import write_stages
 from written_data import write_flickr8k
 
-from captioner import captioning, checkpoints, familiarity, gauge_file, runs
+from captioner import captioning, familiarity, gauge_file, runs
 from captioner import encoder as encoders
 from captioner.__main__ import main
 from captioner.config import VARIANTS
@@ -435,7 +435,7 @@ def test_what_was_tried_is_kept_beside_what_ships_and_nowhere_else(tmp_path, tin
     """With its scores on dev, and without weights; the decoders' own scores stay as they were."""
     run = shutil.copytree(tiny_run, tmp_path / "run")
     before = sorted(path.name for path in (run / "learned").iterdir())
-    monkeypatch.setattr(checkpoints, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr("captioner.config.SHIPPED", tmp_path / "shipped")
     command = ["evaluate", "--data", "shapes", "--checkpoints", str(run), "--variant", "learned", "--beam", "1"]
     assert main([*command, "--split", "dev", "--keep", "first-try"]) == 0
     kept = tmp_path / "shipped" / "tried" / "first-try" / "learned"

@@ -94,13 +94,13 @@ def test_what_is_not_there_is_named_and_counted(tmp_path):
 
 def test_a_caption_of_five_thousand_words_is_left_out(tmp_path):
     text, longest = official(tmp_path), " ".join(["a"] * datasets.LONGEST_CAPTION)
-    lines = ["a.jpg#0\t" + "word " * 5_000, f"a.jpg#1\t{longest}", f"b.jpg#0\t{longest} b"]
+    lines = ["a.jpg#0\t" + "word " * 5_000, f"a.jpg#1\t{longest}", f"b.jpg#0\t{longest} b", "a.jpg#2\t" + "word," * 5_000]
     lines += [f"{name}.jpg#0\tx" for name in "cde"]
     write(text / "Flickr8k.token.txt", "\n".join(lines) + "\n")
     dataset = load(tmp_path)
     assert names_of(dataset) == {"train": ["a.jpg", "c.jpg"], "dev": ["d.jpg"], "test": ["e.jpg"]}
-    assert dataset.split("train")[0].captions == (longest,) and dataset.long_captions == 2
-    assert dataset.notes[-1] == "left out, captions of more than 100 words: 2" and "b.jpg" in dataset.uncaptioned
+    assert dataset.split("train")[0].captions == (longest,) and dataset.long_captions == 3
+    assert dataset.notes[-1] == "left out, captions of more than 100 words: 3" and "b.jpg" in dataset.uncaptioned
 
 
 def test_a_hundred_thousand_different_words(tmp_path):

@@ -12,7 +12,7 @@ from written_data import write_flickr8k
 
 from captioner.config import VARIANTS
 from captioner.folders import exists
-from captioner.views.resources import FOLDER_VARIABLE
+from captioner.views.places import FOLDER_VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 # A program of its own that may write no file larger than so many bytes, which the system tells it as it tells of a full disk.

@@ -118,11 +118,12 @@ def test_parts_of_who_was_killed_are_swept_away_and_those_of_who_still_writes_ar
     cache = FeatureCache(folder, StubEncoder())
     killed = subprocess.Popen([sys.executable, "-c", ""])
     killed.wait()
-    parts = [cache.folder / f".shard.npy.{process}.part" for process in (killed.pid, os.getpid(), "no-number")]
+    writers = (f"{features._HOST}.{killed.pid}", f"{features._HOST}.{os.getpid()}", f"elsewhere.{killed.pid}", "no-number")
+    parts = [cache.folder / f".shard.npy.{writer}.part" for writer in writers]
     for part in parts:
         part.write_bytes(b"half")
     cache = FeatureCache(folder, StubEncoder())
-    assert [part.exists() for part in parts] == [False, True, True]
+    assert [part.exists() for part in parts] == [False, True, True, True]
     cache.fill(records)
     assert len(cache) == 9
 

@@ -6,7 +6,8 @@ import shutil
 import pytest
 from written_gauge import summary, write_curve
 
-from captioner.checkpoints import SHIPPED, stages_in
+from captioner.checkpoints import stages_in
+from captioner.config import SHIPPED
 from captioner.errors import CheckpointError
 from captioner.folders import read_json, write_json
 from captioner.gauge import MEAN

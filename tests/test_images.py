@@ -264,6 +264,20 @@ def test_what_needs_more_memory_to_decode_has_a_lower_ceiling(monkeypatch, kind,
         images.read(data)
 
 
+def test_a_jpeg_that_is_held_whole_is_known_whatever_it_calls_itself(monkeypatch):
+    """One with others behind it, one of inks, and one whose colours come one after the other."""
+    with_others = encoded(photograph(), "MPO", save_all=True, append_images=[photograph()], progressive=True)
+    inks = encoded(photograph().convert("CMYK"), "JPEG", progressive=True)
+    for kind, data in (("progressive JPEG", with_others), ("CMYK JPEG", inks)):
+        monkeypatch.setitem(images.MAXIMUM_PIXELS_OF, kind, 160 * 120 - 1)
+        with pytest.raises(ImageError, match=f"pixels of a {kind} that are read"):
+            images.read(data)
+    start = b"\xff\xd8\xff\xe0\x00\x04??"
+    assert images._comes_in_parts(start + b"\xff\xda\x00\x08\x01", 3)
+    assert not images._comes_in_parts(start + b"\xff\xff\xda\x00\x0c\x03", 3)
+    assert not images._comes_in_parts(encoded(photograph(), "JPEG"), 3) and not images._comes_in_parts(start, 3)
+
+
 def test_empty_and_too_large_files_are_refused():
     with pytest.raises(ImageError, match="^The picture is empty; choose"):
         images.read(b"")

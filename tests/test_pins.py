@@ -6,7 +6,8 @@ import pytest
 from pins import PINS, pictures
 
 from captioner.captioning import Captioner
-from captioner.checkpoints import SHIPPED, stages_in
+from captioner.checkpoints import stages_in
+from captioner.config import SHIPPED
 from captioner.evaluation import load_search_config
 
 STORED = json.loads(PINS.read_text(encoding="utf-8"))

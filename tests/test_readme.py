@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from written_study import record, write_study
 
-from captioner.checkpoints import SHIPPED
-from captioner.config import FIRST, REWARD, VARIANTS
+from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.readme import PAGES, README, YARDSTICKS, render
 

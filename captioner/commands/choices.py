@@ -28,7 +28,7 @@ def variants(options: Namespace) -> tuple[str, ...] | None:
 
 
 def checkpoints(options: Namespace) -> Path:
-    from captioner.checkpoints import SHIPPED
+    from captioner.config import SHIPPED
 
     return options.checkpoints or SHIPPED
 

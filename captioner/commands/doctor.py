@@ -3,8 +3,8 @@
 from argparse import Namespace
 from dataclasses import asdict
 
-from captioner.commands import choices
 from captioner.commands.report import print_json
+from captioner.config import SHIPPED
 
 _WRONG = 1
 
@@ -13,7 +13,7 @@ def run(options: Namespace) -> int:
     from captioner.doctor import examine
 
     findings = []
-    for finding in examine(choices.checkpoints(options)):
+    for finding in examine(options.checkpoints or SHIPPED):
         findings.append(finding)
         if not options.json:
             print(f"{'well ' if finding.fine else 'WRONG'}  {finding.what}: {finding.says}", flush=True)

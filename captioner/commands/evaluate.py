@@ -18,7 +18,7 @@ KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 def run(options: Namespace) -> int:
-    from captioner.checkpoints import SHIPPED
+    from captioner.config import SHIPPED
     from captioner.evaluation import Subjects, evaluate
     from captioner.features import FeatureCache
     from captioner.tried import keep

@@ -54,7 +54,7 @@ def _preset_of_start(options: Namespace, names: tuple[str, ...]) -> Preset:
 
 
 def _default_folder(preset: Preset, data: str, options: Namespace) -> Path:
-    from captioner.checkpoints import SHIPPED
+    from captioner.config import SHIPPED
 
     stage = "" if options.stage == FIRST else f"-{options.stage}"
     return SHIPPED / "runs" / f"{preset.name}-{data}-seed{options.seed}{stage}"

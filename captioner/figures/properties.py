@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from captioner.checkpoints import SHIPPED, Checkpoint
-from captioner.config import STAGES, DecoderConfig, TrainingConfig, find_variant
+from captioner.checkpoints import Checkpoint
+from captioner.config import SHIPPED, STAGES, DecoderConfig, TrainingConfig, find_variant
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from captioner.checkpoints import SHIPPED
 from captioner.comparison import Comparison, finite, load_comparison, subject, yardstick
-from captioner.config import STAGES, VARIANTS, Variant
+from captioner.config import SHIPPED, STAGES, VARIANTS, Variant
 from captioner.errors import CheckpointError
 from captioner.evaluation import SEARCH, load_scores
 from captioner.folders import read_json

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.doctor import Finding, examine
-from captioner.views.resources import without_places
+from captioner.views.places import without_places
 
 _KEPT_SECONDS = 30  # Whoever reloads a broken page does not have all of it looked over each time.
 
@@ -23,7 +23,9 @@ def show(folder: Path) -> None:
 
 
 def _told(finding: Finding) -> str:
-    return f"{finding.what}: {finding.says} {finding.advice}".strip()
+    """Of messages that are not ours only what they are of: they may name places on the server."""
+    says = finding.says.partition(":")[0] + "." if finding.foreign else finding.says
+    return f"{finding.what}: {says} {finding.advice}".strip()
 
 
 @st.cache_data(ttl=_KEPT_SECONDS, max_entries=4, show_spinner="Looking for what is wrong: some seconds.")

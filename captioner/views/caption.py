@@ -13,7 +13,8 @@ from captioner.figures.properties import difference
 from captioner.views import ailments, cards, earlier, familiar, own_words, photographs, settings, several, why
 from captioner.views.findings import Captions, Findings
 from captioner.views.photographs import Photograph
-from captioner.views.resources import checkpoints_folder, open_page, picture_size, refuse
+from captioner.views.places import checkpoints_folder
+from captioner.views.resources import open_page, picture_size, refuse
 
 if TYPE_CHECKING:
     from captioner.captioning import Caption
@@ -50,6 +51,8 @@ def show() -> None:
         ailments.show(checkpoints_folder())
     except TriptychError as error:
         refuse(error)
+    except ImportError:  # What only the decoders need is imported when they are.
+        ailments.show(checkpoints_folder())
 
 
 def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig) -> None:

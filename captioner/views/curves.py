@@ -17,7 +17,8 @@ from captioner.figures.pictures import loss_file
 from captioner.figures.reward_chart import reward_chart, reward_summary
 from captioner.figures.settings import Settings, read_all
 from captioner.views import facts, training
-from captioner.views.resources import checkpoints_folder, named_runs, open_page, refuse
+from captioner.views.places import checkpoints_folder, named_runs
+from captioner.views.resources import open_page, refuse
 
 _FROM = "from"
 _EVERY = 2  # seconds between two looks at a run that goes on

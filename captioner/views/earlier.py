@@ -27,7 +27,7 @@ def show(photograph: Photograph, captions: Captions) -> None:
 
 def _show_one(number: int, photograph: Photograph, captions: Captions) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"earlier-{number}"):
-        st.image(thumbnail(photograph.digest, photograph.preview), alt=photograph.description, width=88)
+        st.image(thumbnail(photograph), alt=photograph.description, width=88)
         lines = "".join(
             f"<li><b>{VARIANTS[name].title}</b> {html.escape(found[0].text)}</li>" for name, found in captions.items()
         )

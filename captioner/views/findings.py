@@ -13,11 +13,11 @@ import streamlit as st
 from captioner.config import SearchConfig
 from captioner.familiarity import Familiarity, Judgement
 from captioner.trace import Candidate
-from captioner.views.photographs import Photograph
+from captioner.views.photographs import Photograph, kept
 from captioner.views.resources import GATE, Stamp, load_captioner, stamp
 
 if TYPE_CHECKING:
-    from captioner.captioning import Caption, Captioner
+    from captioner.captioning import Caption
 
 Captions = dict[str, list["Caption"]]  # by decoder, best first
 _CAPTIONS_KEPT, _FEATURES_KEPT = 256, 64
@@ -34,7 +34,11 @@ class Findings:
     @property
     def features(self) -> np.ndarray:
         """(regions, channels)"""
-        return _features(self.photograph.digest, self.captioner.encoder.fingerprint, self.photograph, self.captioner)
+        return _features(self.photograph.digest, self.captioner.encoder.fingerprint, self)
+
+    @property
+    def is_sample(self) -> bool:
+        return self.photograph.is_sample
 
     def captions(self, config: SearchConfig, beginning: Sequence[str] = ()) -> Captions:
         return _captions(self.photograph.digest, self.stamp, config, tuple(beginning), self)
@@ -55,24 +59,26 @@ class Findings:
 
     def classes(self) -> np.ndarray | None:
         """The probabilities of the CNN's own 1,000 classes, where it came with its classifier."""
-        probabilities = self.captioner.encoder.classify(self.features[None])
+        features = self.features[None]
+        with GATE.passing():
+            probabilities = self.captioner.encoder.classify(features)
         return None if probabilities is None else probabilities[0]
 
 
-@st.cache_data(max_entries=_FEATURES_KEPT, show_spinner=False)
-def _features(digest: str, encoder: str, _photograph: Photograph, _captioner: "Captioner") -> np.ndarray:
+@kept(_FEATURES_KEPT)
+def _features(digest: str, encoder: str, _findings: Findings) -> np.ndarray:
     with GATE.passing():
-        return _captioner.encode([_photograph.pixels])[0]
+        return _findings.captioner.encode([_findings.photograph.pixels])[0]
 
 
-@st.cache_data(max_entries=_CAPTIONS_KEPT, show_spinner=False)
+@kept(_CAPTIONS_KEPT)
 def _captions(digest: str, stamp: Stamp, config: SearchConfig, beginning: tuple[str, ...], _findings: Findings) -> Captions:
     features = _findings.features[None]
     with GATE.passing():
         return _findings.captioner.caption_features(features, config, beginning=beginning)[0]
 
 
-@st.cache_data(max_entries=_CAPTIONS_KEPT, show_spinner=False)
+@kept(_CAPTIONS_KEPT)
 def _followed(
     digest: str, stamp: Stamp, words: tuple[str, ...], finished: bool, _findings: Findings
 ) -> dict[str, "Caption"]:
@@ -81,7 +87,7 @@ def _followed(
         return _findings.captioner.follow(features, words, finished=finished)
 
 
-@st.cache_data(max_entries=_FEATURES_KEPT, show_spinner=False)
+@kept(_FEATURES_KEPT)
 def _tree(
     digest: str, stamp: Stamp, variant: str, config: SearchConfig, _findings: Findings
 ) -> tuple[list[Candidate], list[int]]:

@@ -9,6 +9,7 @@ import streamlit as st
 from captioner.config import VARIANTS
 from captioner.views import cards, html_tables
 from captioner.views.findings import Findings
+from captioner.views.resources import refusals
 from captioner.vocabulary import END_WORD, tokenize
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _TOO_STRANGE = "Most of these words are unknown to them, so nothing can be said 
 
 
 @st.fragment
+@refusals()
 def show(findings: Findings) -> None:
     st.header("Your own words", anchor=False)
     text = st.text_input(

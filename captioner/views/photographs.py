@@ -1,7 +1,8 @@
 """Which photograph the page is about: uploaded, pasted, taken, a sample or an earlier one; scaled down as soon as it is read."""
 
+import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
-from captioner.errors import ImageError
+from captioner.errors import BusyError, ImageError
 from captioner.images import FORMATS, MAXIMUM_BYTES, read, resize
 from captioner.samples import SAMPLES, Sample
 from captioner.views.resources import GATE
@@ -34,6 +35,7 @@ class Photograph:
     digest: str
     preview: bytes = field(repr=False)
     pixels: np.ndarray = field(repr=False)  # (size, size, 3)
+    is_sample: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,24 +49,36 @@ class Refused:
 Arrival = Photograph | Refused
 
 
-def prepare(name: str, data: bytes, size: int, description: str) -> Photograph:
-    digest = hashlib.sha256(data).hexdigest()
-    preview, pixels = _scaled(digest, size, name, data)
-    return Photograph(name, description, digest, preview, pixels)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _scaled(digest: str, size: int, _name: str, _data: bytes) -> tuple[bytes, np.ndarray]:
+def prepare(name: str, data: bytes, size: int, description: str, is_sample: bool = False) -> Photograph:
     with GATE.passing():
-        pixels = read(_data, _name)
+        pixels = read(data, name)
         image = Image.fromarray(pixels)
         image.thumbnail(SHOWN_SIZE)
-        return _jpeg(image), resize(pixels, size)
+        preview, small = _jpeg(image), resize(pixels, size)
+    return Photograph(name, description, hashlib.sha256(data).hexdigest(), preview, small, is_sample)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def thumbnail(digest: str, _preview: bytes) -> bytes:
-    return _jpeg(ImageOps.fit(Image.open(BytesIO(_preview)), THUMBNAIL_SIZE))
+def kept(most: int) -> Callable[[Callable], Callable]:
+    """Keep what is found in photographs: of a sample for everybody, of a visitor's own until the visit ends and no longer.
+
+    The function's last argument tells by `is_sample` whose it is. Its name begins with a _, which leaves it out of the key.
+    """
+
+    def decorate(work: Callable) -> Callable:
+        everybody = st.cache_data(work, max_entries=most, show_spinner=False)
+        visitor = st.cache_data(work, max_entries=most, show_spinner=False, scope="session")
+        return functools.wraps(work)(lambda *given: (everybody if given[-1].is_sample else visitor)(*given))
+
+    return decorate
+
+
+def thumbnail(photograph: Photograph) -> bytes:
+    return _thumbnail(photograph.digest, photograph)
+
+
+@kept(256)
+def _thumbnail(digest: str, _photograph: Photograph) -> bytes:
+    return _jpeg(ImageOps.fit(Image.open(BytesIO(_photograph.preview)), THUMBNAIL_SIZE))
 
 
 def _jpeg(image: Image.Image) -> bytes:
@@ -162,17 +176,17 @@ def _draw_samples(size: int) -> None:
         for sample in SAMPLES:
             photograph = of_sample(sample, size)
             with st.container(width=THUMBNAIL_SIZE[0] // 2, gap="xsmall"):
-                st.image(thumbnail(photograph.digest, photograph.preview), alt=sample.description)
+                st.image(thumbnail(photograph), alt=sample.description)
                 st.button(sample.title, key=sample.file, on_click=_keep_sample, args=(sample, size), width="stretch")
 
 
 def of_sample(sample: Sample, size: int) -> Photograph:
-    return prepare(sample.file, _bytes_of(sample), size, sample.description)
+    return _prepared(sample.file, size, sample)
 
 
-@st.cache_data(max_entries=len(SAMPLES), show_spinner=False)
-def _bytes_of(sample: Sample) -> bytes:
-    return sample.read()
+@st.cache_data(max_entries=2 * len(SAMPLES), show_spinner=False)
+def _prepared(file: str, size: int, _sample: Sample) -> Photograph:
+    return prepare(file, _sample.read(), size, _sample.description, is_sample=True)
 
 
 def _sample_in_the_address(size: int) -> Photograph:
@@ -194,7 +208,7 @@ def _put_into_address(chosen: Arrival) -> None:
 
 def sample_of(photograph: Photograph) -> Sample | None:
     """Which sample it is; none where it is the visitor's own."""
-    return next((sample for sample in SAMPLES if sample.description == photograph.description), None)
+    return next((sample for sample in SAMPLES if photograph.is_sample and sample.file == photograph.name), None)
 
 
 def _receive(files: Sequence[tuple[str, bytes]], size: int) -> list[Arrival]:
@@ -212,7 +226,7 @@ def _receive(files: Sequence[tuple[str, bytes]], size: int) -> list[Arrival]:
 def _receive_one(name: str, data: bytes, size: int) -> Arrival:
     try:
         return prepare(name, data, size, f"Your photograph {name}.")
-    except ImageError as error:
+    except (ImageError, BusyError) as error:
         return Refused(name, str(error))
 
 

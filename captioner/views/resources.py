@@ -1,17 +1,15 @@
-"""What every page needs: where the checkpoints are, the Captioner loaded once per process, the style, and how a refusal looks."""
+"""What every page needs: the Captioner loaded once per process, the style, and how a refusal looks."""
 
-import argparse
 import gc
 import html
-import os
-import re
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from captioner.checkpoints import CONFIG, SHIPPED, load_all
+from captioner.checkpoints import CONFIG, load_all
 from captioner.config import STAGES, VARIANTS
 from captioner.encoder import LITE2, input_size
 from captioner.errors import CheckpointError, TriptychError
@@ -19,17 +17,16 @@ from captioner.familiarity import place
 from captioner.folders import MANIFEST, read_json
 from captioner.gate import Gate
 from captioner.runtime import cores
+from captioner.views.places import without_places
 
 if TYPE_CHECKING:
     from captioner.captioning import Captioner
     from captioner.encoder import Encoder
 
 GATE = Gate(cores())  # Of the whole process, for all of its visitors.
-FOLDER_VARIABLE = "TRIPTYCH_CHECKPOINTS"
 STYLES = Path(__file__).parent
 
 Stamp = tuple[str, ...]
-_PLACE = re.compile(r"(?<![\w./\\])(?:[A-Za-z]:)?(?:[\\/][^\s'\"<>|:;,()\\/]+)*[\\/]([^\s'\"<>|:;,()\\/]+)")
 
 
 def open_page(title: str, style: str | None = None) -> None:
@@ -38,32 +35,6 @@ def open_page(title: str, style: str | None = None) -> None:
     if style:
         st.html(STYLES / style)
     st.title(title, anchor=False, width="content")
-
-
-def checkpoints_folder() -> Path:
-    """The folder named by the environment, or after `--` on the command line, or else the one that ships."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    if named:
-        return Path(named)
-    # Without a value the option means nothing; a page cannot end the program as a command line would.
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--checkpoints", type=Path, nargs="?", default=SHIPPED, const=SHIPPED)
-    return parser.parse_known_args()[0].checkpoints
-
-
-def named_stage() -> str | None:
-    """The stage of training whose decoders the command line asks for after `--stage`; one that does not exist means none."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--stage", nargs="?")
-    stage = parser.parse_known_args()[0].stage
-    return stage if stage in STAGES else None
-
-
-def named_runs() -> list[Path]:
-    """The further folders of runs that the command line names after `--runs`, for the page of the curves."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--runs", type=Path, nargs="*", action="extend", default=[])
-    return parser.parse_known_args()[0].runs
 
 
 def stamp(folder: Path) -> Stamp:
@@ -129,14 +100,10 @@ def refuse(error: TriptychError) -> None:
     st.html(f'<p class="refusal" role="alert">{html.escape(without_places(str(error)))}</p>')
 
 
-def without_places(text: str) -> str:
-    """The text with files and folders by their own names alone: where they lie on the server is nobody's business.
-
-    >>> without_places("The file /srv/class/a.json of /srv/class/x is gone; see captioner/ and http://example.org/a.")
-    'The file a.json of x is gone; see captioner/ and http://example.org/a.'
-    """
-    places = (checkpoints_folder(), *named_runs(), SHIPPED, Path.home(), Path(tempfile.gettempdir()))
-    above = {str(folder.absolute().parent) for folder in places} - {os.sep}
-    for folder in sorted(above, key=len, reverse=True):  # They may have spaces in their names.
-        text = text.replace(f"{folder}{os.sep}", "")
-    return _PLACE.sub(r"\1", text)
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What goes wrong within is told in its place, and the rest of the page goes on; a fragment has nobody else to tell it."""
+    try:
+        yield
+    except TriptychError as error:
+        refuse(error)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from captioner.checkpoints import SHIPPED
 from captioner.comparison import PEOPLE
-from captioner.config import REWARD, STAGES, Variant, find_variant
+from captioner.config import REWARD, SHIPPED, STAGES, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.figures import gauge_chart
 from captioner.figures import score_charts as charts

@@ -108,4 +108,4 @@ def _entry(arrival: Arrival, captions: Captions | None) -> dict[str, Any]:
 def _thumbnail_address(arrival: Arrival) -> str | None:
     if not isinstance(arrival, Photograph):
         return None
-    return "data:image/jpeg;base64," + base64.b64encode(thumbnail(arrival.digest, arrival.preview)).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(thumbnail(arrival)).decode()

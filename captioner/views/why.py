@@ -12,6 +12,7 @@ from captioner.figures.heatmap import focus, gradient, overlay
 from captioner.figures.searchtree import FATES, summary, tree_chart, tree_table, tree_width
 from captioner.views import cards
 from captioner.views.findings import Captions, Findings
+from captioner.views.resources import refusals
 from captioner.vocabulary import END_WORD
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _NO_PLACE = "This decoder takes in the photograph as a whole, so there is no pla
 
 
 @st.fragment
+@refusals()
 def show(findings: Findings, captions: Captions, config: SearchConfig) -> None:
     """The whole section; a click in it draws this section again and nothing else of the page."""
     st.header("Why did it write this?", anchor=False)
@@ -41,6 +43,7 @@ def show(findings: Findings, captions: Captions, config: SearchConfig) -> None:
 
 
 @st.fragment
+@refusals()
 def _show_words(findings: Findings, captions: Captions, name: str, config: SearchConfig) -> None:
     caption = captions[name][0]
     if not caption.steps:

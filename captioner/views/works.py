@@ -6,7 +6,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 from PIL import Image
 
@@ -22,8 +21,9 @@ from captioner.figures.placement import LAYOUTS
 from captioner.figures.properties import Property, compare, difference
 from captioner.samples import SAMPLES
 from captioner.views import layer_tables, photographs, stages
-from captioner.views.photographs import Photograph
-from captioner.views.resources import Stamp, load_captioner, open_page, picture_size, refuse, stamp
+from captioner.views.findings import Findings
+from captioner.views.photographs import Photograph, kept
+from captioner.views.resources import GATE, Stamp, open_page, picture_size, refusals, refuse, stamp
 from captioner.views.scene import Scene, sentence
 from captioner.views.stations import stations
 
@@ -86,17 +86,15 @@ def _show_figure(architecture: Architecture) -> None:
 def _show_step(folder: Path, variants: list[Variant]) -> None:
     st.header("One step, number by number", anchor=False)
     st.markdown(_STEP)
-    with st.container(horizontal=True, key="choices"):
-        photograph = _choose_photograph(picture_size(folder))
-        name = _choose("Decoder", [variant.title for variant in variants], "decoder")
-    variant = next(variant for variant in variants if variant.title == name)
-    try:
+    with refusals():
+        with st.container(horizontal=True, key="choices"):
+            photograph = _choose_photograph(picture_size(folder))
+            name = _choose("Decoder", [variant.title for variant in variants], "decoder")
+        variant = next(variant for variant in variants if variant.title == name)
         with st.skeleton(height=_HEIGHT_OF_A_STEP):
-            captioner = load_captioner(folder)
-            steps = _take(photograph.digest, variant.name, stamp(folder), photograph, captioner)
-        _show_stations(photograph, variant, steps, captioner)
-    except TriptychError as error:
-        refuse(error)
+            findings = Findings(folder, photograph)
+            steps = _take(photograph.digest, variant.name, findings.stamp, findings)
+        _show_stations(photograph, variant, steps, findings.captioner)
 
 
 def _choose_photograph(size: int) -> Photograph:
@@ -136,20 +134,15 @@ def _choose_step(count: int) -> int:
     return st.slider("Step", 1, count, min(2, count), key="step", bind="query-params", help=about, width=420)
 
 
-@st.cache_data(max_entries=_KEPT * len(VARIANTS), show_spinner=False)
-def _take(
-    digest: str, variant: str, stamp: Stamp, _photograph: Photograph, _captioner: "Captioner"
-) -> tuple[Step, ...]:
+@kept(_KEPT * len(VARIANTS))
+def _take(digest: str, variant: str, stamp: Stamp, _findings: Findings) -> tuple[Step, ...]:
     """All steps of the decoder's sentence about the photograph."""
-    return Anatomy(_captioner.checkpoints[variant], _see(digest, stamp, _photograph, _captioner)).caption()
+    features = _findings.features
+    with GATE.passing():
+        return Anatomy(_findings.captioner.checkpoints[variant], features).caption()
 
 
-@st.cache_data(max_entries=_KEPT, show_spinner=False)
-def _see(digest: str, stamp: Stamp, _photograph: Photograph, _captioner: "Captioner") -> np.ndarray:
-    return _captioner.encode([_photograph.pixels])[0]  # (regions, channels)
-
-
-@st.cache_data(max_entries=_KEPT, show_spinner=False)
+@kept(_KEPT)
 def _picture(digest: str, _photograph: Photograph) -> str:
     """The photograph as the CNN takes it, as an address that holds the picture itself."""
     file = BytesIO()

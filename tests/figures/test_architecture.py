@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from standins import MARK, SHAPES, SMALL_VOCABULARY, small_checkpoint
 
-from captioner.checkpoints import SHIPPED, TABLE_WEIGHT, EncoderMark, load_all
+from captioner.checkpoints import TABLE_WEIGHT, EncoderMark, load_all
+from captioner.config import SHIPPED
 from captioner.encoder import ADAPTED, LITE2
 from captioner.errors import CheckpointError, EncoderError
 from captioner.figures.architecture import FROZEN, NOTHING, TRAINED, read_architecture, size

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import pytest
 from standins import MARK, SHAPES, small_checkpoint
 
-from captioner.checkpoints import SHIPPED, load, load_all
-from captioner.config import VARIANTS
+from captioner.checkpoints import load, load_all
+from captioner.config import SHIPPED, VARIANTS
 from captioner.figures.architecture import read_architecture
 from captioner.figures.diagram import describe, draw
 from captioner.figures.placement import LAYOUTS, NARROW, WIDE

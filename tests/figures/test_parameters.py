@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from captioner.checkpoints import SHIPPED, load
-from captioner.config import FIRST, VARIANTS
+from captioner.checkpoints import load
+from captioner.config import FIRST, SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.parameters import Parameters, count_parameters
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from standins import small_checkpoint
 
-from captioner.checkpoints import SHIPPED
+from captioner.config import SHIPPED
 from captioner.figures.properties import compare, difference
 
 ALIKE = {"CNN", "Layers", "Vocabulary", "Training", "Last stage of training", "Seed of all that is random"}

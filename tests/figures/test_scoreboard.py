@@ -7,8 +7,8 @@ import shutil
 import pytest
 from written_scores import SETTING, comparison, write_all, write_scores
 
-from captioner.checkpoints import SHIPPED, stages_in
-from captioner.config import VARIANTS
+from captioner.checkpoints import stages_in
+from captioner.config import SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.scoreboard import Trial, TriedBeams, read_beams, read_board
 from captioner.folders import write_json

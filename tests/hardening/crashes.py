@@ -28,8 +28,29 @@ from captioner.folders import exists, load_folder, read_json  # noqa: E402
 VARIANTS = ("word2vec", "fasttext")
 KILLS, PER_RUN = 50, 5
 CACHING, VECTORS, TRAINING, SAVING = "caching features", "training word vectors", "training a decoder", "saving"
+# How long after the beginning of each it is killed, at most, in seconds: about as long as each takes here.
+_MOMENTS = {CACHING: 1.0, VECTORS: 1.0, TRAINING: 1.0, SAVING: 0.03}
 _PATIENCE = 300
-_LOOK = 0.002  # seconds between two looks at the disk
+# The command itself, but that it says on a pipe what it begins to do, for whoever wants to kill it just then.
+_TELLING = """
+import functools, os, sys
+from captioner import checkpoints, features, runs, training
+from captioner.__main__ import main
+pipe = int(sys.argv[1])
+def telling(owner, name, phase):
+    work = getattr(owner, name)
+    @functools.wraps(work)
+    def told(*given, **more):
+        os.write(pipe, (phase + "\\n").encode())
+        return work(*given, **more)
+    setattr(owner, name, told)
+telling(features.FeatureCache, "_add", "caching features")
+telling(runs.Preparation, "table", "training word vectors")
+telling(training.Trainer, "epoch", "training a decoder")
+for module in (runs, checkpoints):
+    telling(module, "save_folder", "saving")
+sys.exit(main(sys.argv[2:]))
+"""
 
 
 @dataclass
@@ -45,46 +66,53 @@ class Work:
     def out(self) -> Path:
         return self.folder / "run"
 
-    def start(self) -> subprocess.Popen:
-        command = [sys.executable, "-m", "captioner", "train", "--data", str(self.data), "--corpus", str(self.data / "more.txt")]
-        command += [part for name in VARIANTS for part in ("--variant", name)]
-        command += ["--preset", "tiny", "--out", str(self.out), "--cache", str(self.folder / "cache"), "--resume"]
-        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    @property
+    def temporary(self) -> Path:
+        return self.folder / "tmp"
+
+    def start(self) -> tuple[subprocess.Popen, int]:
+        """The running command, and where it says what it does."""
+        self.temporary.mkdir(parents=True, exist_ok=True)
+        says, told = os.pipe()
+        train = ["train", "--data", str(self.data), "--corpus", str(self.data / "more.txt"), "--preset", "tiny", "--resume"]
+        train += [part for name in VARIANTS for part in ("--variant", name)]
+        train += ["--out", str(self.out), "--cache", str(self.folder / "cache")]
+        process = subprocess.Popen(
+            [sys.executable, "-c", _TELLING, str(told), *train], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, pass_fds=[told], env=os.environ | {"TMPDIR": str(self.temporary)},
+        )  # fmt: skip
+        os.close(told)
+        return process, says
 
     def finish(self) -> None:
-        process = self.start()
-        _, said = process.communicate(timeout=_PATIENCE)
+        process, says = self.start()
+        try:
+            _, said = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, said = process.communicate()
+            said += f"it had not ended after {_PATIENCE} s"
+        os.close(says)
         if process.returncode:
             self.problems.append(f"it could not be gone on with: {said.strip().splitlines()[-1:]}")
 
-    def kill(self, phase: str, random_moment: random.Random) -> None:
-        """Start it, wait until it does this, and a random while longer; then kill it and look at what is left."""
-        process, end = self.start(), time.monotonic() + _PATIENCE
-        while process.poll() is None and time.monotonic() < end and phase not in self.phases():
-            time.sleep(_LOOK)
-        if phase != SAVING:
-            time.sleep(random_moment.uniform(0, 1.5))
-        doing = self.phases() or ["starting"]
-        process.send_signal(signal.SIGKILL)
-        _, said = process.communicate()
-        self.kills[doing[0] if process.returncode == -signal.SIGKILL else "already finished"] += 1
+    def kill(self, phase: str, moments: random.Random) -> None:
+        """Start it, wait until it begins this, and a random while longer; then kill it and look at what is left.
+
+        Only what was killed at its work counts: not what had ended by itself.
+        """
+        process, says = self.start()
+        with os.fdopen(says) as lines:
+            begun = next((line for line in lines if line.strip() == phase), None)
+            time.sleep(moments.uniform(0, _MOMENTS[phase]) if begun else 0)
+            process.send_signal(signal.SIGKILL)
+            _, said = process.communicate()
+            doing = [phase, *map(str.strip, lines)][-1]  # It may have begun something else meanwhile.
+        if begun and process.returncode == -signal.SIGKILL:
+            self.kills[doing] += 1
         if "Traceback" in said:
             self.problems.append(f"{phase}: {said.strip().splitlines()[-1]}")
         self.check(phase)
-
-    def phases(self) -> list[str]:
-        """What it is doing, as far as the disk tells; what is most particular comes first."""
-        places = [place / name for place in (self.out, self.out / ".resume") for name in VARIANTS]
-        found = []
-        if any(place.with_name(f".{place.name}.{kind}").exists() for place in places for kind in ("new", "old")):
-            found.append(SAVING)
-        if any(exists(place) for place in places):
-            found.append(TRAINING)
-        cached = list((self.folder / "cache").glob("*/*"))
-        if cached and not found:
-            shards = [path for path in cached if path.suffix == ".json"]
-            found.append(VECTORS if len(shards) == 2 else CACHING)  # One of dev, one of train.
-        return found
 
     def check(self, phase: str) -> None:
         """Everything that passes for whole must be whole, and a history must be readable at any moment."""
@@ -102,8 +130,8 @@ class Work:
 
     def left_over(self) -> list[str]:
         """Files that only an unfinished write has."""
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
-        return [str(path.relative_to(self.folder)) for path in files if path.suffix in (".part", ".new") or ".new/" in str(path)]
+        unfinished = [path for path in self.folder.rglob("*") if path.suffix in (".part", ".new", ".old")]
+        return [str(path.relative_to(self.folder)) for path in (*unfinished, *self.temporary.rglob("*"))]
 
 
 def measure(kills: int, per_run: int, seed: int) -> dict:

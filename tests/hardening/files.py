@@ -23,6 +23,7 @@ from strangers import FLIPS, GIF_FRAMES, Stranger, photograph, strangers  # noqa
 from captioner.config import VARIANTS  # noqa: E402
 
 _SECONDS, _MEGABYTES = 2.0, 300.0  # What one file may take.
+_EXTREME = ("large-", "bomb", "strip", "noise", "gif-")
 
 
 @dataclass
@@ -92,7 +93,8 @@ def library(files: Iterator[Stranger]) -> Door:
 
     start_tensorflow()
     from captioner.captioning import Captioner
-    from captioner.checkpoints import SHIPPED, stage_folder
+    from captioner.checkpoints import stage_folder
+    from captioner.config import SHIPPED
     from captioner.errors import ImageError
     from captioner.images import read
 
@@ -114,47 +116,54 @@ def library(files: Iterator[Stranger]) -> Door:
 
 
 def command_line(files: Iterator[Stranger]) -> Door:
-    """All files in one call, by their names where the disk can have them; its time and memory against those of one good file."""
-    door = Door()
+    """By their names where the disk can have them: the extreme ones each in a call of its own, the others together.
+
+    Time and memory are what a call takes more than one with a good file.
+    """
+    door, given = Door(), {}
     with tempfile.TemporaryDirectory() as folder:
         good = Path(folder, "good.jpg")
         good.write_bytes(_good())
+        _call([good])  # So that the disk is warm.
         idle_s, idle_mb, _, _ = _call([good])
-        given = {}
         for number, stranger in enumerate(files):
             path = Path(folder, f"{number}-{_possible(stranger.name)}")
             path.write_bytes(stranger.data)
             given[str(path)] = stranger
-        seconds, megabytes, entries, problem = _call([Path(path) for path in given])
-    for entry in entries:
-        door.take(given.pop(entry["image"]), "captions" in entry, entry.get("error", ""))
-    door.problems += [f"{path} got no answer" for path in given] + ([problem] if problem else [])
-    door.longest_s, door.slowest = (seconds - idle_s) / max(1, len(entries)), "mean over all"
-    door.most_mb, door.largest = megabytes - idle_mb, "all of them in one call"
+        alone = [path for path, stranger in given.items() if stranger.name.startswith(_EXTREME)]
+        for paths in ([path for path in given if path not in alone], *([path] for path in alone)):
+            seconds, megabytes, entries, problem = _call([Path(path) for path in paths])
+            door.problems += [problem] if problem else []
+            each_s, each_mb = ((seconds - idle_s), (megabytes - idle_mb)) if len(paths) == 1 else (0.0, 0.0)
+            for entry in entries:
+                door.take(given.pop(entry["image"]), "captions" in entry, entry.get("error", ""), each_s, each_mb)
+    door.problems += [f"{path} got no answer" for path in given]
     return door
+
+
+_TELLING_ITS_MEMORY = """
+import sys
+from captioner.__main__ import main
+status = main(sys.argv[1:])
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), file=sys.stderr)
+sys.exit(status)
+"""
 
 
 def _call(paths: list[Path]) -> tuple[float, float, list[dict], str]:
     start = time.perf_counter()
-    command = [sys.executable, "-m", "captioner", "caption", "--json", *map(str, paths)]
+    command = [sys.executable, "-c", _TELLING_ITS_MEMORY, "caption", "--json", *map(str, paths)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     said, told = process.communicate()
-    seconds, usage = time.perf_counter() - start, _usage_of_children()
-    lines = told.decode(errors="replace").strip().splitlines()
+    seconds, lines = time.perf_counter() - start, told.decode(errors="replace").strip().splitlines()
     problem = lines[-1] if process.returncode not in (0, 1) or b"Traceback" in told else ""
-    return seconds, usage, json.loads(said) if said else [], problem
-
-
-def _usage_of_children() -> float:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return seconds, 0.0 if problem else int(lines[-1]) / 1024, json.loads(said) if said else [], problem
 
 
 def page(files: Iterator[Stranger]) -> Door:
     """Uploaded one after another in one visit; what the page then says in the captions' place, or the captions."""
     from browsing import started
-    from visitor import Visitor
+    from visitor import TooLarge, Visitor
 
     door = Door()
     with started() as app, Visitor(app.address) as visitor:
@@ -162,11 +171,13 @@ def page(files: Iterator[Stranger]) -> Door:
         memory = Memory(app.process)
         idle = memory.forget()
         for stranger in files:
-            if len(stranger.data) > 10 << 20 or "\0" in stranger.name:  # The browser itself sends no such file.
-                continue
             memory.forget()
             start = time.perf_counter()
-            visitor.upload((stranger.name, stranger.data))
+            try:
+                visitor.upload((stranger.name, stranger.data))
+            except TooLarge:  # Before it came to a picture; a browser says so itself.
+                door.take(stranger, False, f"'{stranger.name}' is too large.", time.perf_counter() - start, memory.most() - idle)
+                continue
             seconds = time.perf_counter() - start
             refusals = visitor.refusals
             captioned = len(visitor.sentences) == len(VARIANTS) and not refusals
@@ -197,7 +208,11 @@ def main() -> int:
     found = {}
     for name in arguments.door or DOORS:
         begun = time.perf_counter()
-        found[name] = DOORS[name](strangers(arguments.flips, GIF_FRAMES)).report()
+        if arguments.door:
+            found[name] = DOORS[name](strangers(arguments.flips, GIF_FRAMES)).report()
+        else:  # Each in a process of its own, so that what one door took is not counted at the next.
+            own = [sys.executable, __file__, "--flips", str(arguments.flips), "--door", name]
+            found |= json.loads(subprocess.run(own, stdout=subprocess.PIPE, check=False).stdout)
         print(f"{name}: {time.perf_counter() - begun:.0f} s", file=sys.stderr)
     print(json.dumps(found, indent=1))
     return int(any(door["problems"] for door in found.values()))

@@ -25,7 +25,9 @@ def fuzz(arguments: list[str]) -> None:
         from captioner import images
     from captioner.errors import ImageError
 
-    images.MAXIMUM_PIXELS = 1_000_000  # So that it tries many files and not a few large ones.
+    # So that it tries many files and not a few large ones, and large pictures, as they are then, all the same.
+    images.MAXIMUM_PIXELS, images._MOST_KEPT, images._STRIP = 1_000_000, 20_000, 8
+    images.MAXIMUM_PIXELS_OF = dict.fromkeys(images.MAXIMUM_PIXELS_OF, 500_000)
 
     def try_one(data: bytes) -> None:
         try:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -102,15 +103,15 @@ def beside_a_batch(app: App, photographs: Photographs, numbers: Numbers) -> dict
     batch = [(f"{number}.jpg", photographs[number]) for number in (numbers.next() for _ in range(_BATCH))]
     seconds, alone = [], []
     with Visitor(app.address) as busy, Visitor(app.address) as other:
-        for times, going in ((alone, None), (seconds, threading.Thread(target=busy.upload, args=batch))):
-            if going:
-                going.start()
-            while len(times) < 5 or (going and going.is_alive()):
+        sent = ThreadPoolExecutor(1)
+        for times, going in ((alone, None), (seconds, sent)):
+            upload = going.submit(busy.upload, *batch) if going else None
+            while len(times) < 5 or (upload and not upload.done()):
                 number, start = numbers.next(), time.monotonic()
                 other.upload((f"{number}.jpg", photographs[number]))
                 times.append(time.monotonic() - start)
-            if going:
-                going.join()
+            if upload:
+                upload.result()  # What went wrong with it is raised here.
     return {"alone_median_ms": _ms(statistics.median(alone)), "beside_median_ms": _ms(statistics.median(seconds)),
             "beside_longest_ms": _ms(max(seconds))}  # fmt: skip
 
@@ -121,7 +122,8 @@ def wrong(said: dict[int, list[str]], photographs: Photographs) -> list[str]:
 
     start_tensorflow()
     from captioner.captioning import Captioner
-    from captioner.checkpoints import SHIPPED, stage_folder
+    from captioner.checkpoints import stage_folder
+    from captioner.config import SHIPPED
     from captioner.evaluation import load_search_config
     from captioner.images import read
 
@@ -180,8 +182,21 @@ def main() -> int:
         found = measure(arguments.seconds, VISITORS)
     except Lost as error:
         parser.error(str(error))
-    print(json.dumps(found, indent=1))
-    return int(bool(found["wrong_answers"] or any(one["errors"] for one in found["visitors"].values())))
+    print(json.dumps(found | {"broken_promises": broken(found)}, indent=1))
+    return int(bool(broken(found)))
+
+
+def broken(found: dict) -> list[str]:
+    """What was promised and did not hold."""
+    few, some, many = (found["visitors"][str(visitors)] for visitors in VISITORS)
+    promises = {
+        "an answer is wrong": found["wrong_answers"],
+        "a visitor got no answer": any(one["errors"] for one in (few, some, many)),
+        f"throughput falls between {VISITORS[1]} and {VISITORS[2]}": many["a_second"] < 0.95 * some["a_second"],
+        "the slow ones wait longer than in proportion": many["p95_ms"] > few["p95_ms"] * VISITORS[2] / VISITORS[0],
+        "memory does not return": many["memory_mb_more"] > 100,
+    }
+    return [promise for promise, is_broken in promises.items() if is_broken]
 
 
 if __name__ == "__main__":

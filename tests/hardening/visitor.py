@@ -19,12 +19,16 @@ from websockets.sync.client import connect
 
 from captioner.config import VARIANTS
 
-_COOKIE, _PATIENCE = "_streamlit_xsrf", 300
+_COOKIE, _PATIENCE, _TOO_LARGE = "_streamlit_xsrf", 300, 413
 _LARGEST = 1 << 28
 
 
 class Lost(Exception):
     """The app did not answer any more."""
+
+
+class TooLarge(Lost):
+    """The app did not take a file, by its size or because the visit holds too many."""
 
 
 class Visitor:
@@ -87,6 +91,8 @@ class Visitor:
                 headers={"X-Xsrftoken": token},
                 timeout=self.patience,
             )
+            if answer.status_code == _TOO_LARGE:
+                raise TooLarge(answer.text)
             answer.raise_for_status()
             infos.append(UploadedFileInfo(name=name, size=len(data), file_id=url.file_id, file_urls=url))
         message = BackMsg()

@@ -14,6 +14,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from written_gauge import write_curve
 
+from captioner.captioning import Captioner
 from captioner.config import VARIANTS
 from captioner.familiarity import Familiarity
 from captioner.folders import write_json
@@ -21,7 +22,8 @@ from captioner.gate import Gate
 from captioner.images import read, resize
 from captioner.samples import SAMPLES
 from captioner.views import caption, findings, photographs
-from captioner.views.resources import FOLDER_VARIABLE, checkpoints_folder, load_captioner, stamp
+from captioner.views.places import FOLDER_VARIABLE, checkpoints_folder
+from captioner.views.resources import load_captioner, stamp
 
 
 @pytest.fixture
@@ -285,6 +287,40 @@ def test_where_too_many_wait_a_visitor_reads_a_sentence(app, monkeypatch):
         assert not app.exception and any("others are waiting for their captions" in text for text in refusals(app))
     upload(app, "mine.jpg", new)
     assert not refusals(app) and len(sentences(app)) == len(VARIANTS)
+
+
+def test_a_part_of_the_page_for_which_there_is_no_place_says_so_itself(app, monkeypatch):
+    """A click that draws one part again is not caught by the page; and of several pictures only those are lost that had to be."""
+    app.run()
+    with monkeypatch.context() as patch:
+        patch.setattr(findings, "GATE", Gate(0, waiting=0))
+        app.text_input(key="say").set_value("a sentence nobody wrote before").run()
+        assert not app.exception and any("others are waiting" in text for text in refusals(app))
+    app.run()
+    assert not refusals(app)
+    with monkeypatch.context() as patch:
+        patch.setattr(photographs, "GATE", Gate(0, waiting=0))
+        app.file_uploader[0].upload("one.jpg", picture(size=(99, 98)), "image/jpeg")
+        app.file_uploader[0].upload("two.jpg", picture(size=(97, 96)), "image/jpeg")
+        app.run()
+        assert not app.exception and any("others are waiting" in text for text in refusals(app))
+
+
+def test_nothing_found_in_a_visitors_picture_is_kept_for_others(app):
+    """What is found in a sample is; what is found in a picture of one's own goes with the visit."""
+    shared = [photographs._thumbnail, findings._features, findings._captions]
+    app.run()
+    upload(app, "mine.jpg", picture(size=(211, 199)))
+    assert len(sentences(app)) == len(VARIANTS)
+    asked = []
+    other = AppTest.from_file(str(APP), default_timeout=PATIENCE)
+    with pytest.MonkeyPatch.context() as patch:
+        encode = Captioner.encode
+        patch.setattr(Captioner, "encode", lambda self, pictures: asked.append(len(pictures)) or encode(self, pictures))
+        other.run()  # A sample that the first visitor has seen, too.
+        assert asked == []
+        upload(other, "mine.jpg", picture(size=(211, 199)))
+        assert asked == [1] and shared
 
 
 def test_an_altered_decoder_is_a_sentence(app, tiny_run, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from written_runs import history, write, write_run, write_seeds
 
 from captioner.config import VARIANTS
 from captioner.views import training
-from captioner.views.resources import FOLDER_VARIABLE, named_runs
+from captioner.views.places import FOLDER_VARIABLE, named_runs
 
 CHART = "vega_lite_chart"
 

@@ -10,11 +10,10 @@ from written_gauge import summary, write_curve
 from written_scores import write_all, write_scores
 from written_study import write_study
 
-from captioner.checkpoints import SHIPPED
-from captioner.config import VARIANTS
+from captioner.config import SHIPPED, VARIANTS
 from captioner.figures.glossary import GLOSSARY
 from captioner.folders import write_json
-from captioner.views.resources import FOLDER_VARIABLE
+from captioner.views.places import FOLDER_VARIABLE
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from written_scores import write_all
 
 from captioner.config import VARIANTS
 from captioner.folders import write_json
-from captioner.views.resources import FOLDER_VARIABLE, load_captioner, named_stage
+from captioner.views.places import FOLDER_VARIABLE, named_stage
+from captioner.views.resources import load_captioner
 from captioner.views.stages import beside, title
 
 PAGES = ("words", "scores", "works")

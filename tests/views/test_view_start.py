@@ -1,6 +1,7 @@
 """The app where something that it needs is missing or broken: plain words instead of pages, and nothing about the server."""
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import pytest
 from pages import APP, PATIENCE, open_view, refusals
 from streamlit.testing.v1 import AppTest
 
-from captioner.checkpoints import SHIPPED
-from captioner.views.resources import FOLDER_VARIABLE, without_places
+from captioner.config import SHIPPED
+from captioner.views.places import FOLDER_VARIABLE, without_places
 
 
 @pytest.fixture
@@ -31,6 +32,27 @@ def test_a_missing_package_is_named_with_what_to_do(monkeypatch, forgotten):
     app = AppTest.from_file(str(APP), default_timeout=PATIENCE).run()
     said = refusals(app)
     assert any("altair is missing" in text and "pip install -r requirements.txt" in text for text in said), said
+
+
+@pytest.mark.parametrize("missing", ["safetensors", "tensorflow", "keras", "skimage", "gensim", "altair"])
+def test_app_and_doctor_speak_whatever_is_missing(missing):
+    """In a process of its own, in which the package cannot be imported from the beginning."""
+    script = f"""
+import sys
+sys.modules[{missing!r}] = None
+from captioner import doctor
+doctor.CHECKS = [check for check in doctor.CHECKS if check[0] in ("Python", "Decoders", "Captions")]
+from captioner.__main__ import main
+status = main(["doctor"])
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file({str(APP)!r}, default_timeout=120).run()
+said = [element.proto.body for element in app.get("html") if "refusal" in element.proto.body]
+print("EXCEPTIONS", len(app.exception), "SAID", len(said), *said)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=APP.parent, capture_output=True, text=True, timeout=300)
+    assert "Traceback" not in done.stdout + done.stderr and "EXCEPTIONS 0" in done.stdout, done.stderr[-2000:]
+    if missing in ("safetensors", "tensorflow", "keras"):
+        assert "WRONG" in done.stdout and f"{missing} cannot be imported" in done.stdout
 
 
 def version_without(missing):
@@ -65,6 +87,7 @@ def test_broken_decoders_are_told_without_the_servers_folders(tmp_path, monkeypa
         (r"C:\Users\me\a.json cannot be read.", "a.json cannot be read."),
         ("See captioner/ and http://example.org/a, or 3/4 of it and/or more.", None),
         (f"In {Path.home()}/my class/run there is nothing.", "In my class/run there is nothing."),
+        (f"{Path.home()}/.cache/triptych is full.", ".cache/triptych is full."),
         (f"{SHIPPED / 'first'} is empty.", "checkpoints/first is empty."),
     ],
 )

@@ -14,7 +14,7 @@ from captioner.live import FAILED, FINISHED, RUNNING, LiveTraining
 from captioner.live import STOPPED as ENDED
 from captioner.presets import PRESETS
 from captioner.views import training
-from captioner.views.resources import FOLDER_VARIABLE
+from captioner.views.places import FOLDER_VARIABLE
 
 PATIENCE = 300  # seconds; TensorFlow is loaded each time, and every other program goes first
 EPOCHS = 500

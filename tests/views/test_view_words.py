@@ -10,13 +10,12 @@ import pytest
 from pages import open_view, refusals, shown
 from streamlit.testing.v1 import AppTest
 
-from captioner.checkpoints import SHIPPED
-from captioner.config import FIRST, VARIANTS
+from captioner.config import FIRST, SHIPPED, VARIANTS
 from captioner.views.analogies import EXAMPLES, answer_list
 from captioner.views.cards import escaped
 from captioner.views.comparisons import least
 from captioner.views.neighbours import pieces_of, shared_counts
-from captioner.views.resources import FOLDER_VARIABLE
+from captioner.views.places import FOLDER_VARIABLE
 from captioner.views.word_lists import coverage_table, origins
 from captioner.views.word_maps import legend
 from embeddings.__main__ import main

@@ -11,7 +11,8 @@ from captioner.config import VARIANTS
 from captioner.figures.limits import LIMITS
 from captioner.samples import SAMPLES
 from captioner.views import photographs
-from captioner.views.resources import FOLDER_VARIABLE, picture_size
+from captioner.views.places import FOLDER_VARIABLE
+from captioner.views.resources import picture_size
 
 HEADERS = [
     "From a photograph to the next word",
