@@ -51,8 +51,6 @@ def show() -> None:
         ailments.show(checkpoints_folder())
     except TriptychError as error:
         refuse(error)
-    except ImportError:  # What only the decoders need is imported when they are.
-        ailments.show(checkpoints_folder())
 
 
 def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig) -> None:

@@ -107,3 +107,5 @@ def refusals() -> Iterator[None]:
         yield
     except TriptychError as error:
         refuse(error)
+    except ImportError as error:
+        refuse(TriptychError(f"{error.name} cannot be imported; run pip install -r requirements.txt."))

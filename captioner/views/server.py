@@ -31,6 +31,7 @@ def bounded(manager: UploadedFileManager) -> Callable[[str, UploadedFileRec], No
     add = manager.add_file
 
     def add_file(session_id: str, file: UploadedFileRec) -> None:
+        file = file._replace(name=file.name.replace("\0", ""))  # Streamlit would raise an error on the page.
         there = manager.file_storage.get(session_id, {})
         others = [len(other.data) for name, other in list(there.items()) if name != file.file_id]
         if len(others) >= MOST_FILES or sum(others) + len(file.data) > MOST_BYTES:

@@ -1,6 +1,7 @@
 """What the app opens with: its pages, or, where a package that they need is missing, what to do about it."""
 
-from functools import partial
+import functools
+from collections.abc import Callable
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -16,12 +17,29 @@ def pages() -> list[StreamlitPage]:
 
         server.close()
     except ImportError:
-        return [st.Page(partial(ailments.show, checkpoints_folder()), title="Triptych", url_path="start", default=True)]
+        return [st.Page(_ail, title="Triptych", url_path="start", default=True)]
     return [
-        st.Page(caption.show, title="Caption", default=True),
-        st.Page(caption.show, title="Caption", url_path="caption", visibility="hidden"),
-        st.Page(curves.show, title="Curves", url_path="curves"),
-        st.Page(words.show, title="Words", url_path="words"),
-        st.Page(scores.show, title="Scores", url_path="scores"),
-        st.Page(works.show, title="How it works", url_path="how-it-works"),
+        st.Page(_speaking(caption.show), title="Caption", default=True),
+        st.Page(_speaking(caption.show), title="Caption", url_path="caption", visibility="hidden"),
+        st.Page(_speaking(curves.show), title="Curves", url_path="curves"),
+        st.Page(_speaking(words.show), title="Words", url_path="words"),
+        st.Page(_speaking(scores.show), title="Scores", url_path="scores"),
+        st.Page(_speaking(works.show), title="How it works", url_path="how-it-works"),
     ]
+
+
+def _speaking(show: Callable[[], None]) -> Callable[[], None]:
+    """The page, which says what to do where a package is missing that is imported only when it is needed."""
+
+    @functools.wraps(show)
+    def page() -> None:
+        try:
+            show()
+        except ImportError:
+            _ail()
+
+    return page
+
+
+def _ail() -> None:
+    ailments.show(checkpoints_folder())

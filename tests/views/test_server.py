@@ -35,6 +35,11 @@ def test_a_visit_holds_so_many_files_and_another_as_many(manager):
     assert len(manager.file_storage["one"]) == server.MOST_FILES
 
 
+def test_a_name_that_the_page_cannot_have_is_made_one(manager):
+    manager.add_file("one", record("a\0b", 10))
+    assert [file.name for file in manager.file_storage["one"].values()] == ["ab.jpg"]
+
+
 def test_a_visit_holds_so_many_bytes(manager):
     whole, rest = divmod(server.MOST_BYTES, MAXIMUM_BYTES)
     for number in range(whole):

@@ -92,7 +92,7 @@ def test_splits_that_disagree_are_told(folder):
 def test_without_scores_the_page_says_what_to_do_and_shows_the_rest(folder):
     page = open_view("scores").run()
     assert verdict(page) == "No decoder has been scored on the test photographs yet."
-    assert len(refusals(page)) == 3 and f"evaluate --data DIR --checkpoints {folder} --split test" in refusals(page)[0]
+    assert len(refusals(page)) == 3 and f"evaluate --data DIR --checkpoints {folder.name} --split test" in refusals(page)[0]
     assert [chart[:12] for chart in charts(page)] == ["CIDEr on dev"] and "Xu et al." in beside(page)
 
 
