@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from captioner.errors import BusyError, ImageError
 from captioner.images import FORMATS, MAXIMUM_BYTES, read, resize
 from captioner.samples import SAMPLES, Sample
+from captioner.views import server
 from captioner.views.resources import GATE
 
 SHOWN_SIZE = (1120, 720)
@@ -235,6 +236,7 @@ def _keep_uploads(uploader: str) -> None:
     files = st.session_state[uploader]
     if files:
         st.session_state[_ARRIVED] = [(file.name, file.getvalue()) for file in files]
+        server.let_go(files)
         _empty_uploader()
 
 

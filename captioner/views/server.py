@@ -1,11 +1,12 @@
 """What Streamlit's server leaves open and this page closes: uploads on disk, uploads without end, asking the network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from streamlit import net_util, runtime
-from streamlit.runtime.uploaded_file_manager import UploadedFileManager, UploadedFileRec
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileManager, UploadedFileRec
 
 from captioner.images import MAXIMUM_BYTES
 
@@ -39,6 +40,13 @@ def bounded(manager: UploadedFileManager) -> Callable[[str, UploadedFileRec], No
         add(session_id, file)
 
     return add_file
+
+
+def let_go(files: Sequence[UploadedFile]) -> None:
+    """Forget files that were taken over; without this they would be held until the visit ends, and count against it."""
+    visit = get_script_run_ctx()
+    for file in files if visit else ():
+        visit.uploaded_file_mgr.remove_file(visit.session_id, file.file_id)
 
 
 def _unknown() -> None:

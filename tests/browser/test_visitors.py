@@ -7,6 +7,8 @@ from hardening.visitor import TooLarge, Visitor
 
 from captioner.config import VARIANTS
 from captioner.images import MAXIMUM_BYTES
+from captioner.views.photographs import MOST_AT_ONCE
+from captioner.views.server import MOST_FILES
 
 
 def test_every_file_ends_in_captions_or_in_a_sentence(address):
@@ -49,3 +51,10 @@ def test_visitors_at_once_read_what_each_would_read_alone(address):
     for thread in threads:
         thread.join(120)
     assert not problems and [said[number] for number in range(len(fresh))] == alone
+
+
+def test_a_visit_may_send_more_in_turn_than_it_may_hold_at_a_time(address):
+    with Visitor(address) as visitor:
+        for _ in range(MOST_FILES // MOST_AT_ONCE + 1):
+            visitor.upload(*[(f"{number}.jpg", b"no picture") for number in range(MOST_AT_ONCE)])
+            assert visitor.refusals and not visitor.exceptions
