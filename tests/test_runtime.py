@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from captioner.runtime import cores
 
 START = "from captioner.runtime import start_tensorflow; start_tensorflow(); print('up')"
@@ -37,3 +39,32 @@ def test_what_others_say_meanwhile_is_passed_on(tmp_path):
 
 def test_cores_are_those_that_the_process_may_use():
     assert 1 <= cores() <= os.cpu_count()
+
+
+# Eight threads that all hold memory at once, and what the C library then says of its heaps.
+HEAPS = """
+import ctypes, sys, threading
+from captioner.runtime import few_heaps
+if sys.argv[1] == "few":
+    few_heaps()
+together = threading.Barrier(8)
+def hold():
+    held = [bytes(100_000) for _ in range(50)]
+    together.wait()
+threads = [threading.Thread(target=hold) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+ctypes.CDLL(None).malloc_stats()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Only the C library of Linux has a heap for each thread.")
+def test_a_server_has_few_heaps():
+    def heaps(what):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+        done = subprocess.run([sys.executable, "-c", HEAPS, what], env=environment, capture_output=True, text=True, check=True)
+        return done.stderr.count("Arena ")
+
+    if not heaps("many"):
+        pytest.skip("This C library has no such heaps.")
+    assert heaps("few") <= 2 < heaps("many")

@@ -1,4 +1,4 @@
-"""What Streamlit's server leaves open and this page closes: uploads on disk, uploads without end, asking the network."""
+"""What Streamlit's server leaves open and this page closes: uploads on disk or without end, memory that is kept, the network."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,6 +9,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileManager, UploadedFileRec
 
 from captioner.images import MAXIMUM_BYTES
+from captioner.runtime import few_heaps
 
 MOST_FILES, MOST_BYTES = 100, 200 << 20  # of one visit at a time; a page takes fifty at once, and lets go of them
 _ROOM = 2 << 20  # what a form adds to its file, at most
@@ -18,6 +19,7 @@ _held: UploadedFileManager | None = None
 def close() -> None:
     """Safe to call at every run of the page."""
     global _held
+    few_heaps()
     # Larger uploads would go through a file on disk, which stays behind when the server is killed.
     MultiPartParser.spool_max_size = MAXIMUM_BYTES + _ROOM
     # To tell its own origin from others it would ask a page in the network, in everybody's time, whenever another one comes.

@@ -27,7 +27,8 @@ from visitor import Lost, Visitor  # noqa: E402
 from captioner.samples import SAMPLES  # noqa: E402
 
 VISITORS, SECONDS = (1, 8, 32), 300
-_SIZE, _SETTLE = (640, 480), 20
+_SIZE = (640, 480)
+_SETTLE = 130  # seconds; for two minutes a visit that ended can be taken up again
 _BATCH = 50  # photographs that one visitor sends together, while another one waits for a single one
 
 

@@ -88,7 +88,8 @@ class Visitor:
             answer = self._http.put(
                 self._address + url.upload_url,
                 files={name.replace("\0", ""): (name, data, "image/jpeg")},
-                headers={"X-Xsrftoken": token},
+                # A server ends connections that have rested; a browser would notice, and send it again.
+                headers={"X-Xsrftoken": token, "Connection": "close"},
                 timeout=self.patience,
             )
             if answer.status_code == _TOO_LARGE:
