@@ -29,7 +29,7 @@ VARIANTS = ("word2vec", "fasttext")
 KILLS, PER_RUN = 50, 5
 CACHING, VECTORS, TRAINING, SAVING = "caching features", "training word vectors", "training a decoder", "saving"
 # How long after the beginning of each it is killed, at most, in seconds: about as long as each takes here.
-_MOMENTS = {CACHING: 1.0, VECTORS: 1.0, TRAINING: 1.0, SAVING: 0.03}
+_MOMENTS = {CACHING: 1.0, VECTORS: 1.0, TRAINING: 1.0, SAVING: 0.006}
 _PATIENCE = 300
 # The command itself, but that it says on a pipe what it begins to do, for whoever wants to kill it just then.
 _TELLING = """
