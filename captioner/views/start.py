@@ -13,9 +13,10 @@ from captioner.views.places import checkpoints_folder
 def pages() -> list[StreamlitPage]:
     """The pages in the order of the menu."""
     try:
-        from captioner.views import caption, curves, scores, server, words, works
+        from captioner.views import caption, curves, scores, server, tidying, words, works
 
         server.close()
+        tidying.soon()
     except ImportError:
         return [st.Page(_ail, title="Triptych", url_path="start", default=True)]
     return [

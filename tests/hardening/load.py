@@ -28,7 +28,7 @@ from captioner.samples import SAMPLES  # noqa: E402
 
 VISITORS, SECONDS = (1, 8, 32), 300
 _SIZE = (640, 480)
-_SETTLE = 130  # seconds; for two minutes a visit that ended can be taken up again
+_SETTLE = 170  # seconds; so long after a visit broke off nothing of it is left
 _BATCH = 50  # photographs that one visitor sends together, while another one waits for a single one
 
 
