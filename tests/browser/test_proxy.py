@@ -1,5 +1,6 @@
 """The page behind the web server that SECURITY.md advises, with exactly its settings; skipped where nginx is not installed."""
 
+import os
 import re
 import shutil
 import socket
@@ -50,10 +51,6 @@ def _make_papers(folder) -> None:
     )  # fmt: skip
     hashed = subprocess.run(["openssl", "passwd", "-apr1", PASSWORD], check=True, capture_output=True, text=True, timeout=60)
     (folder / "triptych.htpasswd").write_text(f"{CLASS}:{hashed.stdout.strip()}\n")
-    folder.chmod(0o755)  # The web server's workers are somebody else.
-    for parent in folder.parents:
-        if parent.name.startswith("pytest-"):
-            parent.chmod(0o755)
 
 
 def _settings(folder, port: int, app: str) -> str:
@@ -69,10 +66,10 @@ def _settings(folder, port: int, app: str) -> str:
     for ours, here in changed.items():
         assert ours in advice, f"SECURITY.md no longer says {ours}"
         advice = advice.replace(ours, here)
-    places = "".join(
-        f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    return f"pid {folder}/nginx.pid;\nevents {{ }}\nhttp {{\naccess_log off;\n{places}{advice}\n}}\n"
+    places = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    # Started by an administrator its workers would be somebody else, who may not look into this folder.
+    owner = "user root;\n" if os.geteuid() == 0 else ""
+    return f"{owner}pid {folder}/nginx.pid;\nevents {{ }}\nhttp {{\naccess_log off;\n{places}{advice}\n}}\n"
 
 
 def _free_port() -> int:
