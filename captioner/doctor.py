@@ -161,7 +161,10 @@ def _decoders(folder: Path) -> str:
     places = [folder / stage for stage in stages_in(folder)] or [folder]
     told = []
     for place in places:
-        found = load_all(place)
+        try:
+            found = load_all(place)
+        except TriptychError as error:
+            raise _Wrong(f"In {place.name}: {error}") from error
         lacking = [VARIANTS[name].title for name in VARIANTS if name not in found]
         if lacking:
             raise _Wrong(f"In {place.name} there is no decoder {' and no '.join(lacking)}.")
@@ -183,10 +186,11 @@ def _caption(folder: Path) -> str:
     silent = [VARIANTS[name].title for name, captions in found.items() if not captions[0].words]
     if silent:
         raise _Wrong(f"{' and '.join(silent)} had nothing to say of the sample {SAMPLES[0].title}.")
-    return " ".join(f"{VARIANTS[name].title}: “{captions[0].text}”." for name, captions in found.items())
+    told = " ".join(f"{VARIANTS[name].title}: “{captions[0].text}”." for name, captions in found.items())
+    return f"Of the sample {SAMPLES[0].title}, after the stage {captioner.stage}: {told}"
 
 
-_GET_AGAIN = "Get this project’s files again, checkpoints/ with them."
+_GET_AGAIN = "Get this project’s files again, checkpoints/ with them; in a clone `git checkout checkpoints` does."
 CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("Python", _python, f"Install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer."),
     ("Packages", _packages, f"Run {INSTALL}, best in a virtual environment of its own."),

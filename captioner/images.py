@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from captioner.errors import ImageError
+from captioner.runtime import give_back
 
 MAXIMUM_PIXELS = 50_000_000
 # What decoding needs more memory for is held to less, so that no picture takes more than about 300 MB.
@@ -38,7 +39,7 @@ def read(data: bytes, name: str = _NAMELESS) -> np.ndarray:
     if len(data) > MAXIMUM_BYTES:
         raise ImageError(f"{subject} is larger than {MAXIMUM_BYTES >> 20} MB; save it smaller or with more compression.")
     try:
-        return _decode(data, subject)
+        pixels, was_large = _decode(data, subject)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -49,6 +50,9 @@ def read(data: bytes, name: str = _NAMELESS) -> np.ndarray:
         raise ImageError(f"{subject} needs more memory than there is; make it smaller.") from error
     except Exception as error:  # A damaged file can make Pillow raise nearly anything.
         raise ImageError(f"{subject} is damaged or cut short; get the file again or save it anew.") from error
+    if was_large:
+        give_back()
+    return pixels
 
 
 def read_file(path: str | Path) -> np.ndarray:
@@ -103,7 +107,8 @@ def _comes_in_parts(data: bytes, components: int) -> bool:
     return False
 
 
-def _decode(data: bytes, subject: str) -> np.ndarray:
+def _decode(data: bytes, subject: str) -> tuple[np.ndarray, bool]:
+    """The pixels, and whether there were so many that they were made fewer."""
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         # Only the header has been read so far; Pillow's own, higher limit is a process-wide setting and stays as it is.
         kind = _kind(image, data)
@@ -119,7 +124,7 @@ def _decode(data: bytes, subject: str) -> np.ndarray:
         # Turned in place, the pixels are upright even when the rest of a broken EXIF block cannot be written back.
         with suppress(Exception):
             ImageOps.exif_transpose(rgb, in_place=True)
-        return np.asarray(_to_rgb(rgb))  # (height, width, 3)
+        return np.asarray(_to_rgb(rgb)), factor > 1  # (height, width, 3)
 
 
 def _shrunk(image: Image.Image, factor: int) -> Image.Image:

@@ -1,5 +1,6 @@
 """Writes the README's figures from the files that commands wrote: python -m captioner.readme. Nothing is typed by hand."""
 
+import argparse
 import json
 import re
 import textwrap
@@ -199,6 +200,7 @@ def _metric(scores: dict[str, Any], name: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description="Write the figures of the README and of checkpoints/README.md anew.").parse_args()
     for page in PAGES:
         page.write_text(render(page.read_text(encoding="utf-8"), SHIPPED), encoding="utf-8")
     print(json.dumps({"written": [str(page.relative_to(README.parent)) for page in PAGES]}))

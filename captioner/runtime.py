@@ -41,6 +41,13 @@ def few_heaps() -> None:
             ctypes.CDLL(None).mallopt(_ARENAS, _HEAPS)
 
 
+def give_back() -> None:
+    """What is free goes back to the system, where the C library can be asked for that."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> Any:
     """Import TensorFlow; `repeatable` makes equal seeds give bit-equal results on one machine. Safe to call again."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

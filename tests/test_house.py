@@ -16,7 +16,7 @@ ALLOWED_AT_THE_TOP = {
 
 # A module, or a whole folder of them, imports only from rows above its own.
 ORDER = """
-    errors gate config settings presets vocabulary images samples shapes layouts datasets progress runtime folders
+    errors gate config settings presets vocabulary runtime images samples shapes layouts datasets progress folders
     torchfile encoder features packing gradients decoder lattice trace search quick imagenet meteor metrics intervals
     wording yardsticks losses epochs averages training reward adaptation checkpoints tables runs captioning evaluation
     comparison familiarity gauge gauge_file trial_records study trials doctor operations recipe bench_table

@@ -1,12 +1,13 @@
 """TensorFlow comes up without a word, and whatever else is said on standard error is heard."""
 
+import ctypes
 import os
 import subprocess
 import sys
 
 import pytest
 
-from captioner.runtime import cores
+from captioner.runtime import cores, give_back
 
 START = "from captioner.runtime import start_tensorflow; start_tensorflow(); print('up')"
 
@@ -68,3 +69,22 @@ def test_a_server_has_few_heaps():
     if not heaps("many"):
         pytest.skip("This C library has no such heaps.")
     assert heaps("few") <= 2 < heaps("many")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Only the C library of Linux can be asked.")
+def test_free_memory_goes_back():
+    """Many small pieces, of which the last stays: nothing but asking gives back what lies below it."""
+    try:
+        ctypes.CDLL(None).malloc_trim
+    except AttributeError:
+        pytest.skip("This C library cannot be asked.")
+
+    def resident():
+        return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+    pieces = [bytes(50_000) for _ in range(4000)]
+    last = bytes(50_000)
+    del pieces
+    before = resident()
+    give_back()
+    assert resident() < before - 100_000_000 and last is not None

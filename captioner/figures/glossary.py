@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from captioner.config import CONTROLS
 from captioner.wording import RARE
 
 
@@ -69,4 +70,7 @@ GLOSSARY: tuple[Term, ...] = (
     Term("seed", "the start of a training's random numbers; another seed is another training from the start"),
     Term("minutes, cores", "how long the epochs of one training took, the vectors' own training not counted, on how many cores"),
     Term("attention", "where over the grid of regions of the photograph a decoder looked before a word"),
+    Term("adapted encoder", "the CNN after it was trained on, once, with decoders and the training photographs, and then frozen"),
+    Term("CNN as it comes", "the CNN as it was trained to name 1,000 kinds of things, and not touched since"),
+    *(Term(one.title, f"{one.explanation}; one of those that the three are held against") for one in CONTROLS.values()),
 )

@@ -55,7 +55,7 @@ _PROPERTIES: tuple[tuple[str, Callable[[Checkpoint], Any], Callable[[Any], str]]
     ("CNN", lambda found: found.encoder, lambda mark: f"{mark.name}, frozen"),
     ("Layers", lambda found: found.preset.decoder, _tell_decoder),
     ("Vocabulary", lambda found: found.vocabulary.words, lambda words: f"{len(words):,} words of the same training captions"),
-    ("Training", lambda found: found.preset.training, _tell_training),
+    ("First stage of training", lambda found: found.preset.training, _tell_training),
     ("Last stage of training", lambda found: found.stage, lambda stage: STAGES[stage].title),
     ("Seed of all that is random", lambda found: found.seed, str),
     ("Where the words’ vectors come from", lambda found: found.table.source, str),

@@ -35,6 +35,10 @@ ROUGH = (
     "From so few trainings an interval is rough: too wide where they differ from photograph to photograph only, too narrow where "
     "a whole training is lucky."
 )
+_ONE_ENCODER = (
+    "Each captions with the search that was chosen for it on dev. The encoder was adapted once, so these intervals know nothing "
+    "of how another such training would have turned out; the stage of reward was not run on the CNN as it comes."
+)
 _INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 _SHOWN = 5  # So many words are given as examples.
 _ROW, _FONT, _POINT = 44, 14, 90
@@ -117,9 +121,10 @@ def encoders(study: Study) -> str:
         return ""
     proven = [f"{pair.gap.better} is ahead of {pair.gap.worse} by {pair.gap}" for pair in apart if pair.gap.proven]
     open_ones = [pair.gap.better.partition(",")[0] for pair in apart if not pair.gap.proven]
-    told = ["The adapted encoder against the CNN as it comes, over the same seeds:", f"{'; '.join(proven)}." if proven else ""]
+    opening = "The adapted encoder against the CNN as it comes, after the first stage and over the same seeds:"
+    told = [opening, f"{'; '.join(proven)}." if proven else ""]
     told.append(f"For {listed(open_ones)} the difference can be chance." if open_ones else "")
-    return " ".join(filter(None, [*told, _hidden([pair.gap for pair in apart])]))
+    return " ".join(filter(None, [*told, _hidden([pair.gap for pair in apart]), _ONE_ENCODER]))
 
 
 def rows(study: Study, stage: str, metric: str) -> "pd.DataFrame":

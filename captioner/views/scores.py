@@ -134,7 +134,8 @@ def _show_scores(board: Board) -> None:
     )
     rows = charts.score_rows(board, metric)
     summary = charts.score_summary(rows, metric)
-    _say("Lines: 95% intervals. Filled points: the decoders. Diamonds: what their scores can be held against.")
+    others = "; the published ones left their CNN as it came" if (board.data, board.split) == PUBLISHED_ON else ""
+    _say(f"Lines: 95% intervals. Filled points: the decoders. Diamonds: what their scores can be held against{others}.")
     st.altair_chart(charts.score_chart(rows, metric), alt=summary)
     _say(_fewer(board, metric))
     with st.expander("The same as a table"):

@@ -48,7 +48,9 @@ def show(study: Study | None, folder: Path) -> None:
         summary = score_charts.gap_summary(found, VERDICT_METRIC)
         st.altair_chart(score_charts.gap_chart(found, VERDICT_METRIC), alt=summary)
     if any(group.apart or group.variant.name not in VARIANTS for group in study.stage(stage)):
-        st.html(cards.paragraph(charts.controls(study), "beside") + cards.paragraph(charts.encoders(study), "beside"))
+        st.html(cards.paragraph(charts.controls(study), "beside"))
+    if told := charts.encoders(study):  # Of the first stage, but it matters at every one.
+        st.html(cards.paragraph(told, "beside"))
 
 
 def _stage(folder: Path) -> str:

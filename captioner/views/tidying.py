@@ -3,9 +3,7 @@
 For two minutes after its connection broke a visit can be taken up again, as a phone does that was asleep; so long it is kept.
 """
 
-import ctypes
 import gc
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -13,6 +11,8 @@ from contextlib import suppress
 from streamlit import runtime
 from streamlit.runtime import Runtime
 from streamlit.runtime.session_manager import SessionStorage
+
+from captioner.runtime import give_back
 
 _EVERY, _TIMES = 30, 6  # seconds, and how often after the last visitor did something: longer than a visit is kept
 _used = threading.Event()
@@ -50,10 +50,3 @@ def forget(visits: SessionStorage) -> None:
     if over:
         del over, visit
         gc.collect()
-
-
-def give_back() -> None:
-    """What is free goes back to the system, where the C library can be asked for that."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)

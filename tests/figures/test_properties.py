@@ -7,7 +7,7 @@ from standins import small_checkpoint
 from captioner.config import SHIPPED
 from captioner.figures.properties import compare, difference
 
-ALIKE = {"CNN", "Layers", "Vocabulary", "Training", "Last stage of training", "Seed of all that is random"}
+ALIKE = {"CNN", "Layers", "Vocabulary", "First stage of training", "Last stage of training", "Seed of all that is random"}
 
 
 def same(*checkpoints):
@@ -31,7 +31,7 @@ def test_whatever_differs_is_seen():
     decoder = replace(one, preset=replace(one.preset, decoder=replace(one.preset.decoder, row_scale=0.25)))
     encoder = replace(one, encoder=replace(one.encoder, fingerprint="another"))
     seed = replace(one, seed=9)
-    changed = {"Training": training, "Layers": decoder, "CNN": encoder, "Seed of all that is random": seed}
+    changed = {"First stage of training": training, "Layers": decoder, "CNN": encoder, "Seed of all that is random": seed}
     for label, other in changed.items():
         assert ALIKE - same(one, other) == {label}
 

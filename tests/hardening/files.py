@@ -97,11 +97,14 @@ def library(files: Iterator[Stranger]) -> Door:
     from captioner.config import SHIPPED
     from captioner.errors import ImageError
     from captioner.images import read
+    from captioner.runtime import give_back
 
     captioner, memory, door = Captioner.load(stage_folder(SHIPPED)), Memory("self"), Door()
     captioner.caption([read(_good(), "good.jpg")])
+    give_back()
     idle = memory.forget()
     for stranger in files:
+        give_back()  # What making the file took is not what reading it takes.
         memory.forget()
         start, says, captioned = time.perf_counter(), "", False
         try:

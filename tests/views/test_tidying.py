@@ -1,12 +1,10 @@
 """What visits leave behind: forgotten once nobody can take them up again, by the server's own loop, and memory is given back."""
 
 import asyncio
-import sys
 import threading
 import time
 from types import SimpleNamespace
 
-import pytest
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.session_manager import SessionInfo
 
@@ -88,24 +86,3 @@ def test_the_server_that_is_installed_has_what_is_reached_for():
         assert asyncio.run(loop_of())
     finally:
         Runtime._instance = before
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="Only the C library of Linux can be asked.")
-def test_free_memory_goes_back():
-    """Many small pieces, of which the last stays: nothing but asking gives back what lies below it."""
-    import ctypes
-
-    try:
-        ctypes.CDLL(None).malloc_trim
-    except AttributeError:
-        pytest.skip("This C library cannot be asked.")
-
-    def resident():
-        return int(open("/proc/self/statm").read().split()[1]) * 4096
-
-    pieces = [bytes(50_000) for _ in range(4000)]
-    last = bytes(50_000)
-    del pieces
-    before = resident()
-    tidying.give_back()
-    assert resident() < before - 100_000_000 and last is not None
