@@ -16,7 +16,7 @@ from captioner.runtime import give_back
 
 MAXIMUM_PIXELS = 50_000_000
 # What decoding needs more memory for is held to less, so that no picture takes more than about 300 MB.
-MAXIMUM_PIXELS_OF = {"WebP": 10_000_000, "AVIF": 30_000_000, "progressive JPEG": 40_000_000, "CMYK JPEG": 30_000_000}
+MAXIMUM_PIXELS_OF = {"WebP": 10_000_000, "AVIF": 20_000_000, "progressive JPEG": 40_000_000, "CMYK JPEG": 30_000_000}
 MAXIMUM_BYTES = 10 * 1024 * 1024
 # Whoever looks at a picture here looks no closer than this: a larger one is made smaller while it is read.
 _MOST_KEPT = 12_000_000

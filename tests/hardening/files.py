@@ -6,13 +6,16 @@ longest time and the most memory that one of them took beyond the idle process.
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +92,7 @@ class Memory:
 
 
 def library(files: Iterator[Stranger]) -> Door:
+    files = _made_elsewhere(files)  # Before there are threads that a fork would cut off.
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
@@ -104,7 +108,6 @@ def library(files: Iterator[Stranger]) -> Door:
     give_back()
     idle = memory.forget()
     for stranger in files:
-        give_back()  # What making the file took is not what reading it takes.
         memory.forget()
         start, says, captioned = time.perf_counter(), "", False
         try:
@@ -116,6 +119,26 @@ def library(files: Iterator[Stranger]) -> Door:
             says = f"{type(error).__name__}: {error}"
         door.take(stranger, captioned, says, time.perf_counter() - start, memory.most() - idle)
     return door
+
+
+def _made_elsewhere(files: Iterator[Stranger]) -> Iterator[Stranger]:
+    """The same files, made in another process: what making one takes is not what reading it takes."""
+    here, there = multiprocessing.Pipe(duplex=False)
+    multiprocessing.get_context("fork").Process(target=_make, args=(files, there), daemon=True).start()
+    there.close()
+    return _received(here)
+
+
+def _received(here: Connection) -> Iterator[Stranger]:
+    with suppress(EOFError):
+        while True:
+            yield here.recv()
+
+
+def _make(files: Iterator[Stranger], there: Connection) -> None:
+    for stranger in files:
+        there.send(stranger)
+    there.close()
 
 
 def command_line(files: Iterator[Stranger]) -> Door:
