@@ -20,7 +20,7 @@ from captioner.images import MAXIMUM_BYTES
 from captioner.runtime import cores
 from captioner.service import problems
 from captioner.service.engine import Captions, Engine, Job, Timed, Wish
-from captioner.service.guard import REQUEST_ID, Guard
+from captioner.service.guard import Guard
 from captioner.service.journal import Journal, mark
 from captioner.service.measures import Measures
 from captioner.service.problems import Problem
@@ -42,6 +42,7 @@ _DESCRIPTION = "Captions of a photograph by three decoders that share one CNN an
 _ALWAYS = (problems.BROKEN, problems.WRONG_METHOD)
 
 Load = Callable[[Timed], Engine]
+Prepared = Job | ImageError
 
 
 class Service:
@@ -73,7 +74,7 @@ class Service:
             raise Problem(problems.STARTING, detail, headers={"Retry-After": str(RETRY_SECONDS)})
         return self.engine
 
-    def prepare(self, data: bytes, name: str, wish: Wish) -> Job | ImageError:
+    def prepare(self, data: bytes, name: str, wish: Wish) -> Prepared:
         """One file, in a thread; as many at once as there are cores, since each holds a decoded photograph meanwhile."""
         try:
             with self._reading.passing():
@@ -195,7 +196,8 @@ def _add_captions(app: FastAPI, service: Service) -> None:
     schemas["ProblemAnswer"].pop("$defs", None)
 
 
-def _some_usable(service: Service, files: Sequence[tuple[str, bytes]], jobs: Sequence[Job | ImageError]) -> Sequence[Job | ImageError]:
+def _some_usable(service: Service, files: Sequence[tuple[str, bytes]], jobs: Sequence[Prepared]) -> Sequence[Prepared]:
+    """The same jobs, unless none of them can be done."""
     refused = [job for job in jobs if isinstance(job, ImageError)]
     service.measures.refused.inc(len(refused))
     if len(refused) == len(jobs):

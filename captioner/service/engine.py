@@ -41,7 +41,9 @@ class Job:
 class Engine:
     """Safe to share between threads; `close` finishes what was taken."""
 
-    def __init__(self, captioner: Captioner, search: SearchConfig, waiting: int = WAITING, timed: Timed = lambda part, seconds: None):
+    def __init__(
+        self, captioner: Captioner, search: SearchConfig, waiting: int = WAITING, timed: Timed = lambda part, seconds: None
+    ):
         self.captioner, self.search, self._timed = captioner, replace(search, alternatives=0), timed
         self._batcher: Batcher[Job, Captions] = Batcher(self._work, MOST_TOGETHER, waiting, PATIENCE, _WORKERS)
 

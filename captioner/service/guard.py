@@ -1,4 +1,4 @@
-"""What every request passes first: a number of its own, a key where one is asked for, a bound on its size; and its line in the log."""
+"""What every request passes first: its own number, a key where one is asked for, a bound on its size; then its line in the log."""
 
 import hmac
 import time
@@ -67,7 +67,8 @@ class Guard:
         headers = dict(scope["headers"])
         if self._keys and scope["path"].startswith(KEPT_BEHIND_KEYS) and not self._has_key(headers):
             advice = "send one as the header 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
-            return Problem(NO_KEY, f"This service answers those who have a key; {advice}.", headers={"WWW-Authenticate": "Bearer"})
+            detail = f"This service answers those who have a key; {advice}."
+            return Problem(NO_KEY, detail, headers={"WWW-Authenticate": "Bearer"})
         announced = headers.get(b"content-length", b"0")
         return _too_large() if announced.isdigit() and int(announced) > MOST_BYTES else None
 
