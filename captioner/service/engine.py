@@ -8,19 +8,22 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from captioner.batching import Batcher
-from captioner.captioning import Caption, Captioner
 from captioner.config import SearchConfig
 from captioner.evaluation import load_search_config
 from captioner.images import read, resize
 
+if TYPE_CHECKING:
+    from captioner.captioning import Caption, Captioner
+
 MOST_TOGETHER, WAITING, PATIENCE = 16, 128, 0.01  # photographs, photographs, seconds
 _WORKERS = 2  # While one batch is encoded, the other is captioned.
 
-Captions = dict[str, list[Caption]]
+Captions = dict[str, list["Caption"]]
 Timed = Callable[[str, float], None]
 
 
@@ -42,7 +45,7 @@ class Engine:
     """Safe to share between threads; `close` finishes what was taken."""
 
     def __init__(
-        self, captioner: Captioner, search: SearchConfig, waiting: int = WAITING, timed: Timed = lambda part, seconds: None
+        self, captioner: "Captioner", search: SearchConfig, waiting: int = WAITING, timed: Timed = lambda part, seconds: None
     ):
         self.captioner, self.search, self._timed = captioner, replace(search, alternatives=0), timed
         self._batcher: Batcher[Job, Captions] = Batcher(self._work, MOST_TOGETHER, waiting, PATIENCE, _WORKERS)
@@ -50,6 +53,8 @@ class Engine:
     @classmethod
     def load(cls, folder: Path, **more: object) -> "Engine":
         """The decoders of this folder with the search setting that was chosen for them."""
+        from captioner.captioning import Captioner
+
         return cls(Captioner.load(folder), load_search_config(folder), **more)
 
     @property

@@ -1,4 +1,4 @@
-"""What every request passes first: its own number, a key where one is asked for, a bound on its size; then its line in the log."""
+"""What every request passes first: a number, a key where one is asked for, a bound on its size; and its line in the log."""
 
 import hmac
 import time
