@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from captioner.commands import adapt, bench, caption, doctor, evaluate, familiar, score, study, train
+from captioner.commands import adapt, bench, caption, doctor, evaluate, familiar, score, serve, study, train
 from captioner.commands.report import note
 from captioner.config import CONTROLS, FIRST, STAGES, VARIANTS
 from captioner.errors import TriptychError
@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
         (score, _score, "score captions that somebody else wrote"),
         (familiar, _familiar, "sum up the training photographs, and measure what being unlike them says about captions"),
         (bench, _bench, "time captioning or training, against the popular recipe"),
+        (serve, _serve, "caption pictures for programs, over HTTP"),
         (doctor, _doctor, "look the installation over, and say what to do about what is wrong"),
     ):
         name = module.__name__.rpartition(".")[2]
@@ -175,6 +176,17 @@ def _bench(command: argparse.ArgumentParser) -> None:
     command.add_argument("--preset", default="triptych", metavar="NAME", help=presets)
     _decoders(command)
     _cache(command)
+
+
+def _serve(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Caption pictures over HTTP until it is ended; its addresses are described at /docs. Whoever asks must send one of the "
+        f"keys in the environment variable {serve.KEYS_VARIABLE}, separated by commas, where it is set."
+    )
+    command.set_defaults(interrupted="Ended.")
+    command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens (default: this machine only)")
+    command.add_argument("--port", type=_number(int, 0, 65535), default=8000, metavar="N", help="(default: 8000)")
+    _decoders(command)
 
 
 def _doctor(command: argparse.ArgumentParser) -> None:
