@@ -155,6 +155,9 @@ def _caption(command: argparse.ArgumentParser) -> None:
     _beam(command)
     best = "the K best captions of each (default: 1)"
     command.add_argument("--top", type=_number(int, 1, 50), default=1, metavar="K", help=best)
+    command.add_argument("--out", type=Path, metavar="FILE", help="write the JSON there, picture by picture")
+    done = "leave out the pictures that are in the file of --out already, and add the others to it"
+    command.add_argument("--skip-done", action="store_true", help=done)
 
 
 def _score(command: argparse.ArgumentParser) -> None:
