@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.numpy import save as save_tensors
 
+from captioner import provenance
 from captioner.checkpoints import (
     HISTORY,
     TABLE_WEIGHT,
@@ -31,8 +32,9 @@ from captioner.epochs import Epoch, Progressed
 from captioner.errors import DatasetError, TrainingError
 from captioner.features import VIEWS, FeatureCache
 from captioner.folders import exists, load_folder, parse_json, read_json, remove_folder, save_folder, write_json
+from captioner.provenance import Data, File
 from captioner.settings import to_json
-from captioner.tables import TABLES, Table
+from captioner.tables import TABLES, Table, files_used
 from captioner.vocabulary import Vocabulary, tokenize
 from embeddings.corpus import read_lines
 from embeddings.files import find_file
@@ -70,6 +72,8 @@ class Preparation:
         stage: str = FIRST,
     ):
         self.encoder, self.preset, self.sources, self.stage = encoder, preset, sources, stage
+        self.data_name = dataset.name
+        provenance.code()  # Asked for now: hours may pass before the first run has something to put down.
         self.cache = FeatureCache(cache_folder, encoder)
         self.views = tuple(VIEWS)[: max(1, preset.schedule(stage).views)]
         failed = self.cache.fill(dataset.split("dev")) | self.cache.fill(dataset.split("train"), self.views)
@@ -92,6 +96,11 @@ class Preparation:
         """The word table that a variant starts with."""
         return TABLES[variant](self, seed)
 
+    @cached_property
+    def data(self) -> Data:
+        """What all decoders are trained on."""
+        return Data.of(self.data_name, {"train": self.train, "dev": self.dev}, self.cache.key, len(self.failed))
+
     def fingerprint(self, variant: str, seed: int) -> str:
         """What an interrupted run must share with this one to be gone on with."""
         own, shared = (variant, seed, self.stage), (self.encoder.fingerprint, self.vocabulary.fingerprint)
@@ -108,6 +117,7 @@ def _usable(dataset: Dataset, split: str, failed: Mapping[str, str]) -> tuple[Re
 
 
 _TRAINED = " Trained with the decoder."
+_ORIGIN = ("data", "code", "started_from")  # The entries of a history that say where the run comes from.
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +125,7 @@ class Start:
     """A finished run of the same variant, whose weights and words another run starts from."""
 
     checkpoint: Checkpoint
-    epochs: tuple[dict[str, Any], ...]  # of its history
+    history: Mapping[str, Any]
 
     @classmethod
     def load(cls, folder: Path, variant: str, preparation: Preparation) -> "Start":
@@ -131,11 +141,17 @@ class Start:
                 f"The decoder in {folder} is of another variant, data set or encoder, so {variant} cannot start from it; "
                 "name the folder of a run on the same data."
             )
-        return cls(checkpoint, tuple(finished_history(Path(folder) / variant)["epochs"]))
+        return cls(checkpoint, finished_history(Path(folder) / variant))
 
     @cached_property
     def fingerprint(self) -> str:
         return hashlib.sha256(save_tensors(dict(self.checkpoint.weights))).hexdigest()[:16]
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What its history says of where it comes from; one of an earlier version says less."""
+        told = {name: self.history[name] for name in ("made_with", *_ORIGIN) if name in self.history}
+        return {"stage": self.checkpoint.stage, "seed": self.checkpoint.seed} | told
 
 
 class Run:
@@ -146,6 +162,10 @@ class Run:
         self.fingerprint = preparation.fingerprint(variant, seed) + (start.fingerprint if start else "")
         self.folder = Path(out) / variant
         self.resume_folder = Path(out) / ".resume" / variant
+        # Vectors that come from another run are told of there.
+        files = () if start else tuple(File.of(role, path) for role, path in files_used(variant, preparation.sources))
+        self._data = provenance.to_json(replace(preparation.data, files=files))
+        self._code: list[dict[str, Any] | None] = [provenance.to_json(provenance.code())]
 
     def execute(self, resume: bool = False) -> Progressed:
         """Train, writing history and state after every epoch, and the checkpoint at the end."""
@@ -203,13 +223,14 @@ class Run:
 
     @staticmethod
     def _started(start: Start) -> Progressed:
-        return Progressed(before=[Epoch.of(epoch) for epoch in start.epochs])
+        return Progressed(before=[Epoch.of(epoch) for epoch in start.history["epochs"]])
 
     def _resumed(self) -> tuple[Progressed, Table]:
         files = load_folder(self.resume_folder)
         try:
             mark = parse_json(files["run.json"], "run.json")
             if mark["fingerprint"] == self.fingerprint:
+                self._code = _with(mark.get("code", [None]), self._code[-1])
                 return _unpack(mark, files)
         except (KeyError, TypeError) as error:
             raise TrainingError(
@@ -227,6 +248,7 @@ class Run:
             "epochs": [epoch.to_json() for epoch in progressed.epochs],
             "before": [epoch.to_json() for epoch in progressed.before],
             "extra": sorted(extra),
+            "code": self._code,
         }
         files = {
             "run.json": json.dumps(mark).encode(),
@@ -264,7 +286,14 @@ class Run:
 
     def _history(self, progressed: Progressed, state: str) -> dict:
         made_with = self.preparation.fingerprint(self.variant, self.seed)
-        return progressed.history(self.variant, self.seed, state) | {"made_with": made_with}
+        origin = {"made_with": made_with, "data": self._data, "code": self._code}
+        origin |= {"started_from": self.start.origin} if self.start else {}
+        return progressed.history(self.variant, self.seed, state) | origin
+
+
+def _with(earlier: list[dict[str, Any] | None], now: dict[str, Any]) -> list[dict[str, Any] | None]:
+    """The code of every part of a training that was interrupted; parts that had the same are one."""
+    return earlier if earlier[-1:] == [now] else [*earlier, now]
 
 
 def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[Progressed, Table]:

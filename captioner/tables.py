@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.vocabulary import SPECIAL_WORDS
 from embeddings.table import EmbeddingTable, build_table, learned_start
 
 if TYPE_CHECKING:
-    from captioner.runs import Preparation
+    from captioner.runs import Preparation, Sources
 
 Table = tuple[EmbeddingTable, dict[str, bytes]]  # the table, and files that belong to it
 
@@ -64,6 +65,18 @@ TABLES: dict[str, Callable[["Preparation", int], Table]] = {
     "word2vec-captions": partial(_word2vec, captions_only=True),
     "fasttext-captions": partial(_fasttext, captions_only=True),
 }
+
+
+_KINDS = {"word2vec": "word2vec", "word2vec-start": "word2vec", "fasttext": "fasttext"}  # of those that look beyond the captions
+
+
+def files_used(variant: str, sources: "Sources") -> list[tuple[str, Path]]:
+    """Which of the files given the table of a variant is made of, each with what it is to it."""
+    kind = _KINDS.get(variant)
+    finished = getattr(sources, kind) if kind else None
+    if finished:
+        return [(kind, finished)]
+    return [("corpus", path) for path in sources.corpus] if kind else []
 
 
 def _training_settings(preparation: "Preparation") -> dict[str, int]:

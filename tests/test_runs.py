@@ -1,5 +1,6 @@
 """Runs that are interrupted, killed and gone on with end with the weights of an unbroken one, bit for bit."""
 
+import hashlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 from safetensors.numpy import load as load_tensors
 from standins import StubEncoder, small_dataset, small_preparation, small_preset, stop_after_an_epoch
 
+from captioner import provenance
 from captioner.checkpoints import load
 from captioner.config import VARIANTS
 from captioner.datasets import Record
@@ -91,6 +93,9 @@ def check_same_run(folder, unbroken, variables):
 def test_an_unbroken_run(unbroken):
     folder, progressed = unbroken
     assert history(folder)["state"] == "finished" and [epoch["epoch"] for epoch in history(folder)["epochs"]] == [1, 2, 3, 4]
+    data, (code,) = history(folder)["data"], history(folder)["code"]
+    assert data["name"] == "shapes" and data["photographs"] == {"train": 12, "dev": 4} and data["files"] == []
+    assert code["source"] == provenance.code().source
     checkpoint = load(folder / "learned")
     for name, values in checkpoint.weights.items():
         np.testing.assert_array_equal(values, progressed.best[name].astype(np.float16))
@@ -185,6 +190,32 @@ def test_a_run_of_another_version(preparation, tmp_path):
             run.execute(resume=True)
 
 
+def test_code_that_changed_between_the_parts_of_a_run_is_told(preparation, unbroken, tmp_path, monkeypatch):
+    """And a part that an earlier version began, which put nothing down, is told as such."""
+    now = provenance.to_json(provenance.code())
+    for stored, expected in (([now], [now]), ([{"source": "old"}], [{"source": "old"}, now]), (None, [None, now])):
+        run = Run(preparation, "learned", 1, tmp_path)
+        run._code = stored
+        run._keep(unbroken[1], *preparation.table("learned", 1))
+        if stored is None:
+            files = load_folder(run.resume_folder)
+            mark = {name: value for name, value in json.loads(files["run.json"]).items() if name != "code"}
+            save_folder(run.resume_folder, files | {"run.json": json.dumps(mark).encode()})
+        again = Run(preparation, "learned", 1, tmp_path)
+        again._resumed()
+        assert again._code == expected
+
+
+def test_a_run_tells_of_the_files_that_its_vectors_are_made_of(with_corpus, tmp_path):
+    names = (*VARIANTS, "word2vec-captions", "word2vec-start")
+    made = {name: Run(with_corpus, name, 1, tmp_path)._data["files"] for name in names}
+    (corpus,) = made["word2vec"]
+    text = (tmp_path / "corpus.txt").read_bytes()
+    digest = hashlib.sha256(text).hexdigest()
+    assert corpus == {"role": "corpus", "name": "corpus.txt", "bytes": len(text), "sha256": digest}
+    assert made["fasttext"] == made["word2vec-start"] == [corpus] and made["learned"] == made["word2vec-captions"] == []
+
+
 def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
     data = small_dataset(train=2)
     gone = Record("gone.jpg", ("a dog",), tmp_path / "gone.jpg")
@@ -245,6 +276,8 @@ def test_a_run_that_starts_from_another(preparation, unbroken, tmp_path, monkeyp
     assert [epoch["epoch"] for epoch in later["epochs"]] == list(range(1, len(earlier) + len(whole.epochs) + 1))
     assert later["best_epoch"] == len(earlier) + whole.best_epoch
     assert later["epochs"][len(earlier)]["train_loss"] < earlier[0]["train_loss"]
+    told = {name: history(unbroken[0])[name] for name in ("seed", "made_with", "data", "code")}
+    assert later["started_from"] == {"stage": "first"} | told
 
     broken = Run(preparation, "learned", 1, tmp_path / "broken", start)
     stop_after_an_epoch(broken, monkeypatch)
