@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from captioner.commands import adapt, bench, caption, doctor, evaluate, familiar, score, serve, study, train
+from captioner.commands import adapt, bench, caption, card, doctor, evaluate, familiar, score, serve, study, train
 from captioner.commands.report import note
 from captioner.config import CONTROLS, FIRST, STAGES, VARIANTS
 from captioner.errors import TriptychError
@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         (study, _study, "train and score the three with several seeds, and what they are held against"),
         (score, _score, "score captions that somebody else wrote"),
         (familiar, _familiar, "sum up the training photographs, and measure what being unlike them says about captions"),
+        (card, _card, "tell what is known of trained decoders: their data, settings, code, seeds, scores, limits, licence"),
         (bench, _bench, "time captioning or training, against the popular recipe"),
         (serve, _serve, "caption pictures for programs, over HTTP"),
         (doctor, _doctor, "look the installation over, and say what to do about what is wrong"),
@@ -170,6 +171,15 @@ def _familiar(command: argparse.ArgumentParser) -> None:
     _data(command, "or the word shapes; its train split is summed up, its dev split says how far apart photographs lie")
     _decoders(command)
     _cache(command)
+
+
+def _card(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Tell what the files of trained decoders say of them, as a model card in Markdown. Training and scoring keep the same "
+        "card beside the decoders, in card.json and card.md; what was not put down at the time of training is told as such."
+    )
+    _decoders(command)
+    command.add_argument("--write", action="store_true", help="write card.json and card.md beside the decoders, too")
 
 
 def _bench(command: argparse.ArgumentParser) -> None:

@@ -73,6 +73,10 @@ class Workshop:
         self._score(trial)
         gc.collect()
 
+    def run_folder(self, trial: Trial) -> Path:
+        """Where it is trained, beside the other decoders of its seed and stage."""
+        return self._folder(trial).parent
+
     def _folder(self, trial: Trial) -> Path:
         return self.runs / trial.preset / trial.place
 
@@ -101,7 +105,7 @@ class Workshop:
         prepared, start = self._prepared(trial.stage), None
         if trial.stage == REWARD:
             start = Start.load(self._trained(trial.start).parent, trial.variant, prepared)
-        run = Run(prepared, trial.variant, trial.seed, self._folder(trial).parent, start)
+        run = Run(prepared, trial.variant, trial.seed, self.run_folder(trial), start)
         run.execute(resume=exists(run.resume_folder))
 
     def _prepared(self, stage: str) -> Preparation:

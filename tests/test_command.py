@@ -117,6 +117,7 @@ def test_training_is_interrupted_and_gone_on_with(run, data, tmp_path, monkeypat
     assert status == 130 and output == "" and errors.endswith("with --resume goes on after the last finished epoch.\n")
     assert "left out, photographs that the lists name and the folder lacks: 1 (test-00002.png)" in errors
     assert json.loads((out / "word2vec" / "history.json").read_text())["state"] == "stopped"
+    assert list(json.loads((out / "card.json").read_text())["decoders"]) == names[:1]
 
     status, output, errors = run(*command)
     assert status == 2 and output == "" and "go on with --resume" in errors
@@ -128,6 +129,12 @@ def test_training_is_interrupted_and_gone_on_with(run, data, tmp_path, monkeypat
     for name, result in answer["variants"].items():
         assert set(result) == {"best_epoch", "dev_loss", "epochs", "seconds"} and result["epochs"] == 2
         assert json.loads((out / name / "history.json").read_text())["state"] == "finished"
+
+    card = json.loads((out / "card.json").read_text())
+    assert list(card["decoders"]) == names and (out / "card.md").read_text().startswith("# Model card: Learned and Word2Vec\n")
+    told = card["decoders"]["word2vec"]
+    assert told["data"]["photographs"] == {"train": 48, "dev": 16} and len(told["code"]) == 1 and told["training"]["epochs"] == 2
+    assert card["encoder"]["licence"]["name"] == "Apache-2.0" and "48 training photographs" in card["limits"][0]
 
     status, output, errors = run(*command[:-1], "--resume")
     assert status == 0 and errors.count("is finished already") == 2
@@ -196,6 +203,8 @@ def test_a_study_goes_on_and_tells_what_it_found(run, data, tmp_path, monkeypatc
     for row in rows:
         assert (row["preset"], row["stage"], row["seed"]) == ("tiny", "first", 1) and row["seconds"] > 0
         assert METRICS <= set(row["dev"]) and METRICS <= set(row["test"])
+    for place in ("runs/tiny/first/seeds/1", "out/first"):
+        assert list(json.loads((tmp_path / place / "card.json").read_text())["decoders"]) == list(VARIANTS)
     stored = json.loads((tmp_path / "out" / "study.json").read_text())
     assert stored["runs"] == rows and stored["planned"] == 3 and len(stored["pairs"]) == 3
     status, output, _ = run(*command)
@@ -212,6 +221,7 @@ def test_evaluate_gives_metrics_intervals_and_captions(run, data, copied):
         assert len(result["captions"]) == 14 and all(isinstance(text, str) for text in result["captions"].values())
         stored = json.loads((copied / name / "scores.json").read_text())["test"]
         assert stored["metrics"] == result["metrics"] and stored["data"] == "flickr8k" and stored["beam"] == 3
+        assert json.loads((copied / "card.json").read_text())["decoders"][name]["scores"]["test"] == stored
     assert [(pair["first"], pair["second"]) for pair in answer["differences"]][0] == ("learned", "word2vec")
 
 
@@ -403,7 +413,7 @@ def test_bench_hands_its_options_on(run, monkeypatch, tmp_path, staged):
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"], ["study"], ["adapt"]],
+    [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"], ["study"], ["adapt"], ["card"]],
 )
 def test_help_loads_nothing_heavy(command):
     script = (

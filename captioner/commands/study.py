@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from captioner.commands import choices
+from captioner.commands import card, choices
 from captioner.commands.report import note, print_json, print_table
 from captioner.config import find_variant
 from captioner.errors import TrainingError
@@ -81,6 +81,7 @@ def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finish
         note(f"Run {number} of {len(left)}: {trial}.")
         try:
             workshops.of(trial.preset).carry_out(trial)
+            card.keep(workshops.of(trial.preset).run_folder(trial))
             finished_one()
         except TrainingError as error:  # Such as a loss that is no number; the other runs do not depend on it.
             note(f"{trial} was given up: {error}")
@@ -94,6 +95,7 @@ def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finish
     if options.ship:
         for stage, seeds in workshops.of(plan.preset).ship(plan).items():
             note(f"{stage}: " + ", ".join(f"{name} seed {seed}" for name, seed in seeds.items()) + " ship, the best on dev.")
+            card.keep(choices.checkpoints(options) / stage)
 
 
 def _print_text(concluded: dict[str, Any]) -> None:

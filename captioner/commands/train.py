@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.commands import choices
+from captioner.commands import card, choices
 from captioner.commands.report import note, print_json, print_table
 from captioner.config import FIRST, REWARD, VARIANTS, Preset
 from captioner.errors import TrainingError
@@ -29,6 +29,7 @@ def run(options: Namespace) -> int:
         preparation = _prepare(options, data, preset, out)
         for name in left:
             _train(preparation, name, options, out)
+            card.keep(out)
     _report(out, names, options)
     return 0
 
