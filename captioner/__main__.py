@@ -83,6 +83,8 @@ def _train(command: argparse.ArgumentParser) -> None:
     started = "start from the trained decoders of a finished run"
     command.add_argument("--from", type=Path, dest="start", metavar="DIR", help=started)
     command.add_argument("--resume", action="store_true", help="go on with an interrupted run; what is finished stays")
+    logs = "write the figures of every epoch for TensorBoard, into DIR/VARIANT-SEED-STAGE; takes the package tensorboard"
+    command.add_argument("--tensorboard", type=Path, metavar="DIR", help=logs)
     _cache(command)
 
 

@@ -5,7 +5,7 @@ Loops and losses are left to `captioner.training`, files to `captioner.checkpoin
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -157,8 +157,16 @@ class Start:
 class Run:
     """One variant's training in one folder; it can be interrupted after any epoch and gone on with."""
 
-    def __init__(self, preparation: Preparation, variant: str, seed: int, out: Path, start: Start | None = None):
-        self.preparation, self.variant, self.seed, self.start = preparation, variant, seed, start
+    def __init__(
+        self,
+        preparation: Preparation,
+        variant: str,
+        seed: int,
+        out: Path,
+        start: Start | None = None,
+        watch: Callable[[Progressed], None] | None = None,
+    ):
+        self.preparation, self.variant, self.seed, self.start, self.watch = preparation, variant, seed, start, watch
         self.fingerprint = preparation.fingerprint(variant, seed) + (start.fingerprint if start else "")
         self.folder = Path(out) / variant
         self.resume_folder = Path(out) / ".resume" / variant
@@ -191,6 +199,8 @@ class Run:
         dev = Examples.of(shared.dev, shared.vocabulary, shared.cache)
 
         def keep(progressed: Progressed) -> None:
+            if self.watch:  # First: cut off in between, the same epoch comes again, and none is missing.
+                self.watch(progressed)
             self._keep(progressed, table, extra)
 
         more = {"views": shared.views, "progressed": progressed, "after_epoch": keep, "label": self.variant}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from event_files import points
 from PIL import Image
 from standins import write_stages
 from written_data import write_flickr8k
@@ -109,8 +110,10 @@ def diverge(monkeypatch, variant):
 def test_training_is_interrupted_and_gone_on_with(run, data, tmp_path, monkeypatch):
     out = tmp_path / "run"
     names = ["learned", "word2vec"]
-    command = ["train", "--data", data, "--preset", "tiny", "--epochs", 2, "--out", out, "--json"]
+    logs = ["--tensorboard", tmp_path / "logs"]
+    command = ["train", "--data", data, "--preset", "tiny", "--epochs", 2, "--out", out, *logs, "--json"]
     command[1:1] = [part for name in names for part in ("--variant", name)]
+    monkeypatch.setattr("captioner.commands.train.require_tensorboard", lambda: None)
     with monkeypatch.context() as patch:
         interrupt(patch, "word2vec")
         status, output, errors = run(*command)
@@ -135,6 +138,9 @@ def test_training_is_interrupted_and_gone_on_with(run, data, tmp_path, monkeypat
     told = card["decoders"]["word2vec"]
     assert told["data"]["photographs"] == {"train": 48, "dev": 16} and len(told["code"]) == 1 and told["training"]["epochs"] == 2
     assert card["encoder"]["licence"]["name"] == "Apache-2.0" and "48 training photographs" in card["limits"][0]
+    for name in names:
+        logged = [step for tag, step, _ in points(tmp_path / "logs" / f"{name}-1-first") if tag == "loss/dev"]
+        assert logged == [1, 2]
 
     status, output, errors = run(*command[:-1], "--resume")
     assert status == 0 and errors.count("is finished already") == 2

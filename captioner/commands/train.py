@@ -9,6 +9,7 @@ from captioner.commands import card, choices
 from captioner.commands.report import note, print_json, print_table
 from captioner.config import FIRST, REWARD, VARIANTS, Preset
 from captioner.errors import TrainingError
+from captioner.event_log import EventLog, require_tensorboard
 from captioner.presets import PRESETS, find_preset
 from captioner.settings import changed
 
@@ -19,16 +20,19 @@ DEFAULT_PRESET = "triptych"
 
 
 def run(options: Namespace) -> int:
+    if options.tensorboard:
+        require_tensorboard()
     names = choices.variants(options) or tuple(VARIANTS)
     preset = _preset(options, names)
     choices.check_files([*options.corpus, options.word2vec, options.fasttext])
     data = choices.dataset(options)
     out = options.out or _default_folder(preset, data.name, options)
     left = _left_to_train(out, names, options.resume)
+    logs = _logs(left, options, out)
     if left:
         preparation = _prepare(options, data, preset, out)
         for name in left:
-            _train(preparation, name, options, out)
+            _train(preparation, name, options, out, logs.get(name))
             card.keep(out)
     _report(out, names, options)
     return 0
@@ -88,11 +92,21 @@ def _prepare(options: Namespace, data: Any, preset: Preset, out: Path) -> "Prepa
     return preparation
 
 
-def _train(preparation: "Preparation", name: str, options: Namespace, out: Path) -> None:
+def _logs(left: list[str], options: Namespace, out: Path) -> dict[str, EventLog]:
+    """The logs that were asked for, by variant; those of runs that begin now must not exist yet."""
+    if not options.tensorboard:
+        return {}
+    logs = {name: EventLog(options.tensorboard / f"{name}-{options.seed}-{options.stage}") for name in left}
+    for name, log in logs.items():
+        log.prepare(goes_on=(out / ".resume" / name).exists())
+    return logs
+
+
+def _train(preparation: "Preparation", name: str, options: Namespace, out: Path, log: EventLog | None) -> None:
     from captioner.runs import Run, Start
 
     start = Start.load(_start(options), name, preparation) if options.start else None
-    run = Run(preparation, name, options.seed, out, start)
+    run = Run(preparation, name, options.seed, out, start, log)
     try:
         run.execute(options.resume)
     except KeyboardInterrupt:
