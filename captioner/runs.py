@@ -32,6 +32,7 @@ from captioner.epochs import Epoch, Progressed
 from captioner.errors import DatasetError, TrainingError
 from captioner.features import VIEWS, FeatureCache
 from captioner.folders import exists, load_folder, parse_json, read_json, remove_folder, save_folder, write_json
+from captioner.order import window
 from captioner.provenance import Data, File
 from captioner.settings import to_json
 from captioner.tables import TABLES, Table, files_used
@@ -105,6 +106,8 @@ class Preparation:
         """What an interrupted run must share with this one to be gone on with."""
         own, shared = (variant, seed, self.stage), (self.encoder.fingerprint, self.vocabulary.fingerprint)
         facts = [*own, to_json(self.preset.up_to(self.stage)), *shared, self.sources.marks()]
+        if mixed := window(len(self.train), len(self.views), self.cache.row_bytes):
+            facts.append(["shards mixed at a time", mixed])  # Where all are mixed, nothing is said of it, as ever.
         pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
         return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
 

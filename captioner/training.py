@@ -22,6 +22,7 @@ from captioner.epochs import Epoch, Progressed
 from captioner.errors import TrainingError
 from captioner.features import WHOLE, FeatureCache
 from captioner.losses import word_losses
+from captioner.order import visiting_order, window
 from captioner.packing import Packed, pack
 from captioner.progress import Progress
 from captioner.vocabulary import UNKNOWN, Vocabulary, tokenize
@@ -100,12 +101,16 @@ class Trainer:
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         start, total, words = time.monotonic(), 0.0, 0
         for features, packed in batches(examples, self.config, self.seed, number, views):
-            loss = finite(float(self._compiled(len(packed.counts))(features, packed.arrays())), number)
+            loss = finite(self.learn(features, packed), number)
             total += loss * len(packed.targets)
             words += len(packed.targets)
             bar.advance(note=f"epoch {number}, loss {total / words:.3f}")
         dev_loss, rate = finite(self.dev_loss(dev), number), float(self.optimizer.learning_rate)
         return Epoch(number, total / words, dev_loss, time.monotonic() - start, rate)
+
+    def learn(self, features: np.ndarray, packed: Packed) -> float:
+        """One step on one batch; gives the loss that it had before."""
+        return float(self._compiled(len(packed.counts))(features, packed.arrays()))
 
     def dev_loss(self, dev: Examples) -> float:
         """Mean loss per real word of the averaged weights, without dropout."""
@@ -202,7 +207,7 @@ def batches(
 ) -> Iterator[tuple[np.ndarray, Packed]]:
     """The batches of one epoch; order, views and dropped words follow from the seed and the epoch's number alone."""
     random = np.random.default_rng((seed, epoch))
-    for chosen, looked_at in shuffled(len(examples.records), config.images_per_batch, views, random):
+    for chosen, looked_at in shuffled(examples, config.images_per_batch, views, random):
         features, packed = examples.batch(chosen, looked_at)
         if config.word_dropout:
             packed.words[random.random(len(packed.words)) < config.word_dropout] = UNKNOWN
@@ -210,10 +215,12 @@ def batches(
 
 
 def shuffled(
-    photographs: int, at_once: int, views: Sequence[str], random: np.random.Generator
+    examples: Examples, at_once: int, views: Sequence[str], random: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, list[str]]]:
     """All photographs in a new order, so many at a time, each with the view that it is looked at in."""
-    order = random.permutation(photographs)
+    photographs = len(examples.records)
+    shards_at_once = window(photographs, len(views), examples.cache.row_bytes)
+    order = visiting_order(photographs, len(views), shards_at_once, random)
     for first in range(0, photographs, at_once):
         chosen = order[first : first + at_once]
         yield chosen, [views[number] for number in random.integers(len(views), size=len(chosen))]
