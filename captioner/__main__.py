@@ -185,7 +185,12 @@ def _card(command: argparse.ArgumentParser) -> None:
 
 
 def _bench(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--training", action="store_true", help="time an epoch of training instead of captioning")
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("--training", action="store_true", help="time an epoch of training instead of captioning")
+    large = "train on a made-up cache larger than memory, in sparse files, and read made-up captions in COCO's form"
+    what.add_argument("--large", action="store_true", help=large)
+    size = f"for --large: gigabytes of that cache's address space; it takes no room on the disk (default: {bench.GIGABYTES:g})"
+    command.add_argument("--gigabytes", type=_number(float, 0.1, 10_000), default=bench.GIGABYTES, metavar="N", help=size)
     _data(command, "for --training", required=False)
     presets = f"for --training: {', '.join(PRESETS)} (default: triptych)"
     command.add_argument("--preset", default="triptych", metavar="NAME", help=presets)

@@ -417,6 +417,16 @@ def test_bench_hands_its_options_on(run, monkeypatch, tmp_path, staged):
     assert status == 2 and "give --data" in errors
 
 
+def test_bench_tells_what_a_made_up_cache_shows(run, monkeypatch):
+    monkeypatch.setattr("captioner.bench_large.large_bench", lambda gigabytes: {"large": {"cache_gb": gigabytes}})
+    status, output, errors = run("bench", "--large", "--gigabytes", "3", "--json")
+    assert status == 0 and json.loads(output) == {"large": {"cache_gb": 3.0}} and "nothing of a disk's speed" in errors
+    status, output, _ = run("bench", "--large")
+    assert status == 0 and " ".join(output.split()) == "a made-up feature cache, in sparse files 60 GB"
+    status, _, errors = run("bench", "--large", "--training", "--data", "shapes")
+    assert status == 2 and "not allowed with" in errors
+
+
 @pytest.mark.parametrize(
     "command",
     [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"], ["study"], ["adapt"], ["card"]],

@@ -3,9 +3,11 @@
 from argparse import Namespace
 
 from captioner.commands import choices
-from captioner.commands.report import print_json
+from captioner.commands.report import note, print_json
 from captioner.errors import ConfigError
 from captioner.presets import find_preset
+
+GIGABYTES = 60.0  # of a made-up cache
 
 
 def run(options: Namespace) -> int:
@@ -14,7 +16,9 @@ def run(options: Namespace) -> int:
         raise ConfigError("bench --training needs photographs to train on; give --data with a folder of Flickr8k or COCO.")
     from captioner import bench
 
-    if options.training:
+    if options.large:
+        result = _large(options.gigabytes)
+    elif options.training:
         result = bench.training_bench(options.data, choices.cache(options), preset)
     else:
         result = bench.caption_bench(choices.decoders(options))
@@ -23,3 +27,10 @@ def run(options: Namespace) -> int:
     else:
         print(bench.table(result))
     return 0
+
+
+def _large(gigabytes: float) -> dict[str, dict[str, float]]:
+    from captioner.bench_large import SPARSE, large_bench
+
+    note(SPARSE)
+    return large_bench(gigabytes)
