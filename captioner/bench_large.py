@@ -21,7 +21,7 @@ from captioner import synthetic
 from captioner.bench import Result, apart
 from captioner.bench_memory import peak_megabytes
 from captioner.config import FIRST, Preset
-from captioner.datasets import Dataset, load
+from captioner.datasets import Dataset, Record, load
 from captioner.presets import find_preset
 from captioner.progress import Progress
 from captioner.synthetic import SEED, VIEW_NAMES, SilentEncoder
@@ -88,8 +88,9 @@ def training(folder: Path, photographs: int, preset: str = PRESET, encoder: Sile
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
+    records = tuple(synthetic.records(photographs))
     start = time.perf_counter()
-    large, small, trainer = _prepared(folder, photographs, find_preset(preset), encoder)
+    large, small, trainer = _prepared(folder, records, find_preset(preset), encoder)
     prepared = time.perf_counter()
     steps = _in_turns(trainer, small, large)
     state = _put_down(trainer)
@@ -105,7 +106,9 @@ def training(folder: Path, photographs: int, preset: str = PRESET, encoder: Sile
     }
 
 
-def _prepared(folder: Path, photographs: int, preset: Preset, encoder: SilentEncoder) -> tuple["Examples", "Examples", "Trainer"]:
+def _prepared(
+    folder: Path, records: tuple[Record, ...], preset: Preset, encoder: SilentEncoder
+) -> tuple["Examples", "Examples", "Trainer"]:
     """Both caches with their captions, made ready as for any run, and the trainer of a decoder."""
     from captioner.decoder import Decoder
     from captioner.features import FeatureCache
@@ -113,7 +116,6 @@ def _prepared(folder: Path, photographs: int, preset: Preset, encoder: SilentEnc
     from captioner.training import Examples, Trainer
 
     preset = replace(preset, training=replace(preset.training, views=len(VIEW_NAMES)))
-    records = tuple(synthetic.records(photographs))
     dataset = Dataset("made-up", {"train": records, "dev": records[:_SMALL]})
     shared = Preparation(dataset, encoder, folder / "large", preset, stage=FIRST)
     shared.fingerprint("learned", SEED)
@@ -122,7 +124,7 @@ def _prepared(folder: Path, photographs: int, preset: Preset, encoder: SilentEnc
     small = replace(first, cache=FeatureCache(folder / "small", encoder))
     table, _ = shared.table("learned", SEED)
     decoder = Decoder(preset.decoder, table.vectors, encoder.channels, False, SEED)
-    return large, small, Trainer(decoder, preset.training, SEED, -(-photographs // preset.training.images_per_batch))
+    return large, small, Trainer(decoder, preset.training, SEED, -(-len(records) // preset.training.images_per_batch))
 
 
 def _in_turns(trainer: "Trainer", small: "Examples", large: "Examples") -> dict[str, float]:

@@ -18,12 +18,12 @@ def small(monkeypatch):
 
 def test_training_is_measured_on_both_caches(tmp_path, monkeypatch):
     encoder = SilentEncoder(3, 3, 6)
-    write_cache(tmp_path / "large", 700, encoder)
+    write_cache(tmp_path / "large", 200, encoder)
     write_cache(tmp_path / "small", 32, encoder)
     monkeypatch.setattr(order, "MIXED_BYTES", 0)
-    found = bench_large.training(tmp_path, 700, "tiny", encoder)
-    assert set(found) <= set(FIGURES) and found["cache_photographs"] == 700
-    assert found["cache_gb"] == pytest.approx(700 * len(VIEW_NAMES) * 9 * 6 * 2 / 1e9)
+    found = bench_large.training(tmp_path, 200, "tiny", encoder)
+    assert set(found) <= set(FIGURES) and found["cache_photographs"] == 200
+    assert found["cache_gb"] == pytest.approx(200 * len(VIEW_NAMES) * 9 * 6 * 2 / 1e9)
     assert found["epoch_read_gb"] == pytest.approx(found["cache_gb"] / len(VIEW_NAMES))  # one view of each photograph
     assert min(found[name] for name in ("prepare_s", "small_step_ms", "large_step_ms", "step_ratio")) > 0
     assert 0.05 < found["training_peak_gb"] < 20
