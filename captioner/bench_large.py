@@ -22,9 +22,11 @@ from captioner.bench import Result, apart
 from captioner.bench_memory import peak_megabytes
 from captioner.config import FIRST, Preset
 from captioner.datasets import Dataset, Record, load
+from captioner.folders import save_folder
 from captioner.presets import find_preset
 from captioner.progress import Progress
 from captioner.synthetic import SEED, VIEW_NAMES, SilentEncoder
+from captioner.tensorfile import pieces
 from captioner.vocabulary import Vocabulary, tokenize
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def training(folder: Path, photographs: int, preset: str = PRESET, encoder: Sile
     large, small, trainer = _prepared(folder, records, find_preset(preset), encoder)
     prepared = time.perf_counter()
     steps = _in_turns(trainer, small, large)
-    state = _put_down(trainer)
+    state = _put_down(trainer, folder)
     read = _read_epoch(large, trainer.config.images_per_batch)
     del state
     return {
@@ -156,12 +158,11 @@ def _without_end(trainer: "Trainer", examples: "Examples") -> Iterator[Batch]:
     return chain.from_iterable(epoch(epoch=number) for number in count(1))
 
 
-def _put_down(trainer: "Trainer") -> tuple[bytes, ...]:
+def _put_down(trainer: "Trainer", folder: Path) -> dict[str, dict[str, np.ndarray]]:
     """What a run holds and writes after an epoch."""
-    from safetensors.numpy import save
-
-    variables, best = trainer.variables(), trainer.averaged_weights()
-    return save(variables), save(best)
+    state = {"state.safetensors": trainer.variables(), "best.safetensors": trainer.averaged_weights()}
+    save_folder(folder / "state", {name: pieces(values) for name, values in state.items()})
+    return state
 
 
 def _read_epoch(examples: "Examples", at_once: int) -> int:

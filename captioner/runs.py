@@ -5,7 +5,7 @@ Loops and losses are left to `captioner.training`, files to `captioner.checkpoin
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,7 @@ from captioner.order import window
 from captioner.provenance import Data, File
 from captioner.settings import to_json
 from captioner.tables import TABLES, Table, files_used
+from captioner.tensorfile import pieces
 from captioner.vocabulary import Vocabulary, tokenize
 from embeddings.corpus import read_lines
 from embeddings.files import find_file
@@ -81,13 +82,17 @@ class Preparation:
         self.train = _usable(dataset, "train", failed)
         self.dev = _usable(dataset, "dev", failed)
         self.failed = failed
-        self.vocabulary = Vocabulary.build(self.sentences, preset.training.minimum_count)
+        self.vocabulary = Vocabulary.build(self._sentences(), preset.training.minimum_count)
 
-    @cached_property
+    def _sentences(self) -> Iterator[list[str]]:
+        return (tokenize(caption) for record in self.train for caption in record.captions)
+
+    @property
     def sentences(self) -> list[list[str]]:
-        return [tokenize(caption) for record in self.train for caption in record.captions]
+        """The training captions in words, cut anew each time: of a large data set they are not small."""
+        return list(self._sentences())
 
-    @cached_property
+    @property
     def text(self) -> list[list[str]]:
         """The training captions and every line of the extra text, in words."""
         extra = (tokenize(line) for path in self.sources.corpus for line in read_lines(path))
@@ -265,8 +270,8 @@ class Run:
         }
         files = {
             "run.json": json.dumps(mark).encode(),
-            "state.safetensors": save_tensors(progressed.variables),
-            "best.safetensors": save_tensors(progressed.best),
+            "state.safetensors": pieces(progressed.variables),
+            "best.safetensors": pieces(progressed.best),
         }
         save_folder(self.resume_folder, files | table.to_files() | dict(extra))
         write_json(self.folder / HISTORY, self._history(progressed, "running"))

@@ -15,7 +15,7 @@ import numpy as np
 from captioner.errors import FeatureError
 
 SHARD_ROWS = 512
-HELD_BYTES = 128 * 2**20  # Pages that were read through a mapping count as this process's memory until it is given up.
+HELD_BYTES = 32 * 2**20  # Pages that were read through a mapping count as this process's memory until it is given up.
 HELD_FILES = 256  # A process may often have no more than a thousand files open.
 _ROWS_AT_ONCE = 32
 

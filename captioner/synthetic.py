@@ -38,7 +38,7 @@ class SilentEncoder:
         return len(VIEW_NAMES) * self.regions * self.channels * np.dtype(np.float16).itemsize
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Numbered:
     """A picture of which there is nothing but its number."""
 

@@ -76,6 +76,7 @@ def train(
         bar.skip(len(progressed.epochs) * trainer.steps_per_epoch)
         while not progressed.finished(config):
             number = len(progressed.epochs) + 1
+            progressed.variables = {}  # They have been put down, and would lie in memory through the whole epoch.
             progressed.epochs.append(trainer.epoch(number, examples, dev, views, bar))
             progressed.variables = trainer.variables()
             if progressed.best_epoch == number:

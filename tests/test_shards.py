@@ -117,12 +117,12 @@ def test_where_the_system_takes_no_advice(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="The peak is read from /proc.")
 def test_memory_does_not_grow_with_what_was_read(tmp_path):
-    """Five times as much is read as may be held."""
+    """Of many times as much as may be held, little more than that stays: the system maps pages beside those asked for, too."""
     photographs = 1_600
     write_cache(tmp_path, photographs, SilentEncoder())
     root = Path(__file__).resolve().parents[1]
     command = [sys.executable, "-c", CHILD, str(tmp_path), str(photographs)]
     told = json.loads(subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, timeout=300).stdout)
     held = shards.HELD_BYTES / 2**20
-    assert told["read"] > 4.5 * held
-    assert told["growth"] < 1.5 * held
+    assert told["read"] > 15 * held
+    assert told["growth"] < 3 * held
