@@ -189,10 +189,11 @@ def _bench(command: argparse.ArgumentParser) -> None:
     what.add_argument("--training", action="store_true", help="time an epoch of training instead of captioning")
     large = "train on a made-up cache larger than memory, in sparse files, and read made-up captions in COCO's form"
     what.add_argument("--large", action="store_true", help=large)
+    what.add_argument("--workers", action="store_true", help="time training by 1, 2 and 4 processes; compute COCO's cost")
     size = f"for --large: gigabytes of that cache's address space; it takes no room on the disk (default: {bench.GIGABYTES:g})"
     command.add_argument("--gigabytes", type=_number(float, 0.1, 10_000), default=bench.GIGABYTES, metavar="N", help=size)
-    _data(command, "for --training", required=False)
-    presets = f"for --training: {', '.join(PRESETS)} (default: triptych)"
+    _data(command, "for --training and --workers", required=False)
+    presets = f"for the same: {', '.join(PRESETS)} (default: triptych)"
     command.add_argument("--preset", default="triptych", metavar="NAME", help=presets)
     _decoders(command)
     _cache(command)

@@ -135,14 +135,14 @@ def _in_turns(trainer: "Trainer", small: "Examples", large: "Examples") -> dict[
     rounds = []
     with Progress("training", _WARM_UP + _ROUNDS * _STEPS, "pairs of steps") as bar:
         for batch in chain.from_iterable(zip(*(islice(stream, _WARM_UP) for stream in streams.values()), strict=True)):
-            trainer.learn(*batch)
+            trainer.learn(batch)
         bar.advance(_WARM_UP)
         for _ in range(_ROUNDS):
             spent = dict.fromkeys(streams, 0.0)
             for _ in range(_STEPS):
                 for name, stream in streams.items():
                     start = time.perf_counter()
-                    trainer.learn(*next(stream))
+                    trainer.learn(next(stream))
                     spent[name] += (time.perf_counter() - start) * 1000 / _STEPS
                 bar.advance()
             rounds.append(spent)

@@ -82,14 +82,14 @@ class FeatureCache:
         self.encoder = encoder
         self._shards = Shards((encoder.regions, encoder.channels))
         self._rows: dict[str, dict[str, int]] = {}  # by view, then by the hash of the picture
+        self._seen: set[str] = set()
         self._keys: dict[Hashable, str] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FeatureError(f"The feature cache {folder} cannot be made ({error.strerror}); name another.") from error
         _sweep(self.folder)
-        for index in sorted(self.folder.glob("*.json")):
-            self._open(index)
+        self.look_again()
 
     def __len__(self) -> int:
         return sum(map(len, self._rows.values()))
@@ -117,6 +117,12 @@ class FeatureCache:
         """The mean over the regions of each whole picture, float32 (records, channels)."""
         parts = (records[first : first + _BATCH] for first in range(0, len(records), _BATCH))
         return np.concatenate([self.rows(part).astype(np.float32).mean(axis=1) for part in parts])
+
+    def look_again(self) -> None:
+        """Take in use what has come into the folder, from other processes perhaps."""
+        for index in sorted(self.folder.glob("*.json")):
+            if index.name not in self._seen:
+                self._open(index)
 
     def fill(self, records: Sequence[Record], views: Sequence[str] = (WHOLE,)) -> dict[str, str]:
         """Encode what is missing, shard by shard; returns the pictures that could not be read, by name, and why."""
@@ -181,6 +187,7 @@ class FeatureCache:
 
     def _open(self, index: Path) -> None:
         """Take a shard in use, unless its array is not what its list of keys says: then it is made anew."""
+        self._seen.add(index.name)
         try:
             keys = json.loads(index.read_bytes())
         except (OSError, ValueError, RecursionError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from captioner import tried
+from captioner import coco_table, tried
 from captioner.checkpoints import HISTORY, SCORES, stages_in
 from captioner.comparison import COMPARISON, CONSTANT, PEOPLE
 from captioner.config import FIRST, SHIPPED, STAGES, VARIANTS
@@ -26,6 +26,7 @@ PAGES = (README, SHIPPED / "README.md")
 YARDSTICKS = {PEOPLE: "people, each against the others", CONSTANT: "one sentence for all"}
 BENCHES = ("bench-caption.json", "bench-training.json")
 LARGE_BENCH = "bench-large.json"
+WORKERS = "bench-workers.json"
 _COLUMNS = (
     "decoder", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "dev loss", "best epoch", "seconds an epoch",
 )  # fmt: skip
@@ -170,6 +171,14 @@ def survives(folder: Path) -> str:
     return _table("| what came | what became of it |", found) if found else "Nothing of this has been measured yet.\n"
 
 
+def workers(folder: Path) -> str:
+    """What COCO would cost by how many workers, computed from what `bench --workers` measured."""
+    if not (folder / WORKERS).is_file():
+        return "This has not been measured yet.\n"
+    told, table = coco_table.for_readme(read_json(folder / WORKERS))
+    return f"{table}\n{_filled(told)}"
+
+
 def limits(_folder: Path) -> str:
     """The same sentences as on the page, as a list wrapped like the rest of the README."""
     return "".join(textwrap.fill(limit, 120, initial_indent="- ", subsequent_indent="  ") + "\n" for limit in LIMITS)
@@ -192,6 +201,7 @@ FIGURES = {
     "tried": tried.table,
     "bench": benches,
     "survives": survives,
+    "workers": workers,
     "limits": limits,
     "glossary": glossary,
 }

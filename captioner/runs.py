@@ -38,6 +38,7 @@ from captioner.settings import to_json
 from captioner.tables import TABLES, Table, files_used
 from captioner.tensorfile import pieces
 from captioner.vocabulary import Vocabulary, tokenize
+from captioner.workers import Alone
 from embeddings.corpus import read_lines
 from embeddings.files import find_file
 from embeddings.table import EmbeddingTable
@@ -72,13 +73,14 @@ class Preparation:
         preset: Preset,
         sources: Sources = Sources(),
         stage: str = FIRST,
+        workers: Alone = Alone(),
     ):
-        self.encoder, self.preset, self.sources, self.stage = encoder, preset, sources, stage
+        self.encoder, self.preset, self.sources, self.stage, self.workers = encoder, preset, sources, stage, workers
         self.data_name = dataset.name
         provenance.code()  # Asked for now: hours may pass before the first run has something to put down.
         self.cache = FeatureCache(cache_folder, encoder)
         self.views = tuple(VIEWS)[: max(1, preset.schedule(stage).views)]
-        failed = self.cache.fill(dataset.split("dev")) | self.cache.fill(dataset.split("train"), self.views)
+        failed = self._fill(dataset)
         self.train = _usable(dataset, "train", failed)
         self.dev = _usable(dataset, "dev", failed)
         self.failed = failed
@@ -86,6 +88,16 @@ class Preparation:
 
     def _sentences(self) -> Iterator[list[str]]:
         return (tokenize(caption) for record in self.train for caption in record.captions)
+
+    def _fill(self, dataset: Dataset) -> dict[str, str]:
+        """Make the features that are missing; of several workers each makes a part, and then what it does not find there."""
+        dev, train = dataset.split("dev"), dataset.split("train")
+        if self.workers.several:
+            self.cache.fill(dev[self.workers.part.own])
+            self.cache.fill(train[self.workers.part.own], self.views)
+            self.workers.wait()
+            self.cache.look_again()
+        return self.cache.fill(dev) | self.cache.fill(train, self.views)
 
     @property
     def sentences(self) -> list[list[str]]:
@@ -175,6 +187,7 @@ class Run:
         watch: Callable[[Progressed], None] | None = None,
     ):
         self.preparation, self.variant, self.seed, self.start, self.watch = preparation, variant, seed, start, watch
+        self.workers = preparation.workers
         self.fingerprint = preparation.fingerprint(variant, seed) + (start.fingerprint if start else "")
         self.folder = Path(out) / variant
         self.resume_folder = Path(out) / ".resume" / variant
@@ -184,11 +197,16 @@ class Run:
         self._code: list[dict[str, Any] | None] = [provenance.to_json(provenance.code())]
 
     def execute(self, resume: bool = False) -> Progressed:
-        """Train, writing history and state after every epoch, and the checkpoint at the end."""
-        progressed, (table, extra) = self._begin(resume)
+        """Train, writing history and state after every epoch, and the checkpoint at the end; of several workers one writes."""
+        from captioner.shared_training import pack_begun, unpack_begun
+
+        self.workers.agree(self.fingerprint, "data or settings")
+        progressed, (table, extra) = self.workers.share(lambda: self._begin(resume), pack_begun, unpack_begun)
         try:
             progressed = self._train(progressed, table, extra)
-            self._finish(progressed, table, extra)
+            if self.workers.first:
+                self._finish(progressed, table, extra)
+            self.workers.wait()
         except BaseException:
             self.stopped()
             raise
@@ -211,16 +229,21 @@ class Run:
                 self.watch(progressed)
             self._keep(progressed, table, extra)
 
-        more = {"views": shared.views, "progressed": progressed, "after_epoch": keep, "label": self.variant}
+        more = {"views": shared.views, "progressed": progressed, "label": self.variant, "shown": self.workers.first}
+        if self.workers.first:
+            more["after_epoch"] = keep
         return self._train_stage(decoder, examples, dev, more)
 
     def _train_stage(self, decoder: "Decoder", examples: "Examples", dev: "Examples", more: dict[str, Any]) -> Progressed:
         from captioner.reward import train_by_reward
+        from captioner.shared_training import trainer_of
         from captioner.training import train
 
         shared = self.preparation
         if shared.stage == REWARD:
             return train_by_reward(decoder, examples, dev, shared.vocabulary, shared.preset.reward, self.seed, **more)
+        if self.workers.several:
+            more["make_trainer"] = trainer_of(self.workers)
         return train(decoder, examples, dev, shared.preset.training, self.seed, **more)
 
     def _preset(self, table: EmbeddingTable) -> Preset:
@@ -279,7 +302,7 @@ class Run:
     def stopped(self) -> None:
         """Mark the history of an interrupted run, so that a page does not wait for its next epoch."""
         path = self.folder / HISTORY
-        if path.is_file() and not exists(self.folder):
+        if self.workers.first and path.is_file() and not exists(self.folder):
             write_json(path, read_json(path) | {"state": "stopped"})
 
     def _finish(self, progressed: Progressed, table: EmbeddingTable, extra: dict[str, bytes]) -> None:

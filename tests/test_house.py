@@ -17,11 +17,11 @@ ALLOWED_AT_THE_TOP = {
 # A module, or a whole folder of them, imports only from rows above its own.
 ORDER = """
     errors gate batching config settings presets vocabulary images samples shapes layouts datasets progress tensorfile
-    runtime folders torchfile encoder shards licences features order packing gradients decoder lattice trace search quick
-    imagenet meteor metrics intervals wording yardsticks losses epochs event_log averages training reward adaptation
-    checkpoints provenance tables runs captioning bulk evaluation comparison familiarity gauge gauge_file trial_records
-    study trials doctor operations recipe bench_table bench_training bench bench_memory synthetic bench_large figures
-    card_text card tried readme live service views commands __main__ leash
+    runtime workers folders torchfile encoder shards licences features order packing gradients decoder lattice trace search
+    quick imagenet meteor metrics intervals wording yardsticks losses epochs event_log averages training reward adaptation
+    checkpoints provenance tables shared_training runs captioning bulk evaluation comparison familiarity gauge gauge_file
+    trial_records study trials doctor operations recipe bench_table bench_training bench bench_memory coco_cost coco_table
+    bench_workers synthetic bench_large figures card_text card tried readme live service views commands __main__ leash
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair", "sklearn", "matplotlib.pyplot"}
 TRAINING = {f"captioner.{name}" for name in ("training", "reward", "adaptation", "runs", "trials", "recipe")} | {

@@ -12,8 +12,11 @@ GIGABYTES = 60.0  # of a made-up cache
 
 def run(options: Namespace) -> int:
     preset = find_preset(options.preset).name
-    if options.training and not options.data:
-        raise ConfigError("bench --training needs photographs to train on; give --data with a folder of Flickr8k or COCO.")
+    what = "training" if options.training else "workers" if options.workers else ""
+    if what and not options.data:
+        raise ConfigError(f"bench --{what} needs photographs to train on; give --data with a folder of Flickr8k or COCO.")
+    if options.workers:
+        return _workers(options, preset)
     from captioner import bench
 
     if options.large:
@@ -34,3 +37,15 @@ def _large(gigabytes: float) -> dict[str, dict[str, float]]:
 
     note(SPARSE)
     return large_bench(gigabytes)
+
+
+def _workers(options: Namespace, preset: str) -> int:
+    from captioner.bench_workers import workers_bench
+    from captioner.coco_table import table, told
+
+    result = workers_bench(options.data, choices.cache(options), preset)
+    if options.json:
+        print_json(result)
+    else:
+        print(f"{told(result)}\n\n{table(result)}")
+    return 0

@@ -11,6 +11,7 @@ from captioner.config import find_variant
 from captioner.errors import TrainingError
 from captioner.presets import find_preset
 from captioner.progress import duration
+from captioner.workers import refuse_several
 
 if TYPE_CHECKING:
     from captioner.trial_records import Plan
@@ -33,6 +34,7 @@ def run(options: Namespace) -> int:
         return conclude(finished, plan.preset) | {"planned": len(plan.with_all_of(out).trials())}
 
     if options.data:
+        refuse_several("A study")
         _run_missing(_Workshops(options), plan, options, lambda: write_json(out / STUDY, concluded()))
     elif options.ship:
         raise TrainingError("To find the decoders that ship takes the runs and their data; give --data, and --corpus, too.")

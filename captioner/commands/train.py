@@ -1,5 +1,6 @@
 """`train`: decoders out of a data set, one after the other, each of which can be interrupted and gone on with."""
 
+import json
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from captioner.errors import TrainingError
 from captioner.event_log import EventLog, require_tensorboard
 from captioner.presets import PRESETS, find_preset
 from captioner.settings import changed
+from captioner.workers import Alone, find_place, join, refuse_several
 
 if TYPE_CHECKING:
     from captioner.runs import Preparation
@@ -23,19 +25,32 @@ def run(options: Namespace) -> int:
     if options.tensorboard:
         require_tensorboard()
     names = choices.variants(options) or tuple(VARIANTS)
+    if options.stage == REWARD:
+        refuse_several("The second stage")
+    find_place()  # What is wrong with it is told at once.
     preset = _preset(options, names)
     choices.check_files([*options.corpus, options.word2vec, options.fasttext])
     data = choices.dataset(options)
     out = options.out or _default_folder(preset, data.name, options)
-    left = _left_to_train(out, names, options.resume)
-    logs = _logs(left, options, out)
+    workers = _join()
+    left = workers.share(lambda: _left_to_train(out, names, options.resume), lambda left: json.dumps(left).encode(), json.loads)
+    logs = _logs(left, options, out) if workers.first else {}
     if left:
-        preparation = _prepare(options, data, preset, out)
+        preparation = _prepare(options, data, preset, out, workers)
         for name in left:
             _train(preparation, name, options, out, logs.get(name))
-            card.keep(out)
-    _report(out, names, options)
+            if workers.first:
+                card.keep(out)
+    if workers.first:
+        _report(out, names, options)
     return 0
+
+
+def _join() -> Alone:
+    """The other workers, where `TF_CONFIG` names some."""
+    if place := find_place():
+        note(f"Worker {place.number}: waiting until all {len(place.addresses)} workers are there.")
+    return join()
 
 
 def _preset(options: Namespace, names: tuple[str, ...]) -> Preset:
@@ -78,7 +93,7 @@ def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]
     return [name for name in names if name not in finished]
 
 
-def _prepare(options: Namespace, data: Any, preset: Preset, out: Path) -> "Preparation":
+def _prepare(options: Namespace, data: Any, preset: Preset, out: Path, workers: Alone) -> "Preparation":
     from captioner.encoder import load_encoder
     from captioner.runs import Preparation, Sources
     from captioner.runtime import start_tensorflow
@@ -86,7 +101,7 @@ def _prepare(options: Namespace, data: Any, preset: Preset, out: Path) -> "Prepa
     start_tensorflow(repeatable=True)
     sources = Sources(tuple(options.corpus), options.word2vec, options.fasttext)
     encoder = load_encoder(preset.encoder, near=out)
-    preparation = Preparation(data, encoder, choices.cache(options), preset, sources, options.stage)
+    preparation = Preparation(data, encoder, choices.cache(options), preset, sources, options.stage, workers)
     for reason in preparation.failed.values():
         note(f"Left out: {reason}")
     return preparation
