@@ -1,11 +1,12 @@
-"""A training run from data set to checkpoint: what the three decoders share is made once, then each is trained in turn.
+"""A training run to its checkpoint: begun, interrupted after any epoch, gone on with, or started from another one.
 
-Loops and losses are left to `captioner.training`, files to `captioner.checkpoints` and `captioner.folders`.
+What it shares with others is left to `captioner.preparation`, loops and losses to `captioner.training`, files to
+`captioner.checkpoints` and `captioner.folders`.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,115 +27,18 @@ from captioner.checkpoints import (
     save,
 )
 from captioner.config import FIRST, REWARD, Preset, find_variant
-from captioner.datasets import Dataset, Record
-from captioner.encoder import Encoder
 from captioner.epochs import Epoch, Progressed
-from captioner.errors import DatasetError, TrainingError
-from captioner.features import VIEWS, FeatureCache
+from captioner.errors import TrainingError
 from captioner.folders import exists, load_folder, parse_json, read_json, remove_folder, save_folder, write_json
-from captioner.order import window
-from captioner.provenance import Data, File
-from captioner.settings import to_json
-from captioner.tables import TABLES, Table, files_used
+from captioner.preparation import Preparation
+from captioner.provenance import File
+from captioner.tables import Table, files_used
 from captioner.tensorfile import pieces
-from captioner.vocabulary import Vocabulary, tokenize
-from captioner.workers import Alone
-from embeddings.corpus import read_lines
-from embeddings.files import find_file
 from embeddings.table import EmbeddingTable
 
 if TYPE_CHECKING:
     from captioner.decoder import Decoder
     from captioner.training import Examples
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where the frozen tables come from: extra text to train on, or files of finished vectors."""
-
-    corpus: tuple[Path, ...] = ()
-    word2vec: Path | None = None
-    fasttext: Path | None = None
-
-    def marks(self) -> list[tuple[str, str, int]]:
-        """What tells these files from others without reading them: role, name and size."""
-        roles = [("corpus", path) for path in self.corpus] + [("word2vec", self.word2vec), ("fasttext", self.fasttext)]
-        return [(role, path.name, find_file(path).stat().st_size) for role, path in roles if path]
-
-
-class Preparation:
-    """What all decoders of a run share: photographs, features, vocabulary, text, and the tables made from it."""
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        encoder: Encoder,
-        cache_folder: Path,
-        preset: Preset,
-        sources: Sources = Sources(),
-        stage: str = FIRST,
-        workers: Alone = Alone(),
-    ):
-        self.encoder, self.preset, self.sources, self.stage, self.workers = encoder, preset, sources, stage, workers
-        self.data_name = dataset.name
-        provenance.code()  # Asked for now: hours may pass before the first run has something to put down.
-        self.cache = FeatureCache(cache_folder, encoder)
-        self.views = tuple(VIEWS)[: max(1, preset.schedule(stage).views)]
-        failed = self._fill(dataset)
-        self.train = _usable(dataset, "train", failed)
-        self.dev = _usable(dataset, "dev", failed)
-        self.failed = failed
-        self.vocabulary = Vocabulary.build(self._sentences(), preset.training.minimum_count)
-
-    def _sentences(self) -> Iterator[list[str]]:
-        return (tokenize(caption) for record in self.train for caption in record.captions)
-
-    def _fill(self, dataset: Dataset) -> dict[str, str]:
-        """Make the features that are missing; of several workers each makes a part, and then what it does not find there."""
-        dev, train = dataset.split("dev"), dataset.split("train")
-        if self.workers.several:
-            self.cache.fill(dev[self.workers.part.own])
-            self.cache.fill(train[self.workers.part.own], self.views)
-            self.workers.wait()
-            self.cache.look_again()
-        return self.cache.fill(dev) | self.cache.fill(train, self.views)
-
-    @property
-    def sentences(self) -> list[list[str]]:
-        """The training captions in words, cut anew each time: of a large data set they are not small."""
-        return list(self._sentences())
-
-    @property
-    def text(self) -> list[list[str]]:
-        """The training captions and every line of the extra text, in words."""
-        extra = (tokenize(line) for path in self.sources.corpus for line in read_lines(path))
-        return self.sentences + [words for words in extra if words]
-
-    def table(self, variant: str, seed: int) -> Table:
-        """The word table that a variant starts with."""
-        return TABLES[variant](self, seed)
-
-    @cached_property
-    def data(self) -> Data:
-        """What all decoders are trained on."""
-        return Data.of(self.data_name, {"train": self.train, "dev": self.dev}, self.cache.key, len(self.failed))
-
-    def fingerprint(self, variant: str, seed: int) -> str:
-        """What an interrupted run must share with this one to be gone on with."""
-        own, shared = (variant, seed, self.stage), (self.encoder.fingerprint, self.vocabulary.fingerprint)
-        facts = [*own, to_json(self.preset.up_to(self.stage)), *shared, self.sources.marks()]
-        if mixed := window(len(self.train), len(self.views), self.cache.row_bytes):
-            facts.append(["shards mixed at a time", mixed])  # Where all are mixed, nothing is said of it, as ever.
-        pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
-        return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
-
-
-def _usable(dataset: Dataset, split: str, failed: Mapping[str, str]) -> tuple[Record, ...]:
-    records = tuple(record for record in dataset.split(split) if record.name not in failed)
-    if not records:
-        raise DatasetError(f"The split '{split}' of {dataset.name} has no photograph that can be read; check the picture files.")
-    return records
-
 
 _TRAINED = " Trained with the decoder."
 _ORIGIN = ("data", "code", "started_from")  # The entries of a history that say where the run comes from.

@@ -10,7 +10,7 @@ from captioner.vocabulary import SPECIAL_WORDS
 from embeddings.table import EmbeddingTable, build_table, learned_start
 
 if TYPE_CHECKING:
-    from captioner.runs import Preparation, Sources
+    from captioner.preparation import Preparation, Sources
 
 Table = tuple[EmbeddingTable, dict[str, bytes]]  # the table, and files that belong to it
 
@@ -34,10 +34,11 @@ def _random(preparation: "Preparation", seed: int) -> Table:
 def _word2vec(preparation: "Preparation", seed: int, captions_only: bool = False) -> Table:
     from embeddings import word2vec
 
-    file, text = preparation.sources.word2vec, preparation.sentences if captions_only else preparation.text
+    file = preparation.sources.word2vec
     if file and not captions_only:
         vectors = word2vec.read(file, set(preparation.vocabulary.words))
     else:
+        text = preparation.text(captions_only)
         vectors = word2vec.train(text, seed=_FROZEN_SEED, **_training_settings(preparation))
     return _placed(preparation, vectors.lookup, seed, vectors.source), {}
 
@@ -45,11 +46,11 @@ def _word2vec(preparation: "Preparation", seed: int, captions_only: bool = False
 def _fasttext(preparation: "Preparation", seed: int, captions_only: bool = False) -> Table:
     from embeddings import fasttext
 
-    file, text = preparation.sources.fasttext, preparation.sentences if captions_only else preparation.text
+    file = preparation.sources.fasttext
     if file and not captions_only:
         vectors = fasttext.read(file, set(preparation.vocabulary.words))
     else:
-        buckets = preparation.preset.embedding.buckets
+        text, buckets = preparation.text(captions_only), preparation.preset.embedding.buckets
         vectors = fasttext.train(text, seed=_FROZEN_SEED, buckets=buckets, **_training_settings(preparation))
     table = _placed(preparation, vectors.lookup, seed, vectors.source)
     subwords = vectors.subwords

@@ -22,7 +22,8 @@ from captioner.encoder import Encoder
 from captioner.errors import CheckpointError, TrainingError
 from captioner.evaluation import SEARCH, Evaluation, Subjects, choose_beam, evaluate, load_search_config, save_beam
 from captioner.folders import exists, load_folder, read_bytes, read_json, save_folder, write_json
-from captioner.runs import Preparation, Run, Sources, Start
+from captioner.preparation import Preparation, Sources
+from captioner.runs import Run, Start
 from captioner.study import best_seed
 from captioner.training import Examples, losses_of, mean_loss
 from captioner.trial_records import CHOSEN_WITH, SPLITS, Plan, Trial, read_record, records, save_record

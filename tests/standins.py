@@ -12,8 +12,9 @@ from captioner import datasets
 from captioner.checkpoints import HISTORY, Checkpoint, EncoderMark, load, save
 from captioner.config import FIRST, REWARD, VARIANTS, DecoderConfig, Preset, find_variant
 from captioner.folders import read_json, write_bytes, write_json
+from captioner.preparation import Preparation
 from captioner.presets import PRESETS
-from captioner.runs import Preparation, Run
+from captioner.runs import Run
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
 from embeddings.table import learned_start
 

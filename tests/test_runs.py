@@ -20,7 +20,8 @@ from captioner.config import VARIANTS
 from captioner.datasets import Record
 from captioner.errors import DatasetError, EmbeddingError, TrainingError
 from captioner.folders import exists, load_folder, save_folder
-from captioner.runs import Preparation, Run, Sources, Start
+from captioner.preparation import Preparation, Sources
+from captioner.runs import Run, Start
 
 # Trains in a process of its own; with a number of epochs it kills itself as `kill -9` does, once they are put down.
 CHILD = """
@@ -233,7 +234,8 @@ def with_corpus(cache, tmp_path):
 
 
 def test_extra_text_is_for_the_frozen_tables_only(with_corpus, preparation):
-    assert with_corpus.text == preparation.sentences + [["a", "dog", "and", "a", "star"]] * 4
+    assert with_corpus.text() == preparation.text() + [["a", "dog", "and", "a", "star"]] * 4
+    assert with_corpus.text(captions_only=True) == preparation.text()
     assert with_corpus.vocabulary.words == preparation.vocabulary.words and "dog" not in with_corpus.vocabulary
 
 

@@ -57,7 +57,7 @@ class _Workshops:
 
     def of(self, preset: str) -> "Workshop":
         from captioner.encoder import load_encoder
-        from captioner.runs import Sources
+        from captioner.preparation import Sources
         from captioner.trials import Workshop
 
         if preset not in self._opened:
