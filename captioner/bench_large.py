@@ -30,10 +30,7 @@ from captioner.tensorfile import pieces
 from captioner.vocabulary import Vocabulary, tokenize
 
 if TYPE_CHECKING:
-    from captioner.packing import Packed
-    from captioner.training import Examples, Trainer
-
-Batch = tuple[np.ndarray, "Packed"]
+    from captioner.training import Batch, Examples, Trainer
 
 SPARSE = (
     "The made-up cache consists of sparse files, whose zeros no disk has to fetch: what was measured on it tells of memory "
@@ -51,8 +48,9 @@ def large_bench(gigabytes: float) -> Result:
 
     - large_step_ms and small_step_ms: a step of the preset `triptych` with fetching its batch, on the large cache and on one
       of a few hundred photographs, taken in turns; step_ratio is the middle one of the rounds' ratios.
-    - training_peak_gb: the peak of a process that did all this, put the state of the training down, and read the features of
-      one whole epoch in training's order, epoch_read_gb. prepare_s is what it needed before its first step.
+    - training_peak_gb: the peak of a process that did all this, took the loss of some hundred photographs as of a dev split, put
+      the state of the training down, and read the features of one whole epoch in training's order, epoch_read_gb. prepare_s
+      is what it needed before its first step.
     - read_s: reading the data set; vocabulary_s: cutting its captions into words and counting them; read_peak_gb: the peak
       of a process that did both.
     """
@@ -95,6 +93,7 @@ def training(folder: Path, photographs: int, preset: str = PRESET, encoder: Sile
     large, small, trainer = _prepared(folder, records, find_preset(preset), encoder)
     prepared = time.perf_counter()
     steps = _in_turns(trainer, small, large)
+    trainer.dev_loss(small)
     state = _put_down(trainer, folder)
     read = _read_epoch(large, trainer.config.images_per_batch)
     del state
@@ -114,13 +113,14 @@ def _prepared(
     """Both caches with their captions, made ready as for any run, and the trainer of a decoder."""
     from captioner.decoder import Decoder
     from captioner.features import FeatureCache
-    from captioner.runs import Preparation
+    from captioner.preparation import Preparation
+    from captioner.runs import Run
     from captioner.training import Examples, Trainer
 
     preset = replace(preset, training=replace(preset.training, views=len(VIEW_NAMES)))
     dataset = Dataset("made-up", {"train": records, "dev": records[:_SMALL]})
     shared = Preparation(dataset, encoder, folder / "large", preset, stage=FIRST)
-    shared.fingerprint("learned", SEED)
+    Run(shared, "learned", SEED, folder / "run")  # Before it trains it takes the hashes of its data.
     large = Examples.of(shared.train, shared.vocabulary, shared.cache)
     first = large.first(_SMALL)
     small = replace(first, cache=FeatureCache(folder / "small", encoder))
@@ -150,7 +150,7 @@ def _in_turns(trainer: "Trainer", small: "Examples", large: "Examples") -> dict[
     return times | {"step_ratio": median(spent["large"] / spent["small"] for spent in rounds)}
 
 
-def _without_end(trainer: "Trainer", examples: "Examples") -> Iterator[Batch]:
+def _without_end(trainer: "Trainer", examples: "Examples") -> "Iterator[Batch]":
     """The batches of one epoch after another."""
     from captioner.training import batches
 

@@ -68,8 +68,8 @@ class Data:
     def of(cls, name: str, splits: Mapping[str, Sequence[Record]], key: Callable[[Record], str], left_out: int) -> "Data":
         """`key` gives the hash of a record's picture."""
         records = [(split, record) for split, part in splits.items() for record in part]
-        captions = [(split, record.name, text) for split, record in records for text in record.captions]
-        pictures = [(split, record.name, key(record)) for split, record in records]
+        captions = ((split, record.name, text) for split, record in records for text in record.captions)
+        pictures = ((split, record.name, key(record)) for split, record in records)
         return cls(
             name,
             {split: len(part) for split, part in splits.items()},
@@ -81,8 +81,10 @@ class Data:
 
 
 def _sha256_of_lines(rows: Iterable[Sequence[str]]) -> str:
-    text = "".join("\t".join(row) + "\n" for row in rows)
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    found = hashlib.sha256()
+    for row in rows:
+        found.update(("\t".join(row) + "\n").encode(errors="surrogatepass"))
+    return found.hexdigest()
 
 
 @functools.cache
