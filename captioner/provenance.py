@@ -93,6 +93,15 @@ def code() -> Code:
     return code_in(ROOT)
 
 
+def program() -> str:
+    """What processes must have in common to compute the same: our own source, and the libraries that do the arithmetic."""
+    import keras
+    import numpy
+    import tensorflow
+
+    return " ".join([code().source, *(library.__version__ for library in (tensorflow, keras, numpy))])
+
+
 def code_in(root: Path) -> Code:
     """Of the program whose packages lie in this folder."""
     return Code(_source(root), *_commit(root))

@@ -36,9 +36,10 @@ class SharedTrainer(Trainer):
     def __init__(self, decoder: Decoder, config: Schedule, seed: int, steps_per_epoch: int, workers: Alone):
         super().__init__(decoder, config, seed, steps_per_epoch)
         self.workers = workers
+        self._kind = decoder.compute_dtype
         self._sizes = [int(np.prod(variable.shape)) for variable in decoder.trainable_variables]
         self.size = sum(self._sizes) + 2
-        self.move_by = tf.function(self._move_by_sums, [tf.TensorSpec((self.size,))], autograph=False)
+        self.move_by = tf.function(self._move_by_sums, [tf.TensorSpec((self.size,), self._kind)], autograph=False)
         self._cores = int(self._sum_of(cores())[0])
         self._alike = False
 
@@ -61,7 +62,7 @@ class SharedTrainer(Trainer):
     def part(self, batch: Batch | None) -> tf.Tensor:
         """What this worker adds to the step, all in one vector; nothing where the batch has no part for it."""
         if batch is None:
-            return tf.zeros(self.size)
+            return tf.zeros(self.size, self._kind)
         features, packed = batch
         return self._compiled(len(packed.counts))(features, packed.arrays())
 
@@ -71,7 +72,7 @@ class SharedTrainer(Trainer):
 
     def _train_step(self, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
         """The gradients of the sum of these words' losses, end to end; then that sum, plain, and how many words they are."""
-        words = tf.cast(tf.shape(packed[1])[0], tf.float32)
+        words = tf.cast(tf.shape(packed[1])[0], self._kind)
         with tf.GradientTape() as tape:
             plain, smoothed = self._losses(features, packed, steps)
             summed = smoothed * words
@@ -92,7 +93,7 @@ class SharedTrainer(Trainer):
 
     def _sum_of(self, *numbers: float) -> list[float]:
         """Each of these numbers added up over all workers."""
-        return self.workers.sum(tf.constant(numbers, tf.float32)).numpy().tolist()
+        return self.workers.sum(tf.constant(numbers, self._kind)).numpy().tolist()
 
 
 def trainer_of(workers: Alone) -> Any:

@@ -149,7 +149,7 @@ class Trainer:
         """The compiled step for captions of up to so many words; one per bucket of lengths."""
         if steps not in self._steps:
             self._steps[steps] = tf.function(
-                lambda features, packed: self._train_step(tf.cast(features, tf.float32), packed, steps),
+                lambda features, packed: self._train_step(tf.cast(features, self.decoder.compute_dtype), packed, steps),
                 _signature(self.decoder),
                 autograph=False,
             )
@@ -193,7 +193,7 @@ def losses_of(decoder: Decoder) -> Callable[[int], Compiled]:
     @functools.cache
     def compiled(steps: int) -> Compiled:
         def loss(features: tf.Tensor, packed: tuple) -> tf.Tensor:
-            return word_losses(decoder.logits(tf.cast(features, tf.float32), packed, steps), packed[1], 0.0)[0]
+            return word_losses(decoder.logits(tf.cast(features, decoder.compute_dtype), packed, steps), packed[1], 0.0)[0]
 
         return tf.function(loss, _signature(decoder), autograph=False)
 

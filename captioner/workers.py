@@ -135,6 +135,8 @@ class Workers(Alone):
     def __init__(self, place: Place):
         self.part = Part(place.number, len(place.addresses))
         tf = start_tensorflow(repeatable=True)
+        import keras
+
         ring = tf.distribute.experimental.CommunicationImplementation.RING
         options = tf.distribute.experimental.CommunicationOptions(implementation=ring)
         try:
@@ -146,7 +148,7 @@ class Workers(Alone):
                 f"{place.addresses[place.number]} is this machine's, that no other program has its port, and that the "
                 "addresses are the same everywhere."
             ) from error
-        self._summed = {kind: self._summing(kind) for kind in (tf.float32, tf.int32)}
+        self._summed = {kind: self._summing(kind) for kind in (tf.as_dtype(keras.config.floatx()), tf.int32)}
 
     def sum(self, values: "tf.Tensor") -> "tf.Tensor":
         with self._answering():

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from captioner import provenance
 from captioner.commands import card, choices
 from captioner.commands.report import note, print_json, print_table
 from captioner.config import FIRST, REWARD, VARIANTS, Preset
@@ -16,7 +17,7 @@ from captioner.settings import changed
 from captioner.workers import Alone, find_place, join, refuse_several
 
 if TYPE_CHECKING:
-    from captioner.runs import Preparation
+    from captioner.preparation import Preparation
 
 DEFAULT_PRESET = "triptych"
 
@@ -34,7 +35,7 @@ def run(options: Namespace) -> int:
     out = options.out or _default_folder(preset, data.name, options)
     workers = _join()
     left = workers.share(lambda: _left_to_train(out, names, options.resume), lambda left: json.dumps(left).encode(), json.loads)
-    logs = _logs(left, options, out) if workers.first else {}
+    logs = workers.share(lambda: _logs(left, options, out), lambda logs: b"", lambda said: {})
     if left:
         preparation = _prepare(options, data, preset, out, workers)
         for name in left:
@@ -47,10 +48,13 @@ def run(options: Namespace) -> int:
 
 
 def _join() -> Alone:
-    """The other workers, where `TF_CONFIG` names some."""
-    if place := find_place():
-        note(f"Worker {place.number}: waiting until all {len(place.addresses)} workers are there.")
-    return join()
+    """The other workers, where `TF_CONFIG` names some, if they run the same program."""
+    if not (place := find_place()):
+        return Alone()
+    note(f"Worker {place.number}: waiting until all {len(place.addresses)} workers are there.")
+    workers = join()
+    workers.agree(provenance.program(), "code or libraries")
+    return workers
 
 
 def _preset(options: Namespace, names: tuple[str, ...]) -> Preset:
@@ -95,7 +99,7 @@ def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]
 
 def _prepare(options: Namespace, data: Any, preset: Preset, out: Path, workers: Alone) -> "Preparation":
     from captioner.encoder import load_encoder
-    from captioner.runs import Preparation, Sources
+    from captioner.preparation import Preparation, Sources
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
