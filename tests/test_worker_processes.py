@@ -1,13 +1,14 @@
-"""Real processes that train together, in a file of their own because they take their time: equality, and one that is killed."""
+"""Real processes that train together, in a file of their own because they take their time: equality, and one that is lost."""
 
 import json
+import signal
 import time
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from standins import StubEncoder, keep_what_runs_end_with
-from worker_processes import finish, start
+from worker_processes import finish, start, wait_for
 from written_data import write_flickr8k
 
 from captioner import encoder as encoders
@@ -73,17 +74,23 @@ def test_two_processes_are_one(folder, arguments, together, monkeypatch):
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
-def test_one_is_killed_and_all_are_started_again(folder, arguments, together):
-    broken = folder / "broken"
-    survivor, killed = start(broken, arguments, [0, 3])
-    killed.communicate(timeout=PATIENCE)
-    gone = time.monotonic()
-    ((status, _, told),) = finish([survivor], PATIENCE)
-    assert time.monotonic() - gone < END_WITHIN
+@pytest.mark.parametrize(("fate", "lost", "state"), [(signal.SIGKILL, 1, "stopped"), (signal.SIGSTOP, 0, "running")])
+def test_one_is_lost_and_all_are_started_again(folder, arguments, together, fate, lost, state):
+    """The last one is killed, or the first one hangs, which alone could have put down that the run was stopped."""
+    broken = folder / fate.name
+    workers = start(broken, arguments, [3 if number == lost else 0 for number in range(2)], fate)
+    try:
+        wait_for(workers[lost], PATIENCE)
+        gone = time.monotonic()
+        ((status, _, told),) = finish([workers[1 - lost]], PATIENCE)
+        assert time.monotonic() - gone < END_WITHIN
+    finally:
+        workers[lost].kill()
+        workers[lost].communicate()
     assert status == 2 and "Traceback" not in told
     assert "triptych: One of the 2 workers no longer answers; start all of them again, with --resume" in told.splitlines()[-1]
     history = json.loads((broken / "out-0" / "learned" / "history.json").read_text())
-    assert history["state"] == "stopped" and len(history["epochs"]) == 2
+    assert history["state"] == state and len(history["epochs"]) == 2
     assert not exists(broken / "out-0" / "learned") and not (broken / "out-1").exists()
 
     resumed = finish(start(broken, [*arguments, "--resume"], [0, 0]), PATIENCE)
