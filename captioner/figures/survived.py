@@ -75,9 +75,16 @@ def _crashes(data: Mapping[str, Any]) -> list[Row]:
 
 
 def _workers(data: Mapping[str, Any]) -> list[Row]:
-    found = [f"{part['largest_difference']:.1g} by {count}" for count, part in data["processes"].items()]
-    what = f"{data['steps']} steps of training shared out among several processes, held against one"
-    return [(what, f"the largest difference of any weight: {', '.join(found)}")]
+    """In double precision they must be equal; in single precision no two ways of adding up are."""
+    single = data["in_single_precision"]
+    double, rounded = (
+        ", ".join(f"{part['largest_difference']:.1g} by {count}" for count, part in found["processes"].items())
+        for found in (data, single)
+    )
+    backward = f"{single['one_backward']['largest_difference']:.1g} by one that takes each step's photographs backward"
+    what = f"{data['steps']} steps of training shared out among several processes, in double precision, held against one"
+    told = f"the largest difference of any weight: {double}"
+    return [(what, told), ("the same in single precision, in which rounding grows", f"{rounded}; {backward}")]
 
 
 def _none(count: int, what: str) -> str:

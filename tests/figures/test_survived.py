@@ -45,9 +45,16 @@ def test_every_figure_is_the_files(tmp_path):
 
 def test_what_several_processes_differ_in_is_told(tmp_path):
     parts = {"2": {"largest_difference": 1.2e-7}, "4": {"largest_difference": 3.4e-6}}
-    (tmp_path / WORKERS).write_text(json.dumps({"steps": 200, "processes": parts}))
-    what = "200 steps of training shared out among several processes, held against one"
-    assert rows(tmp_path) == [(what, "the largest difference of any weight: 1e-07 by 2, 3e-06 by 4")]
+    single = {"processes": {"2": {"largest_difference": 0.21}}, "one_backward": {"largest_difference": 0.34}}
+    (tmp_path / WORKERS).write_text(json.dumps({"steps": 200, "processes": parts, "in_single_precision": single}))
+    what = "200 steps of training shared out among several processes, in double precision, held against one"
+    assert rows(tmp_path) == [
+        (what, "the largest difference of any weight: 1e-07 by 2, 3e-06 by 4"),
+        (
+            "the same in single precision, in which rounding grows",
+            "0.2 by 2; 0.3 by one that takes each step's photographs backward",
+        ),
+    ]
 
 
 def test_another_file_is_refused(tmp_path):
