@@ -11,19 +11,19 @@ COLUMNS = ("workers", "network", "hours an epoch", "… with larger steps", "hou
 def told(found: Mapping[str, Any]) -> str:
     """What the table rests on."""
     measured, coco = found["workers"], found["coco"]
-    sums = ", ".join(f"{ms:.0f} ms by {count} processes" for count, ms in measured["all_reduce_ms"].items())
-    rest = f"{measured['gradient_ms']['1']:.0f} ms the gradients and {measured['move_ms']:.0f} ms the optimizer"
+    at_once = f"{coco['photographs_at_once']} photographs"
+    sums = " and ".join(f"{ms:.0f} ms between {count} processes" for count, ms in measured["all_reduce_ms"].items())
     return (
         f"Measured on {measured['cores']} cores with the preset {measured['preset']} and {measured['photographs']:,} "
-        f"photographs: of a step with {coco['photographs_at_once']} photographs {rest} take, and one sum of "
-        f"{measured['parameters'] / 1e6:.1f} million numbers takes, within that machine, {sums}. COCO's "
-        f"{coco['photographs']:,} training photographs with "
-        f"{coco['captions']} captions each make {coco['cache_gb']:.0f} GB of features ({coco['views']} views of each) and take "
-        f"{coco['memory_gb']:.1f} GB of memory in every process, for the features are looked up in files; with a vocabulary of "
-        f"{coco['vocabulary']:,} words {coco['parameters'] / 1e6:.1f} million numbers are added up, and the gradients are "
-        f"{coco['times_the_gradients']:.2f} times as much to compute. The hours follow from these, for workers that are "
-        f"each a machine like the one measured: first with the same {coco['photographs_at_once']} photographs a step, shared "
-        f"out, then with {coco['photographs_at_once']} for each worker, which is another training."
+        f"photographs: of a step on {at_once} the gradients take {measured['gradient_ms']['1']:.0f} ms and the optimizer "
+        f"{measured['move_ms']:.0f} ms; adding up {measured['parameters'] / 1e6:.1f} million numbers takes {sums} of that "
+        f"machine. COCO's {coco['photographs']:,} training photographs with {coco['captions']} captions each make "
+        f"{coco['cache_gb']:.0f} GB of features ({coco['views']} views of each) and take {coco['memory_gb']:.1f} GB of memory in "
+        f"every process, for the features are looked up in files. With a vocabulary of {coco['vocabulary']:,} words "
+        f"{coco['parameters'] / 1e6:.1f} million numbers are added up, and the gradients are "
+        f"{coco['times_the_gradients']:.2f} times as much to compute. The hours follow from these, for workers that are each a "
+        f"machine like the one measured: first with the same {at_once} a step, shared out, then with {at_once} for each worker, "
+        "which is another training."
     )
 
 

@@ -78,7 +78,8 @@ def test_people_read_the_same_figures():
     found = json.loads(json.dumps(result(MEASURED, PRESET)))
     told, lines = coco_table.told(found), coco_table.table(found).splitlines()
     assert "118,287 training photographs with 5 captions each make 50 GB of features (2 views of each)" in told
-    assert "30 ms by 2 processes, 50 ms by 4 processes" in told and f"a vocabulary of {VOCABULARY:,} words" in told
+    assert "takes 30 ms between 2 processes and 50 ms between 4 processes" in told
+    assert f"a vocabulary of {VOCABULARY:,} words" in told
     assert len(lines) == 1 + 5 and lines[0].startswith("workers  network")
     assert lines[1].split() == ["1", "none", "0.4", "0.4", "1.7"]
     assert lines[4].split() == ["4", "1", "Gbit/s", "1.9", "0.5", "0.4"]
