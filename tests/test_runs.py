@@ -17,8 +17,7 @@ from standins import StubEncoder, small_dataset, small_preparation, small_preset
 from captioner import provenance
 from captioner.checkpoints import load
 from captioner.config import VARIANTS
-from captioner.datasets import Record
-from captioner.errors import DatasetError, EmbeddingError, TrainingError
+from captioner.errors import EmbeddingError, TrainingError
 from captioner.folders import exists, load_folder, save_folder
 from captioner.preparation import Preparation, Sources
 from captioner.runs import Run, Start
@@ -207,6 +206,12 @@ def test_code_that_changed_between_the_parts_of_a_run_is_told(preparation, unbro
         assert again._code == expected
 
 
+@pytest.fixture
+def with_corpus(cache, tmp_path):
+    (tmp_path / "corpus.txt").write_text("A dog, and a star!\n\n" * 4)
+    return small_preparation(cache, sources=Sources(corpus=(tmp_path / "corpus.txt",)))
+
+
 def test_a_run_tells_of_the_files_that_its_vectors_are_made_of(with_corpus, tmp_path):
     names = (*VARIANTS, "word2vec-captions", "word2vec-start")
     made = {name: Run(with_corpus, name, 1, tmp_path)._data["files"] for name in names}
@@ -215,42 +220,6 @@ def test_a_run_tells_of_the_files_that_its_vectors_are_made_of(with_corpus, tmp_
     digest = hashlib.sha256(text).hexdigest()
     assert corpus == {"role": "corpus", "name": "corpus.txt", "bytes": len(text), "sha256": digest}
     assert made["fasttext"] == made["word2vec-start"] == [corpus] and made["learned"] == made["word2vec-captions"] == []
-
-
-def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
-    data = small_dataset(train=2)
-    gone = Record("gone.jpg", ("a dog",), tmp_path / "gone.jpg")
-    some = replace(data, splits=data.splits | {"train": (gone, *data.split("train"))})
-    prepared = Preparation(some, StubEncoder(), cache, small_preset())
-    assert list(prepared.failed) == ["gone.jpg"] and prepared.train == data.split("train") and "dog" not in prepared.vocabulary
-    with pytest.raises(DatasetError, match="split 'train' of shapes has no photograph that can be read"):
-        Preparation(replace(data, splits=data.splits | {"train": (gone,)}), StubEncoder(), cache, small_preset())
-
-
-@pytest.fixture
-def with_corpus(cache, tmp_path):
-    (tmp_path / "corpus.txt").write_text("A dog, and a star!\n\n" * 4)
-    return small_preparation(cache, sources=Sources(corpus=(tmp_path / "corpus.txt",)))
-
-
-def test_extra_text_is_for_the_frozen_tables_only(with_corpus, preparation):
-    assert with_corpus.text() == preparation.text() + [["a", "dog", "and", "a", "star"]] * 4
-    assert with_corpus.text(captions_only=True) == preparation.text()
-    assert with_corpus.vocabulary.words == preparation.vocabulary.words and "dog" not in with_corpus.vocabulary
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_tables(preparation, variant):
-    """Of one shape and scale; the rows of words that text taught are the same for all seeds of a frozen variant."""
-    table, extra = preparation.table(variant, 1)
-    other, _ = preparation.table(variant, 2)
-    assert table.words == preparation.vocabulary.words and table.dimensions == preparation.preset.decoder.embedding_dimensions
-    assert np.sqrt(np.mean(table.vectors[4:] ** 2)) == pytest.approx(0.1, rel=0.15) and not table.vectors[0].any()
-    taught = [row for row, origin in enumerate(table.origins) if origin == "trained"]
-    assert bool(taught) == VARIANTS[variant].frozen
-    np.testing.assert_array_equal(table.vectors[taught], other.vectors[taught])
-    assert (table.vectors[1:4] != other.vectors[1:4]).any(axis=1).all()
-    assert list(extra) == (["subwords.safetensors"] if variant == "fasttext" else [])
 
 
 def test_finished_vectors_bring_their_width(cache, preparation, tmp_path):
