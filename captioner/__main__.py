@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from captioner.commands import adapt, bench, caption, doctor, evaluate, familiar, score, study, train
+from captioner.commands import adapt, bench, caption, card, doctor, evaluate, familiar, score, serve, study, train
 from captioner.commands.report import note
 from captioner.config import CONTROLS, FIRST, STAGES, VARIANTS
 from captioner.errors import TriptychError
@@ -51,7 +51,9 @@ def parser() -> argparse.ArgumentParser:
         (study, _study, "train and score the three with several seeds, and what they are held against"),
         (score, _score, "score captions that somebody else wrote"),
         (familiar, _familiar, "sum up the training photographs, and measure what being unlike them says about captions"),
+        (card, _card, "tell what is known of trained decoders: their data, settings, code, seeds, scores, limits, licence"),
         (bench, _bench, "time captioning or training, against the popular recipe"),
+        (serve, _serve, "caption pictures for programs, over HTTP"),
         (doctor, _doctor, "look the installation over, and say what to do about what is wrong"),
     ):
         name = module.__name__.rpartition(".")[2]
@@ -81,6 +83,8 @@ def _train(command: argparse.ArgumentParser) -> None:
     started = "start from the trained decoders of a finished run"
     command.add_argument("--from", type=Path, dest="start", metavar="DIR", help=started)
     command.add_argument("--resume", action="store_true", help="go on with an interrupted run; what is finished stays")
+    logs = "write the figures of every epoch for TensorBoard, into DIR/VARIANT-SEED-STAGE; takes the package tensorboard"
+    command.add_argument("--tensorboard", type=Path, metavar="DIR", help=logs)
     _cache(command)
 
 
@@ -154,6 +158,9 @@ def _caption(command: argparse.ArgumentParser) -> None:
     _beam(command)
     best = "the K best captions of each (default: 1)"
     command.add_argument("--top", type=_number(int, 1, 50), default=1, metavar="K", help=best)
+    command.add_argument("--out", type=Path, metavar="FILE", help="write the JSON there, picture by picture")
+    done = "leave out the pictures that are in the file of --out already, and add the others to it"
+    command.add_argument("--skip-done", action="store_true", help=done)
 
 
 def _score(command: argparse.ArgumentParser) -> None:
@@ -168,13 +175,39 @@ def _familiar(command: argparse.ArgumentParser) -> None:
     _cache(command)
 
 
+def _card(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Tell what the files of trained decoders say of them, as a model card in Markdown. Training and scoring keep the same "
+        "card beside the decoders, in card.json and card.md; what was not put down at the time of training is told as such."
+    )
+    _decoders(command)
+    command.add_argument("--write", action="store_true", help="write card.json and card.md beside the decoders, too")
+
+
 def _bench(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--training", action="store_true", help="time an epoch of training instead of captioning")
-    _data(command, "for --training", required=False)
-    presets = f"for --training: {', '.join(PRESETS)} (default: triptych)"
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("--training", action="store_true", help="time an epoch of training instead of captioning")
+    large = "train on a made-up cache larger than memory, in sparse files, and read made-up captions in COCO's form"
+    what.add_argument("--large", action="store_true", help=large)
+    what.add_argument("--workers", action="store_true", help="time training by 1, 2 and 4 processes; compute COCO's cost")
+    size = f"for --large: gigabytes of that cache's address space; it takes no room on the disk (default: {bench.GIGABYTES:g})"
+    command.add_argument("--gigabytes", type=_number(float, 0.1, 10_000), default=bench.GIGABYTES, metavar="N", help=size)
+    _data(command, "for --training and --workers", required=False)
+    presets = f"for the same: {', '.join(PRESETS)} (default: triptych)"
     command.add_argument("--preset", default="triptych", metavar="NAME", help=presets)
     _decoders(command)
     _cache(command)
+
+
+def _serve(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Caption pictures over HTTP until it is ended; its addresses are described at /docs. Whoever asks must send one of the "
+        f"keys in the environment variable {serve.KEYS_VARIABLE}, separated by commas, where it is set."
+    )
+    command.set_defaults(interrupted="Ended.")
+    command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens (default: this machine only)")
+    command.add_argument("--port", type=_number(int, 0, 65535), default=8000, metavar="N", help="(default: 8000)")
+    _decoders(command)
 
 
 def _doctor(command: argparse.ArgumentParser) -> None:

@@ -15,8 +15,8 @@ def move_averages(
     averages: Sequence[tf.Variable], variables: Sequence[keras.Variable], iterations: tf.Variable, averaging: float
 ) -> None:
     """Move the averages towards the weights, faster at the start, when the weights are still far from good."""
-    step = tf.cast(iterations, tf.float32)
-    keep = tf.minimum(averaging, (1 + step) / (10 + step))
+    step = tf.cast(iterations, averages[0].dtype)
+    keep = tf.minimum((1 + step) / (10 + step), averaging)
     for variable, average in zip(variables, averages, strict=True):
         average.assign_sub((1 - keep) * (average - variable.value))
 

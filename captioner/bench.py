@@ -141,11 +141,16 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 def memory_growth(checkpoints: Path, photographs: int) -> float:
     """Megabytes by which the peak memory of a fresh process grows after its first photographs."""
-    command = [sys.executable, "-m", "captioner.bench_memory", str(Path(checkpoints).resolve()), str(photographs)]
+    return float(apart("captioner.bench_memory", str(Path(checkpoints).resolve()), str(photographs))["growth_mb"])
+
+
+def apart(module: str, *arguments: str) -> dict[str, float]:
+    """What a module prints that measures something in a fresh process, where nothing that was done before can hide it."""
+    command = [sys.executable, "-m", module, *arguments]
     home = Path(__file__).resolve().parent.parent
     child = subprocess.run(command, cwd=home, stdout=subprocess.PIPE, text=True, check=False)
     if child.returncode:
         raise CheckpointError(
             f"The process whose memory was measured ended with status {child.returncode}; see what it said above."
         )
-    return float(json.loads(child.stdout)["growth_mb"])
+    return json.loads(child.stdout)

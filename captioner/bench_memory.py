@@ -20,6 +20,14 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
+def own_megabytes() -> float:
+    """The memory that this process has for itself alone, without the files that it looks into; where no one tells, its peak."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return peak_megabytes()
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("RssAnon:")) / 1024
+
+
 def growth(folder: Path, photographs: int) -> float:
     """Megabytes by which the peak rises after the first photographs, all different, through the Captioner that the app uses."""
     from captioner.runtime import start_tensorflow

@@ -18,7 +18,7 @@ from captioner.vocabulary import tokenize
 LONGEST_CAPTION = 100  # words; a decoder goes through a caption word by word, and nobody describes a photograph in so many
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One picture and what people (or the drawing program) say about it."""
 

@@ -45,7 +45,7 @@ class Decoder(keras.Model):
         self.table = self.add_weight(
             name="table",
             shape=vectors.shape,
-            initializer=lambda shape, dtype=None: tf.constant(vectors, tf.float32),
+            initializer=lambda shape, dtype=None: tf.constant(vectors, dtype),
             trainable=not frozen,
         )
         self._build_image()
@@ -199,7 +199,7 @@ class _Cell(keras.layers.Layer):
         self.built = True
 
     def _forget_nothing_at_first(self, shape: tuple, dtype: Any = None) -> tf.Tensor:
-        return tf.repeat(tf.constant([0.0, 1.0, 0.0, 0.0]), self.units)
+        return tf.repeat(tf.constant([0.0, 1.0, 0.0, 0.0], dtype), self.units)
 
     def project(self, inputs: tf.Tensor) -> tf.Tensor:
         return tf.matmul(inputs, self.kernel) + self.bias

@@ -81,7 +81,7 @@ class Encoder:
 
         self.name, self.size = name, size
         self.rows, self.columns, self.channels = model.output_shape[1:]
-        self.fingerprint = hashlib.sha256(f"{name} {size} {weights_sha256}".encode()).hexdigest()[:16]
+        self.fingerprint = _fingerprint(name, size, weights_sha256)
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8)]
         self._grid = tf.function(
             lambda pictures: model(tf.cast(pictures, tf.float32), training=False), signature, autograph=False
@@ -130,21 +130,42 @@ class AdaptedLite2(Encoder):
         tensors = read_tensors(lite2_weight_file())
         model, self._head = _build_lite2(tensors, LITE2_SIZE), (tensors["_fc.weight"], tensors["_fc.bias"])
         _put(model, weights)
-        super().__init__(ADAPTED, LITE2_SIZE, model, _arrays_sha256(weights[name] for name in sorted(weights)))
+        super().__init__(ADAPTED, LITE2_SIZE, model, _adapted_sha256(weights))
 
     @classmethod
     def load(cls, near: Path | None = None) -> "AdaptedLite2":
         """The one that lies beside these decoders or those of another stage of theirs, else the one that ships."""
-        places = [near / "encoder", near.parent / "encoder"] if near else []
-        folder = next((place for place in places if exists(place)), SHIPPED_ADAPTED)
-        try:
-            return cls(load_tensors(load_folder(folder)[ADAPTED_WEIGHTS]))
-        except (SafetensorError, KeyError) as error:
-            raise EncoderError(f"The adapted encoder in {folder.name} cannot be used ({error}); copy it again.") from error
+        return cls(_adapted_weights(adapted_folder(near)))
 
     def classify(self, features: np.ndarray) -> np.ndarray:
         """What the untouched classifier makes of the adapted features; its classes are a little less sure."""
         return _classify(features, *self._head)
+
+
+def adapted_folder(near: Path | None = None) -> Path:
+    """Where the adapted encoder of the decoders in `near` lies."""
+    places = [near / "encoder", near.parent / "encoder"] if near else []
+    return next((place for place in places if exists(place)), SHIPPED_ADAPTED)
+
+
+def adapted_fingerprint(folder: Path) -> str:
+    """That of the adapted encoder in this folder, which is not built for it."""
+    return _fingerprint(ADAPTED, LITE2_SIZE, _adapted_sha256(_adapted_weights(folder)))
+
+
+def _adapted_weights(folder: Path) -> dict[str, np.ndarray]:
+    try:
+        return load_tensors(load_folder(folder)[ADAPTED_WEIGHTS])
+    except (SafetensorError, KeyError) as error:
+        raise EncoderError(f"The adapted encoder in {folder.name} cannot be used ({error}); copy it again.") from error
+
+
+def _adapted_sha256(weights: Mapping[str, np.ndarray]) -> str:
+    return _arrays_sha256(weights[name] for name in sorted(weights))
+
+
+def _fingerprint(name: str, size: int, weights_sha256: str) -> str:
+    return hashlib.sha256(f"{name} {size} {weights_sha256}".encode()).hexdigest()[:16]
 
 
 def network(size: int = LITE2_SIZE) -> Any:

@@ -2,7 +2,7 @@
 
 A cache is a folder per encoder and input size, filled by shards. A shard is one float16 array and one list of keys; a key
 is the hash of a picture's bytes and the name of the view. A shard counts once its list is there, so an interruption loses
-the shard in work and nothing else.
+the shard in work and nothing else. How much of the arrays is in memory at a time is left to `captioner.shards`.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import re
+import sys
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -24,8 +25,8 @@ from captioner.errors import FeatureError, ImageError
 from captioner.images import read, resize
 from captioner.progress import Progress
 from captioner.runtime import is_alive
+from captioner.shards import SHARD_ROWS, Shards
 
-SHARD_ROWS = 512  # Each shard stays open, and a process may often have no more than a thousand files open.
 _BATCH = 32
 _PART = ".part"  # The end of the name of a file that is being written; before it stand the machine and the process.
 _HOST = re.sub(r"\W", "-", platform.node())
@@ -79,39 +80,49 @@ class FeatureCache:
     def __init__(self, folder: Path, encoder: Encoder):
         self.folder = Path(folder) / f"{encoder.name}-{encoder.fingerprint}"
         self.encoder = encoder
-        self._places: dict[str, tuple[int, int]] = {}
-        self._shards: list[np.ndarray] = []
+        self._shards = Shards((encoder.regions, encoder.channels))
+        self._rows: dict[str, dict[str, int]] = {}  # by view, then by the hash of the picture
+        self._seen: set[str] = set()
         self._keys: dict[Hashable, str] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FeatureError(f"The feature cache {folder} cannot be made ({error.strerror}); name another.") from error
         _sweep(self.folder)
-        for index in sorted(self.folder.glob("*.json")):
-            self._open(index)
+        self.look_again()
 
     def __len__(self) -> int:
-        return len(self._places)
+        return sum(map(len, self._rows.values()))
+
+    @property
+    def row_bytes(self) -> int:
+        """What the features of one view of one picture take."""
+        return self._shards.row_bytes
 
     def key(self, record: Record) -> str:
         """The hash of a record's picture; its bytes are read once in the life of this object."""
         if record.source not in self._keys:
-            self._keys[record.source] = content_key(record.read())
+            self._keys[record.source] = sys.intern(content_key(record.read()))
         return self._keys[record.source]
 
     def has(self, record: Record, view: str = WHOLE) -> bool:
-        return f"{self.key(record)} {view}" in self._places
+        return self.key(record) in self._rows.get(view, ())
 
     def rows(self, records: Sequence[Record], views: Sequence[str] | None = None) -> np.ndarray:
         """The features of these records, float16 (records, regions, channels); one view's name per record."""
         names = views if views is not None else [WHOLE] * len(records)
-        places = [self._places[f"{self.key(record)} {view}"] for record, view in zip(records, names, strict=True)]
-        return np.stack([self._shards[shard][row] for shard, row in places])
+        return self._shards.read([self._rows[view][self.key(record)] for record, view in zip(records, names, strict=True)])
 
     def pooled(self, records: Sequence[Record]) -> np.ndarray:
         """The mean over the regions of each whole picture, float32 (records, channels)."""
         parts = (records[first : first + _BATCH] for first in range(0, len(records), _BATCH))
         return np.concatenate([self.rows(part).astype(np.float32).mean(axis=1) for part in parts])
+
+    def look_again(self) -> None:
+        """Take in use what has come into the folder, from other processes perhaps."""
+        for index in sorted(self.folder.glob("*.json")):
+            if index.name not in self._seen:
+                self._open(index)
 
     def fill(self, records: Sequence[Record], views: Sequence[str] = (WHOLE,)) -> dict[str, str]:
         """Encode what is missing, shard by shard; returns the pictures that could not be read, by name, and why."""
@@ -176,16 +187,17 @@ class FeatureCache:
 
     def _open(self, index: Path) -> None:
         """Take a shard in use, unless its array is not what its list of keys says: then it is made anew."""
-        shape = (self.encoder.regions, self.encoder.channels)
+        self._seen.add(index.name)
         try:
             keys = json.loads(index.read_bytes())
-            features = np.load(index.with_suffix(".npy"), mmap_mode="r")
-        except Exception:  # A damaged header can make NumPy raise nearly anything.
+        except (OSError, ValueError, RecursionError):
             return
-        listed = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
-        if listed and isinstance(features, np.memmap) and features.shape == (len(keys), *shape) and features.dtype == np.float16:
-            self._places |= {key: (len(self._shards), row) for row, key in enumerate(keys)}
-            self._shards.append(features)
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            return
+        first = self._shards.add(index.with_suffix(".npy"), len(keys))
+        for row, key in enumerate(keys if first is not None else (), first or 0):
+            picture, _, view = key.partition(" ")
+            self._rows.setdefault(view, {})[sys.intern(picture)] = row
 
 
 @contextmanager

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import CheckpointError
+from captioner.tensorfile import Pieces
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
 _MOST_FILES, _LARGEST_FOLDER, _LARGEST_JSON = 16, 2_000_000_000, 20_000_000
 
 
-def save_folder(folder: Path, files: Mapping[str, bytes], companions: Mapping[str, bytes] = {}) -> None:
+def save_folder(folder: Path, files: Mapping[str, bytes | Pieces], companions: Mapping[str, bytes] = {}) -> None:
     """Replace a folder by these files; at every moment either the old folder or the new one is whole.
 
-    Companions lie beside the files but outside the manifest, so they may be rewritten later.
+    A file may be given in pieces. Companions lie beside the files but outside the manifest, so they may be rewritten later.
     """
     new, old = _beside(folder, "new"), _beside(folder, "old")
     try:
@@ -30,7 +31,7 @@ def save_folder(folder: Path, files: Mapping[str, bytes], companions: Mapping[st
         new.mkdir(parents=True)
         for name, data in {**companions, **files}.items():
             _write(new / name, data)
-        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+        hashes = {name: _sha256(data) for name, data in sorted(files.items())}
         _write(new / MANIFEST, json.dumps({"format": _FORMAT, "files": hashes}, indent=1).encode())
         _flush_folder(new)
         _swap(folder, new, old)
@@ -138,9 +139,21 @@ def _beside(folder: Path, kind: str) -> Path:
     return folder.with_name(f".{folder.name}.{kind}")
 
 
-def _write(path: Path, data: bytes) -> None:
+def _sha256(data: bytes | Pieces) -> str:
+    found = hashlib.sha256()
+    for piece in _pieces(data):
+        found.update(piece)
+    return found.hexdigest()
+
+
+def _pieces(data: bytes | Pieces) -> Pieces:
+    return data if isinstance(data, tuple) else (data,)
+
+
+def _write(path: Path, data: bytes | Pieces) -> None:
     with path.open("wb") as file:
-        file.write(data)
+        for piece in _pieces(data):
+            file.write(piece)
         file.flush()
         os.fsync(file.fileno())
 

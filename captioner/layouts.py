@@ -94,7 +94,7 @@ def _annotations(path: Path) -> Captions:
                 captions[names[annotation["image_id"]]].append(annotation["caption"] + "")
     except json.JSONDecodeError as error:
         raise DatasetError(f"{path.name}, line {error.lineno}: this is not JSON ({error.msg}); get the file again.") from error
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, RecursionError) as error:
         raise DatasetError(
             f"{path.name} is not a COCO captions file: expected images with id and file_name, and annotations with image_id "
             f"and caption, but met {type(error).__name__} {error}; get the file again."

@@ -22,8 +22,16 @@ def duration(seconds: float) -> str:
 class Progress:
     """Counts finished pieces of work; on a terminal one line is rewritten, elsewhere a line comes now and then."""
 
-    def __init__(self, label: str, total: int, unit: str, stream: TextIO | None = None, every: float | None = None):
-        self.label, self.total, self.unit = label, total, unit
+    def __init__(
+        self,
+        label: str,
+        total: int,
+        unit: str,
+        stream: TextIO | None = None,
+        every: float | None = None,
+        shown: bool = True,
+    ):
+        self.label, self.total, self.unit, self.shown = label, total, unit, shown
         self.done = self._skipped = 0
         self._stream = stream if stream is not None else sys.stderr
         self._terminal = self._stream.isatty()
@@ -47,7 +55,7 @@ class Progress:
     def advance(self, count: int = 1, note: str = "") -> None:
         self.done += count
         now = time.monotonic()
-        if now - self._last >= self._every or (self.done >= self.total and count):
+        if self.shown and (now - self._last >= self._every or (self.done >= self.total and count)):
             self._last = now
             self._show(now, note)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from captioner import tried
+from captioner import coco_table, tried
 from captioner.checkpoints import HISTORY, SCORES, stages_in
 from captioner.comparison import COMPARISON, CONSTANT, PEOPLE
 from captioner.config import FIRST, SHIPPED, STAGES, VARIANTS
@@ -26,6 +26,8 @@ README = SHIPPED.parent / "README.md"
 PAGES = (README, SHIPPED / "README.md")
 YARDSTICKS = {PEOPLE: "people, each against the others", CONSTANT: "one sentence for all"}
 BENCHES = ("bench-caption.json", "bench-training.json")
+LARGE_BENCH = "bench-large.json"
+WORKERS = "bench-workers.json"
 _COLUMNS = (
     "decoder", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "dev loss", "best epoch", "seconds an epoch",
 )  # fmt: skip
@@ -111,7 +113,21 @@ def benches(folder: Path) -> str:
         ("an epoch against one row per prefix with one-hot targets", f"{training['ratio_to_recipe']:.1f} times faster"),
         ("share of the machine's matrix-product speed that an epoch reaches", f"{training['share_of_gemm']:.0%}"),
     ]
-    return _table("| measured side by side on 2 cores | |", rows)
+    return _table("| measured side by side on 2 cores | |", rows + _large(folder))
+
+
+def _large(folder: Path) -> list[tuple[str, str]]:
+    """What `bench --large` printed, once it was kept."""
+    if not (folder / LARGE_BENCH).is_file():
+        return []
+    found = read_json(folder / LARGE_BENCH)
+    large, coco = found["large"], found["coco"]
+    cache = f"a made-up cache of {large['cache_gb']:,.0f} GB, in sparse files"
+    return [
+        (f"peak memory of training on {cache}", f"{large['training_peak_gb']:.2f} GB"),
+        ("a step of it, against one on a small cache (no disk's speed is in it)", f"{large['step_ratio']:.2f} times"),
+        (f"reading {coco['captions']:,.0f} captions in COCO's form", f"{coco['read_s']:.1f} s, {coco['read_peak_gb']:.2f} GB"),
+    ]
 
 
 def means(folder: Path) -> str:
@@ -156,6 +172,14 @@ def survives(folder: Path) -> str:
     return _table("| what came | what became of it |", found) if found else "Nothing of this has been measured yet.\n"
 
 
+def workers(folder: Path) -> str:
+    """What COCO would cost by how many workers, computed from what `bench --workers` measured."""
+    if not (folder / WORKERS).is_file():
+        return "This has not been measured yet.\n"
+    told, table = coco_table.for_readme(read_json(folder / WORKERS))
+    return f"{table}\n{_filled(told)}"
+
+
 def limits(_folder: Path) -> str:
     """The same sentences as on the page, as a list wrapped like the rest of the README."""
     return "".join(textwrap.fill(limit, 120, initial_indent="- ", subsequent_indent="  ") + "\n" for limit in LIMITS)
@@ -178,6 +202,7 @@ FIGURES = {
     "tried": tried.table,
     "bench": benches,
     "survives": survives,
+    "workers": workers,
     "limits": limits,
     "glossary": glossary,
 }

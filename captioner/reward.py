@@ -143,7 +143,7 @@ class RewardTrainer(Trainer):
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         start, total, done = time.monotonic(), 0.0, 0
         random = np.random.default_rng((self.seed, number))
-        for chosen, looked_at in shuffled(len(examples.records), self.config.images_per_batch, views, random):
+        for chosen, looked_at in shuffled(examples, self.config.images_per_batch, views, random):
             features = examples.cache.rows([examples.records[image] for image in chosen], looked_at)
             total += finite(self._learn(features, chosen), number) * len(chosen)
             done += len(chosen)

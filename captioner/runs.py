@@ -1,11 +1,12 @@
-"""A training run from data set to checkpoint: what the three decoders share is made once, then each is trained in turn.
+"""A training run to its checkpoint: begun, interrupted after any epoch, gone on with, or started from another one.
 
-Loops and losses are left to `captioner.training`, files to `captioner.checkpoints` and `captioner.folders`.
+What it shares with others is left to `captioner.preparation`, loops and losses to `captioner.training`, files to
+`captioner.checkpoints` and `captioner.folders`.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.numpy import save as save_tensors
 
+from captioner import provenance
 from captioner.checkpoints import (
     HISTORY,
     TABLE_WEIGHT,
@@ -25,89 +27,21 @@ from captioner.checkpoints import (
     save,
 )
 from captioner.config import FIRST, REWARD, Preset, find_variant
-from captioner.datasets import Dataset, Record
-from captioner.encoder import Encoder
 from captioner.epochs import Epoch, Progressed
-from captioner.errors import DatasetError, TrainingError
-from captioner.features import VIEWS, FeatureCache
+from captioner.errors import TrainingError
 from captioner.folders import exists, load_folder, parse_json, read_json, remove_folder, save_folder, write_json
-from captioner.settings import to_json
-from captioner.tables import TABLES, Table
-from captioner.vocabulary import Vocabulary, tokenize
-from embeddings.corpus import read_lines
-from embeddings.files import find_file
+from captioner.preparation import Preparation
+from captioner.provenance import File
+from captioner.tables import Table, files_used
+from captioner.tensorfile import pieces
 from embeddings.table import EmbeddingTable
 
 if TYPE_CHECKING:
     from captioner.decoder import Decoder
     from captioner.training import Examples
 
-
-@dataclass(frozen=True)
-class Sources:
-    """Where the frozen tables come from: extra text to train on, or files of finished vectors."""
-
-    corpus: tuple[Path, ...] = ()
-    word2vec: Path | None = None
-    fasttext: Path | None = None
-
-    def marks(self) -> list[tuple[str, str, int]]:
-        """What tells these files from others without reading them: role, name and size."""
-        roles = [("corpus", path) for path in self.corpus] + [("word2vec", self.word2vec), ("fasttext", self.fasttext)]
-        return [(role, path.name, find_file(path).stat().st_size) for role, path in roles if path]
-
-
-class Preparation:
-    """What all decoders of a run share: photographs, features, vocabulary, text, and the tables made from it."""
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        encoder: Encoder,
-        cache_folder: Path,
-        preset: Preset,
-        sources: Sources = Sources(),
-        stage: str = FIRST,
-    ):
-        self.encoder, self.preset, self.sources, self.stage = encoder, preset, sources, stage
-        self.cache = FeatureCache(cache_folder, encoder)
-        self.views = tuple(VIEWS)[: max(1, preset.schedule(stage).views)]
-        failed = self.cache.fill(dataset.split("dev")) | self.cache.fill(dataset.split("train"), self.views)
-        self.train = _usable(dataset, "train", failed)
-        self.dev = _usable(dataset, "dev", failed)
-        self.failed = failed
-        self.vocabulary = Vocabulary.build(self.sentences, preset.training.minimum_count)
-
-    @cached_property
-    def sentences(self) -> list[list[str]]:
-        return [tokenize(caption) for record in self.train for caption in record.captions]
-
-    @cached_property
-    def text(self) -> list[list[str]]:
-        """The training captions and every line of the extra text, in words."""
-        extra = (tokenize(line) for path in self.sources.corpus for line in read_lines(path))
-        return self.sentences + [words for words in extra if words]
-
-    def table(self, variant: str, seed: int) -> Table:
-        """The word table that a variant starts with."""
-        return TABLES[variant](self, seed)
-
-    def fingerprint(self, variant: str, seed: int) -> str:
-        """What an interrupted run must share with this one to be gone on with."""
-        own, shared = (variant, seed, self.stage), (self.encoder.fingerprint, self.vocabulary.fingerprint)
-        facts = [*own, to_json(self.preset.up_to(self.stage)), *shared, self.sources.marks()]
-        pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
-        return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
-
-
-def _usable(dataset: Dataset, split: str, failed: Mapping[str, str]) -> tuple[Record, ...]:
-    records = tuple(record for record in dataset.split(split) if record.name not in failed)
-    if not records:
-        raise DatasetError(f"The split '{split}' of {dataset.name} has no photograph that can be read; check the picture files.")
-    return records
-
-
 _TRAINED = " Trained with the decoder."
+_ORIGIN = ("data", "code", "started_from")  # The entries of a history that say where the run comes from.
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +49,7 @@ class Start:
     """A finished run of the same variant, whose weights and words another run starts from."""
 
     checkpoint: Checkpoint
-    epochs: tuple[dict[str, Any], ...]  # of its history
+    history: Mapping[str, Any]
 
     @classmethod
     def load(cls, folder: Path, variant: str, preparation: Preparation) -> "Start":
@@ -131,28 +65,52 @@ class Start:
                 f"The decoder in {folder} is of another variant, data set or encoder, so {variant} cannot start from it; "
                 "name the folder of a run on the same data."
             )
-        return cls(checkpoint, tuple(finished_history(Path(folder) / variant)["epochs"]))
+        return cls(checkpoint, finished_history(Path(folder) / variant))
 
     @cached_property
     def fingerprint(self) -> str:
         return hashlib.sha256(save_tensors(dict(self.checkpoint.weights))).hexdigest()[:16]
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What its history says of where it comes from; one of an earlier version says less."""
+        told = {name: self.history[name] for name in ("made_with", *_ORIGIN) if name in self.history}
+        return {"stage": self.checkpoint.stage, "seed": self.checkpoint.seed} | told
+
 
 class Run:
     """One variant's training in one folder; it can be interrupted after any epoch and gone on with."""
 
-    def __init__(self, preparation: Preparation, variant: str, seed: int, out: Path, start: Start | None = None):
-        self.preparation, self.variant, self.seed, self.start = preparation, variant, seed, start
+    def __init__(
+        self,
+        preparation: Preparation,
+        variant: str,
+        seed: int,
+        out: Path,
+        start: Start | None = None,
+        watch: Callable[[Progressed], None] | None = None,
+    ):
+        self.preparation, self.variant, self.seed, self.start, self.watch = preparation, variant, seed, start, watch
+        self.workers = preparation.workers
         self.fingerprint = preparation.fingerprint(variant, seed) + (start.fingerprint if start else "")
         self.folder = Path(out) / variant
         self.resume_folder = Path(out) / ".resume" / variant
+        # Vectors that come from another run are told of there.
+        files = () if start else tuple(File.of(role, path) for role, path in files_used(variant, preparation.sources))
+        self._data = provenance.to_json(replace(preparation.data, files=files))
+        self._code: list[dict[str, Any] | None] = [provenance.to_json(provenance.code())]
 
     def execute(self, resume: bool = False) -> Progressed:
-        """Train, writing history and state after every epoch, and the checkpoint at the end."""
-        progressed, (table, extra) = self._begin(resume)
+        """Train, writing history and state after every epoch, and the checkpoint at the end; of several workers one writes."""
+        from captioner.shared_training import pack_begun, unpack_begun
+
+        self.workers.agree(self.fingerprint, "data or settings")
+        progressed, (table, extra) = self.workers.share(lambda: self._begin(resume), pack_begun, unpack_begun)
         try:
             progressed = self._train(progressed, table, extra)
-            self._finish(progressed, table, extra)
+            if self.workers.first:
+                self._finish(progressed, table, extra)
+            self.workers.wait()
         except BaseException:
             self.stopped()
             raise
@@ -171,18 +129,25 @@ class Run:
         dev = Examples.of(shared.dev, shared.vocabulary, shared.cache)
 
         def keep(progressed: Progressed) -> None:
+            if self.watch:  # First: cut off in between, the same epoch comes again, and none is missing.
+                self.watch(progressed)
             self._keep(progressed, table, extra)
 
-        more = {"views": shared.views, "progressed": progressed, "after_epoch": keep, "label": self.variant}
+        more = {"views": shared.views, "progressed": progressed, "label": self.variant, "shown": self.workers.first}
+        if self.workers.first:
+            more["after_epoch"] = keep
         return self._train_stage(decoder, examples, dev, more)
 
     def _train_stage(self, decoder: "Decoder", examples: "Examples", dev: "Examples", more: dict[str, Any]) -> Progressed:
         from captioner.reward import train_by_reward
+        from captioner.shared_training import trainer_of
         from captioner.training import train
 
         shared = self.preparation
         if shared.stage == REWARD:
             return train_by_reward(decoder, examples, dev, shared.vocabulary, shared.preset.reward, self.seed, **more)
+        if self.workers.several:
+            more["make_trainer"] = trainer_of(self.workers)
         return train(decoder, examples, dev, shared.preset.training, self.seed, **more)
 
     def _preset(self, table: EmbeddingTable) -> Preset:
@@ -203,13 +168,14 @@ class Run:
 
     @staticmethod
     def _started(start: Start) -> Progressed:
-        return Progressed(before=[Epoch.of(epoch) for epoch in start.epochs])
+        return Progressed(before=[Epoch.of(epoch) for epoch in start.history["epochs"]])
 
     def _resumed(self) -> tuple[Progressed, Table]:
         files = load_folder(self.resume_folder)
         try:
             mark = parse_json(files["run.json"], "run.json")
             if mark["fingerprint"] == self.fingerprint:
+                self._code = _with(mark.get("code", [None]), self._code[-1])
                 return _unpack(mark, files)
         except (KeyError, TypeError) as error:
             raise TrainingError(
@@ -227,11 +193,12 @@ class Run:
             "epochs": [epoch.to_json() for epoch in progressed.epochs],
             "before": [epoch.to_json() for epoch in progressed.before],
             "extra": sorted(extra),
+            "code": self._code,
         }
         files = {
             "run.json": json.dumps(mark).encode(),
-            "state.safetensors": save_tensors(progressed.variables),
-            "best.safetensors": save_tensors(progressed.best),
+            "state.safetensors": pieces(progressed.variables),
+            "best.safetensors": pieces(progressed.best),
         }
         save_folder(self.resume_folder, files | table.to_files() | dict(extra))
         write_json(self.folder / HISTORY, self._history(progressed, "running"))
@@ -239,7 +206,7 @@ class Run:
     def stopped(self) -> None:
         """Mark the history of an interrupted run, so that a page does not wait for its next epoch."""
         path = self.folder / HISTORY
-        if path.is_file() and not exists(self.folder):
+        if self.workers.first and path.is_file() and not exists(self.folder):
             write_json(path, read_json(path) | {"state": "stopped"})
 
     def _finish(self, progressed: Progressed, table: EmbeddingTable, extra: dict[str, bytes]) -> None:
@@ -264,7 +231,14 @@ class Run:
 
     def _history(self, progressed: Progressed, state: str) -> dict:
         made_with = self.preparation.fingerprint(self.variant, self.seed)
-        return progressed.history(self.variant, self.seed, state) | {"made_with": made_with}
+        origin = {"made_with": made_with, "data": self._data, "code": self._code}
+        origin |= {"started_from": self.start.origin} if self.start else {}
+        return progressed.history(self.variant, self.seed, state) | origin
+
+
+def _with(earlier: list[dict[str, Any] | None], now: dict[str, Any]) -> list[dict[str, Any] | None]:
+    """The code of every part of a training that was interrupted; parts that had the same are one."""
+    return earlier if earlier[-1:] == [now] else [*earlier, now]
 
 
 def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[Progressed, Table]:

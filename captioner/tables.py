@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.vocabulary import SPECIAL_WORDS
 from embeddings.table import EmbeddingTable, build_table, learned_start
 
 if TYPE_CHECKING:
-    from captioner.runs import Preparation
+    from captioner.preparation import Preparation, Sources
 
 Table = tuple[EmbeddingTable, dict[str, bytes]]  # the table, and files that belong to it
 
@@ -33,10 +34,11 @@ def _random(preparation: "Preparation", seed: int) -> Table:
 def _word2vec(preparation: "Preparation", seed: int, captions_only: bool = False) -> Table:
     from embeddings import word2vec
 
-    file, text = preparation.sources.word2vec, preparation.sentences if captions_only else preparation.text
+    file = preparation.sources.word2vec
     if file and not captions_only:
         vectors = word2vec.read(file, set(preparation.vocabulary.words))
     else:
+        text = preparation.text(captions_only)
         vectors = word2vec.train(text, seed=_FROZEN_SEED, **_training_settings(preparation))
     return _placed(preparation, vectors.lookup, seed, vectors.source), {}
 
@@ -44,11 +46,11 @@ def _word2vec(preparation: "Preparation", seed: int, captions_only: bool = False
 def _fasttext(preparation: "Preparation", seed: int, captions_only: bool = False) -> Table:
     from embeddings import fasttext
 
-    file, text = preparation.sources.fasttext, preparation.sentences if captions_only else preparation.text
+    file = preparation.sources.fasttext
     if file and not captions_only:
         vectors = fasttext.read(file, set(preparation.vocabulary.words))
     else:
-        buckets = preparation.preset.embedding.buckets
+        text, buckets = preparation.text(captions_only), preparation.preset.embedding.buckets
         vectors = fasttext.train(text, seed=_FROZEN_SEED, buckets=buckets, **_training_settings(preparation))
     table = _placed(preparation, vectors.lookup, seed, vectors.source)
     subwords = vectors.subwords
@@ -64,6 +66,18 @@ TABLES: dict[str, Callable[["Preparation", int], Table]] = {
     "word2vec-captions": partial(_word2vec, captions_only=True),
     "fasttext-captions": partial(_fasttext, captions_only=True),
 }
+
+
+_KINDS = {"word2vec": "word2vec", "word2vec-start": "word2vec", "fasttext": "fasttext"}  # of those that look beyond the captions
+
+
+def files_used(variant: str, sources: "Sources") -> list[tuple[str, Path]]:
+    """Which of the files given the table of a variant is made of, each with what it is to it."""
+    kind = _KINDS.get(variant)
+    finished = getattr(sources, kind) if kind else None
+    if finished:
+        return [(kind, finished)]
+    return [("corpus", path) for path in sources.corpus] if kind else []
 
 
 def _training_settings(preparation: "Preparation") -> dict[str, int]:

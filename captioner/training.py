@@ -22,11 +22,14 @@ from captioner.epochs import Epoch, Progressed
 from captioner.errors import TrainingError
 from captioner.features import WHOLE, FeatureCache
 from captioner.losses import word_losses
+from captioner.order import visiting_order, window
 from captioner.packing import Packed, pack
 from captioner.progress import Progress
 from captioner.vocabulary import UNKNOWN, Vocabulary, tokenize
+from captioner.workers import Alone, Part
 
 Compiled = tf.types.experimental.PolymorphicFunction
+Batch = tuple[np.ndarray, Packed]  # features (images, regions, channels), and the captions' words
 
 _DEV_IMAGES_PER_BATCH = 50
 
@@ -48,7 +51,7 @@ class Examples:
         """Only the first so many photographs."""
         return Examples(self.records[:count], self.captions[:count], self.cache)
 
-    def batch(self, chosen: Sequence[int], views: Sequence[str] | None = None) -> tuple[np.ndarray, Packed]:
+    def batch(self, chosen: Sequence[int], views: Sequence[str] | None = None) -> Batch:
         features = self.cache.rows([self.records[index] for index in chosen], views)
         return features, pack([self.captions[index] for index in chosen])
 
@@ -64,6 +67,7 @@ def train(
     after_epoch: Callable[[Progressed], None] = lambda progressed: None,
     label: str = "training",
     make_trainer: "Callable[[Decoder, Any, int, int], Trainer] | None" = None,
+    shown: bool = True,
 ) -> Progressed:
     """Train until the epochs are done or dev has not improved for `patience` of them; start from `progressed` if given."""
     progressed = progressed or Progressed()
@@ -71,10 +75,11 @@ def train(
     trainer = (make_trainer or Trainer)(decoder, config, seed, steps_per_epoch)
     if progressed.variables:
         trainer.restore(progressed.variables)
-    with Progress(label, config.epochs * trainer.steps_per_epoch, "batches") as bar:
+    with Progress(label, config.epochs * trainer.steps_per_epoch, "batches", shown=shown) as bar:
         bar.skip(len(progressed.epochs) * trainer.steps_per_epoch)
         while not progressed.finished(config):
             number = len(progressed.epochs) + 1
+            progressed.variables = {}  # They have been put down, and would lie in memory through the whole epoch.
             progressed.epochs.append(trainer.epoch(number, examples, dev, views, bar))
             progressed.variables = trainer.variables()
             if progressed.best_epoch == number:
@@ -87,6 +92,7 @@ class Trainer:
     """The compiled steps of one run, with the optimizer and the averaged weights."""
 
     config: TrainingConfig
+    workers = Alone()
 
     def __init__(self, decoder: Decoder, config: Schedule, seed: int, steps_per_epoch: int):
         self.decoder, self.config, self.seed, self.steps_per_epoch = decoder, config, seed, steps_per_epoch
@@ -99,13 +105,18 @@ class Trainer:
 
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         start, total, words = time.monotonic(), 0.0, 0
-        for features, packed in batches(examples, self.config, self.seed, number, views):
-            loss = finite(float(self._compiled(len(packed.counts))(features, packed.arrays())), number)
-            total += loss * len(packed.targets)
-            words += len(packed.targets)
+        for batch in batches(examples, self.config, self.seed, number, views, self.workers.part):
+            loss, more = self.learn(batch)
+            total += finite(loss, number) * more
+            words += more
             bar.advance(note=f"epoch {number}, loss {total / words:.3f}")
         dev_loss, rate = finite(self.dev_loss(dev), number), float(self.optimizer.learning_rate)
         return Epoch(number, total / words, dev_loss, time.monotonic() - start, rate)
+
+    def learn(self, batch: Batch | None) -> tuple[float, int]:
+        """One step on one batch; gives the mean loss per word that it had before, and how many words there were."""
+        features, packed = batch
+        return float(self._compiled(len(packed.counts))(features, packed.arrays())), len(packed.targets)
 
     def dev_loss(self, dev: Examples) -> float:
         """Mean loss per real word of the averaged weights, without dropout."""
@@ -138,19 +149,25 @@ class Trainer:
         """The compiled step for captions of up to so many words; one per bucket of lengths."""
         if steps not in self._steps:
             self._steps[steps] = tf.function(
-                lambda features, packed: self._train_step(tf.cast(features, tf.float32), packed, steps),
+                lambda features, packed: self._train_step(tf.cast(features, self.decoder.compute_dtype), packed, steps),
                 _signature(self.decoder),
                 autograph=False,
             )
         return self._steps[steps]
 
     def _train_step(self, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
-        seed = tf.cast(self.optimizer.iterations, tf.int32) * 1000 + self.seed
         with tf.GradientTape() as tape:
-            logits = self.decoder.logits(features, packed, steps, seed)
-            plain, smoothed = word_losses(logits, packed[1], self.config.label_smoothing)
+            plain, smoothed = self._losses(features, packed, steps)
         self._move(tape, smoothed)
         return plain
+
+    def _losses(self, features: tf.Tensor, packed: tuple, steps: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean loss per word with dropout, plain and smoothed."""
+        logits = self.decoder.logits(features, packed, steps, self._dropout_seed())
+        return word_losses(logits, packed[1], self.config.label_smoothing)
+
+    def _dropout_seed(self) -> tf.Tensor:
+        return tf.cast(self.optimizer.iterations, tf.int32) * 1000 + self.seed
 
     def _move(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
         """One step of the optimizer, and of the averages after it."""
@@ -176,7 +193,7 @@ def losses_of(decoder: Decoder) -> Callable[[int], Compiled]:
     @functools.cache
     def compiled(steps: int) -> Compiled:
         def loss(features: tf.Tensor, packed: tuple) -> tf.Tensor:
-            return word_losses(decoder.logits(tf.cast(features, tf.float32), packed, steps), packed[1], 0.0)[0]
+            return word_losses(decoder.logits(tf.cast(features, decoder.compute_dtype), packed, steps), packed[1], 0.0)[0]
 
         return tf.function(loss, _signature(decoder), autograph=False)
 
@@ -185,12 +202,18 @@ def losses_of(decoder: Decoder) -> Callable[[int], Compiled]:
 
 def mean_loss(losses: Callable[[int], Compiled], examples: Examples) -> float:
     """Mean loss per real word over all examples."""
+    total, words = summed_loss(losses, examples)
+    return total / words
+
+
+def summed_loss(losses: Callable[[int], Compiled], examples: Examples) -> tuple[float, int]:
+    """The loss of all real words added up, and how many they are."""
     total, words = 0.0, 0
     for first in range(0, len(examples.records), _DEV_IMAGES_PER_BATCH):
         features, packed = examples.batch(range(first, min(first + _DEV_IMAGES_PER_BATCH, len(examples.records))))
         total += float(losses(len(packed.counts))(features, packed.arrays())) * len(packed.targets)
         words += len(packed.targets)
-    return total / words
+    return total, words
 
 
 def _signature(decoder: Decoder) -> list:
@@ -198,22 +221,29 @@ def _signature(decoder: Decoder) -> list:
 
 
 def batches(
-    examples: Examples, config: TrainingConfig, seed: int, epoch: int, views: Sequence[str]
-) -> Iterator[tuple[np.ndarray, Packed]]:
-    """The batches of one epoch; order, views and dropped words follow from the seed and the epoch's number alone."""
+    examples: Examples, config: TrainingConfig, seed: int, epoch: int, views: Sequence[str], part: Part = Part()
+) -> Iterator[Batch | None]:
+    """The batches of one epoch; order, views and dropped words follow from the seed and the epoch's number alone.
+
+    A part is that of every batch, or None of one that has too few photographs for all parts.
+    """
     random = np.random.default_rng((seed, epoch))
-    for chosen, looked_at in shuffled(len(examples.records), config.images_per_batch, views, random):
-        features, packed = examples.batch(chosen, looked_at)
-        if config.word_dropout:
-            packed.words[random.random(len(packed.words)) < config.word_dropout] = UNKNOWN
-        yield features, packed
+    dropping = random if part.count == 1 else np.random.default_rng((seed, epoch, part.number))
+    for chosen, looked_at in shuffled(examples, config.images_per_batch, views, random):
+        own = examples.batch(chosen[part.own], looked_at[part.own]) if len(chosen) > part.number else None
+        if own and config.word_dropout:
+            words = own[1].words
+            words[dropping.random(len(words)) < config.word_dropout] = UNKNOWN
+        yield own
 
 
 def shuffled(
-    photographs: int, at_once: int, views: Sequence[str], random: np.random.Generator
+    examples: Examples, at_once: int, views: Sequence[str], random: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, list[str]]]:
     """All photographs in a new order, so many at a time, each with the view that it is looked at in."""
-    order = random.permutation(photographs)
+    photographs = len(examples.records)
+    shards_at_once = window(photographs, len(views), examples.cache.row_bytes)
+    order = visiting_order(photographs, len(views), shards_at_once, random)
     for first in range(0, photographs, at_once):
         chosen = order[first : first + at_once]
         yield chosen, [views[number] for number in random.integers(len(views), size=len(chosen))]

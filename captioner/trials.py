@@ -22,7 +22,8 @@ from captioner.encoder import Encoder
 from captioner.errors import CheckpointError, TrainingError
 from captioner.evaluation import SEARCH, Evaluation, Subjects, choose_beam, evaluate, load_search_config, save_beam
 from captioner.folders import exists, load_folder, read_bytes, read_json, save_folder, write_json
-from captioner.runs import Preparation, Run, Sources, Start
+from captioner.preparation import Preparation, Sources
+from captioner.runs import Run, Start
 from captioner.study import best_seed
 from captioner.training import Examples, losses_of, mean_loss
 from captioner.trial_records import CHOSEN_WITH, SPLITS, Plan, Trial, read_record, records, save_record
@@ -73,6 +74,10 @@ class Workshop:
         self._score(trial)
         gc.collect()
 
+    def run_folder(self, trial: Trial) -> Path:
+        """Where it is trained, beside the other decoders of its seed and stage."""
+        return self._folder(trial).parent
+
     def _folder(self, trial: Trial) -> Path:
         return self.runs / trial.preset / trial.place
 
@@ -101,7 +106,7 @@ class Workshop:
         prepared, start = self._prepared(trial.stage), None
         if trial.stage == REWARD:
             start = Start.load(self._trained(trial.start).parent, trial.variant, prepared)
-        run = Run(prepared, trial.variant, trial.seed, self._folder(trial).parent, start)
+        run = Run(prepared, trial.variant, trial.seed, self.run_folder(trial), start)
         run.execute(resume=exists(run.resume_folder))
 
     def _prepared(self, stage: str) -> Preparation:

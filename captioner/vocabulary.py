@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -24,7 +25,10 @@ def tokenize(text: str) -> list[str]:
     >>> tokenize("A man's black & white dog -- it runs!")
     ['a', 'mans', 'black', '&', 'white', 'dog', 'it', 'runs']
     """
-    return [re.sub("['’]", "", word) for word in _WORD.findall(text.lower())]
+    words = _WORD.findall(text.lower())
+    if "'" in text or "’" in text:
+        words = [re.sub("['’]", "", word) for word in words]
+    return list(map(sys.intern, words))  # The millions of words of a large data set are few different ones.
 
 
 class Vocabulary:

@@ -30,8 +30,9 @@ def tiny_run(encoder, tmp_path_factory) -> Path:
     """A checkpoints folder with three decoders that saw 48 pictures of shapes for three epochs; copy it to write into it."""
     from captioner.config import VARIANTS
     from captioner.datasets import shapes
+    from captioner.preparation import Preparation
     from captioner.presets import PRESETS
-    from captioner.runs import Preparation, Run
+    from captioner.runs import Run
 
     folder = tmp_path_factory.mktemp("runs") / "tiny-shapes"
     preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=3))

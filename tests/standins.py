@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save as save_tensors
 
 from captioner import datasets
 from captioner.checkpoints import HISTORY, Checkpoint, EncoderMark, load, save
 from captioner.config import FIRST, REWARD, VARIANTS, DecoderConfig, Preset, find_variant
-from captioner.folders import read_json, write_json
+from captioner.folders import read_json, write_bytes, write_json
+from captioner.preparation import Preparation
 from captioner.presets import PRESETS
-from captioner.runs import Preparation
+from captioner.runs import Run
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
 from embeddings.table import learned_start
 
@@ -110,3 +112,15 @@ def stop_after_an_epoch(run, monkeypatch) -> None:
     monkeypatch.setattr(run, "_keep", keep_and_stop)
     with pytest.raises(KeyboardInterrupt):
         run.execute()
+
+
+def keep_what_runs_end_with(folder) -> None:
+    """From now on every run of this process puts all its variables down in that folder, in full precision."""
+    execute = Run.execute
+
+    def execute_and_keep(self, resume=False):
+        progressed = execute(self, resume)
+        write_bytes(Path(folder) / f"{self.variant}.safetensors", save_tensors(progressed.variables))
+        return progressed
+
+    Run.execute = execute_and_keep

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from event_files import points
 from PIL import Image
 from standins import write_stages
 from written_data import write_flickr8k
@@ -109,14 +110,17 @@ def diverge(monkeypatch, variant):
 def test_training_is_interrupted_and_gone_on_with(run, data, tmp_path, monkeypatch):
     out = tmp_path / "run"
     names = ["learned", "word2vec"]
-    command = ["train", "--data", data, "--preset", "tiny", "--epochs", 2, "--out", out, "--json"]
+    logs = ["--tensorboard", tmp_path / "logs"]
+    command = ["train", "--data", data, "--preset", "tiny", "--epochs", 2, "--out", out, *logs, "--json"]
     command[1:1] = [part for name in names for part in ("--variant", name)]
+    monkeypatch.setattr("captioner.commands.train.require_tensorboard", lambda: None)
     with monkeypatch.context() as patch:
         interrupt(patch, "word2vec")
         status, output, errors = run(*command)
     assert status == 130 and output == "" and errors.endswith("with --resume goes on after the last finished epoch.\n")
     assert "left out, photographs that the lists name and the folder lacks: 1 (test-00002.png)" in errors
     assert json.loads((out / "word2vec" / "history.json").read_text())["state"] == "stopped"
+    assert list(json.loads((out / "card.json").read_text())["decoders"]) == names[:1]
 
     status, output, errors = run(*command)
     assert status == 2 and output == "" and "go on with --resume" in errors
@@ -128,6 +132,15 @@ def test_training_is_interrupted_and_gone_on_with(run, data, tmp_path, monkeypat
     for name, result in answer["variants"].items():
         assert set(result) == {"best_epoch", "dev_loss", "epochs", "seconds"} and result["epochs"] == 2
         assert json.loads((out / name / "history.json").read_text())["state"] == "finished"
+
+    card = json.loads((out / "card.json").read_text())
+    assert list(card["decoders"]) == names and (out / "card.md").read_text().startswith("# Model card: Learned and Word2Vec\n")
+    told = card["decoders"]["word2vec"]
+    assert told["data"]["photographs"] == {"train": 48, "dev": 16} and len(told["code"]) == 1 and told["training"]["epochs"] == 2
+    assert card["encoder"]["licence"]["name"] == "Apache-2.0" and "48 training photographs" in card["limits"][0]
+    for name in names:
+        logged = [step for tag, step, _ in points(tmp_path / "logs" / f"{name}-1-first") if tag == "loss/dev"]
+        assert logged == [1, 2]
 
     status, output, errors = run(*command[:-1], "--resume")
     assert status == 0 and errors.count("is finished already") == 2
@@ -196,6 +209,8 @@ def test_a_study_goes_on_and_tells_what_it_found(run, data, tmp_path, monkeypatc
     for row in rows:
         assert (row["preset"], row["stage"], row["seed"]) == ("tiny", "first", 1) and row["seconds"] > 0
         assert METRICS <= set(row["dev"]) and METRICS <= set(row["test"])
+    for place in ("runs/tiny/first/seeds/1", "out/first"):
+        assert list(json.loads((tmp_path / place / "card.json").read_text())["decoders"]) == list(VARIANTS)
     stored = json.loads((tmp_path / "out" / "study.json").read_text())
     assert stored["runs"] == rows and stored["planned"] == 3 and len(stored["pairs"]) == 3
     status, output, _ = run(*command)
@@ -212,6 +227,7 @@ def test_evaluate_gives_metrics_intervals_and_captions(run, data, copied):
         assert len(result["captions"]) == 14 and all(isinstance(text, str) for text in result["captions"].values())
         stored = json.loads((copied / name / "scores.json").read_text())["test"]
         assert stored["metrics"] == result["metrics"] and stored["data"] == "flickr8k" and stored["beam"] == 3
+        assert json.loads((copied / "card.json").read_text())["decoders"][name]["scores"]["test"] == stored
     assert [(pair["first"], pair["second"]) for pair in answer["differences"]][0] == ("learned", "word2vec")
 
 
@@ -401,9 +417,19 @@ def test_bench_hands_its_options_on(run, monkeypatch, tmp_path, staged):
     assert status == 2 and "give --data" in errors
 
 
+def test_bench_tells_what_a_made_up_cache_shows(run, monkeypatch):
+    monkeypatch.setattr("captioner.bench_large.large_bench", lambda gigabytes: {"large": {"cache_gb": gigabytes}})
+    status, output, errors = run("bench", "--large", "--gigabytes", "3", "--json")
+    assert status == 0 and json.loads(output) == {"large": {"cache_gb": 3.0}} and "nothing of a disk's speed" in errors
+    status, output, _ = run("bench", "--large")
+    assert status == 0 and " ".join(output.split()) == "a made-up feature cache, in sparse files 60 GB"
+    status, _, errors = run("bench", "--large", "--training", "--data", "shapes")
+    assert status == 2 and "not allowed with" in errors
+
+
 @pytest.mark.parametrize(
     "command",
-    [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"], ["study"], ["adapt"]],
+    [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"], ["study"], ["adapt"], ["card"]],
 )
 def test_help_loads_nothing_heavy(command):
     script = (

@@ -128,6 +128,18 @@ def test_parts_of_who_was_killed_are_swept_away_and_those_of_who_still_writes_ar
     assert len(cache) == 9
 
 
+def test_two_fill_one_folder_each_with_a_part(folder, records):
+    one, other = (FeatureCache(folder, StubEncoder()) for _ in range(2))
+    one.fill(records[0::2])
+    other.fill(records[1::2])
+    assert not one.has(records[1])
+    one.look_again()
+    one.look_again()
+    assert len(one) == 9 and one.encoder.pictures == 5
+    assert one.fill(records) == {} and one.encoder.pictures == 5
+    np.testing.assert_array_equal(one.rows(records), FeatureCache(folder, StubEncoder()).rows(records))
+
+
 def shorten(path):
     path.write_bytes(path.read_bytes()[:-7])
 

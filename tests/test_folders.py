@@ -162,3 +162,11 @@ def test_json(tmp_path):
     for wrong in (b"", b"{'a': 1}", b"1" * 10_000, b'{"a":' * 10_000):
         with pytest.raises(CheckpointError, match="file.json is not readable JSON"):
             parse_json(wrong, "file.json")
+
+
+def test_a_file_in_pieces_is_the_file_whole(tmp_path):
+    save_folder(tmp_path / "whole", {"a.bin": b"onetwothree"})
+    save_folder(tmp_path / "pieces", {"a.bin": (b"one", memoryview(b"two"), b"", b"three")})
+    assert load_folder(tmp_path / "pieces") == load_folder(tmp_path / "whole") == {"a.bin": b"onetwothree"}
+    manifests = [(tmp_path / name / "manifest.json").read_bytes() for name in ("whole", "pieces")]
+    assert manifests[0] == manifests[1]

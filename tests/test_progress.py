@@ -64,6 +64,13 @@ def test_the_line_of_work_that_stops_early_is_ended(clock):
     assert stream.getvalue().endswith("left\n")
 
 
+def test_what_is_not_shown(clock):
+    stream = io.StringIO()
+    with Progress("training", 2, "batches", stream, every=0, shown=False) as bar:
+        bar.advance(2)
+    assert stream.getvalue() == "" and bar.done == 2
+
+
 def test_nothing_to_do_and_more_than_announced(clock):
     stream = io.StringIO()
     with Progress("features", 0, "pictures", stream) as bar:

@@ -10,7 +10,7 @@ from written_study import record, write_study
 
 from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
-from captioner.readme import PAGES, README, YARDSTICKS, render
+from captioner.readme import BENCHES, LARGE_BENCH, PAGES, README, YARDSTICKS, render
 
 HISTORY = {
     "best_epoch": 2,
@@ -61,6 +61,18 @@ def test_each_stage_that_ships_has_its_rows(folder: Path):
     assert titles == ["decoder", "**First stage**", *decoders, "**Reward**", *decoders, *YARDSTICKS.values()]
     assert text.count("| 2.812 | 2 of 2 | 55 |") == text.count("| 2.900 | 3 of 3 | 90 |") == len(VARIANTS)
     assert "Beam 4, length preference 0.9" in text and "Beam 2, length preference 0.4" in text
+
+
+def test_the_bench_of_large_data_has_rows_once_it_was_kept(folder: Path):
+    for name in BENCHES:
+        shutil.copy(SHIPPED / name, folder / name)
+    without = render("<!-- figures: bench -->\n<!-- end -->\n", folder)
+    large = {"cache_gb": 60.2, "training_peak_gb": 1.234, "step_ratio": 1.031}
+    coco = {"captions": 625_000, "read_s": 4.56, "read_peak_gb": 0.789}
+    (folder / LARGE_BENCH).write_text(json.dumps({"large": large, "coco": coco}))
+    new = [line for line in render(without, folder).splitlines() if line not in without.splitlines()]
+    assert [line.split(" | ")[1].rstrip(" |") for line in new] == ["1.23 GB", "1.03 times", "4.6 s, 0.79 GB"]
+    assert "cache of 60 GB, in sparse files" in new[0] and "625,000 captions" in new[2]
 
 
 def test_rendering_twice_changes_nothing(folder: Path):

@@ -1,5 +1,6 @@
 """Runs that are interrupted, killed and gone on with end with the weights of an unbroken one, bit for bit."""
 
+import hashlib
 import json
 import os
 import signal
@@ -13,12 +14,13 @@ import pytest
 from safetensors.numpy import load as load_tensors
 from standins import StubEncoder, small_dataset, small_preparation, small_preset, stop_after_an_epoch
 
+from captioner import provenance
 from captioner.checkpoints import load
 from captioner.config import VARIANTS
-from captioner.datasets import Record
-from captioner.errors import DatasetError, EmbeddingError, TrainingError
+from captioner.errors import EmbeddingError, TrainingError
 from captioner.folders import exists, load_folder, save_folder
-from captioner.runs import Preparation, Run, Sources, Start
+from captioner.preparation import Preparation, Sources
+from captioner.runs import Run, Start
 
 # Trains in a process of its own; with a number of epochs it kills itself as `kill -9` does, once they are put down.
 CHILD = """
@@ -91,6 +93,9 @@ def check_same_run(folder, unbroken, variables):
 def test_an_unbroken_run(unbroken):
     folder, progressed = unbroken
     assert history(folder)["state"] == "finished" and [epoch["epoch"] for epoch in history(folder)["epochs"]] == [1, 2, 3, 4]
+    data, (code,) = history(folder)["data"], history(folder)["code"]
+    assert data["name"] == "shapes" and data["photographs"] == {"train": 12, "dev": 4} and data["files"] == []
+    assert code["source"] == provenance.code().source
     checkpoint = load(folder / "learned")
     for name, values in checkpoint.weights.items():
         np.testing.assert_array_equal(values, progressed.best[name].astype(np.float16))
@@ -185,14 +190,20 @@ def test_a_run_of_another_version(preparation, tmp_path):
             run.execute(resume=True)
 
 
-def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
-    data = small_dataset(train=2)
-    gone = Record("gone.jpg", ("a dog",), tmp_path / "gone.jpg")
-    some = replace(data, splits=data.splits | {"train": (gone, *data.split("train"))})
-    prepared = Preparation(some, StubEncoder(), cache, small_preset())
-    assert list(prepared.failed) == ["gone.jpg"] and prepared.train == data.split("train") and "dog" not in prepared.vocabulary
-    with pytest.raises(DatasetError, match="split 'train' of shapes has no photograph that can be read"):
-        Preparation(replace(data, splits=data.splits | {"train": (gone,)}), StubEncoder(), cache, small_preset())
+def test_code_that_changed_between_the_parts_of_a_run_is_told(preparation, unbroken, tmp_path, monkeypatch):
+    """And a part that an earlier version began, which put nothing down, is told as such."""
+    now = provenance.to_json(provenance.code())
+    for stored, expected in (([now], [now]), ([{"source": "old"}], [{"source": "old"}, now]), (None, [None, now])):
+        run = Run(preparation, "learned", 1, tmp_path)
+        run._code = stored
+        run._keep(unbroken[1], *preparation.table("learned", 1))
+        if stored is None:
+            files = load_folder(run.resume_folder)
+            mark = {name: value for name, value in json.loads(files["run.json"]).items() if name != "code"}
+            save_folder(run.resume_folder, files | {"run.json": json.dumps(mark).encode()})
+        again = Run(preparation, "learned", 1, tmp_path)
+        again._resumed()
+        assert again._code == expected
 
 
 @pytest.fixture
@@ -201,23 +212,14 @@ def with_corpus(cache, tmp_path):
     return small_preparation(cache, sources=Sources(corpus=(tmp_path / "corpus.txt",)))
 
 
-def test_extra_text_is_for_the_frozen_tables_only(with_corpus, preparation):
-    assert with_corpus.text == preparation.sentences + [["a", "dog", "and", "a", "star"]] * 4
-    assert with_corpus.vocabulary.words == preparation.vocabulary.words and "dog" not in with_corpus.vocabulary
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_tables(preparation, variant):
-    """Of one shape and scale; the rows of words that text taught are the same for all seeds of a frozen variant."""
-    table, extra = preparation.table(variant, 1)
-    other, _ = preparation.table(variant, 2)
-    assert table.words == preparation.vocabulary.words and table.dimensions == preparation.preset.decoder.embedding_dimensions
-    assert np.sqrt(np.mean(table.vectors[4:] ** 2)) == pytest.approx(0.1, rel=0.15) and not table.vectors[0].any()
-    taught = [row for row, origin in enumerate(table.origins) if origin == "trained"]
-    assert bool(taught) == VARIANTS[variant].frozen
-    np.testing.assert_array_equal(table.vectors[taught], other.vectors[taught])
-    assert (table.vectors[1:4] != other.vectors[1:4]).any(axis=1).all()
-    assert list(extra) == (["subwords.safetensors"] if variant == "fasttext" else [])
+def test_a_run_tells_of_the_files_that_its_vectors_are_made_of(with_corpus, tmp_path):
+    names = (*VARIANTS, "word2vec-captions", "word2vec-start")
+    made = {name: Run(with_corpus, name, 1, tmp_path)._data["files"] for name in names}
+    (corpus,) = made["word2vec"]
+    text = (tmp_path / "corpus.txt").read_bytes()
+    digest = hashlib.sha256(text).hexdigest()
+    assert corpus == {"role": "corpus", "name": "corpus.txt", "bytes": len(text), "sha256": digest}
+    assert made["fasttext"] == made["word2vec-start"] == [corpus] and made["learned"] == made["word2vec-captions"] == []
 
 
 def test_finished_vectors_bring_their_width(cache, preparation, tmp_path):
@@ -245,6 +247,8 @@ def test_a_run_that_starts_from_another(preparation, unbroken, tmp_path, monkeyp
     assert [epoch["epoch"] for epoch in later["epochs"]] == list(range(1, len(earlier) + len(whole.epochs) + 1))
     assert later["best_epoch"] == len(earlier) + whole.best_epoch
     assert later["epochs"][len(earlier)]["train_loss"] < earlier[0]["train_loss"]
+    told = {name: history(unbroken[0])[name] for name in ("seed", "made_with", "data", "code")}
+    assert later["started_from"] == {"stage": "first"} | told
 
     broken = Run(preparation, "learned", 1, tmp_path / "broken", start)
     stop_after_an_epoch(broken, monkeypatch)

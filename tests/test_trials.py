@@ -12,7 +12,8 @@ from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS, RewardConfig
 from captioner.errors import TrainingError
 from captioner.evaluation import Subjects, choose_beam, evaluate
 from captioner.folders import exists, load_folder
-from captioner.runs import Run, Sources
+from captioner.preparation import Sources
+from captioner.runs import Run
 from captioner.trial_records import Plan, Trial, records
 from captioner.trials import Workshop
 

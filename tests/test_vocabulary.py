@@ -26,6 +26,11 @@ def test_captions_are_cut_into_words(text, words):
     assert tokenize(text) == words.split()
 
 
+def test_equal_words_are_kept_once():
+    first, second = tokenize("a dog's day"), tokenize("the DOG'S day")
+    assert first[1] == "dogs" and all(one is two for one, two in zip(first[1:], second[1:], strict=True))
+
+
 @pytest.mark.parametrize("text", ["", "   ", "...", "' - _ !"])
 def test_a_text_without_words_gives_none(text):
     assert tokenize(text) == []

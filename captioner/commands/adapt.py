@@ -14,6 +14,7 @@ from captioner.epochs import Epoch, Progressed
 from captioner.errors import DatasetError, ImageError, TrainingError
 from captioner.folders import exists, load_folder, parse_json, remove_folder, save_folder
 from captioner.settings import with_settings
+from captioner.workers import refuse_several
 
 if TYPE_CHECKING:
     from captioner.checkpoints import Checkpoint
@@ -26,6 +27,7 @@ HOW, STATE = "how.json", "state.json"
 def run(options: Namespace) -> int:
     from captioner.encoder import SHIPPED_ADAPTED
 
+    refuse_several("Adapting the encoder")
     out, config = options.out or SHIPPED_ADAPTED, with_settings(AdaptationConfig(), dict(options.settings))
     waiting = out.parent / ".resume" / out.name
     if exists(out) and not exists(waiting):

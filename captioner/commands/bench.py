@@ -3,18 +3,25 @@
 from argparse import Namespace
 
 from captioner.commands import choices
-from captioner.commands.report import print_json
+from captioner.commands.report import note, print_json
 from captioner.errors import ConfigError
 from captioner.presets import find_preset
+
+GIGABYTES = 60.0  # of a made-up cache
 
 
 def run(options: Namespace) -> int:
     preset = find_preset(options.preset).name
-    if options.training and not options.data:
-        raise ConfigError("bench --training needs photographs to train on; give --data with a folder of Flickr8k or COCO.")
+    what = "training" if options.training else "workers" if options.workers else ""
+    if what and not options.data:
+        raise ConfigError(f"bench --{what} needs photographs to train on; give --data with a folder of Flickr8k or COCO.")
+    if options.workers:
+        return _workers(options, preset)
     from captioner import bench
 
-    if options.training:
+    if options.large:
+        result = _large(options.gigabytes)
+    elif options.training:
         result = bench.training_bench(options.data, choices.cache(options), preset)
     else:
         result = bench.caption_bench(choices.decoders(options))
@@ -22,4 +29,23 @@ def run(options: Namespace) -> int:
         print_json(result)
     else:
         print(bench.table(result))
+    return 0
+
+
+def _large(gigabytes: float) -> dict[str, dict[str, float]]:
+    from captioner.bench_large import SPARSE, large_bench
+
+    note(SPARSE)
+    return large_bench(gigabytes)
+
+
+def _workers(options: Namespace, preset: str) -> int:
+    from captioner.bench_workers import workers_bench
+    from captioner.coco_table import table, told
+
+    result = workers_bench(options.data, choices.cache(options), preset)
+    if options.json:
+        print_json(result)
+    else:
+        print(f"{told(result)}\n\n{table(result)}")
     return 0

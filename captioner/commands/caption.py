@@ -1,43 +1,77 @@
 """`caption`: pictures in, captions of every decoder out; a picture that cannot be read is told and the rest goes on."""
 
 import os
+import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands import choices
-from captioner.commands.report import note, print_json
+from captioner.commands.listing import Listing
+from captioner.commands.report import note
 from captioner.config import SearchConfig, find_variant
 from captioner.errors import ConfigError, ImageError
+from captioner.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioner.captioning import Caption, Captioner
+    from captioner.bulk import Found
+    from captioner.captioning import Captioner
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif")
-_PICTURES_AT_ONCE = 16
-
-Read = tuple[str, "np.ndarray | ImageError"]
-Captions = dict[str, list["Caption"]]
-Captioned = tuple[str, Captions | ImageError]
 
 
 def run(options: Namespace) -> int:
+    if options.skip_done and not options.out:
+        raise ConfigError("What is done already is read from a file; give --out FILE besides --skip-done.")
     config = _search_config(options)
     captioner = choices.captioner(options)
     places = [place for given in options.files for place in _pictures(given)]
-    entries: list[dict[str, Any]] = []
-    for first in range(0, len(places), _PICTURES_AT_ONCE):
-        pictures = [_read(place, captioner.encoder.size) for place in places[first : first + _PICTURES_AT_ONCE]]
-        for name, found in _caption(captioner, pictures, config):
-            entries.append(_entry(name, found, captioner.stage, options.top))
-            if not options.json:
-                _print_text(entries[-1])
-    if options.json:
-        print_json(entries)
-    return int(any("error" in entry for entry in entries))
+    if not (options.json or options.out):
+        return _tell(_entries(captioner, places, config, options.top), None)
+    listing, done = _listing(options, captioner)
+    with closing(listing):
+        return _tell(_entries(captioner, [place for place in places if place not in done], config, options.top), listing)
+
+
+def _listing(options: Namespace, captioner: "Captioner") -> tuple[Listing, set[str]]:
+    """Where the entries go, and the pictures that are there already."""
+    if not options.out:
+        return Listing(sys.stdout), set()
+    if not options.skip_done:
+        return Listing.begin(options.out), set()
+    listing, done = Listing.go_on(options.out)
+    for entry in done:
+        if "captions" in entry and (entry.get("stage"), tuple(entry["captions"])) != (captioner.stage, captioner.variants):
+            raise ConfigError(f"The file {options.out} was written by other decoders or another stage; give another name.")
+    note(f"{len(done)} pictures are in {options.out} already.")
+    return listing, {entry["image"] for entry in done}
+
+
+def _entries(captioner: "Captioner", places: list[str], config: SearchConfig, top: int) -> Iterable[dict[str, Any]]:
+    """What is told about each picture, in their order; of many also how fast it goes."""
+    from captioner.bulk import FEW, caption_all
+
+    size = captioner.encoder.size
+    with Progress("captions", len(places), "pictures") if len(places) > FEW else nullcontext() as bar:
+        for name, found in caption_all(captioner, places, lambda place: _read(place, size), config):
+            yield _entry(name, found, captioner.stage, top)
+            if bar:
+                bar.advance()
+
+
+def _tell(entries: Iterable[dict[str, Any]], listing: Listing | None) -> int:
+    failed = False
+    for entry in entries:
+        failed |= "error" in entry
+        if listing:
+            listing.add(entry)
+        else:
+            _print_text(entry)
+    return int(failed)
 
 
 def _search_config(options: Namespace) -> SearchConfig:
@@ -57,27 +91,16 @@ def _pictures(given: str) -> list[str]:
     return [os.path.join(given, name) for name in names] or [given]
 
 
-def _read(path: str, size: int) -> Read:
-    """The picture, small already, so that a batch of large ones fits in memory; or why there is none."""
+def _read(path: str, size: int) -> "np.ndarray":
+    """The picture, as small as the network takes it."""
     from captioner.images import read_file, resize
 
     if os.path.isdir(path):
-        return path, ImageError(f"The folder '{path}' shows no pictures to us; put some there ({', '.join(SUFFIXES)}).")
-    try:
-        return path, resize(read_file(path), size)
-    except ImageError as error:
-        return path, error
+        raise ImageError(f"The folder '{path}' shows no pictures to us; put some there ({', '.join(SUFFIXES)}).")
+    return resize(read_file(path), size)
 
 
-def _caption(captioner: "Captioner", pictures: Sequence[Read], config: SearchConfig) -> Iterator[Captioned]:
-    """Each picture's captions, or why it has none, in the order of the pictures."""
-    good = [picture for _, picture in pictures if not isinstance(picture, ImageError)]
-    captioned = iter(captioner.caption(good, config))
-    for path, picture in pictures:
-        yield path, picture if isinstance(picture, ImageError) else next(captioned)
-
-
-def _entry(image: str, found: Captions | ImageError, stage: str, top: int) -> dict[str, Any]:
+def _entry(image: str, found: "Found", stage: str, top: int) -> dict[str, Any]:
     """What is told about one picture, as plain data."""
     if isinstance(found, ImageError):
         return {"image": image, "error": str(found)}

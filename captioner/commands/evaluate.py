@@ -4,7 +4,7 @@ import re
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from captioner.commands import choices
+from captioner.commands import card, choices
 from captioner.commands.report import note, print_json, print_table, with_interval
 from captioner.config import find_variant
 from captioner.errors import ConfigError
@@ -41,6 +41,7 @@ def run(options: Namespace) -> int:
         keep(choices.decoders(options), SHIPPED, options.keep, {name: evaluation.summary(name) for name in evaluation.scores})
     elif _may_store(options, data.name, evaluation):
         _store(options, data, subjects, evaluation)
+        card.keep(choices.decoders(options))
     return 0
 
 

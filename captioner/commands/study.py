@@ -5,12 +5,13 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from captioner.commands import choices
+from captioner.commands import card, choices
 from captioner.commands.report import note, print_json, print_table
 from captioner.config import find_variant
 from captioner.errors import TrainingError
 from captioner.presets import find_preset
 from captioner.progress import duration
+from captioner.workers import refuse_several
 
 if TYPE_CHECKING:
     from captioner.trial_records import Plan
@@ -33,6 +34,7 @@ def run(options: Namespace) -> int:
         return conclude(finished, plan.preset) | {"planned": len(plan.with_all_of(out).trials())}
 
     if options.data:
+        refuse_several("A study")
         _run_missing(_Workshops(options), plan, options, lambda: write_json(out / STUDY, concluded()))
     elif options.ship:
         raise TrainingError("To find the decoders that ship takes the runs and their data; give --data, and --corpus, too.")
@@ -55,7 +57,7 @@ class _Workshops:
 
     def of(self, preset: str) -> "Workshop":
         from captioner.encoder import load_encoder
-        from captioner.runs import Sources
+        from captioner.preparation import Sources
         from captioner.trials import Workshop
 
         if preset not in self._opened:
@@ -81,6 +83,7 @@ def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finish
         note(f"Run {number} of {len(left)}: {trial}.")
         try:
             workshops.of(trial.preset).carry_out(trial)
+            card.keep(workshops.of(trial.preset).run_folder(trial))
             finished_one()
         except TrainingError as error:  # Such as a loss that is no number; the other runs do not depend on it.
             note(f"{trial} was given up: {error}")
@@ -94,6 +97,7 @@ def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finish
     if options.ship:
         for stage, seeds in workshops.of(plan.preset).ship(plan).items():
             note(f"{stage}: " + ", ".join(f"{name} seed {seed}" for name, seed in seeds.items()) + " ship, the best on dev.")
+            card.keep(choices.checkpoints(options) / stage)
 
 
 def _print_text(concluded: dict[str, Any]) -> None:

@@ -1,36 +1,60 @@
 """`train`: decoders out of a data set, one after the other, each of which can be interrupted and gone on with."""
 
+import json
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.commands import choices
+from captioner import provenance
+from captioner.commands import card, choices
 from captioner.commands.report import note, print_json, print_table
 from captioner.config import FIRST, REWARD, VARIANTS, Preset
 from captioner.errors import TrainingError
+from captioner.event_log import EventLog, require_tensorboard
 from captioner.presets import PRESETS, find_preset
 from captioner.settings import changed
+from captioner.workers import Alone, find_place, join, refuse_several
 
 if TYPE_CHECKING:
-    from captioner.runs import Preparation
+    from captioner.preparation import Preparation
 
 DEFAULT_PRESET = "triptych"
 
 
 def run(options: Namespace) -> int:
+    if options.tensorboard:
+        require_tensorboard()
     names = choices.variants(options) or tuple(VARIANTS)
+    if options.stage == REWARD:
+        refuse_several("The second stage")
+    find_place()  # What is wrong with it is told at once.
     preset = _preset(options, names)
     choices.check_files([*options.corpus, options.word2vec, options.fasttext])
     data = choices.dataset(options)
     out = options.out or _default_folder(preset, data.name, options)
-    left = _left_to_train(out, names, options.resume)
+    workers = _join()
+    left = workers.share(lambda: _left_to_train(out, names, options.resume), lambda left: json.dumps(left).encode(), json.loads)
+    logs = workers.share(lambda: _logs(left, options, out), lambda logs: b"", lambda said: {})
     if left:
-        preparation = _prepare(options, data, preset, out)
+        preparation = _prepare(options, data, preset, out, workers)
         for name in left:
-            _train(preparation, name, options, out)
-    _report(out, names, options)
+            _train(preparation, name, options, out, logs.get(name))
+            if workers.first:
+                card.keep(out)
+    if workers.first:
+        _report(out, names, options)
     return 0
+
+
+def _join() -> Alone:
+    """The other workers, where `TF_CONFIG` names some, if they run the same program."""
+    if not (place := find_place()):
+        return Alone()
+    note(f"Worker {place.number}: waiting until all {len(place.addresses)} workers are there.")
+    workers = join()
+    workers.agree(provenance.program(), "code or libraries")
+    return workers
 
 
 def _preset(options: Namespace, names: tuple[str, ...]) -> Preset:
@@ -73,25 +97,35 @@ def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]
     return [name for name in names if name not in finished]
 
 
-def _prepare(options: Namespace, data: Any, preset: Preset, out: Path) -> "Preparation":
+def _prepare(options: Namespace, data: Any, preset: Preset, out: Path, workers: Alone) -> "Preparation":
     from captioner.encoder import load_encoder
-    from captioner.runs import Preparation, Sources
+    from captioner.preparation import Preparation, Sources
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
     sources = Sources(tuple(options.corpus), options.word2vec, options.fasttext)
     encoder = load_encoder(preset.encoder, near=out)
-    preparation = Preparation(data, encoder, choices.cache(options), preset, sources, options.stage)
+    preparation = Preparation(data, encoder, choices.cache(options), preset, sources, options.stage, workers)
     for reason in preparation.failed.values():
         note(f"Left out: {reason}")
     return preparation
 
 
-def _train(preparation: "Preparation", name: str, options: Namespace, out: Path) -> None:
+def _logs(left: list[str], options: Namespace, out: Path) -> dict[str, EventLog]:
+    """The logs that were asked for, by variant; those of runs that begin now must not exist yet."""
+    if not options.tensorboard:
+        return {}
+    logs = {name: EventLog(options.tensorboard / f"{name}-{options.seed}-{options.stage}") for name in left}
+    for name, log in logs.items():
+        log.prepare(goes_on=(out / ".resume" / name).exists())
+    return logs
+
+
+def _train(preparation: "Preparation", name: str, options: Namespace, out: Path, log: EventLog | None) -> None:
     from captioner.runs import Run, Start
 
     start = Start.load(_start(options), name, preparation) if options.start else None
-    run = Run(preparation, name, options.seed, out, start)
+    run = Run(preparation, name, options.seed, out, start, log)
     try:
         run.execute(options.resume)
     except KeyboardInterrupt:

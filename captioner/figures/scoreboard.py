@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.comparison import Comparison, finite, load_comparison, subject, yardstick
-from captioner.config import SHIPPED, STAGES, VARIANTS, Variant
+from captioner.config import SHIPPED, STAGES, VARIANTS, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.evaluation import SEARCH, load_scores
 from captioner.folders import read_json
@@ -87,7 +87,7 @@ def read_board(folder: Path, split: str) -> tuple[Board | None, list[CheckpointE
     entries, problems = [], []
     for name in VARIANTS:
         try:
-            entries.append(_entry(folder, name, split))
+            entries.append(read_entry(folder, name, split))
         except CheckpointError as error:
             problems.append(error)
     if not entries:
@@ -118,15 +118,17 @@ def _trial(row: Mapping[str, Any]) -> Trial:
     return Trial(_count(row["beam"]), finite(row["length_preference"]), cider)
 
 
-def _entry(folder: Path, name: str, split: str) -> Entry:
-    stored, title = load_scores(folder, name), VARIANTS[name].title
+def read_entry(folder: Path, name: str, split: str) -> Entry:
+    """One decoder's scores on a split; none is a sentence too."""
+    stored, variant = load_scores(folder, name), find_variant(name)
+    title = variant.title
     if split not in stored:
         raise CheckpointError(f"{title} has no scores on {split} yet; {_advice(folder, split)} scores it.")
     try:
         score = yardstick(stored[split])
         if VERDICT_METRIC not in score.metrics:
             raise KeyError(VERDICT_METRIC)
-        return Entry(VARIANTS[name], score, {key: read(stored[split][key]) for key, read in _SETTING.items()})
+        return Entry(variant, score, {key: read(stored[split][key]) for key, read in _SETTING.items()})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"The scores of {title} on {split} are damaged; {_advice(folder, split)} renews them.") from error
 

@@ -78,7 +78,7 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
     return [
         ("Recipe (preset)", settings.preset.name),
         ("What looks (encoder)", f"{encoder.name}: {encoder.rows} × {encoder.columns} places, {encoder.channels:,} numbers each"),
-        ("The photograph is", _ENTRIES[decoder.image_entry]),
+        ("The photograph is", _ENTRIES.get(decoder.image_entry, decoder.image_entry)),
         ("Words it knows", f"{settings.words:,}"),
         ("Numbers per word (dimensions)", f"{decoder.embedding_dimensions:,}"),
         ("Memory (LSTM units)", f"{decoder.units:,}"),

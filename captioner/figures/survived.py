@@ -7,14 +7,14 @@ from typing import Any
 from captioner.errors import CheckpointError
 from captioner.folders import read_json
 
-FILES, FUZZ, LOAD, CRASHES = (f"survived-{name}.json" for name in ("files", "fuzz", "load", "crashes"))
+FILES, FUZZ, LOAD, CRASHES, WORKERS = (f"survived-{name}.json" for name in ("files", "fuzz", "load", "crashes", "workers"))
 Row = tuple[str, str]
 
 
 def rows(folder: Path) -> list[Row]:
     """What was sent to it, and what came of it; of what was not measured yet there is no row."""
     found: list[Row] = []
-    for name, told in ((FILES, _files), (FUZZ, _fuzz), (LOAD, _load), (CRASHES, _crashes)):
+    for name, told in ((FILES, _files), (FUZZ, _fuzz), (LOAD, _load), (CRASHES, _crashes), (WORKERS, _workers)):
         if (folder / name).is_file():
             try:
                 found += told(read_json(folder / name))
@@ -72,6 +72,19 @@ def _crashes(data: Mapping[str, Any]) -> list[Row]:
         f"{_none(data['temporary_files_left'], 'left as a temporary file')}"
     )
     return [(f"`kill -9` at {data['kills']} random moments of a training ({while_doing})", what)]
+
+
+def _workers(data: Mapping[str, Any]) -> list[Row]:
+    """In double precision they must be equal; in single precision no two ways of adding up are."""
+    single = data["in_single_precision"]
+    double, rounded = (
+        ", ".join(f"{part['largest_difference']:.1g} by {count}" for count, part in found["processes"].items())
+        for found in (data, single)
+    )
+    backward = f"{single['one_backward']['largest_difference']:.1g} by one that takes each step's photographs backward"
+    what = f"{data['steps']} steps of training shared out among several processes, in double precision, held against one"
+    told = f"the largest difference of any weight: {double}"
+    return [(what, told), ("the same in single precision, in which rounding grows", f"{rounded}; {backward}")]
 
 
 def _none(count: int, what: str) -> str:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from captioner.errors import CheckpointError
-from captioner.figures.survived import CRASHES, FILES, FUZZ, LOAD, rows
+from captioner.figures.survived import CRASHES, FILES, FUZZ, LOAD, WORKERS, rows
 
 DOOR = {"captioned": 500, "refused": 700, "longest_s": 1.234, "slowest": "a", "most_mb": 250, "largest": "b", "problems": []}
 VISITORS = {"answers": 90, "a_second": 3.14159, "median_ms": 300, "p95_ms": 950, "errors": 0, "memory_mb_more": -3}
@@ -41,6 +41,20 @@ def test_every_figure_is_the_files(tmp_path):
     assert found["a photograph beside another visitor's fifty"] == "800 ms, alone 400 ms (medians)"
     killed = "`kill -9` at 50 random moments of a training (12 while saving, 38 while training a decoder)"
     assert found[killed] == "none unreadable or lost, 1 ended with other weights, none left as a temporary file"
+
+
+def test_what_several_processes_differ_in_is_told(tmp_path):
+    parts = {"2": {"largest_difference": 1.2e-7}, "4": {"largest_difference": 3.4e-6}}
+    single = {"processes": {"2": {"largest_difference": 0.21}}, "one_backward": {"largest_difference": 0.34}}
+    (tmp_path / WORKERS).write_text(json.dumps({"steps": 200, "processes": parts, "in_single_precision": single}))
+    what = "200 steps of training shared out among several processes, in double precision, held against one"
+    assert rows(tmp_path) == [
+        (what, "the largest difference of any weight: 1e-07 by 2, 3e-06 by 4"),
+        (
+            "the same in single precision, in which rounding grows",
+            "0.2 by 2; 0.3 by one that takes each step's photographs backward",
+        ),
+    ]
 
 
 def test_another_file_is_refused(tmp_path):

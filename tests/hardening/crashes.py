@@ -34,7 +34,7 @@ _PATIENCE = 300
 # The command itself, but that it says on a pipe what it begins to do, for whoever wants to kill it just then.
 _TELLING = """
 import functools, os, sys
-from captioner import checkpoints, features, runs, training
+from captioner import checkpoints, features, preparation, runs, training
 from captioner.__main__ import main
 pipe = int(sys.argv[1])
 def telling(owner, name, phase):
@@ -45,7 +45,7 @@ def telling(owner, name, phase):
         return work(*given, **more)
     setattr(owner, name, told)
 telling(features.FeatureCache, "_add", "caching features")
-telling(runs.Preparation, "table", "training word vectors")
+telling(preparation.Preparation, "table", "training word vectors")
 telling(training.Trainer, "epoch", "training a decoder")
 for module in (runs, checkpoints):
     telling(module, "save_folder", "saving")

@@ -1,0 +1,34 @@
+"""`card`: the papers of a run, made from its own files; the commands that train and score keep them in the run's folder."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from captioner.commands import choices
+from captioner.commands.report import note, print_json
+from captioner.errors import CheckpointError, EncoderError
+
+
+def run(options: Namespace) -> int:
+    from captioner.card import CARD, TEXT, read_card, write_card
+    from captioner.card_text import markdown
+
+    folder = choices.decoders(options)
+    card = read_card(folder)
+    if options.write:
+        write_card(folder, card)
+        note(f"The card is in {folder}, as {CARD} and {TEXT}.")
+    if options.json:
+        print_json(card)
+    else:
+        print(markdown(card), end="")
+    return 0
+
+
+def keep(folder: Path) -> None:
+    """Make the card of a run anew; what was trained or scored is not lost because its card cannot be written."""
+    from captioner.card import write_card
+
+    try:
+        write_card(folder)
+    except (CheckpointError, EncoderError) as error:
+        note(f"No card was written. {error}")

@@ -1,0 +1,57 @@
+"""`serve`: the decoders over HTTP, for programs."""
+
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.commands import choices
+from captioner.commands.report import note
+from captioner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from captioner.service.engine import Engine, Timed
+
+KEYS_VARIABLE = "TRIPTYCH_API_KEYS"
+_SHORTEST_KEY, _GRACE = 16, 60
+
+
+def run(options: Namespace) -> int:
+    from captioner.checkpoints import load_all
+
+    keys, folder = api_keys(), choices.decoders(options)
+    load_all(folder)  # What is wrong with them is told now, not to the first who asks.
+    import uvicorn
+
+    from captioner.service.app import create_app
+
+    app = create_app(lambda timed: _engine(folder, timed), keys)
+    who = f"{len(keys)} API keys" if keys else "nobody is asked for a key"
+    note(f"http://{options.host}:{options.port} answers, {who}; its addresses are described at /docs. End it with Ctrl C.")
+    uvicorn.run(
+        app,
+        host=options.host,
+        port=options.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    return 0
+
+
+def api_keys() -> list[str]:
+    """The keys in the environment, separated by commas; a short one would soon be guessed."""
+    keys = [key.strip() for key in os.environ.get(KEYS_VARIABLE, "").split(",") if key.strip()]
+    if any(len(key) < _SHORTEST_KEY for key in keys):
+        raise ConfigError(f"A key in {KEYS_VARIABLE} has fewer than {_SHORTEST_KEY} characters; make it longer.")
+    return keys
+
+
+def _engine(folder: Path, timed: "Timed") -> "Engine":
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow()
+    from captioner.service.engine import Engine
+
+    return Engine.load(folder, timed=timed)

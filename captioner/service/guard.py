@@ -1,0 +1,104 @@
+"""What every request passes first: a number, a key where one is asked for, a bound on its size; and its line in the log."""
+
+import hmac
+import time
+import traceback
+import uuid
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from captioner.service.journal import Journal
+from captioner.service.measures import Measures
+from captioner.service.problems import BROKEN, NO_KEY, TOO_LARGE, Problem
+
+MOST_BYTES = 64 << 20
+KEPT_BEHIND_KEYS = "/v1/"
+PATHS = ("/v1/captions", "/v1/variants", "/health", "/ready", "/metrics", "/docs", "/openapi.json")
+REQUEST_ID = "triptych_request"
+
+
+class Guard:
+    """An ASGI middleware around the whole service."""
+
+    def __init__(self, app: ASGIApp, measures: Measures, journal: Journal, keys: Sequence[str] = ()):
+        self._app, self._measures, self._journal = app, measures, journal
+        self._keys = [key.encode() for key in keys]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope[REQUEST_ID], start, status = uuid.uuid4().hex, time.perf_counter(), 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", scope[REQUEST_ID].encode())]
+            await send(message)
+
+        try:
+            problem = self._refusal(scope)
+            if problem:
+                await self.tell(problem, scope, receive, answer)
+            else:
+                await self._app(scope, _bounded(receive), answer)
+        except Exception as error:
+            if status:
+                raise  # Half of an answer has been sent; the server closes the connection.
+            problem = error if isinstance(error, Problem) else _broken(error, self._journal, scope[REQUEST_ID])
+            await self.tell(problem, scope, receive, answer)
+        finally:
+            path = scope["path"] if scope["path"] in PATHS else "other"
+            seconds = time.perf_counter() - start
+            self._measures.requests.labels(path, str(status)).inc()
+            self._measures.seconds.labels(path).observe(seconds)
+            facts = {"method": scope["method"], "path": path, "status": status, "ms": round(seconds * 1000)}
+            self._journal.write("request", id=scope[REQUEST_ID], **facts, **scope.get("triptych_facts", {}))
+
+    async def tell(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        self._measures.failures.labels(problem.kind.name).inc()
+        scope.setdefault("triptych_facts", {})["problem"] = problem.kind.name
+        await problem.answer(scope[REQUEST_ID])(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Problem | None:
+        """Why a request is not let in at all."""
+        headers = dict(scope["headers"])
+        if self._keys and scope["path"].startswith(KEPT_BEHIND_KEYS) and not self._has_key(headers):
+            advice = "send one as the header 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
+            detail = f"This service answers those who have a key; {advice}."
+            return Problem(NO_KEY, detail, headers={"WWW-Authenticate": "Bearer"})
+        announced = headers.get(b"content-length", b"0")
+        return _too_large() if announced.isdigit() and int(announced) > MOST_BYTES else None
+
+    def _has_key(self, headers: dict[bytes, bytes]) -> bool:
+        """Every key is compared to its end, so that the time taken says nothing about how much of one was right."""
+        scheme, _, bearer = headers.get(b"authorization", b"").partition(b" ")
+        given = bearer.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
+        return any([hmac.compare_digest(given, key) for key in self._keys])
+
+
+def _bounded(receive: Receive) -> Receive:
+    """The same body, until there is too much of it, whatever was announced."""
+    taken = 0
+
+    async def receive_more() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MOST_BYTES:
+            raise _too_large()
+        return message
+
+    return receive_more
+
+
+def _too_large() -> Problem:
+    return Problem(TOO_LARGE, f"A request may have up to {MOST_BYTES >> 20} MB; send fewer photographs at once.")
+
+
+def _broken(error: Exception, journal: Journal, request_id: str) -> Problem:
+    """What nobody foresaw: told in full to the log alone."""
+    journal.write("error", id=request_id, error="".join(traceback.format_exception(error)))
+    return Problem(BROKEN, "The service could not answer; its log says why under this request's number.")

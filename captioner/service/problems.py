@@ -1,0 +1,51 @@
+"""What went wrong with a request, as RFC 9457 says it: one form for every error, by which a program can tell them apart."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of error: its name, which is the end of its `type`, the HTTP status, and its title."""
+
+    name: str
+    status: int
+    title: str
+
+
+NOT_A_PICTURE = Kind("not-a-picture", 422, "None of the files is a picture that can be read")
+BAD_REQUEST = Kind("bad-request", 422, "The request is not one that this service understands")
+NOT_FOUND = Kind("not-found", 404, "There is nothing at this address")
+WRONG_METHOD = Kind("wrong-method", 405, "This address takes other methods")
+TOO_LARGE = Kind("too-large", 413, "The request is larger than this service takes")
+NO_KEY = Kind("no-key", 401, "An API key is needed")
+BUSY = Kind("busy", 503, "Too many photographs are waiting")
+STARTING = Kind("starting", 503, "The decoders are still being loaded")
+TOO_SLOW = Kind("too-slow", 504, "The captions were not ready in time")
+BROKEN = Kind("broken", 500, "Something went wrong in the service itself")
+KINDS = (NOT_A_PICTURE, BAD_REQUEST, NOT_FOUND, WRONG_METHOD, TOO_LARGE, NO_KEY, BUSY, STARTING, TOO_SLOW, BROKEN)
+
+
+@dataclass
+class Problem(Exception):
+    """Raised anywhere in the service and answered as JSON."""
+
+    kind: Kind
+    detail: str
+    more: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def answer(self, request_id: str) -> JSONResponse:
+        body = {
+            "type": f"urn:triptych:problem:{self.kind.name}",
+            "title": self.kind.title,
+            "status": self.kind.status,
+            "detail": self.detail,
+            "instance": f"urn:triptych:request:{request_id}",
+            **self.more,
+        }
+        return JSONResponse(body, self.kind.status, self.headers, MEDIA_TYPE)

@@ -1,0 +1,157 @@
+"""Trains on real captions by one process and by several, and holds the weights against each other.
+
+`python tests/hardening/workers.py --data DIR` prints the largest difference of any weight by the number of processes, in double
+precision, where it shows whether all compute the same. In single precision, in which everybody trains, the last bit of a sum
+grows into another training within some dozens of steps; so there one process that takes the photographs of every step in the
+opposite order stands beside the several. Dropout is off: its masks are each worker's own.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import numpy as np  # noqa: E402
+from safetensors.numpy import load_file  # noqa: E402
+from safetensors.numpy import save as save_tensors  # noqa: E402
+
+from captioner.bench_workers import run_workers  # noqa: E402
+from captioner.config import Preset  # noqa: E402
+from captioner.features import default_folder  # noqa: E402
+from captioner.folders import write_bytes  # noqa: E402
+from captioner.presets import find_preset  # noqa: E402
+from captioner.runtime import start_tensorflow  # noqa: E402
+from captioner.workers import join  # noqa: E402
+
+STEPS, PROCESSES, PRESET = 200, (2, 4), "triptych"
+ALLOWED = 1e-4
+DOUBLE, SINGLE = "float64", "float32"
+FORWARD, BACKWARD = "forward", "backward"  # in which order the photographs of a step are taken
+_WORK = "--work"  # How this program starts itself as one of several.
+_DEV = 64
+_ENDED = "ended.safetensors"
+
+
+def without_dropout(preset: Preset, epochs: int) -> Preset:
+    decoder = replace(preset.decoder, dropout=0.0, feature_dropout=0.0)
+    return replace(preset, decoder=decoder, training=replace(preset.training, epochs=epochs, patience=epochs, word_dropout=0.0))
+
+
+def work(folder: Path, precision: str, order: str, data: str, cache: Path, preset: str, steps: int) -> dict:
+    """Train as one of the workers; the first puts its variables into the folder."""
+    start_tensorflow(repeatable=True)
+    import keras
+
+    from captioner.datasets import load
+    from captioner.encoder import load_encoder
+    from captioner.preparation import Preparation
+    from captioner.runs import Run
+
+    chosen, found = find_preset(preset), load(data)
+    keras.config.set_floatx(precision)
+    workers = join()
+    at_once = chosen.training.images_per_batch
+    splits = {"train": found.split("train")[: steps * at_once], "dev": found.split("dev")[:_DEV]}
+    epochs = math.ceil(steps * at_once / len(splits["train"]))
+    encoder, chosen = load_encoder(chosen.encoder), without_dropout(chosen, epochs)
+    preparation = Preparation(replace(found, splits=splits), encoder, cache, chosen, workers=workers)
+    if order == BACKWARD:
+        take_backward()
+    progressed = Run(preparation, "learned", 1, folder).execute()
+    ended = save_tensors(progressed.variables)
+    if workers.first:
+        write_bytes(folder / _ENDED, ended)
+    done = epochs * math.ceil(len(splits["train"]) / at_once)
+    return {"steps": done, "photographs_at_once": at_once, "sha256": hashlib.sha256(ended).hexdigest()}
+
+
+def take_backward() -> None:
+    """From now on this process takes the photographs of every batch the other way round, and so adds up in another order."""
+    from captioner.training import Examples
+
+    batch = Examples.batch
+    Examples.batch = lambda self, chosen, views=None: batch(self, chosen[::-1], views and views[::-1])
+
+
+def differences(one: Path, other: Path) -> dict:
+    """Over all weights, and over all that changes in a training besides them."""
+    first, second = load_file(one / _ENDED), load_file(other / _ENDED)
+    if set(first) != set(second):
+        raise SystemExit("The two trainings have other variables; one of them was by another version.")
+    by_name = {name: float(np.abs(first[name].astype(float) - second[name]).max()) for name in first}
+    weights = {name: value for name, value in by_name.items() if name.startswith("weights/")}
+    return {
+        "largest_difference": max(weights.values()),
+        "in": max(weights, key=weights.get),
+        "largest_difference_of_anything": max(by_name.values()),
+        "weights": sum(first[name].size for name in weights),
+        "largest_weight": max(float(np.abs(first[name]).max()) for name in weights),
+    }
+
+
+def compare(folder: Path, precision: str, counts: tuple[int, ...], given: list[str]) -> dict:
+    """One process alone; then by how many others the same work was done, and what that differs in."""
+
+    def train(place: Path, count: int, order: str = FORWARD) -> list[dict]:
+        said = run_workers([str(Path(__file__).resolve()), _WORK, str(place), precision, order, *given], count)
+        print(f"{precision}, {order}: {count} of {(1, *counts)} processes done", file=sys.stderr)
+        return said
+
+    (alone,) = train(folder / "alone", 1)
+    result = {name: alone[name] for name in ("steps", "photographs_at_once")} | {"processes": {}}
+    for count in counts:
+        alike = len({one["sha256"] for one in train(folder / str(count), count)}) == 1
+        found = differences(folder / "alone", folder / str(count))
+        result["processes"][str(count)] = found | {"all_workers_bit_equal": alike}
+    if precision == SINGLE:
+        train(folder / BACKWARD, 1, BACKWARD)
+        result["one_backward"] = differences(folder / "alone", folder / BACKWARD)
+    return result
+
+
+def measure(given: list[str], counts: tuple[int, ...]) -> dict:
+    begun = time.monotonic()
+    with TemporaryDirectory() as place:
+        found = {precision: compare(Path(place) / precision, precision, counts, given) for precision in (DOUBLE, SINGLE)}
+    shared = {name: found[DOUBLE][name] for name in ("steps", "photographs_at_once", "processes")}
+    single = {"in_single_precision": {name: found[SINGLE][name] for name in ("processes", "one_backward")}}
+    return shared | single | {"minutes": round((time.monotonic() - begun) / 60, 1)}
+
+
+def is_good(found: dict) -> bool:
+    """The weights are those of one process, and those of all workers the same to the last bit."""
+    double, single = found["processes"].values(), found["in_single_precision"]["processes"].values()
+    close = all(part["largest_difference"] < ALLOWED for part in double)
+    return close and all(part["all_workers_bit_equal"] for part in (*double, *single))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, metavar="DIR", help="a folder of Flickr8k or of COCO captions")
+    parser.add_argument("--cache", type=Path, default=default_folder(), metavar="DIR", help="where features are kept")
+    parser.add_argument("--preset", default=PRESET, metavar="NAME", help=f"({PRESET})")
+    parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help=f"({STEPS})")
+    parser.add_argument("--processes", type=int, nargs="+", default=list(PROCESSES), metavar="N", help=f"({PROCESSES})")
+    given = parser.parse_args()
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    place = [str(Path(given.data).resolve()), str(given.cache.resolve())]
+    found = {"preset": given.preset} | measure([*place, given.preset, str(given.steps)], tuple(given.processes))
+    print(json.dumps(found, indent=1))
+    return 0 if is_good(found) else 1
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == [_WORK]:
+        folder, precision, order, data, cache, preset, steps = sys.argv[2:]
+        print(json.dumps(work(Path(folder), precision, order, data, Path(cache), preset, int(steps))))
+        sys.exit(0)
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""What the decoders of a run share: only what can be read, the text for their vectors, and tables of one kind."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from standins import StubEncoder, small_dataset, small_preparation, small_preset
+
+from captioner.config import VARIANTS
+from captioner.datasets import Record
+from captioner.errors import DatasetError
+from captioner.preparation import Preparation, Sources
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="module")
+def preparation(cache):
+    return small_preparation(cache)
+
+
+def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
+    data = small_dataset(train=2)
+    gone = Record("gone.jpg", ("a dog",), tmp_path / "gone.jpg")
+    some = replace(data, splits=data.splits | {"train": (gone, *data.split("train"))})
+    prepared = Preparation(some, StubEncoder(), cache, small_preset())
+    assert list(prepared.failed) == ["gone.jpg"] and prepared.train == data.split("train") and "dog" not in prepared.vocabulary
+    with pytest.raises(DatasetError, match="split 'train' of shapes has no photograph that can be read"):
+        Preparation(replace(data, splits=data.splits | {"train": (gone,)}), StubEncoder(), cache, small_preset())
+
+
+def test_extra_text_is_for_the_frozen_tables_only(cache, preparation, tmp_path):
+    (tmp_path / "corpus.txt").write_text("A dog, and a star!\n\n" * 4)
+    with_corpus = small_preparation(cache, sources=Sources(corpus=(tmp_path / "corpus.txt",)))
+    assert with_corpus.text() == preparation.text() + [["a", "dog", "and", "a", "star"]] * 4
+    assert with_corpus.text(captions_only=True) == preparation.text()
+    assert with_corpus.vocabulary.words == preparation.vocabulary.words and "dog" not in with_corpus.vocabulary
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_tables(preparation, variant):
+    """Of one shape and scale; the rows of words that text taught are the same for all seeds of a frozen variant."""
+    table, extra = preparation.table(variant, 1)
+    other, _ = preparation.table(variant, 2)
+    assert table.words == preparation.vocabulary.words and table.dimensions == preparation.preset.decoder.embedding_dimensions
+    assert np.sqrt(np.mean(table.vectors[4:] ** 2)) == pytest.approx(0.1, rel=0.15) and not table.vectors[0].any()
+    taught = [row for row, origin in enumerate(table.origins) if origin == "trained"]
+    assert bool(taught) == VARIANTS[variant].frozen
+    np.testing.assert_array_equal(table.vectors[taught], other.vectors[taught])
+    assert (table.vectors[1:4] != other.vectors[1:4]).any(axis=1).all()
+    assert list(extra) == (["subwords.safetensors"] if variant == "fasttext" else [])

@@ -1,0 +1,148 @@
+"""Several workers without several processes: their places, and what they tell each other."""
+
+import json
+import signal
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from meeting import InThreads, Meeting
+
+from captioner import provenance
+from captioner.__main__ import main
+from captioner.commands import train
+from captioner.errors import ConfigError, TrainingError
+from captioner.workers import Alone, Part, Place, _interruptible, find_place, join, refuse_several
+
+TWO = {"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 1}}
+
+
+def environment(config):
+    return {"TF_CONFIG": config if isinstance(config, str) else json.dumps(config)}
+
+
+def changed(**task):
+    return TWO | {"task": TWO["task"] | task}
+
+
+def test_a_place_among_several():
+    assert find_place(environment(TWO)) == Place(1, ("a:2222", "b:2222"))
+    chief = {"cluster": {"worker": ["b:1", "c:1"], "chief": ["a:1"]}, "task": {"type": "worker", "index": 1}}
+    assert find_place(environment(chief)) == Place(2, ("a:1", "b:1", "c:1"))
+    assert find_place(environment(chief | {"task": {"type": "chief", "index": 0}})).number == 0
+
+
+def test_who_is_alone():
+    one = {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}
+    assert [find_place(where) for where in ({}, environment(""), environment("{}"), environment(one))] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "worker 1", "[1]", "3", json.dumps({"cluster": TWO["cluster"]}), json.dumps({"task": TWO["task"]}),
+        changed(index=2), changed(index=-1), changed(index="1"), changed(index=True),
+        changed(type="ps"), changed(type="evaluator"),
+        TWO | {"cluster": {"worker": "a:2222"}}, TWO | {"cluster": {"worker": ["a", "b"]}},
+        TWO | {"cluster": {"worker": ["a:1", "b:99999"]}}, TWO | {"cluster": {"worker": ["a:1", "a:1"]}},
+        TWO | {"cluster": {"worker": ["a:1", 7]}}, TWO | {"cluster": TWO["cluster"] | {"ps": ["c:1"]}}, "[" * 100_000,
+    ],
+    ids=lambda config: str(config)[:60],
+)  # fmt: skip
+def test_a_place_that_makes_no_sense(config):
+    with pytest.raises(ConfigError, match="TF_CONFIG must be JSON such as") as told:
+        find_place(environment(config))
+    example = str(told.value).split("such as ")[1].rpartition(", with")[0]
+    assert find_place(environment(example)).number == 0
+
+
+def test_what_one_process_does_alone(monkeypatch, capsys, tmp_path):
+    refuse_several("A study", {})
+    monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
+    somewhere = ["--data", "shapes", "--from", str(tmp_path)]
+    for work, arguments in (
+        ("The second stage", ["train", "--stage", "reward", *somewhere]),
+        ("Adapting the encoder", ["adapt", *somewhere]),
+        ("A study", ["study", "--data", "shapes"]),
+    ):
+        assert main(arguments) == 2
+        assert f"triptych: {work} is the work of one process" in capsys.readouterr().err
+    monkeypatch.setenv("TF_CONFIG", "two of them")
+    assert main(["train", "--data", "shapes"]) == 2
+    assert "TF_CONFIG must be JSON" in capsys.readouterr().err
+
+
+def test_a_worker_with_another_program_is_named(monkeypatch, capsys, tmp_path):
+    asked = []
+
+    class Differing(Alone):
+        part = Part(0, 2)
+
+        def unlike(self, mark):
+            asked.append(mark.split())
+            return [1]
+
+    monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
+    monkeypatch.setattr(train, "join", Differing)
+    assert main(["train", "--data", "shapes", "--out", str(tmp_path / "out")]) == 2
+    assert "triptych: Worker 1 of 2 has other code or libraries than worker 0; start all of them" in capsys.readouterr().err
+    source, *versions = asked[0]
+    assert source == provenance.code().source and versions == [tf.__version__, keras.__version__, np.__version__]
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"abcd", bytes(range(256)) * 41 + b"\xff"], ids=len)
+def test_all_hear_what_the_first_found(data):
+    def find(workers):
+        asked = []
+        heard = workers.share(lambda: asked.append(1) or data, bytes, lambda said: said + b"!")
+        return heard, len(asked)
+
+    assert Meeting(3).of_all(find) == [(data, 1), (data + b"!", 0), (data + b"!", 0)]
+    assert Alone().share(lambda: data, None, None) == data
+
+
+def test_all_end_with_the_sentence_that_the_first_ends_with():
+    def refuse():
+        raise ConfigError("There is no café.")
+
+    found = Meeting(2).of_all(lambda workers: workers.share(refuse, None, None))
+    assert [(type(error), str(error)) for error in found] == [
+        (ConfigError, "There is no café."), (TrainingError, "There is no café."),
+    ]  # fmt: skip
+
+
+def test_workers_that_mean_different_things_all_end():
+    assert Meeting(3).of_all(lambda workers: workers.agree("same", "data")) == [None] * 3
+    found = Meeting(3).of_all(lambda workers: workers.agree(str(workers.part.number == 2), "data or settings"))
+    assert [str(error).split(";")[0] for error in found] == ["Worker 2 of 3 has other data or settings than worker 0"] * 3
+
+
+@pytest.mark.parametrize("kind", ["Unavailable", "DeadlineExceeded", "Aborted", "Cancelled", "Internal"])
+def test_who_no_longer_answers_is_told_of_in_a_sentence(kind):
+    workers = InThreads(0, Meeting(3))
+    with pytest.raises(TrainingError, match="^One of the 3 workers no longer answers; start all of them again, with --resume"):
+        with workers._answering():
+            raise getattr(tf.errors, f"{kind}Error")(None, None, "connection reset by peer")
+    with pytest.raises(tf.errors.InvalidArgumentError), workers._answering():  # This one would be a mistake of ours.
+        raise tf.errors.InvalidArgumentError(None, None, "shapes differ")
+
+
+def test_joining(monkeypatch):
+    def fail(**_):
+        raise tf.errors.UnknownError(None, None, "Could not start gRPC server")
+
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert type(join()) is Alone
+    monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", fail)
+    with pytest.raises(TrainingError, match="Worker 1 could not join the 2 of TF_CONFIG; see that its address b:2222 is this"):
+        join()
+
+
+def test_waiting_can_be_interrupted_and_a_plain_kill_ends_a_worker():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with _interruptible():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+        signal.signal(signal.SIGTERM, lambda *_: None)  # As TensorFlow does.
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
