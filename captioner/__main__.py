@@ -189,9 +189,13 @@ def _bench(command: argparse.ArgumentParser) -> None:
     what.add_argument("--training", action="store_true", help="time an epoch of training instead of captioning")
     large = "train on a made-up cache larger than memory, in sparse files, and read made-up captions in COCO's form"
     what.add_argument("--large", action="store_true", help=large)
+    bulk = "caption thousands of files, against the encoder alone; with --data those of that folder, over and over"
+    what.add_argument("--bulk", action="store_true", help=bulk)
     what.add_argument("--workers", action="store_true", help="time training by 1, 2 and 4 processes; compute COCO's cost")
     size = f"for --large: gigabytes of that cache's address space; it takes no room on the disk (default: {bench.GIGABYTES:g})"
     command.add_argument("--gigabytes", type=_number(float, 0.1, 10_000), default=bench.GIGABYTES, metavar="N", help=size)
+    number = f"for --bulk: how many files are captioned (default: {bench.PHOTOGRAPHS:,})"
+    command.add_argument("--photographs", type=_number(int, 1), default=bench.PHOTOGRAPHS, metavar="N", help=number)
     _data(command, "for --training and --workers", required=False)
     presets = f"for the same: {', '.join(PRESETS)} (default: triptych)"
     command.add_argument("--preset", default="triptych", metavar="NAME", help=presets)
@@ -207,6 +211,7 @@ def _serve(command: argparse.ArgumentParser) -> None:
     command.set_defaults(interrupted="Ended.")
     command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens (default: this machine only)")
     command.add_argument("--port", type=_number(int, 0, 65535), default=8000, metavar="N", help="(default: 8000)")
+    command.add_argument("--page", action="store_true", help="serve the page, too, in the same process, at /")
     _decoders(command)
 
 

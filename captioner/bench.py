@@ -21,7 +21,7 @@ from captioner.bench_table import table
 from captioner.bench_training import training_bench
 from captioner.config import SearchConfig
 from captioner.errors import CheckpointError
-from captioner.images import read, resize
+from captioner.images import read
 from captioner.progress import Progress
 from captioner.samples import SAMPLES
 
@@ -93,7 +93,7 @@ def _in_turn(captioner: "Captioner", photographs: int) -> tuple[float, float]:
     with Progress("captioning", _WARM_UP + photographs, "photographs") as bar:
         for number in range(_WARM_UP + photographs):
             data = photograph(number)
-            ready = resize(read(data), captioner.encoder.size)[None]  # (1, size, size, 3)
+            ready = read(data, size=captioner.encoder.size)[None]  # (1, size, size, 3)
             encoder.append(_milliseconds(lambda: captioner.encoder.encode(ready)))
             end_to_end.append(_milliseconds(lambda: captioner.caption([read(data)], BEAM)))
             bar.advance()

@@ -6,7 +6,7 @@ Where the pictures come from and what becomes of the captions is left to whoever
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -17,16 +17,32 @@ from captioner.runtime import cores
 if TYPE_CHECKING:
     from captioner.captioning import Caption, Captioner
 
-    Found = dict[str, list[Caption]] | ImageError
+    Captions = dict[str, list[Caption]]
 
 FEW, MANY = 16, 64  # Together through the network: the fewest for which a second batch is begun beside the first, and the most.
 
 Place = TypeVar("Place")
 
 
+def entries(
+    captioner: "Captioner", places: Sequence[str], read: Callable[[str], np.ndarray], config: SearchConfig, top: int = 1
+) -> Iterator[dict[str, Any]]:
+    """What is told about each picture, in their order, as plain data."""
+    for place, found in caption_all(captioner, places, read, config):
+        yield entry(place, found, captioner.stage, top)
+
+
+def entry(image: str, found: "Captions | ImageError", stage: str, top: int) -> dict[str, Any]:
+    """What is told about one picture, the same by every door of the program: its best captions, or why it has none."""
+    if isinstance(found, ImageError):
+        return {"image": image, "error": str(found)}
+    captions = {name: [caption.to_json() for caption in best[:top]] for name, best in found.items()}
+    return {"image": image, "stage": stage, "captions": captions}
+
+
 def caption_all(
     captioner: "Captioner", places: Sequence[Place], read: Callable[[Place], np.ndarray], config: SearchConfig
-) -> "Iterator[tuple[Place, Found]]":
+) -> "Iterator[tuple[Place, Captions | ImageError]]":
     """The captions of every picture, or why it has none.
 
     `read` makes a picture of a place, small already so that a batch of large ones fits in memory, or raises an `ImageError`.
@@ -51,7 +67,7 @@ def caption_all(
 
 def _caption(
     captioner: "Captioner", places: Sequence[Place], read: Callable[[Place], np.ndarray], config: SearchConfig
-) -> "list[tuple[Place, Found]]":
+) -> "list[tuple[Place, Captions | ImageError]]":
     pictures = [_read(place, read) for place in places]
     captions = iter(captioner.caption([picture for picture in pictures if not isinstance(picture, ImageError)], config))
     return [

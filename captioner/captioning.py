@@ -5,14 +5,13 @@ A photograph is encoded once for all decoders. Reading files is left to `caption
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
 from captioner.checkpoints import Checkpoint, EncoderMark, load_all
@@ -21,8 +20,8 @@ from captioner.encoder import Encoder, load_encoder
 from captioner.errors import CheckpointError, ConfigError
 from captioner.images import resize
 from captioner.lattice import Hypothesis
-from captioner.quick import QuickStep
-from captioner.search import State, Step, follow, search
+from captioner.quick import QuickDecoder
+from captioner.search import State, follow, search
 from captioner.trace import Candidate, Trace
 from captioner.vocabulary import END, END_WORD, Vocabulary
 
@@ -58,65 +57,51 @@ class Caption:
         }
 
 
-class DecoderSteps:
-    """A decoder's steps, its weights shared by two ways: arrays for one photograph, a compiled function for several.
-
-    What each word adds to the gates is computed once for both.
-    """
+class Searcher:
+    """One decoder that looks for captions."""
 
     def __init__(self, checkpoint: Checkpoint):
-        self.decoder = decoder = checkpoint.build()
-        gates = tf.constant(decoder.gates_of_words())  # (vocabulary, 4 * units)
-        regions, channels = checkpoint.encoder.rows * checkpoint.encoder.columns, checkpoint.encoder.channels
-        settings, grid = decoder.config, (decoder.image.units,)
-        if settings.image_entry == "attention":
-            grid = (settings.heads, regions, settings.image_units // settings.heads)
-        part = tf.TensorSpec((None, settings.units), tf.float32)
-        state, rows = (part,) * (2 * settings.layers), tf.TensorSpec((None,), tf.int32)
-
-        def step_many(grid: tf.Tensor, state: tuple, words: tf.Tensor, images: tf.Tensor) -> tuple:
-            return decoder.step(tf.gather(grid, images), state, tf.gather(gates, words))
-
-        self._start = _compiled(decoder.start, tf.TensorSpec((None, regions, channels), tf.float32))
-        self._one = QuickStep(decoder, gates.numpy())
-        self._many = _compiled(step_many, tf.TensorSpec((None, *grid), tf.float32), state, rows, rows)
+        self._decoder = QuickDecoder(checkpoint.build())
 
     def search(
         self, features: np.ndarray, config: SearchConfig, prefix: Sequence[int] = (), trace: Trace | None = None
     ) -> list[list[Hypothesis]]:
         """The hypotheses of each photograph's features (photographs, regions, channels), best first."""
-        step, state = self._begin(features)
-        return search(step, state, len(features), config, prefix=prefix, trace=trace)
+        grids, state = self._begin(features)
+        images = len(features)
+        return search(grids.step, state, images, config, prefix=prefix, trace=trace, shortlist=grids.shortlist)
 
     def follow(self, features: np.ndarray, ids: Sequence[int]) -> Hypothesis:
         """A caption that is there already, judged for one photograph's features (1, regions, channels)."""
-        return follow(*self._begin(features), ids)
+        grids, state = self._begin(features)
+        return follow(grids.step, state, ids)
 
-    def _begin(self, features: np.ndarray) -> tuple[Step, State]:
-        """The step function over these photographs, and the first state, one row each."""
-        grid, state = self._start(tf.constant(features))
-        one = grid.numpy() if len(features) == 1 else None
-
-        def step(state: State, words: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
-            if one is not None:
-                return self._one(one, state, words)
-            # TensorFlow takes several times as long over arrays as over tensors made of them here.
-            given = tuple(tf.constant(part) for part in state), tf.constant(words), tf.constant(images)
-            log_probabilities, state, attention = self._many(grid, *given)
-            parts = tuple(part.numpy() for part in state)
-            return log_probabilities.numpy(), parts, None if attention is None else attention.numpy()
-
-        return step, tuple(part.numpy() for part in state)
-
-    def warm(self, features: np.ndarray) -> None:
-        """Have both ways ready now, not at the first visitor's photograph."""
-        for count in (1, 2):
-            self.search(np.repeat(features, count, axis=0), SearchConfig(maximum_words=2))
+    def _begin(self, features: np.ndarray) -> tuple["_Grids", State]:
+        """These photographs' grids with the steps over them, and the first state, one row each."""
+        grid, state = self._decoder.start(features)
+        return _Grids(self._decoder, grid), state
 
 
-def _compiled(work: Callable, *signature: tf.TensorSpec | tuple) -> Callable:
-    """One compiled function of this signature, without the search for a fitting one at every call."""
-    return tf.function(work, signature, autograph=False).get_concrete_function()
+class _Grids:
+    """What a decoder looks at during one search: the grids of the photographs whose captions still go on."""
+
+    def __init__(self, decoder: QuickDecoder, grid: np.ndarray):
+        self._decoder, self._grid, self._live = decoder, grid, np.arange(len(grid))
+
+    def step(self, state: State, words: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
+        return self._decoder.step(self._of(images), state, words)
+
+    def shortlist(
+        self, state: State, words: np.ndarray, images: np.ndarray, count: int, forbidden: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, State, np.ndarray | None]:
+        return self._decoder.best(self._of(images), state, words, count, forbidden)
+
+    def _of(self, images: np.ndarray) -> np.ndarray:
+        """The grids of these rows' photographs, which come in their order and never come back once they are gone."""
+        live = np.unique(images)
+        if len(live) < len(self._live):
+            self._grid, self._live = self._grid[np.searchsorted(self._live, live)], live
+        return self._grid
 
 
 class Captioner:
@@ -125,12 +110,10 @@ class Captioner:
     def __init__(self, encoder: Encoder, checkpoints: dict[str, Checkpoint]):
         self.encoder, self.checkpoints = encoder, checkpoints
         self.vocabulary: Vocabulary = next(iter(checkpoints.values())).vocabulary
-        self._decoders = {name: DecoderSteps(checkpoint) for name, checkpoint in checkpoints.items()}
+        self._decoders = {name: Searcher(checkpoint) for name, checkpoint in checkpoints.items()}
         # The decoders work side by side, a thread each; threads of NumPy's own within each would only be in their way.
         self._limits = threadpool_limits(1, "blas")
         self._pool = ThreadPoolExecutor(len(checkpoints), thread_name_prefix="decoder")
-        for decoder in self._decoders.values():
-            decoder.warm(np.zeros((1, encoder.regions, encoder.channels), np.float32))
 
     @classmethod
     def load(

@@ -31,15 +31,18 @@ _TO_8_BITS = {"L;2": lambda level: level * 85, "L;4": lambda level: level * 17, 
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
-def read(data: bytes, name: str = _NAMELESS) -> np.ndarray:
-    """The picture in these bytes, upright, in RGB, on white where it is see-through; uint8 (height, width, 3), read-only."""
+def read(data: bytes, name: str = _NAMELESS, size: int | None = None) -> np.ndarray:
+    """The picture in these bytes, upright, in RGB, on white where it is see-through; uint8 (height, width, 3), read-only.
+
+    With a `size` it comes squashed already, as `resize` would do it.
+    """
     subject = _subject(name)
     if not data:
         raise ImageError(f"{subject} is empty; choose a file that holds a picture.")
     if len(data) > MAXIMUM_BYTES:
         raise ImageError(f"{subject} is larger than {MAXIMUM_BYTES >> 20} MB; save it smaller or with more compression.")
     try:
-        pixels, was_large = _decode(data, subject)
+        pixels, was_large = _decode(data, subject, size)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -55,9 +58,9 @@ def read(data: bytes, name: str = _NAMELESS) -> np.ndarray:
     return pixels
 
 
-def read_file(path: str | Path) -> np.ndarray:
+def read_file(path: str | Path, size: int | None = None) -> np.ndarray:
     """The picture in a file, by the same way as `read`."""
-    return read(read_bytes(path), str(path))
+    return read(read_bytes(path), str(path), size)
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -72,7 +75,11 @@ def read_bytes(path: str | Path) -> bytes:
 
 def resize(rgb: np.ndarray, size: int) -> np.ndarray:
     """The whole picture squashed into a square, as the networks take it; uint8 (size, size, 3)."""
-    return np.asarray(Image.fromarray(rgb).resize((size, size), Image.Resampling.BICUBIC))
+    return rgb if rgb.shape == (size, size, 3) else _squashed(Image.fromarray(rgb), size)
+
+
+def _squashed(image: Image.Image, size: int) -> np.ndarray:
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
 def _subject(name: str) -> str:
@@ -107,7 +114,7 @@ def _comes_in_parts(data: bytes, components: int) -> bool:
     return False
 
 
-def _decode(data: bytes, subject: str) -> tuple[np.ndarray, bool]:
+def _decode(data: bytes, subject: str, size: int | None) -> tuple[np.ndarray, bool]:
     """The pixels, and whether there were so many that they were made fewer."""
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         # Only the header has been read so far; Pillow's own, higher limit is a process-wide setting and stays as it is.
@@ -124,7 +131,9 @@ def _decode(data: bytes, subject: str) -> tuple[np.ndarray, bool]:
         # Turned in place, the pixels are upright even when the rest of a broken EXIF block cannot be written back.
         with suppress(Exception):
             ImageOps.exif_transpose(rgb, in_place=True)
-        return np.asarray(_to_rgb(rgb)), factor > 1  # (height, width, 3)
+        upright = _to_rgb(rgb)
+        pixels = _squashed(upright, size) if size else np.asarray(upright)  # (height, width, 3)
+        return pixels, factor > 1
 
 
 def _shrunk(image: Image.Image, factor: int) -> Image.Image:

@@ -76,6 +76,11 @@ class Lattice:
         """A row of the last layer as the place where a hypothesis stops."""
         return Leaf(len(self), row, end)
 
+    @cached_property
+    def _plain(self) -> list[tuple[list[int], list[int], list[float]]]:
+        """The layers as lists, out of which single numbers are taken several times as fast; made when all have been added."""
+        return [(layer.words.tolist(), layer.parents.tolist(), layer.gains.tolist()) for layer in self.layers]
+
     def read(
         self, leaves: Sequence[Leaf], count: int, length_preference: float, alternatives: int, forbidden: np.ndarray
     ) -> list[Hypothesis]:
@@ -99,10 +104,10 @@ class Lattice:
     def _path(self, leaf: Leaf) -> _Path:
         finished, row = leaf.end is not None, leaf.row
         path = _Path([row] * finished, [], [leaf.end] * finished, finished)
-        for layer in self.layers[leaf.layer : 0 : -1]:
-            path.ids.append(int(layer.words[row]))
-            path.gains.append(float(layer.gains[row]))
-            row = int(layer.parents[row])
+        for words, parents, gains in self._plain[leaf.layer : 0 : -1]:
+            path.ids.append(words[row])
+            path.gains.append(gains[row])
+            row = parents[row]
             path.rows.append(row)
         return _Path(path.rows[::-1], path.ids[::-1], path.gains[::-1], finished)
 

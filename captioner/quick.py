@@ -1,6 +1,6 @@
-"""One step of decoding in NumPy, for the few rows of one photograph's beam, where TensorFlow's own costs outweigh the work.
+"""Decoding in NumPy, where TensorFlow's own costs outweigh the work, for one photograph's beam as for those of many.
 
-The same arithmetic as `Decoder.step`, whose weights it takes; a test holds the two against each other.
+The same arithmetic as `Decoder.start` and `Decoder.step`, whose weights it takes; a test holds them against each other.
 """
 
 import math
@@ -8,24 +8,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from captioner.lattice import take_best
 from captioner.search import State
 
 if TYPE_CHECKING:
     from captioner.decoder import Decoder
 
-_BLOCK = 64
-"""Columns of a block of weights; such products of few rows go through BLAS's own way for small ones, three times as fast."""
+_BLOCK, _FEW = 64, 16
+"""Columns of a block of weights; products of few rows with such go through BLAS's own way for small ones, three times as fast."""
 
 
 class Weights:
     """A matrix of weights, cut into blocks of columns for products with a few rows; what is left of the last block is zero."""
 
     def __init__(self, kernel: np.ndarray):
-        inputs, self.outputs = kernel.shape
+        self.whole, (inputs, self.outputs) = np.ascontiguousarray(kernel), kernel.shape
         padded = np.pad(kernel, ((0, 0), (0, -self.outputs % _BLOCK)))
         self.blocks = np.ascontiguousarray(padded.reshape(inputs, -1, _BLOCK).swapaxes(0, 1))  # (blocks, inputs, _BLOCK)
 
     def __rmatmul__(self, rows: np.ndarray) -> np.ndarray:
+        if len(rows) > _FEW:
+            return rows @ self.whole
         product = np.empty((len(rows), len(self.blocks), _BLOCK), np.float32)
         np.matmul(rows, self.blocks, out=product.swapaxes(0, 1))
         return product.reshape(len(rows), -1)[:, : self.outputs]
@@ -36,11 +39,13 @@ class Weights:
 Layer = tuple[Weights, np.ndarray]  # kernel and bias
 
 
-class QuickStep:
-    """A decoder's step over arrays: a step for several rows that share one photograph."""
+class QuickDecoder:
+    """A decoder word by word over arrays."""
 
-    def __init__(self, decoder: "Decoder", gates: np.ndarray):
-        self.entry, self.heads, self.gates = decoder.config.image_entry, decoder.config.heads, gates
+    def __init__(self, decoder: "Decoder"):
+        self.entry, self.heads, self.units = decoder.config.image_entry, decoder.config.heads, decoder.config.units
+        self.gates = decoder.gates_of_words().numpy()  # (vocabulary, 4 * units)
+        self.image, self.starts = _layer(decoder.image), [_layer(start) for start in decoder.starts]
         self.cells = [
             (Weights(cell.kernel.numpy()), cell.bias.numpy(), Weights(cell.recurrent.numpy())) for cell in decoder.cells
         ]
@@ -48,30 +53,77 @@ class QuickStep:
         self.hidden = _layer(decoder.hidden) if decoder.hidden is not None else None
         self.words = _layer(decoder.output_words)
 
-    def __call__(self, grid: np.ndarray, state: State, words: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
-        """Log-probabilities (rows, vocabulary), the next state, and attention (rows, regions) or None."""
-        sequence, after, attention = None, [], None
-        for number, (kernel, bias, recurrent) in enumerate(self.cells):
-            projected = self.gates[words] if sequence is None else sequence @ kernel + bias  # (rows, 4 * units)
-            sequence, memory = _cell(projected + state[2 * number] @ recurrent, state[2 * number + 1])
-            after += [sequence, memory]
+    def start(self, features: np.ndarray) -> tuple[np.ndarray, State]:
+        """What is looked at of each photograph's features (images, regions, channels), and the first state, a row for each."""
+        images, regions, channels = features.shape
+        looked_at = features.reshape(-1, channels) if self.entry == "attention" else features.mean(axis=1)
+        grid = _dense(looked_at, self.image)  # (images * regions or images, image units)
+        if self.entry != "pre":
+            np.maximum(grid, 0, out=grid)
+        pooled = grid
         if self.entry == "attention":
-            context, attention = self._attend(sequence, grid[0])
+            grid = grid.reshape(images, regions, -1)
+            pooled, grid = grid.mean(axis=1), grid.reshape(images, regions, self.heads, -1).swapaxes(1, 2)
+        return grid, self._first_state(pooled)
+
+    def _first_state(self, image: np.ndarray) -> State:
+        if self.starts:
+            return tuple(np.tanh(_dense(image, start)) for start in self.starts)
+        nothing = np.zeros((len(image), self.units), np.float32)
+        state = (nothing,) * (2 * len(self.cells))
+        return self._run_cells(image @ self.cells[0][0] + self.cells[0][1], state)[1] if self.entry == "pre" else state
+
+    def step(self, grid: np.ndarray, state: State, words: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
+        """Log-probabilities (rows, vocabulary), the next state, and attention (rows, regions) or None.
+
+        The rows belong to the photographs of the grid in turn, equally many to each.
+        """
+        logits, state, attention = self._logits(grid, state, words)
+        logits -= _normaliser(logits)
+        return logits, state, attention
+
+    def best(
+        self, grid: np.ndarray, state: State, words: np.ndarray, count: int, forbidden: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, State, np.ndarray | None]:
+        """The best words of each row that are not forbidden, (rows, count), and their log-probabilities; then the same."""
+        logits, state, attention = self._logits(grid, state, words)
+        normaliser = _normaliser(logits)
+        logits[:, forbidden] = -np.inf
+        found, values = take_best(logits, min(count, logits.shape[1]))
+        return found, values - normaliser, state, attention
+
+    def _logits(self, grid: np.ndarray, state: State, words: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
+        (sequence, after), attention = self._run_cells(self.gates[words], state), None
+        if self.entry == "attention":
+            context, attention = self._attend(sequence, grid)
             sequence = np.concatenate([sequence, context], axis=1)
         elif self.entry == "merge":
-            sequence = sequence + grid
+            sequence = sequence + grid.repeat(len(sequence) // len(grid), axis=0)
         if self.hidden is not None:
-            sequence = np.maximum(_dense(sequence, self.hidden), 0)
-        return _log_softmax(_dense(sequence, self.words)), tuple(after), attention
+            sequence = _dense(sequence, self.hidden)
+            np.maximum(sequence, 0, out=sequence)
+        return _dense(sequence, self.words), after, attention
+
+    def _run_cells(self, projected: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """What the last layer says, and what all remember, from what the input adds to the first layer's gates."""
+        after: list[np.ndarray] = []
+        for number, (kernel, bias, recurrent) in enumerate(self.cells):
+            gates = state[2 * number] @ recurrent  # (rows, 4 * units)
+            gates += after[-2] @ kernel + bias if after else projected
+            after += _cell(gates, state[2 * number + 1])
+        return after[-2], tuple(after)
 
     def _attend(self, sequence: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Multi-head attention of rows over one grid (heads, regions, depth); the weights are the mean over the heads."""
-        rows, depth = len(sequence), grid.shape[-1]
-        query = _dense(sequence, self.query).reshape(rows, self.heads, depth).swapaxes(0, 1)  # (heads, rows, depth)
-        scores = query @ grid.swapaxes(1, 2) * np.float32(1 / math.sqrt(depth))  # (heads, rows, regions)
-        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        """Multi-head attention of rows over grids (images, heads, regions, depth); the weights are the mean over the heads."""
+        images, _, regions, depth = grid.shape
+        query = _dense(sequence, self.query) * np.float32(1 / math.sqrt(depth))
+        query = query.reshape(images, -1, self.heads, depth).swapaxes(1, 2)  # (images, heads, slots, depth)
+        weights = query @ grid.swapaxes(2, 3)  # (images, heads, slots, regions)
+        weights -= weights.max(axis=-1, keepdims=True)
+        np.exp(weights, out=weights)
         weights /= weights.sum(axis=-1, keepdims=True)
-        return (weights @ grid).swapaxes(0, 1).reshape(rows, -1), weights.mean(axis=0)
+        context = (weights @ grid).swapaxes(1, 2)  # (images, slots, heads, depth)
+        return context.reshape(len(sequence), -1), weights.mean(axis=1).reshape(-1, regions)
 
 
 def _layer(dense: object) -> Layer:
@@ -79,18 +131,26 @@ def _layer(dense: object) -> Layer:
 
 
 def _dense(inputs: np.ndarray, layer: Layer) -> np.ndarray:
-    return inputs @ layer[0] + layer[1]
+    outputs = inputs @ layer[0]
+    outputs += layer[1]
+    return outputs
 
 
 def _cell(gates: np.ndarray, memory: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """An LSTM's step from its gates, in the order input, forget, output, candidate; gives what it says and remembers."""
     units = memory.shape[1]
     # By the hyperbolic tangent a sigmoid cannot overflow.
-    enter, keep, leave = np.split(0.5 + 0.5 * np.tanh(0.5 * gates[:, : 3 * units]), 3, axis=1)
-    memory = keep * memory + enter * np.tanh(gates[:, 3 * units :])
+    gates[:, : 3 * units] *= 0.5
+    np.tanh(gates, out=gates)
+    opened = gates[:, : 3 * units]
+    opened *= 0.5
+    opened += 0.5
+    enter, keep, leave, candidate = np.split(gates, 4, axis=1)
+    memory = keep * memory + enter * candidate
     return leave * np.tanh(memory), memory
 
 
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+def _normaliser(logits: np.ndarray) -> np.ndarray:
+    """Lower each row until its highest is 0; what makes log-probabilities of it when it is taken from it, (rows, 1)."""
+    logits -= logits.max(axis=1, keepdims=True)
+    return np.log(np.exp(logits).sum(axis=1, keepdims=True))

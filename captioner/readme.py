@@ -26,7 +26,7 @@ README = SHIPPED.parent / "README.md"
 PAGES = (README, SHIPPED / "README.md")
 YARDSTICKS = {PEOPLE: "people, each against the others", CONSTANT: "one sentence for all"}
 BENCHES = ("bench-caption.json", "bench-training.json")
-LARGE_BENCH = "bench-large.json"
+LARGE_BENCH, BULK_BENCH = "bench-large.json", "bench-bulk.json"
 WORKERS = "bench-workers.json"
 _COLUMNS = (
     "decoder", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "dev loss", "best epoch", "seconds an epoch",
@@ -113,7 +113,19 @@ def benches(folder: Path) -> str:
         ("an epoch against one row per prefix with one-hot targets", f"{training['ratio_to_recipe']:.1f} times faster"),
         ("share of the machine's matrix-product speed that an epoch reaches", f"{training['share_of_gemm']:.0%}"),
     ]
-    return _table("| measured side by side on 2 cores | |", rows + _large(folder))
+    return _table("| measured side by side on 2 cores | |", rows + _bulk(folder) + _large(folder))
+
+
+def _bulk(folder: Path) -> list[tuple[str, str]]:
+    """What `bench --bulk` printed, once it was kept."""
+    if not (folder / BULK_BENCH).is_file():
+        return []
+    found = read_json(folder / BULK_BENCH)["bulk"]
+    share = f"{found['share_of_encoder']:.0%} of its speed ({found['bulk_a_second']:.0f} photographs a second)"
+    return [
+        (f"{found['photographs']:,} files to three beam-3 captions, against the encoder alone", share),
+        ("peak memory at their end, against after the first eighth", f"{found['bulk_growth_mb']:.1f} MB more"),
+    ]
 
 
 def _large(folder: Path) -> list[tuple[str, str]]:

@@ -15,8 +15,8 @@ from written_scores import write_scores
 from captioner.__main__ import main
 from captioner.card import CARD, TEXT, read_card, write_card
 from captioner.card_text import markdown
-from captioner.checkpoints import SHIPPED, EncoderMark, load_all, save, stages_in
-from captioner.config import FIRST, REWARD, VARIANTS
+from captioner.checkpoints import EncoderMark, load_all, save, stages_in
+from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.limits import LIMITS
 

@@ -427,9 +427,19 @@ def test_bench_tells_what_a_made_up_cache_shows(run, monkeypatch):
     assert status == 2 and "not allowed with" in errors
 
 
+def test_bench_captions_many_files(run, monkeypatch, tmp_path):
+    calls = []
+    bulk = {"bulk": {"bulk_a_second": 40.0}}
+    monkeypatch.setattr("captioner.bench_bulk.bulk_bench", lambda *given: calls.append(given) or bulk)
+    assert run("bench", "--bulk", "--checkpoints", tmp_path, "--json")[0] == 0
+    status, output, _ = run("bench", "--bulk", "--checkpoints", tmp_path, "--photographs", "9", "--data", tmp_path / "mine")
+    assert status == 0 and " ".join(output.split()) == "... in a second 40.0"
+    assert calls == [(tmp_path, 8000, None), (tmp_path, 9, tmp_path / "mine")]
+
+
 @pytest.mark.parametrize(
     "command",
-    [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"], ["study"], ["adapt"], ["card"]],
+    [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"], ["study"], ["adapt"], ["card"], ["serve"]],
 )
 def test_help_loads_nothing_heavy(command):
     script = (

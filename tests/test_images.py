@@ -320,6 +320,15 @@ def test_resize_squashes_the_whole_picture():
     assert (square[:, :9] == 255).all() and (square[:, 11:] == 0).all()
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
+def test_read_and_squashed_at_once_is_the_same_as_one_after_the_other(mode):
+    colours = np.random.default_rng(4).integers(0, 256, (90, 120, 3), np.uint8)
+    data = encoded(Image.fromarray(colours).convert(mode))
+    expected = images.resize(images.read(data), 26)
+    np.testing.assert_array_equal(images.read(data, size=26), expected)
+    assert images.resize(expected, 26) is expected
+
+
 def test_threads_read_the_same():
     data = [encoded(photograph(200, 150), kind) for kind in images.FORMATS]
     expected = [images.read(one).tobytes() for one in data]

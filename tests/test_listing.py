@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from captioner.commands.listing import Listing
 from captioner.errors import ConfigError
+from captioner.listing import Listing
 
 ENTRIES = [{"image": f"{number}.jpg", "captions": {"learned": ["a \"dog\", running\n"]}} for number in range(4)]
 

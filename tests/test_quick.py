@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from standins import SMALL_DECODER
 
-from captioner.quick import QuickStep, Weights
+from captioner.quick import QuickDecoder, Weights
 
 WORDS, REGIONS, CHANNELS, ROWS = 11, 9, 6, 4
 
@@ -14,7 +14,8 @@ WORDS, REGIONS, CHANNELS, ROWS = 11, 9, 6, 4
 @pytest.mark.parametrize("image_entry", ["attention", "merge", "init", "pre"])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("hidden_units", [5, 0])
-def test_the_same_as_the_decoders_step(image_entry, layers, hidden_units):
+@pytest.mark.parametrize("images", [1, 7])
+def test_the_same_as_the_decoders_step(image_entry, layers, hidden_units, images):
     import tensorflow as tf
 
     from captioner.decoder import Decoder
@@ -25,15 +26,18 @@ def test_the_same_as_the_decoders_step(image_entry, layers, hidden_units):
     for variable in decoder.trainable_variables:
         variable.assign(random.normal(size=variable.shape))
     gates = decoder.gates_of_words().numpy()
-    quick = QuickStep(decoder, gates)
-    grid, state = decoder.start(tf.constant(random.normal(size=(1, REGIONS, CHANNELS)), tf.float32))
+    quick = QuickDecoder(decoder)
+    features = random.normal(size=(images, REGIONS, CHANNELS)).astype(np.float32)
+    (looked_at, first), (grid, state) = quick.start(features), decoder.start(tf.constant(features))
+    for part, other in zip((looked_at, *first), (grid, *state), strict=True):
+        np.testing.assert_allclose(part, other.numpy(), atol=1e-5)
     states = (
-        tuple(np.repeat(part.numpy(), ROWS, axis=0) for part in state),
+        tuple(np.repeat(part, ROWS, axis=0) for part in first),
         tuple(tf.repeat(part, ROWS, axis=0) for part in state),
     )
     for _ in range(3):
-        words = random.integers(0, WORDS, ROWS)
-        got = quick(grid.numpy(), states[0], words)
+        words = random.integers(0, WORDS, ROWS * images)
+        got = quick.step(looked_at, states[0], words)
         expected = decoder.step(grid, states[1], tf.gather(gates, words))
         np.testing.assert_allclose(got[0], expected[0].numpy(), atol=2e-5)
         assert got[0].dtype == np.float32 and (got[2] is None) == (image_entry != "attention")
@@ -41,14 +45,27 @@ def test_the_same_as_the_decoders_step(image_entry, layers, hidden_units):
             np.testing.assert_allclose(got[2], expected[2].numpy(), atol=1e-5)
         for part, other in zip(got[1], expected[1], strict=True):
             np.testing.assert_allclose(part, other.numpy(), atol=1e-5)
+        check_best(quick, looked_at, states[0], words, got)
         states = got[1], expected[1]
+
+
+def check_best(quick, grid, state, words, whole):
+    """The best words by themselves are the best of all words."""
+    forbidden = np.array([1, 4])
+    found, gains, after, attention = quick.best(grid, state, words, 5, forbidden)
+    allowed = whole[0].copy()
+    allowed[:, forbidden] = -np.inf
+    np.testing.assert_array_equal(found, np.argsort(-allowed, axis=1, kind="stable")[:, :5])
+    np.testing.assert_array_equal(gains, np.take_along_axis(whole[0], found, axis=1))
+    for part, other in zip((*after, attention), (*whole[1], whole[2]), strict=True):
+        np.testing.assert_array_equal(part, other)
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (20, 64), (20, 65), (30, 300)])
 def test_weights_in_blocks_give_the_plain_product(shape):
     random = np.random.default_rng(2)
     kernel = random.normal(size=shape).astype(np.float32)
-    for count in (1, 3, 9):
+    for count in (1, 3, 9, 40):
         rows = random.normal(size=(count, shape[0])).astype(np.float32)
         product = rows @ Weights(kernel)
         np.testing.assert_allclose(product, rows.astype(np.float64) @ kernel, atol=1e-4)
@@ -56,10 +73,11 @@ def test_weights_in_blocks_give_the_plain_product(shape):
 
 
 def test_large_numbers_do_not_overflow():
-    from captioner.quick import _cell, _log_softmax
+    from captioner.quick import _cell, _normaliser
 
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         said, kept = _cell(np.float32([[1e4, -1e4, 1e4, 1e4]]), np.float32([[1.0]]))
-        logs = _log_softmax(np.float32([[0.0, 90.0]]))
+        logs = np.float32([[0.0, 90.0]])
+        logs -= _normaliser(logs)
     np.testing.assert_allclose([said[0, 0], kept[0, 0]], [np.tanh(1.0), 1.0], rtol=1e-6)
     np.testing.assert_allclose(logs, [[-90.0, 0.0]], atol=1e-6)

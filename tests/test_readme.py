@@ -10,7 +10,7 @@ from written_study import record, write_study
 
 from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
-from captioner.readme import BENCHES, LARGE_BENCH, PAGES, README, YARDSTICKS, render
+from captioner.readme import BENCHES, BULK_BENCH, LARGE_BENCH, PAGES, README, YARDSTICKS, render
 
 HISTORY = {
     "best_epoch": 2,
@@ -73,6 +73,19 @@ def test_the_bench_of_large_data_has_rows_once_it_was_kept(folder: Path):
     new = [line for line in render(without, folder).splitlines() if line not in without.splitlines()]
     assert [line.split(" | ")[1].rstrip(" |") for line in new] == ["1.23 GB", "1.03 times", "4.6 s, 0.79 GB"]
     assert "cache of 60 GB, in sparse files" in new[0] and "625,000 captions" in new[2]
+
+
+def test_the_bench_of_many_files_has_rows_once_it_was_kept(folder: Path):
+    for name in BENCHES:
+        shutil.copy(SHIPPED / name, folder / name)
+    without = render("<!-- figures: bench -->\n<!-- end -->\n", folder)
+    speed = {"bulk_a_second": 41.6, "encoder_a_second": 58.2, "share_of_encoder": 0.714}
+    bulk = {"photographs": 8000, "bulk_growth_mb": 1.26} | speed
+    (folder / BULK_BENCH).write_text(json.dumps({"bulk": bulk}))
+    text = render(without, folder)
+    what, share = "8,000 files to three beam-3 captions, against the encoder alone", "71% of its speed (42 photographs a second)"
+    assert f"| {what} | {share} |" in text
+    assert "| 1.3 MB more |" in text
 
 
 def test_rendering_twice_changes_nothing(folder: Path):

@@ -1,6 +1,7 @@
 """`bench`: prints what `captioner.bench` measures."""
 
 from argparse import Namespace
+from pathlib import Path
 
 from captioner.commands import choices
 from captioner.commands.report import note, print_json
@@ -8,6 +9,7 @@ from captioner.errors import ConfigError
 from captioner.presets import find_preset
 
 GIGABYTES = 60.0  # of a made-up cache
+PHOTOGRAPHS = 8000  # captioned together
 
 
 def run(options: Namespace) -> int:
@@ -21,6 +23,10 @@ def run(options: Namespace) -> int:
 
     if options.large:
         result = _large(options.gigabytes)
+    elif options.bulk:
+        from captioner.bench_bulk import bulk_bench
+
+        result = bulk_bench(choices.decoders(options), options.photographs, Path(options.data) if options.data else None)
     elif options.training:
         result = bench.training_bench(options.data, choices.cache(options), preset)
     else:

@@ -9,16 +9,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands import choices
-from captioner.commands.listing import Listing
 from captioner.commands.report import note
 from captioner.config import SearchConfig, find_variant
 from captioner.errors import ConfigError, ImageError
+from captioner.listing import Listing
 from captioner.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioner.bulk import Found
     from captioner.captioning import Captioner
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif")
@@ -53,12 +52,12 @@ def _listing(options: Namespace, captioner: "Captioner") -> tuple[Listing, set[s
 
 def _entries(captioner: "Captioner", places: list[str], config: SearchConfig, top: int) -> Iterable[dict[str, Any]]:
     """What is told about each picture, in their order; of many also how fast it goes."""
-    from captioner.bulk import FEW, caption_all
+    from captioner.bulk import FEW, entries
 
     size = captioner.encoder.size
     with Progress("captions", len(places), "pictures") if len(places) > FEW else nullcontext() as bar:
-        for name, found in caption_all(captioner, places, lambda place: _read(place, size), config):
-            yield _entry(name, found, captioner.stage, top)
+        for entry in entries(captioner, places, lambda place: _read(place, size), config, top):
+            yield entry
             if bar:
                 bar.advance()
 
@@ -93,19 +92,11 @@ def _pictures(given: str) -> list[str]:
 
 def _read(path: str, size: int) -> "np.ndarray":
     """The picture, as small as the network takes it."""
-    from captioner.images import read_file, resize
+    from captioner.images import read_file
 
     if os.path.isdir(path):
         raise ImageError(f"The folder '{path}' shows no pictures to us; put some there ({', '.join(SUFFIXES)}).")
-    return resize(read_file(path), size)
-
-
-def _entry(image: str, found: "Found", stage: str, top: int) -> dict[str, Any]:
-    """What is told about one picture, as plain data."""
-    if isinstance(found, ImageError):
-        return {"image": image, "error": str(found)}
-    captions = {name: [caption.to_json() for caption in best[:top]] for name, best in found.items()}
-    return {"image": image, "stage": stage, "captions": captions}
+    return read_file(path, size)
 
 
 def _print_text(entry: dict[str, Any]) -> None:

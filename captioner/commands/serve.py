@@ -10,6 +10,8 @@ from captioner.commands.report import note
 from captioner.errors import ConfigError
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from captioner.service.engine import Engine, Timed
 
 KEYS_VARIABLE = "TRIPTYCH_API_KEYS"
@@ -23,9 +25,7 @@ def run(options: Namespace) -> int:
     load_all(folder)  # What is wrong with them is told now, not to the first who asks.
     import uvicorn
 
-    from captioner.service.app import create_app
-
-    app = create_app(lambda timed: _engine(folder, timed), keys)
+    app = _application(folder, keys, options.page)
     who = f"{len(keys)} API keys" if keys else "nobody is asked for a key"
     note(f"http://{options.host}:{options.port} answers, {who}; its addresses are described at /docs. End it with Ctrl C.")
     uvicorn.run(
@@ -38,6 +38,21 @@ def run(options: Namespace) -> int:
         timeout_graceful_shutdown=_GRACE,
     )
     return 0
+
+
+def _application(folder: Path, keys: list[str], with_page: bool) -> "ASGIApp":
+    from captioner.service.app import create_app
+
+    def load(timed: "Timed") -> "Engine":
+        return _engine(folder, timed)
+
+    if not with_page:
+        return create_app(load, keys)
+    from captioner.service.beside import Beside
+    from captioner.views.asgi import page
+
+    beside = page()
+    return Beside(create_app(load, keys, along=beside.lifespan()), beside)
 
 
 def api_keys() -> list[str]:

@@ -8,13 +8,15 @@ from captioner.errors import CheckpointError
 from captioner.folders import read_json
 
 FILES, FUZZ, LOAD, CRASHES, WORKERS = (f"survived-{name}.json" for name in ("files", "fuzz", "load", "crashes", "workers"))
+SERVED = "served.json"
 Row = tuple[str, str]
 
 
 def rows(folder: Path) -> list[Row]:
     """What was sent to it, and what came of it; of what was not measured yet there is no row."""
     found: list[Row] = []
-    for name, told in ((FILES, _files), (FUZZ, _fuzz), (LOAD, _load), (CRASHES, _crashes), (WORKERS, _workers)):
+    parts = ((FILES, _files), (FUZZ, _fuzz), (LOAD, _load), (SERVED, _served), (CRASHES, _crashes), (WORKERS, _workers))
+    for name, told in parts:
         if (folder / name).is_file():
             try:
                 found += told(read_json(folder / name))
@@ -61,6 +63,22 @@ def _load(data: Mapping[str, Any]) -> list[Row]:
             _none(data["wrong_answers"], "differs"),
         ),
         ("a photograph beside another visitor's fifty", f"{waits} (medians)"),
+    ]
+
+
+def _served(data: Mapping[str, Any]) -> list[Row]:
+    many = data["together"]
+    waits = ", ".join(f"{many[f'p{percent}_ms'] / 1000:.2g} s" for percent in (50, 95, 99))
+    return [
+        (
+            f"{data['clients']} programs at once at the service for {data['seconds']:.0f} s",
+            f"{many['a_second']:.0f} photographs a second, {data['gain']:.1f} times as many as one program gets; half within, "
+            f"95% within, 99% within {waits}; {_none(many['lost'], 'lost')}",
+        ),
+        (
+            f"{data['answers_held_against_the_library']:,} of those answers against the library's for the photograph alone",
+            _none(data["wrong_answers"], "differs"),
+        ),
     ]
 
 

@@ -1,28 +1,27 @@
 """The HTTP service: photographs in, captions out as JSON, and what a server needs in order to be watched and stopped."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import Annotated, Any, Literal
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Annotated, Literal
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
+from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
 
+from captioner.bulk import entry
 from captioner.config import VARIANTS
-from captioner.errors import BusyError, ImageError
-from captioner.gate import Gate
+from captioner.errors import ImageError
 from captioner.images import MAXIMUM_BYTES
-from captioner.runtime import cores
 from captioner.service import problems
-from captioner.service.engine import Captions, Engine, Job, Timed, Wish
-from captioner.service.guard import Guard
+from captioner.service.engine import Job
+from captioner.service.guard import KEPT_BEHIND_KEYS, MOST_BYTES, Guard
 from captioner.service.journal import Journal, mark
-from captioner.service.measures import Measures
 from captioner.service.problems import Problem
 from captioner.service.schema import (
     NAMES,
@@ -35,75 +34,32 @@ from captioner.service.schema import (
     answers,
     upload_form,
 )
+from captioner.service.service import Load, Prepared, Service
 
-MOST_FILES, MOST_CAPTIONS, SECONDS = 16, 10, 60
-RETRY_SECONDS = 2
+MOST_FILES, MOST_CAPTIONS = 16, 10
 _DESCRIPTION = "Captions of a photograph by three decoders that share one CNN and differ in their words' vectors alone."
+_BEAM = "how many beginnings are followed at once, and so the most captions that there are; else what was chosen for the decoders"
 _ALWAYS = (problems.BROKEN, problems.WRONG_METHOD)
+_KEYS = {"bearer": {"type": "http", "scheme": "bearer"}, "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
 
-Load = Callable[[Timed], Engine]
-Prepared = Job | ImageError
-
-
-class Service:
-    """What the addresses share: the engine, once it is loaded, and what is counted."""
-
-    def __init__(self, load: Load, journal: Journal):
-        self.measures, self.journal = Measures(), journal
-        self.engine: Engine | None = None
-        self.failure = ""
-        self._load, self._reading = load, Gate(cores())
-
-    def start(self) -> None:
-        """Load the decoders aside, so that the service can say already that it is alive."""
-        threading.Thread(target=self._start, name="load", daemon=True).start()
-
-    def _start(self) -> None:
-        try:
-            self.engine = self._load(self.measures.timed)
-            self.measures.waiting.set_function(lambda: self.engine.waiting)
-            self.journal.write("ready", variants=list(self.engine.captioner.variants), stage=self.engine.captioner.stage)
-        except Exception as error:
-            self.failure = str(error)
-            self.journal.write("error", error=f"The decoders could not be loaded: {error}")
-
-    @property
-    def ready(self) -> Engine:
-        if self.engine is None:
-            detail = self.failure or "It takes some seconds; ask again."
-            raise Problem(problems.STARTING, detail, headers={"Retry-After": str(RETRY_SECONDS)})
-        return self.engine
-
-    def prepare(self, data: bytes, name: str, wish: Wish) -> Prepared:
-        """One file, in a thread; as many at once as there are cores, since each holds a decoded photograph meanwhile."""
-        try:
-            with self._reading.passing():
-                return self.ready.prepare(data, name, wish)
-        except ImageError as error:
-            return error
-
-    async def caption(self, jobs: Sequence[Job]) -> list[Captions]:
-        try:
-            futures = self.ready.submit(jobs)
-        except BusyError as error:
-            raise Problem(problems.BUSY, str(error), headers={"Retry-After": str(RETRY_SECONDS)}) from error
-        try:
-            return await asyncio.wait_for(asyncio.gather(*map(asyncio.wrap_future, futures)), SECONDS)
-        except TimeoutError as error:
-            raise Problem(problems.TOO_SLOW, f"They took more than {SECONDS} seconds; send fewer photographs at once.") from error
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_app(load: Load, keys: Sequence[str] = (), journal: Journal | None = None) -> FastAPI:
-    """The service as an ASGI application; the decoders are loaded when it is started."""
+def create_app(
+    load: Load, keys: Sequence[str] = (), journal: Journal | None = None, along: Lifespan = lambda _app: nullcontext()
+) -> FastAPI:
+    """The service as an ASGI application; the decoders are loaded when it is started, and `along` is started with it."""
     service = Service(load, journal or Journal())
+    MultiPartParser.spool_max_size = MOST_BYTES  # What is larger would go through a file on disk.
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        service.start()
-        yield
-        if service.engine:
-            await run_in_threadpool(service.engine.close)
-        service.journal.write("stopped")
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with along(app):
+            service.start()
+            yield
+            if service.engine:
+                await run_in_threadpool(service.engine.close)
+            service.journal.write("stopped")
 
     app = FastAPIOffline(title="Triptych", description=_DESCRIPTION, version="1", redoc_url=None, lifespan=lifespan)
     app.state.service = service
@@ -111,6 +67,7 @@ def create_app(load: Load, keys: Sequence[str] = (), journal: Journal | None = N
     _handle_problems(app)
     _add_watching(app, service)
     _add_captions(app, service)
+    _complete_description(app, bool(keys))
     return app
 
 
@@ -163,20 +120,18 @@ def _add_watching(app: FastAPI, service: Service) -> None:
 
 
 def _add_captions(app: FastAPI, service: Service) -> None:
-    wrong = (problems.NOT_A_PICTURE, problems.BAD_REQUEST, problems.TOO_LARGE, problems.NO_KEY, problems.BUSY, problems.STARTING,
-             problems.TOO_SLOW)  # fmt: skip
+    wrong = (problems.NOT_A_PICTURE, problems.BAD_REQUEST, problems.NO_FORM, problems.TOO_LARGE, problems.NO_KEY,
+             problems.BUSY, problems.STARTING, problems.TOO_SLOW)  # fmt: skip
 
     @app.post("/v1/captions", responses=answers(*wrong, *_ALWAYS), openapi_extra=upload_form(MOST_FILES), tags=["captions"])
     async def captions(
         request: Request,
-        beam: Annotated[int | None, Query(ge=1, le=MOST_CAPTIONS, description="how many beginnings are followed at once")] = None,
-        top: Annotated[int, Query(ge=1, le=MOST_CAPTIONS, description="so many captions of each decoder")] = 1,
+        beam: Annotated[int | SkipJsonSchema[None], Query(ge=1, le=MOST_CAPTIONS, description=_BEAM)] = None,
+        top: Annotated[int, Query(ge=1, le=MOST_CAPTIONS, description="up to so many captions of each decoder")] = 1,
         variants: Annotated[list[Literal[NAMES]], Query(description="these decoders only")] = [],  # noqa: B006
     ) -> list[Captioned | Refused]:
         """Captions of one or several photographs, in the order in which they were sent."""
         engine = service.ready
-        if beam is not None and beam < top:
-            raise Problem(problems.BAD_REQUEST, f"A beam of {beam} gives no {top} captions; ask for a beam of {top}.")
         missing = [name for name in variants if name not in engine.captioner.variants]
         if missing:
             raise Problem(problems.BAD_REQUEST, f"There is no decoder '{missing[0]}' here.")
@@ -186,14 +141,22 @@ def _add_captions(app: FastAPI, service: Service) -> None:
         jobs = await asyncio.gather(*(run_in_threadpool(service.prepare, data, name, wish) for name, data in files))
         found = iter(await service.caption([job for job in jobs if isinstance(job, Job)]))
         return [
-            _entry(service, name, job if isinstance(job, ImageError) else next(found), top)
+            entry(name, job if isinstance(job, ImageError) else next(found), engine.captioner.stage, top)
             for (name, _), job in zip(files, _some_usable(service, files, jobs), strict=True)
         ]
 
-    # The form is read by hand, so FastAPI does not know of this schema by itself.
-    schemas = app.openapi()["components"]["schemas"]
+
+def _complete_description(app: FastAPI, asks_for_keys: bool) -> None:
+    """Tell what FastAPI cannot know by itself: the form of problems, which the guard answers, and the keys, which it asks for."""
+    told = app.openapi()
+    schemas = told["components"]["schemas"]
     schemas["ProblemAnswer"] = ProblemAnswer.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas["ProblemAnswer"].pop("$defs", None)
+    if asks_for_keys:
+        told["components"]["securitySchemes"] = _KEYS
+        for path, operations in told["paths"].items():
+            for operation in operations.values() if path.startswith(KEPT_BEHIND_KEYS) else ():
+                operation["security"] = [{name: []} for name in _KEYS]
 
 
 def _some_usable(service: Service, files: Sequence[tuple[str, bytes]], jobs: Sequence[Prepared]) -> Sequence[Prepared]:
@@ -209,18 +172,10 @@ def _some_usable(service: Service, files: Sequence[tuple[str, bytes]], jobs: Seq
 async def _files(request: Request) -> list[tuple[str, bytes]]:
     """The files of the form, each by its name; one byte more than a picture may have is enough to see that it is too large."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise Problem(problems.BAD_REQUEST, "Send the photographs as multipart/form-data, in the field 'files'.")
+        raise Problem(problems.NO_FORM, "Send the photographs as multipart/form-data, in the field 'files'.")
     async with request.form(max_files=MOST_FILES, max_fields=MOST_FILES) as form:
         given = form.getlist("files")
         if not given or not all(isinstance(one, UploadFile) for one in given):
             raise Problem(problems.BAD_REQUEST, "The field 'files' should hold one photograph or more, each as a file.")
         return [(one.filename or "photograph", await one.read(MAXIMUM_BYTES + 1)) for one in given]
 
-
-def _entry(service: Service, name: str, found: Captions | ImageError, top: int) -> dict[str, Any]:
-    if isinstance(found, ImageError):
-        return {"image": name, "error": str(found)}
-    for variant in found:
-        service.measures.photographs.labels(variant).inc()
-    captions = {variant: [caption.to_json() for caption in best[:top]] for variant, best in found.items()}
-    return {"image": name, "stage": service.ready.captioner.stage, "captions": captions}

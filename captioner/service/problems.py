@@ -19,6 +19,7 @@ class Kind:
 
 NOT_A_PICTURE = Kind("not-a-picture", 422, "None of the files is a picture that can be read")
 BAD_REQUEST = Kind("bad-request", 422, "The request is not one that this service understands")
+NO_FORM = Kind("no-form", 415, "Photographs are sent as a form")
 NOT_FOUND = Kind("not-found", 404, "There is nothing at this address")
 WRONG_METHOD = Kind("wrong-method", 405, "This address takes other methods")
 TOO_LARGE = Kind("too-large", 413, "The request is larger than this service takes")
@@ -27,7 +28,7 @@ BUSY = Kind("busy", 503, "Too many photographs are waiting")
 STARTING = Kind("starting", 503, "The decoders are still being loaded")
 TOO_SLOW = Kind("too-slow", 504, "The captions were not ready in time")
 BROKEN = Kind("broken", 500, "Something went wrong in the service itself")
-KINDS = (NOT_A_PICTURE, BAD_REQUEST, NOT_FOUND, WRONG_METHOD, TOO_LARGE, NO_KEY, BUSY, STARTING, TOO_SLOW, BROKEN)
+KINDS = (NOT_A_PICTURE, BAD_REQUEST, NO_FORM, NOT_FOUND, WRONG_METHOD, TOO_LARGE, NO_KEY, BUSY, STARTING, TOO_SLOW, BROKEN)
 
 
 @dataclass

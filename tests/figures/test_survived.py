@@ -5,7 +5,7 @@ import json
 import pytest
 
 from captioner.errors import CheckpointError
-from captioner.figures.survived import CRASHES, FILES, FUZZ, LOAD, WORKERS, rows
+from captioner.figures.survived import CRASHES, FILES, FUZZ, LOAD, SERVED, WORKERS, rows
 
 DOOR = {"captioned": 500, "refused": 700, "longest_s": 1.234, "slowest": "a", "most_mb": 250, "largest": "b", "problems": []}
 VISITORS = {"answers": 90, "a_second": 3.14159, "median_ms": 300, "p95_ms": 950, "errors": 0, "memory_mb_more": -3}
@@ -55,6 +55,17 @@ def test_what_several_processes_differ_in_is_told(tmp_path):
             "0.2 by 2; 0.3 by one that takes each step's photographs backward",
         ),
     ]
+
+
+def test_what_the_service_bore_is_told(tmp_path):
+    one = {"answers": 300, "a_second": 12.34, "lost": 0, "p50_ms": 80, "p95_ms": 95, "p99_ms": 120}
+    many = one | {"a_second": 43.21, "p50_ms": 1460, "p95_ms": 1710, "p99_ms": 1980}
+    data = {"seconds": 60.0, "clients": 64, "one_at_a_time": [one, one], "together": many, "gain": 3.5}
+    (tmp_path / SERVED).write_text(json.dumps(data | {"answers_held_against_the_library": 3192, "wrong_answers": 0}))
+    found = dict(rows(tmp_path))
+    told = found["64 programs at once at the service for 60 s"]
+    assert "43 photographs a second, 3.5 times" in told and "1.5 s, 1.7 s, 2 s; none lost" in told
+    assert found["3,192 of those answers against the library's for the photograph alone"] == "none differs"
 
 
 def test_another_file_is_refused(tmp_path):

@@ -1,0 +1,240 @@
+"""Many programs at once at the service: `python tests/hardening/service.py` prints how it bears them.
+
+One client, then sixty-four, then one again send one photograph after another to a real `python -m captioner serve` on this
+machine. Every answer is held against what the library says of that photograph alone, and the service's own counts against ours.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from captioner.bench import photograph  # noqa: E402
+
+CLIENTS, SECONDS = 64, 60
+LEAST_GAIN = 2.5  # so many times the throughput of one client
+_DIFFERENT = 512  # photographs
+_WARM_UP = 5  # seconds
+_PATIENCE = 120
+_SAME = 1e-3  # What rounding in larger batches may change of a caption's log-probability.
+_HOST, _BORDER = "127.0.0.1", "photograph"
+_HEADERS = {"Content-Type": f"multipart/form-data; boundary={_BORDER}"}
+
+Said = dict[str, tuple[str, float]]  # of every decoder the caption and its log-probability
+
+
+@dataclass
+class Round:
+    """What the clients of one round were answered, and how long they waited for it."""
+
+    said: list[tuple[int, Said]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    took: float = 0.0
+
+    @property
+    def a_second(self) -> float:
+        return len(self.said) / self.took
+
+    def told(self) -> dict[str, float]:
+        percents = statistics.quantiles(self.seconds, n=100)
+        waits = {f"p{percent}_ms": round(percents[percent - 1] * 1000) for percent in (50, 95, 99)}
+        return {"answers": len(self.said), "a_second": round(self.a_second, 2), "lost": len(self.lost), **waits}
+
+
+class Photographs:
+    """Different photographs, each as the body of a request; all are made before anything is measured."""
+
+    def __init__(self, different: int):
+        self.data = [photograph(number) for number in range(different)]
+        disposition = 'Content-Disposition: form-data; name="files"; filename="photograph.jpg"\r\n'
+        head, tail = f"--{_BORDER}\r\n{disposition}Content-Type: image/jpeg\r\n\r\n".encode(), f"\r\n--{_BORDER}--\r\n".encode()
+        self.bodies = [head + data + tail for data in self.data]
+        self._next = count()  # One step of it is not torn apart by threads.
+
+    def take(self) -> tuple[int, bytes]:
+        number = next(self._next) % len(self.data)
+        return number, self.bodies[number]
+
+
+@contextmanager
+def serving(log: IO[bytes]) -> Iterator[tuple[int, int]]:
+    """A service with the decoders that ship: its port and its process; it is told to end, and must end well."""
+    with socket.create_server((_HOST, 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "captioner", "serve", "--host", _HOST, "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=log)
+    try:
+        _wait_until_ready(process, port)
+        yield port, process.pid
+        process.send_signal(signal.SIGINT)
+        if process.wait(_PATIENCE) != 0:
+            raise RuntimeError(f"The service ended with status {process.returncode}.")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen, port: int) -> None:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if ask(http.client.HTTPConnection(_HOST, port, timeout=_PATIENCE), "/ready")[0] == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError("The service did not become ready.")
+
+
+def ask(connection: http.client.HTTPConnection, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    connection.request("POST" if body else "GET", path, body, _HEADERS if body else {})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def send(port: int, photographs: Photographs, found: Round, lock: threading.Lock, end: float) -> None:
+    """One client: a photograph, its answer, the next photograph."""
+    connection = http.client.HTTPConnection(_HOST, port, timeout=_PATIENCE)
+    while time.monotonic() < end:
+        (number, body), start = photographs.take(), time.monotonic()
+        try:
+            status, answer = ask(connection, "/v1/captions", body)
+            said = _read(answer) if status == 200 else None
+        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+            status, answer, said = 0, repr(error).encode(), None
+            connection.close()
+        with lock:
+            if said is None:
+                found.lost.append(f"{status}: {answer[:200]!r}")
+            else:
+                found.said.append((number, said))
+                found.seconds.append(time.monotonic() - start)
+
+
+def _read(answer: bytes) -> Said:
+    (entry,) = json.loads(answer)
+    return {name: (best[0]["text"], best[0]["log_probability"]) for name, best in entry["captions"].items()}
+
+
+def round_of(port: int, photographs: Photographs, clients: int, seconds: float) -> Round:
+    found, lock, begun = Round(), threading.Lock(), time.monotonic()
+    more = (port, photographs, found, lock, begun + seconds)
+    threads = [threading.Thread(target=send, args=more) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found.took = time.monotonic() - begun
+    print(f"{clients} at once:", found.told(), *found.lost[:3], file=sys.stderr)
+    return found
+
+
+def alone(photographs: Photographs, numbers: Sequence[int]) -> dict[int, Said]:
+    """What the library says of each of these photographs by itself."""
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow()
+    from captioner.captioning import Captioner
+    from captioner.checkpoints import stage_folder
+    from captioner.config import SHIPPED
+    from captioner.evaluation import load_search_config
+    from captioner.images import read
+
+    folder = stage_folder(SHIPPED)
+    captioner, config = Captioner.load(folder), load_search_config(folder)
+    found = {}
+    for number in numbers:
+        captions = captioner.caption([read(photographs.data[number])], config)[0]
+        found[number] = {name: (best[0].text, best[0].log_probability) for name, best in captions.items()}
+    return found
+
+
+def differs(said: Said, expected: Said) -> bool:
+    return said.keys() != expected.keys() or any(
+        said[name][0] != text or abs(said[name][1] - value) > _SAME for name, (text, value) in expected.items()
+    )
+
+
+def counted(port: int) -> int:
+    """How many photographs the service says that it has captioned."""
+    _, page = ask(http.client.HTTPConnection(_HOST, port, timeout=_PATIENCE), "/metrics")
+    lines = page.decode().splitlines()
+    return int(float(next(line for line in lines if line.startswith("triptych_photographs_total{")).split()[-1]))
+
+
+def memory(process: int) -> int:
+    """The resident memory of the service, in MB."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) // 1024
+
+
+def measure(seconds: float, clients: int, different: int) -> dict:
+    photographs = Photographs(different)
+    with tempfile.TemporaryFile() as log, serving(log) as (port, process):
+        round_of(port, photographs, clients, _WARM_UP)  # Whatever is made once is made.
+        before, captioned = memory(process), counted(port)
+        rounds = [round_of(port, photographs, *round) for round in ((1, seconds / 2), (clients, seconds), (1, seconds / 2))]
+        after, captioned = memory(process), counted(port) - captioned
+    answers = [answer for one in rounds for answer in one.said]
+    expected = alone(photographs, sorted({number for number, _ in answers}))
+    wrong = [(number, said, expected[number]) for number, said in answers if differs(said, expected[number])]
+    print(*wrong[:5], sep="\n", file=sys.stderr)
+    first, many, last = rounds
+    one = (len(first.said) + len(last.said)) / (first.took + last.took)
+    return {
+        "seconds": seconds,
+        "clients": clients,
+        "one_at_a_time": [first.told(), last.told()],
+        "together": many.told(),
+        "gain": round(many.a_second / one, 2),
+        "answers_held_against_the_library": len(answers),
+        "different_photographs": len(expected),
+        "wrong_answers": len(wrong),
+        "lost_answers": sum(len(one.lost) for one in rounds),
+        "counted_by_the_service": captioned,
+        "memory_mb_more": after - before,
+    }
+
+
+def broken(found: dict) -> list[str]:
+    """What was promised and did not hold."""
+    promises = {
+        "an answer is wrong": found["wrong_answers"],
+        "an answer was lost": found["lost_answers"],
+        "the service has counted otherwise": found["counted_by_the_service"] != found["answers_held_against_the_library"],
+        f"many at once gain less than {LEAST_GAIN} times": found["gain"] < LEAST_GAIN,
+    }
+    return [promise for promise, is_broken in promises.items() if is_broken]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"how long all of them send ({SECONDS})")
+    parser.add_argument("--clients", type=int, default=CLIENTS, help=f"how many they are ({CLIENTS})")
+    parser.add_argument("--different", type=int, default=_DIFFERENT, help=f"different photographs ({_DIFFERENT})")
+    arguments = parser.parse_args()
+    found = measure(arguments.seconds, arguments.clients, arguments.different)
+    print(json.dumps(found | {"cores": len(os.sched_getaffinity(0)), "broken_promises": broken(found)}, indent=1))
+    return int(bool(broken(found)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
