@@ -15,16 +15,16 @@ Entry = dict[str, Any]
 
 
 class Listing:
-    """Writes to a stream; `close` ends the list and leaves the stream open."""
+    """Writes to a stream; `close` ends the list, sees to it that a file of its own is on the disk, and leaves others open."""
 
-    def __init__(self, stream: TextIO, entries: int = 0):
-        self._stream, self._entries = stream, entries
+    def __init__(self, stream: TextIO, entries: int = 0, own: bool = False):
+        self._stream, self._entries, self._own = stream, entries, own
 
     @classmethod
     def begin(cls, path: Path) -> "Listing":
         """A new file; what is there already is not written over."""
         try:
-            return cls(path.open("x", encoding="utf-8"))
+            return cls(path.open("x", encoding="utf-8"), own=True)
         except FileExistsError as error:
             advice = "add --skip-done to go on with it, or give another name"
             raise ConfigError(f"There is a file {path} already; {advice}.") from error
@@ -45,7 +45,7 @@ class Listing:
             stream.truncate()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"The file {path} cannot be gone on with ({error}); give another name.") from error
-        return cls(stream, len(done)), done
+        return cls(stream, len(done), own=True), done
 
     def add(self, entry: Entry) -> None:
         self._stream.write((",\n" if self._entries else "[\n") + json.dumps(entry))
@@ -55,8 +55,9 @@ class Listing:
     def close(self) -> None:
         self._stream.write("\n]\n" if self._entries else "[]\n")
         self._stream.flush()
-        if self._stream.seekable() and self._stream.name != "<stdout>":
+        if self._own:
             os.fsync(self._stream.fileno())
+            self._stream.close()
 
 
 def _whole_entries(path: Path) -> Iterator[tuple[Entry, int]]:

@@ -16,7 +16,6 @@ def written(entries):
     listing = Listing(stream)
     for entry in entries:
         listing.add(entry)
-    stream.name = "<stdout>"
     listing.close()
     return stream.getvalue()
 
