@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.commands import card, choices
 from captioner.commands.report import note, print_json, print_table
-from captioner.config import find_variant
 from captioner.errors import TrainingError
 from captioner.presets import find_preset
 from captioner.progress import duration
@@ -101,30 +100,16 @@ def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finish
 
 
 def _print_text(concluded: dict[str, Any]) -> None:
-    print(f"{len(concluded['runs'])} of {concluded['planned']} runs; mean over seeds, standard deviation in brackets\n")
-    own = concluded["preset"]
+    """In the words of the page."""
+    from captioner.figures.study_chart import cells
+    from captioner.figures.study_file import parsed
 
-    def title(variant: str, preset: str) -> str:
-        return find_variant(variant).title + ("" if preset == own else f" ({preset})")
-
-    for stage in dict.fromkeys(row["stage"] for row in concluded["summary"]):
-        rows = [row for row in concluded["summary"] if row["stage"] == stage]
-        print_table({f"{stage}: {title(row['variant'], row['preset'])}": _cells(row) for row in rows})
+    study = parsed(concluded)
+    print(f"{study.finished} of {study.planned} runs; mean over seeds, standard deviation in brackets\n")
+    for stage in dict.fromkeys(group.stage for group in study.groups):
+        print_table({f"{stage}: {group.title}": cells(group) for group in study.stage(stage)})
         print()
-    print(concluded["rule"])
-    for pair in concluded["pairs"]:
-        cider, titles = pair["cider"], " - ".join(map(title, (pair["first"], pair["second"]), pair["presets"]))
-        says = "counts" if pair["counts"] else "does not count"
-        print(f"  {pair['stage']}: {titles} {cider['value']:+.4f} [{cider['low']:+.4f}, {cider['high']:+.4f}], {says}")
-
-
-def _cells(row: dict[str, Any]) -> dict[str, str]:
-    shown = {f"{split} {name}": row[split][name] for split in ("dev", "test") for name in ("cider", "bleu4", "rouge_l", "loss")}
-    more = {name: value for name, value in row["test"].items() if name.startswith("wording_") or name == "strangest_cider"}
-    shown |= {f"test {name}": value for name, value in more.items()}
-    shown |= {name: row[name] for name in ("best_epoch", "epochs", "seconds")}
-    return {"seeds": str(len(row["seeds"]))} | {name: _spread(value) for name, value in shown.items()}
-
-
-def _spread(value: dict[str, float]) -> str:
-    return f"{value['mean']:.4g}" + (f" ({value['sd']:.2g})" if "sd" in value else "")
+    print(study.rule)
+    for pair in study.pairs:
+        says = "counts" if pair.gap.proven else "does not count"
+        print(f"  {pair.stage}: {pair.gap.better} above {pair.gap.worse} by {pair.gap}, {says}")

@@ -5,13 +5,12 @@ Takes the candidates of `captioner.trace`; knows no Streamlit.
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from captioner.trace import Candidate
 from captioner.vocabulary import END
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
 
 FATES = {
@@ -25,6 +24,24 @@ _BEFORE, _AFTER = 0.1, 0.7  # steps that are left free, before the first word's 
 _LETTER, _GAP, _LATEST = 7.5, 8, 0.8  # how wide a letter is, and where a line to the next word starts at the latest
 _ROW_HEIGHT, _LARGEST_HEIGHT = 26, 560
 _END_SIGN = "■ end"
+_LINES: dict[str, dict[str, Any]] = {
+    "dropped": {"strokeWidth": 0.8, "opacity": 0.45, "strokeDash": [2, 3]},
+    "kept": {"strokeWidth": 1.5, "opacity": 0.7},
+    "won": {"strokeWidth": 4, "opacity": 0.95},
+}
+_WORDS: dict[str, dict[str, Any]] = {
+    "dropped": {"fontWeight": 400, "opacity": 0.72},
+    "kept": {"fontWeight": 500, "opacity": 1},
+    "won": {"fontWeight": 700, "opacity": 1},
+}
+_TOOLTIP = [
+    {"field": "after", "type": "nominal", "title": "after"},
+    {"field": "written", "type": "nominal", "title": "word"},
+    {"field": "probability", "type": "quantitative", "title": "its probability", "format": ".1%"},
+    {"field": "total", "type": "quantitative", "title": "sentence so far (nats)", "format": ".2f"},
+    {"field": "score", "type": "quantitative", "title": "score of the finished sentence", "format": ".2f"},
+    {"field": "meaning", "type": "nominal", "title": "what became of it"},
+]
 
 
 def tree_table(
@@ -68,36 +85,54 @@ def _sentence(candidates: Sequence[Candidate], number: int | None, words: Sequen
     return " ".join(reversed(path)) or "the start"
 
 
-def tree_chart(table: "pd.DataFrame", colour: str) -> "alt.LayerChart":
-    """Words from left to right, each step's likeliest sentence on top; the winner's way is drawn heavier."""
-    import altair as alt
+def tree_chart(table: "pd.DataFrame", colour: str) -> dict[str, Any]:
+    """Words from left to right, each step's likeliest sentence on top; the winner's way is drawn heavier.
 
+    In Vega-Lite's own terms: this figure is made anew for every photograph, and Altair would take a fifth of a visitor's wait
+    to check it each time.
+    """
     steps, places = int(table["word"].max()), int(table["place"].max())
-    height = min(_LARGEST_HEIGHT, _ROW_HEIGHT * (places + 1))
-    across = alt.Scale(domain=[1 - _BEFORE, steps + _AFTER], nice=False)
-    down = alt.Scale(domain=[0.4, places + 0.6], reverse=True, nice=False)
-    axis = alt.Axis(
-        title="word", orient="top", values=list(range(1, steps + 1)), format="d", grid=False, ticks=False, domain=False
-    )
-    x, y = alt.X("word:Q", scale=across, axis=axis), alt.Y("place:Q", scale=down, axis=None)
-    tooltip = [
-        alt.Tooltip("after:N", title="after"),
-        alt.Tooltip("written:N", title="word"),
-        alt.Tooltip("probability:Q", title="its probability", format=".1%"),
-        alt.Tooltip("total:Q", title="sentence so far (nats)", format=".2f"),
-        alt.Tooltip("score:Q", title="score of the finished sentence", format=".2f"),
-        alt.Tooltip("meaning:N", title="what became of it"),
-    ]
-    points = table.assign(probability=table["log_probability"].map(math.exp))
-    base = alt.Chart(points).encode(x=x, y=y, tooltip=tooltip)
-    layers = [_edges(table, kind, colour).encode(x=x, y=y) for kind in ("dropped", "kept", "won")]
-    for kind, weight, opacity in (("dropped", 400, 0.72), ("kept", 500, 1.0), ("won", 700, 1.0)):
-        text = base.transform_filter(_is(kind)).mark_text(
-            align="left", dx=2, fontSize=14, fontWeight=weight, opacity=opacity, color="currentColor", tooltip=True
-        )
-        layers.append(text.encode(text="shown:N"))
-    figure = alt.layer(*layers).properties(width=tree_width(table), height=height)
-    return figure.configure_axis(labelColor="currentColor", titleColor="currentColor").configure_view(strokeWidth=0)
+    axis = {"title": "word", "orient": "top", "values": list(range(1, steps + 1)), "format": "d"}
+    across = {"domain": [1 - _BEFORE, steps + _AFTER], "nice": False}
+    down = {"domain": [0.4, places + 0.6], "reverse": True, "nice": False}
+    return {
+        "datasets": {
+            "edges": _edges(table),
+            "points": table.drop(columns="parent").assign(probability=table["log_probability"].map(math.exp)),
+        },
+        "width": tree_width(table),
+        "height": min(_LARGEST_HEIGHT, _ROW_HEIGHT * (places + 1)),
+        "encoding": {
+            "x": {
+                "field": "word",
+                "type": "quantitative",
+                "scale": across,
+                "axis": axis | {"grid": False, "ticks": False, "domain": False},
+            },
+            "y": {"field": "place", "type": "quantitative", "scale": down, "axis": None},
+        },
+        "layer": [_lines(kind, style) for kind, style in (_LINES | {"won": _LINES["won"] | {"color": colour}}).items()]
+        + [_words(kind, style) for kind, style in _WORDS.items()],
+        "config": {"axis": {"labelColor": "currentColor", "titleColor": "currentColor"}, "view": {"strokeWidth": 0}},
+    }
+
+
+def _lines(kind: str, style: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "data": {"name": "edges"},
+        "transform": [{"filter": _is(kind)}],
+        "mark": {"type": "rule", "color": "currentColor"} | style,
+        "encoding": {"x2": {"field": "word2"}, "y2": {"field": "place2"}},
+    }
+
+
+def _words(kind: str, style: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "data": {"name": "points"},
+        "transform": [{"filter": _is(kind)}],
+        "mark": {"type": "text", "align": "left", "dx": 2, "fontSize": 14, "color": "currentColor", "tooltip": True} | style,
+        "encoding": {"text": {"field": "shown", "type": "nominal"}, "tooltip": _TOOLTIP},
+    }
 
 
 def tree_width(table: "pd.DataFrame") -> int:
@@ -110,25 +145,17 @@ def _steps(table: "pd.DataFrame") -> float:
     return int(table["word"].max()) - 1 + _BEFORE + _AFTER
 
 
-def _edges(table: "pd.DataFrame", kind: str, colour: str) -> "alt.Chart":
+def _edges(table: "pd.DataFrame") -> "pd.DataFrame":
     """A line from behind each candidate's word to the candidate that it lengthens."""
-    import altair as alt
-
     children = table[table["parent"].notna()]
     parents = table.set_index("number").loc[children["parent"].astype(int)]
     after = (parents["written"].str.len() * _LETTER + _GAP) * _steps(table) / tree_width(table)
-    lines = children[["word", "place", "fate"]].assign(
+    return children[["word", "place", "fate"]].assign(
         word=(parents["word"] + after.clip(upper=_LATEST)).to_numpy(),
         place=parents["place"].to_numpy(),
         word2=children["word"] - 0.03,
         place2=children["place"],
     )
-    styles = {
-        "dropped": {"strokeWidth": 0.8, "opacity": 0.45, "strokeDash": [2, 3], "color": "currentColor"},
-        "kept": {"strokeWidth": 1.5, "opacity": 0.7, "color": "currentColor"},
-        "won": {"strokeWidth": 4, "opacity": 0.95, "color": colour},
-    }
-    return alt.Chart(lines).transform_filter(_is(kind)).mark_rule(**styles[kind]).encode(x2="word2:Q", y2="place2:Q")
 
 
 def _is(kind: str) -> str:

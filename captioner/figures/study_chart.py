@@ -23,6 +23,9 @@ COLUMNS = {
     ("test", "rouge_l"): ("test ROUGE-L", _SCORE),
     ("test", "loss"): ("test loss", _SCORE),
     ("dev", "cider"): ("dev CIDEr", _SCORE),
+    ("dev", "bleu4"): ("dev BLEU-4", _SCORE),
+    ("dev", "rouge_l"): ("dev ROUGE-L", _SCORE),
+    ("dev", "loss"): ("dev loss", _SCORE),
     ("test", "wording_distinct_captions"): ("different captions", _COUNT),
     ("test", "wording_different_words"): ("different words", _COUNT),
     ("test", "wording_flawed"): ("repeats itself or breaks off", _SHARE),
@@ -166,16 +169,18 @@ def as_table(study: Study, stage: str) -> "pd.DataFrame":
     """Mean and standard deviation over seeds of all that was measured, as texts."""
     import pandas as pd
 
-    cells = {group.title: {"seeds": str(len(group.seeds))} | _cells(group) for group in study.stage(stage)}
-    return pd.DataFrame.from_dict(cells, orient="index").rename_axis("vectors").dropna(axis=1, how="all")
+    rows = {group.title: cells(group) for group in study.stage(stage)}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("vectors").dropna(axis=1, how="all")
 
 
-def _cells(group: Group) -> dict[str, str]:
+def cells(group: Group) -> dict[str, str]:
+    """The same of one group."""
     values = {title: (group.numbers[split].get(name), form) for (split, name), (title, form) in COLUMNS.items()}
     own = group.numbers["own"]
     minutes = tuple(None if part is None else part / 60 for part in own["seconds"])
-    values |= {"best epoch": (own["best_epoch"], "{:.1f}"), "minutes": (minutes, _COUNT)}
-    return {title: told(*value, form) for title, (value, form) in values.items() if value} | {"cores": f"{own['cores'][0]:.2g}"}
+    values |= {"epoch kept, of its stage": (own["best_epoch"], "{:.1f}"), "minutes": (minutes, _COUNT)}
+    shown = {title: told(*value, form) for title, (value, form) in values.items() if value}
+    return {"seeds": str(len(group.seeds))} | shown | {"cores": f"{own['cores'][0]:.2g}"}
 
 
 def told(mean: float, deviation: float | None, form: str) -> str:

@@ -80,12 +80,13 @@ def read_study(folder: Path) -> Study | None:
     if path is None:
         return None
     try:
-        return _parsed(read_json(path))
+        return parsed(read_json(path))
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, ConfigError) as error:
         raise CheckpointError(f"The file {STUDY} is damaged; run python -m captioner study, which makes it anew.") from error
 
 
-def _parsed(data: Mapping[str, Any]) -> Study:
+def parsed(data: Mapping[str, Any]) -> Study:
+    """The study from the words of its file."""
     own = data["preset"]
     groups = tuple(_group(row, data["runs"], own) for row in data["summary"])
     pairs = tuple(_pair(pair, own) for pair in data["pairs"])

@@ -28,7 +28,7 @@ def score_table(board: Board, facts: Mapping[str, Facts]) -> str:
     for name, title in board.metrics.items():
         rows[title] = tuple(_score(entry.score.metrics[name], entry.score.intervals.get(name)) for entry in board.entries)
     columns = [facts[entry.variant.name] for entry in board.entries]
-    rows["dev loss, best epoch"] = tuple(_loss(one.history) for one in columns)
+    rows["dev loss, epoch kept"] = tuple(_loss(one.history) for one in columns)
     rows["trainable parameters"] = tuple(f"{one.parameters.trainable:,}" if one.parameters else "" for one in columns)
     rows["frozen parameters"] = tuple(f"{one.parameters.frozen:,}" if one.parameters else "" for one in columns)
     rows["seconds an epoch"] = tuple(_seconds(one.history) for one in columns)

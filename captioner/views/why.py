@@ -192,7 +192,7 @@ def _show_tree(findings: Findings, name: str, config: SearchConfig) -> None:
     table = tree_table(candidates, way, findings.captioner.vocabulary.words, config.length_preference)
     with st.container(key="search"):
         with st.container(key="tree"):
-            st.altair_chart(tree_chart(table, VARIANTS[name].colour), width="content", alt=summary(table))
+            st.vega_lite_chart(tree_chart(table, VARIANTS[name].colour), width="content", alt=summary(table))
         # Only where the tree is wider than its place; a style sheet cannot know the one, nor this program the other.
         fits = f"@container search (min-width: {tree_width(table)}px) {{ .aside {{ display: none; }} }}"
         st.html(f"{_TO_THE_SIDE}<style>{fits}</style>")

@@ -2,6 +2,7 @@
 
 import math
 
+import altair as alt
 import numpy as np
 import pytest
 
@@ -76,13 +77,12 @@ def test_the_figure_in_words(table):
 
 def drawn(chart, fate):
     """The lines of a kind: from (word, place) to (word, place), rounded to whole words."""
-    data = chart.to_dict()
     found = []
-    for layer in data["layer"]:
+    for layer in chart["layer"]:
         mark = layer["mark"]["type"]
         if mark != "rule" or f"'{fate}'" not in layer["transform"][0]["filter"]:
             continue
-        for row in data["datasets"][layer["data"]["name"]]:
+        for row in chart["datasets"][layer["data"]["name"]].to_dict("records"):
             if row["fate"] == fate:
                 found.append((math.floor(row["word"]), row["place"], math.ceil(row["word2"]), row["place2"]))
     return found
@@ -96,8 +96,20 @@ def test_lines_join_each_candidate_to_the_one_before_it(table):
     assert drawn(chart, "dropped") == []
 
 
+def test_the_figure_is_what_the_language_of_such_figures_allows(table):
+    figure = tree_chart(table, "#123456")
+    named = {name: data.to_dict("records") for name, data in figure["datasets"].items()}
+    alt.LayerChart.from_dict(figure | {"datasets": named})  # raises where a part of it is unknown
+    with pytest.raises(Exception, match="strokeWide"):
+        alt.LayerChart.from_dict(figure | {"datasets": named, "config": {"view": {"strokeWide": 0}}})
+    fields = {layer["data"]["name"]: layer["encoding"] for layer in figure["layer"]}
+    shown = [channel["field"] for channel in (fields["points"]["text"], *fields["points"]["tooltip"])]
+    assert {*shown, "word", "place", "fate"} <= set(figure["datasets"]["points"])
+    assert {"word", "place", "word2", "place2", "fate"} <= set(figure["datasets"]["edges"])
+
+
 def test_the_winners_way_is_heavier_and_has_the_decoders_colour(table):
-    layers = tree_chart(table, "#123456").to_dict()["layer"]
+    layers = tree_chart(table, "#123456")["layer"]
     widths = [layer["mark"]["strokeWidth"] for layer in layers if layer["mark"]["type"] == "rule"]
     assert widths == sorted(widths) and widths[-1] > 2 * widths[-2]
     assert [layer["mark"]["color"] for layer in layers if layer["mark"].get("strokeWidth") == widths[-1]] == ["#123456"]
@@ -120,8 +132,8 @@ def test_an_ordinary_sentences_tree_fits_the_page_and_its_last_word_the_tree(wor
         word = END if step == words - 1 else A
         trace.note([Considered(0, word, -0.5, -0.5 * step, "finished" if word == END else "kept")])
     table = tree_table(trace.candidates, trace.find([A] * (words - 1) + [END]), WORDS, 1.0)
-    figure = tree_chart(table, "#123456").to_dict()
-    first, last = figure["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    figure = tree_chart(table, "#123456")
+    first, last = figure["encoding"]["x"]["scale"]["domain"]
     step = figure["width"] / (last - first)
     assert figure["width"] == tree_width(table) and (figure["width"] <= 1184 or words > 16)
     assert 70 < step < 106 and (last - words) * step > 50  # pixels, of which a score takes fewer

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -64,15 +65,14 @@ class Photographs:
         return file.getvalue()
 
 
-def visit(address: str, photographs: Photographs, numbers: "Numbers", answers: Answers, end: float) -> None:
+def visit(visitor: Visitor, photographs: Photographs, numbers: "Numbers", answers: Answers, end: float) -> None:
     try:
-        with Visitor(address) as visitor:
-            while time.monotonic() < end:
-                number = numbers.next()
-                data, start = photographs[number], time.monotonic()
-                visitor.upload((f"{number}.jpg", data))
-                answers.take(number, visitor.sentences, time.monotonic() - start, visitor.refusals + visitor.exceptions)
-                visitor.exceptions.clear()
+        while time.monotonic() < end:
+            number = numbers.next()
+            data, start = photographs[number], time.monotonic()
+            visitor.upload((f"{number}.jpg", data))
+            answers.take(number, visitor.sentences, time.monotonic() - start, visitor.refusals + visitor.exceptions)
+            visitor.exceptions.clear()
     except Exception as error:  # Whatever it is, it is a visitor who got no answer.
         with answers.lock:
             answers.errors.append(f"{type(error).__name__}: {error}")
@@ -89,14 +89,17 @@ class Numbers:
 
 
 def round_of(app: App, visitors: int, seconds: float, photographs: Photographs, numbers: Numbers) -> tuple[Answers, float]:
-    answers, begun = Answers(), time.monotonic()
-    more = (app.address, photographs, numbers, answers, begun + seconds)
-    threads = [threading.Thread(target=visit, args=more) for _ in range(visitors)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers, time.monotonic() - begun
+    with ExitStack() as visits:
+        # All have the page before them when the clock starts: what is timed are captions, not arrivals.
+        here = [visits.enter_context(Visitor(app.address)) for _ in range(visitors)]
+        answers, begun = Answers(), time.monotonic()
+        more = (photographs, numbers, answers, begun + seconds)
+        threads = [threading.Thread(target=visit, args=(visitor, *more)) for visitor in here]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return answers, time.monotonic() - begun
 
 
 def beside_a_batch(app: App, photographs: Photographs, numbers: Numbers) -> dict[str, float]:

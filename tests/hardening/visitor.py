@@ -91,9 +91,11 @@ class Visitor:
                 # A server ends connections that have rested; a browser would notice, and send it again.
                 headers={"X-Xsrftoken": token, "Connection": "close"},
                 timeout=self.patience,
+                stream=True,  # A server that refuses a file may hang up before it has said why.
             )
+            answer.close()
             if answer.status_code == _TOO_LARGE:
-                raise TooLarge(answer.text)
+                raise TooLarge(name)
             answer.raise_for_status()
             infos.append(UploadedFileInfo(name=name, size=len(data), file_id=url.file_id, file_urls=url))
         message = BackMsg()

@@ -38,7 +38,7 @@ def test_a_column_per_decoder_with_scores_intervals_and_facts():
     assert cells(table) == {
         "CIDEr": ["0.551  0.520 to 0.583"] * 2,
         "METEOR": ["0.200"] * 2,
-        "dev loss, best epoch": ["2.813  epoch 2 of 3", ""],
+        "dev loss, epoch kept": ["2.813  epoch 2 of 3", ""],
         "trainable parameters": ["5,698,684", "4,936,684"],
         "frozen parameters": ["0", "762,000"],
         "seconds an epoch": ["101", ""],
