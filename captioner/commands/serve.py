@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from captioner.commands import choices
 from captioner.commands.report import note
 from captioner.errors import ConfigError
+from captioner.runtime import few_heaps
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -25,6 +26,7 @@ def run(options: Namespace) -> int:
     load_all(folder)  # What is wrong with them is told now, not to the first who asks.
     import uvicorn
 
+    few_heaps()
     app = _application(folder, keys, options.page)
     who = f"{len(keys)} API keys" if keys else "nobody is asked for a key"
     note(f"http://{options.host}:{options.port} answers, {who}; its addresses are described at /docs. End it with Ctrl C.")
