@@ -18,6 +18,7 @@ from captioner.config import VARIANTS, SearchConfig
 from captioner.errors import CheckpointError
 from captioner.evaluation import load_search_config
 from captioner.images import read
+from captioner.service import service as limits
 from captioner.service.app import MOST_CAPTIONS, MOST_FILES
 from captioner.service.engine import Engine
 from captioner.service.guard import MOST_BYTES
@@ -50,6 +51,15 @@ def problem(answer, status, name):
     assert body["type"] == f"urn:triptych:problem:{name}" and body["status"] == status and body["title"] and body["detail"]
     assert body["instance"].endswith(answer.headers["x-request-id"])
     return body
+
+
+def begin(served, length):
+    """A connection to the service, and on it a request that announces so many bytes and sends the first few alone."""
+    host, port = served.address.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), 30)
+    told = f"content-type: multipart/form-data; boundary=x\r\ncontent-length: {length}\r\n"
+    connection.sendall(f"POST /v1/captions HTTP/1.1\r\nhost: x\r\n{told}\r\n--x\r\n".encode())
+    return connection
 
 
 def test_captions_are_those_of_the_library(service, captioner, tiny_run):
@@ -100,16 +110,12 @@ def test_what_is_no_upload_is_a_problem(service):
 
 
 def test_too_large_a_request_is_not_read(service):
-    headers = {"content-type": "multipart/form-data; boundary=x", "content-length": str(MOST_BYTES + 1)}
-    host, port = service.address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), 30) as connection:
-        told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        connection.sendall(f"POST /v1/captions HTTP/1.1\r\nhost: x\r\n{told}\r\n".encode())
+    with begin(service, MOST_BYTES + 1) as connection:
         assert b" 413 " in connection.recv(1000).split(b"\r\n")[0]
     # And one that does not say how large it is, cut off when it has become too large.
     head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
     chunks = itertools.chain([head], itertools.repeat(bytes(1 << 20), (MOST_BYTES >> 20) + 3))
-    del headers["content-length"]
+    headers = {"content-type": "multipart/form-data; boundary=x"}
     try:
         answer = requests.post(service.address + "/v1/captions", data=chunks, headers=headers, timeout=60)
         problem(answer, 413, "too-large")
@@ -227,6 +233,61 @@ def test_a_full_queue_is_told_and_what_was_taken_is_answered_before_it_ends(capt
         Slow.free.set()
         assert [one.result().status_code for one in (*at_work, *taken)] == [200] * 4
     assert served.lines[-1]["event"] == "stopped"
+
+
+def test_what_there_is_no_room_for_is_not_read_and_who_hangs_up_makes_room(load):
+    with serving(load) as served:
+        wait(lambda: served.get("/ready").ok)
+        begun = [begin(served, MOST_BYTES) for _ in range(limits.ROOM // MOST_BYTES)]
+        wait(lambda: served.post(photograph()).status_code == 503)
+        answer = served.post(photograph())
+        problem(answer, 503, "busy")
+        assert int(answer.headers["retry-after"]) > 0
+        for connection in begun:
+            connection.close()
+        wait(lambda: served.post(photograph()).ok)
+        assert len([line for line in served.lines if line.get("status") == 499]) == len(begun)
+        assert "error" not in {line["event"] for line in served.lines} and 'kind="broken"' not in served.get("/metrics").text
+
+
+def test_what_takes_too_long_is_given_up_and_what_was_not_begun_of_it_is_dropped(captioner, monkeypatch):
+    monkeypatch.setattr(limits, "SECONDS", 0.7)
+    Slow.free.clear()
+    with serving(lambda timed: Slow(captioner, SearchConfig(), timed=timed)) as served, ThreadPoolExecutor(2) as pool:
+        wait(lambda: served.get("/ready").ok)
+        engine = served.app.state.service.engine
+        at_work = []
+        for number in (1, 2):
+            at_work.append(pool.submit(served.post, photograph(number)))
+            wait(lambda: engine.begun == number)
+        for answer in (served.post(photograph(3)), *(one.result() for one in at_work)):
+            problem(answer, 504, "too-slow")
+        Slow.free.set()
+        wait(lambda: engine.waiting == 0)
+        assert served.post(photograph(4)).ok and engine.begun == 3
+
+
+def test_who_sends_too_slowly_is_told(load, monkeypatch):
+    monkeypatch.setattr(limits, "SECONDS", 0.3)
+    with serving(load) as served:
+        wait(lambda: served.get("/ready").ok)
+        with begin(served, 1000) as connection:
+            assert b" 504 " in connection.recv(1000).split(b"\r\n")[0]
+
+
+def test_a_photograph_that_is_too_slow_to_read_is_given_up_too(captioner, monkeypatch):
+    free = threading.Event()
+
+    class Reading(Engine):
+        def prepare(self, *given):
+            free.wait(60)
+            return super().prepare(*given)
+
+    monkeypatch.setattr(limits, "SECONDS", 0.3)
+    with serving(lambda timed: Reading(captioner, SearchConfig(), timed=timed)) as served:
+        wait(lambda: served.get("/ready").ok)
+        problem(served.post(*[photograph()] * MOST_FILES), 504, "too-slow")
+        free.set()
 
 
 def test_before_it_is_ready(load):

@@ -10,18 +10,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 
 from captioner.bulk import entry
 from captioner.config import VARIANTS
 from captioner.errors import ImageError
-from captioner.images import MAXIMUM_BYTES
 from captioner.service import problems
-from captioner.service.engine import Job
+from captioner.service.engine import Job, Wish
 from captioner.service.guard import KEPT_BEHIND_KEYS, MOST_BYTES, Guard
-from captioner.service.journal import Journal, mark
+from captioner.service.journal import Journal
 from captioner.service.problems import Problem
 from captioner.service.schema import (
     NAMES,
@@ -57,8 +56,7 @@ def create_app(
         async with along(app):
             service.start()
             yield
-            if service.engine:
-                await run_in_threadpool(service.engine.close)
+            await run_in_threadpool(service.close)
             service.journal.write("stopped")
 
     app = FastAPIOffline(title="Triptych", description=_DESCRIPTION, version="1", redoc_url=None, lifespan=lifespan)
@@ -136,13 +134,11 @@ def _add_captions(app: FastAPI, service: Service) -> None:
         if missing:
             raise Problem(problems.BAD_REQUEST, f"There is no decoder '{missing[0]}' here.")
         wish = engine.wish(beam, top, tuple(dict.fromkeys(variants)))
-        files = await _files(request)
-        request.scope["triptych_facts"] = {"files": [mark(data) for _, data in files]}
-        jobs = await asyncio.gather(*(run_in_threadpool(service.prepare, data, name, wish) for name, data in files))
-        found = iter(await service.caption([job for job in jobs if isinstance(job, Job)]))
+        async with service.in_time():
+            files = await _read(service, request, wish)
+            found = iter(await service.caption(_usable(service, files)))
         return [
-            entry(name, job if isinstance(job, ImageError) else next(found), engine.captioner.stage, top)
-            for (name, _), job in zip(files, _some_usable(service, files, jobs), strict=True)
+            entry(name, job if isinstance(job, ImageError) else next(found), engine.captioner.stage, top) for name, job in files
         ]
 
 
@@ -159,23 +155,35 @@ def _complete_description(app: FastAPI, asks_for_keys: bool) -> None:
                 operation["security"] = [{name: []} for name in _KEYS]
 
 
-def _some_usable(service: Service, files: Sequence[tuple[str, bytes]], jobs: Sequence[Prepared]) -> Sequence[Prepared]:
-    """The same jobs, unless none of them can be done."""
-    refused = [job for job in jobs if isinstance(job, ImageError)]
+def _usable(service: Service, files: Sequence[tuple[str, Prepared]]) -> list[Job]:
+    """What can be captioned of these files; where nothing can, that is a problem."""
+    refused = [{"image": name, "error": str(job)} for name, job in files if isinstance(job, ImageError)]
     service.measures.refused.inc(len(refused))
-    if len(refused) == len(jobs):
-        told = [{"image": name, "error": str(job)} for (name, _), job in zip(files, jobs, strict=True)]
-        raise Problem(problems.NOT_A_PICTURE, str(refused[0]), {"files": told})
-    return jobs
+    if len(refused) == len(files):
+        raise Problem(problems.NOT_A_PICTURE, refused[0]["error"], {"files": refused})
+    return [job for _, job in files if isinstance(job, Job)]
 
 
-async def _files(request: Request) -> list[tuple[str, bytes]]:
-    """The files of the form, each by its name; one byte more than a picture may have is enough to see that it is too large."""
+async def _read(service: Service, request: Request, wish: Wish) -> list[tuple[str, Prepared]]:
+    """The form's files by their names, ready to be captioned; nothing of the form itself is kept."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Problem(problems.NO_FORM, "Send the photographs as multipart/form-data, in the field 'files'.")
-    async with request.form(max_files=MOST_FILES, max_fields=MOST_FILES) as form:
-        given = form.getlist("files")
-        if not given or not all(isinstance(one, UploadFile) for one in given):
-            raise Problem(problems.BAD_REQUEST, "The field 'files' should hold one photograph or more, each as a file.")
-        return [(one.filename or "photograph", await one.read(MAXIMUM_BYTES + 1)) for one in given]
+    with service.room(_announced(request)):
+        async with request.form(max_files=MOST_FILES, max_fields=MOST_FILES) as form:
+            files = _files(form)
+            told = request.scope.setdefault("triptych_facts", {})["files"] = [{} for _ in files]
+            jobs = (service.prepare(file, name, wish, facts) for (name, file), facts in zip(files, told, strict=True))
+            return [(name, job) for (name, _), job in zip(files, await asyncio.gather(*jobs), strict=True)]
 
+
+def _announced(request: Request) -> int:
+    """How large a request is; one that does not say may be as large as any."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and "transfer-encoding" not in request.headers else MOST_BYTES
+
+
+def _files(form: FormData) -> list[tuple[str, UploadFile]]:
+    given = form.getlist("files")
+    if not given or not all(isinstance(one, UploadFile) for one in given):
+        raise Problem(problems.BAD_REQUEST, "The field 'files' should hold one photograph or more, each as a file.")
+    return [(one.filename or "photograph", one) for one in given]

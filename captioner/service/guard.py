@@ -6,6 +6,7 @@ import traceback
 import uuid
 from collections.abc import Sequence
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from captioner.service.journal import Journal
@@ -16,6 +17,7 @@ MOST_BYTES = 64 << 20
 KEPT_BEHIND_KEYS = "/v1/"
 PATHS = ("/v1/captions", "/v1/variants", "/health", "/ready", "/metrics", "/docs", "/openapi.json")
 REQUEST_ID = "triptych_request"
+_GONE = 499  # what other servers, too, put down for who hung up before the answer
 
 
 class Guard:
@@ -44,6 +46,8 @@ class Guard:
                 await self.tell(problem, scope, receive, answer)
             else:
                 await self._app(scope, _bounded(receive), answer)
+        except ClientDisconnect:
+            status = _GONE
         except Exception as error:
             if status:
                 raise  # Half of an answer has been sent; the server closes the connection.

@@ -2,18 +2,26 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from itertools import chain
+from typing import Any
+
+from starlette.datastructures import UploadFile
 
 from captioner.errors import BusyError, ImageError, TriptychError
+from captioner.images import MAXIMUM_BYTES
 from captioner.runtime import cores
 from captioner.service import problems
 from captioner.service.engine import Captions, Engine, Job, Timed, Wish
-from captioner.service.journal import Journal
+from captioner.service.journal import Journal, mark
 from captioner.service.measures import Measures
 from captioner.service.problems import Problem
 
 SECONDS, RETRY_SECONDS = 60, 2
+ROOM, _LEAST = 256 << 20, 2 << 20  # bytes of all requests that are being read at once, and what each takes of them at least
+_READERS = 4  # A container may have less memory than the machine's cores suggest, and a large picture takes 300 MB.
 
 Load = Callable[[Timed], Engine]
 Prepared = Job | ImageError
@@ -26,7 +34,8 @@ class Service:
         self.measures, self.journal = Measures(), journal
         self.engine: Engine | None = None
         self.failure = ""
-        self._load, self._reading = load, threading.Semaphore(cores())
+        self._load, self._free = load, ROOM
+        self._readers = ThreadPoolExecutor(min(cores(), _READERS), thread_name_prefix="read")
 
     def start(self) -> None:
         """Load the decoders aside, so that the service can say already that it is alive."""
@@ -48,11 +57,36 @@ class Service:
             raise Problem(problems.STARTING, detail, headers={"Retry-After": str(RETRY_SECONDS)})
         return self.engine
 
-    def prepare(self, data: bytes, name: str, wish: Wish) -> Prepared:
-        """One file, in a thread; as many at once as there are cores, since each holds a decoded photograph meanwhile."""
+    @asynccontextmanager
+    async def in_time(self) -> AsyncIterator[None]:
+        """What is not done within the limit is given up."""
         try:
-            with self._reading:
-                return self.ready.prepare(data, name, wish)
+            async with asyncio.timeout(SECONDS):
+                yield
+        except TimeoutError as error:
+            raise Problem(problems.TOO_SLOW, f"It took more than {SECONDS} seconds; send fewer photographs at once.") from error
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[None]:
+        """For a request of so many bytes, while it is read; entered in one event loop alone, so that nothing is locked."""
+        size = max(size, _LEAST)
+        if size > self._free:
+            raise _busy("Too many photographs are being sent already; ask again in a moment.")
+        self._free -= size
+        try:
+            yield
+        finally:
+            self._free += size
+
+    async def prepare(self, file: UploadFile, name: str, wish: Wish, told: dict[str, Any]) -> Prepared:
+        """One file, in one of few threads, since each holds a decoded photograph; `told` gets what the log says of it."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._prepare, file, name, wish, told)
+
+    def _prepare(self, file: UploadFile, name: str, wish: Wish, told: dict[str, Any]) -> Prepared:
+        data = file.file.read(MAXIMUM_BYTES + 1)  # One byte too many is enough to see that it is too large.
+        told |= mark(data)
+        try:
+            return self.ready.prepare(data, name, wish)
         except ImageError as error:
             return error
 
@@ -60,11 +94,18 @@ class Service:
         try:
             futures = self.ready.submit(jobs)
         except BusyError as error:
-            raise Problem(problems.BUSY, str(error), headers={"Retry-After": str(RETRY_SECONDS)}) from error
-        try:
-            found = await asyncio.wait_for(asyncio.gather(*map(asyncio.wrap_future, futures)), SECONDS)
-        except TimeoutError as error:
-            raise Problem(problems.TOO_SLOW, f"They took more than {SECONDS} seconds; send fewer photographs at once.") from error
+            raise _busy(str(error)) from error
+        found = await asyncio.gather(*map(asyncio.wrap_future, futures))
         for variant in chain.from_iterable(found):
             self.measures.photographs.labels(variant).inc()
         return found
+
+    def close(self) -> None:
+        """What was taken is finished first."""
+        self._readers.shutdown()
+        if self.engine:
+            self.engine.close()
+
+
+def _busy(detail: str) -> Problem:
+    return Problem(problems.BUSY, detail, headers={"Retry-After": str(RETRY_SECONDS)})
