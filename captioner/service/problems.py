@@ -28,7 +28,6 @@ BUSY = Kind("busy", 503, "Too many photographs are waiting")
 STARTING = Kind("starting", 503, "The decoders are still being loaded")
 TOO_SLOW = Kind("too-slow", 504, "The captions were not ready in time")
 BROKEN = Kind("broken", 500, "Something went wrong in the service itself")
-KINDS = (NOT_A_PICTURE, BAD_REQUEST, NO_FORM, NOT_FOUND, WRONG_METHOD, TOO_LARGE, NO_KEY, BUSY, STARTING, TOO_SLOW, BROKEN)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from captioner.config import VARIANTS
 from captioner.images import FORMATS, MAXIMUM_BYTES
-from captioner.service.problems import KINDS, MEDIA_TYPE, Kind
+from captioner.service.problems import MEDIA_TYPE, Kind
 
 
 class Caption(BaseModel):
@@ -86,4 +86,3 @@ def upload_form(most: int) -> dict[str, Any]:
 
 
 NAMES = tuple(VARIANTS)
-STATUSES = {kind.status for kind in KINDS}
