@@ -1,47 +1,25 @@
 """The service and the page by one command, in one process, on one port."""
 
-import signal
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import pytest
 import requests
+from hardening.service import serving
+from hardening.visitor import Visitor
 from serving import files, photograph
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "tests" / "hardening"))
+ELSEWHERE = "http://elsewhere.example"
 
 
 @pytest.fixture(scope="module")
-def address():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "captioner", "serve", "--page", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    try:
-        _wait_until_ready(process, f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
-        assert '"stopped"' in process.stderr.read()
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _wait_until_ready(process, address):
-    end = time.monotonic() + 180
-    while process.poll() is None and time.monotonic() < end:
-        try:
-            if requests.get(f"{address}/ready", timeout=30).ok:
-                return
-        except requests.ConnectionError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError("It did not become ready.")
+def address(tmp_path_factory):
+    """Started where the environment names other decoders to the page, which are not there."""
+    folder = tmp_path_factory.mktemp("served")
+    with pytest.MonkeyPatch.context() as patch, open(folder / "log", "wb") as log:
+        patch.setenv("TRIPTYCH_CHECKPOINTS", str(folder))
+        with serving(log, "--page") as (port, _):
+            yield f"http://127.0.0.1:{port}"
+    assert '"stopped"' in (folder / "log").read_text()
 
 
 def test_each_has_its_addresses(address):
@@ -55,11 +33,19 @@ def test_each_has_its_addresses(address):
 
 
 def test_both_caption_the_same_photograph_alike(address):
-    from visitor import Visitor
-
     data = photograph(3, "JPEG")
     (told,) = requests.post(address + "/v1/captions", files=files(data), timeout=60).json()
     with Visitor(address) as visitor:
         visitor.upload(("photograph.jpg", data))
         assert visitor.exceptions == [] and visitor.refusals == []
         assert visitor.sentences == [best[0]["text"] for best in told["captions"].values()]
+
+
+def test_the_page_is_as_well_protected_as_alone(address):
+    answer = requests.put(f"{address}/_stcore/upload_file/session/file", files={"a.jpg": b"1"}, timeout=30)
+    assert answer.status_code == 403 and "XSRF" in answer.text
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(f"{address.replace('http', 'ws')}/_stcore/stream", subprotocols=["streamlit"], origin=ELSEWHERE)
+    headers = {"Origin": ELSEWHERE, "Access-Control-Request-Method": "PUT"}
+    allowed = requests.options(f"{address}/_stcore/upload_file/session/file", headers=headers, timeout=30).headers
+    assert allowed.get("Access-Control-Allow-Origin") not in ("*", ELSEWHERE)

@@ -1,9 +1,13 @@
 """`serve`: the decoders over HTTP, for programs."""
 
+import logging
 import os
+import socket
 from argparse import Namespace
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from captioner.commands import choices
 from captioner.commands.report import note
@@ -14,47 +18,77 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from captioner.service.engine import Engine, Timed
+    from captioner.service.journal import Journal
 
 KEYS_VARIABLE = "TRIPTYCH_API_KEYS"
 _SHORTEST_KEY, _GRACE = 16, 60
+_NOT_LOADED = 2
 
 
 def run(options: Namespace) -> int:
     from captioner.checkpoints import load_all
 
     keys, folder = api_keys(), choices.decoders(options)
-    load_all(folder)  # What is wrong with them is told now, not to the first who asks.
+    with _listening(options.host, options.port) as listener, open(os.dup(2), "w", encoding="utf-8") as log:
+        load_all(folder)  # What is wrong with them is told now, not to the first who asks.
+        few_heaps()
+        who = f"{len(keys)} API keys" if keys else "nobody is asked for a key"
+        note(f"{_address(listener)} answers, {who}; its addresses are described at /docs. End it with Ctrl C.")
+        return _serve(options, folder, keys, listener, log)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"It cannot listen at {host}, port {port} ({reason}); give another --port or --host.") from error
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _serve(options: Namespace, folder: Path, keys: list[str], listener: socket.socket, log: TextIO) -> int:
+    """Serve until it is ended; the log is not `sys.stderr`, which goes elsewhere for a while when TensorFlow is imported."""
     import uvicorn
 
-    few_heaps()
-    app = _application(folder, keys, options.page)
-    who = f"{len(keys)} API keys" if keys else "nobody is asked for a key"
-    note(f"http://{options.host}:{options.port} answers, {who}; its addresses are described at /docs. End it with Ctrl C.")
-    uvicorn.run(
-        app,
-        host=options.host,
-        port=options.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE,
-    )
-    return 0
+    from captioner.service.journal import Journal, Others
+
+    journal, status = Journal(log), 0
+    logging.getLogger().addHandler(Others(journal))
+    logging.captureWarnings(True)
+
+    def give_up() -> None:
+        nonlocal status
+        status, server.should_exit = _NOT_LOADED, True
+
+    app = _application(options, folder, keys, journal, give_up)
+    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE)
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+    return status
 
 
-def _application(folder: Path, keys: list[str], with_page: bool) -> "ASGIApp":
+def _application(
+    options: Namespace, folder: Path, keys: list[str], journal: "Journal", give_up: Callable[[], None]
+) -> "ASGIApp":
     from captioner.service.app import create_app
 
     def load(timed: "Timed") -> "Engine":
         return _engine(folder, timed)
 
-    if not with_page:
-        return create_app(load, keys)
+    if not options.page:
+        return create_app(load, keys, journal, give_up)
     from captioner.service.beside import Beside
     from captioner.views.asgi import page
+    from captioner.views.places import FOLDER_VARIABLE
 
+    os.environ[FOLDER_VARIABLE] = str(choices.checkpoints(options))  # The page reads its decoders from there.
     beside = page()
-    return Beside(create_app(load, keys, along=beside.lifespan()), beside)
+    return Beside(create_app(load, keys, journal, give_up, beside.lifespan()), beside)
 
 
 def api_keys() -> list[str]:

@@ -45,10 +45,17 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def create_app(
-    load: Load, keys: Sequence[str] = (), journal: Journal | None = None, along: Lifespan = lambda _app: nullcontext()
+    load: Load,
+    keys: Sequence[str] = (),
+    journal: Journal | None = None,
+    give_up: Callable[[], None] = lambda: None,
+    along: Lifespan = lambda _app: nullcontext(),
 ) -> FastAPI:
-    """The service as an ASGI application; the decoders are loaded when it is started, and `along` is started with it."""
-    service = Service(load, journal or Journal())
+    """The service as an ASGI application; the decoders are loaded when it is started, and `along` is started with it.
+
+    `give_up` is called where they cannot be loaded, since it would then never answer.
+    """
+    service = Service(load, journal or Journal(), give_up)
     MultiPartParser.spool_max_size = MOST_BYTES  # What is larger would go through a file on disk.
 
     @asynccontextmanager

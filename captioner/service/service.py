@@ -19,7 +19,7 @@ from captioner.service.journal import Journal, mark
 from captioner.service.measures import Measures
 from captioner.service.problems import Problem
 
-SECONDS, RETRY_SECONDS = 60, 2
+SECONDS, _LATER = 60, {"Retry-After": "2"}
 ROOM, _LEAST = 256 << 20, 2 << 20  # bytes of all requests that are being read at once, and what each takes of them at least
 _READERS = 4  # A container may have less memory than the machine's cores suggest, and a large picture takes 300 MB.
 
@@ -30,11 +30,11 @@ Prepared = Job | ImageError
 class Service:
     """Loads the engine when it is started."""
 
-    def __init__(self, load: Load, journal: Journal):
+    def __init__(self, load: Load, journal: Journal, give_up: Callable[[], None]):
         self.measures, self.journal = Measures(), journal
         self.engine: Engine | None = None
         self.failure = ""
-        self._load, self._free = load, ROOM
+        self._load, self._give_up, self._free = load, give_up, ROOM
         self._readers = ThreadPoolExecutor(min(cores(), _READERS), thread_name_prefix="read")
 
     def start(self) -> None:
@@ -49,12 +49,14 @@ class Service:
         except Exception as error:
             self.failure = str(error) if isinstance(error, TriptychError) else "They could not be loaded; the log says why."
             self.journal.write("error", error=f"The decoders could not be loaded: {error!r}")
+            self._give_up()
 
     @property
     def ready(self) -> Engine:
         if self.engine is None:
-            detail = self.failure or "It takes some seconds; ask again."
-            raise Problem(problems.STARTING, detail, headers={"Retry-After": str(RETRY_SECONDS)})
+            if self.failure:
+                raise Problem(problems.STARTING, self.failure)
+            raise Problem(problems.STARTING, "It takes some seconds; ask again.", headers=_LATER)
         return self.engine
 
     @asynccontextmanager
@@ -108,4 +110,4 @@ class Service:
 
 
 def _busy(detail: str) -> Problem:
-    return Problem(problems.BUSY, detail, headers={"Retry-After": str(RETRY_SECONDS)})
+    return Problem(problems.BUSY, detail, headers=_LATER)

@@ -32,10 +32,10 @@ CLIENTS, SECONDS = 64, 60
 LEAST_GAIN = 2.5  # so many times the throughput of one client
 _DIFFERENT = 512  # photographs
 _WARM_UP = 5  # seconds
-_PATIENCE = 120
+_PATIENCE = 180
 _SAME = 1e-3  # What rounding in larger batches may change of a caption's log-probability.
 _HOST, _BORDER = "127.0.0.1", "photograph"
-_HEADERS = {"Content-Type": f"multipart/form-data; boundary={_BORDER}"}
+HEADERS = {"Content-Type": f"multipart/form-data; boundary={_BORDER}"}
 
 Said = dict[str, tuple[str, float]]  # of every decoder the caption and its log-probability
 
@@ -75,21 +75,28 @@ class Photographs:
 
 
 @contextmanager
-def serving(log: IO[bytes]) -> Iterator[tuple[int, int]]:
-    """A service with the decoders that ship: its port and its process; it is told to end, and must end well."""
+def started(log: IO[bytes], *options: str) -> Iterator[tuple[int, subprocess.Popen]]:
+    """A service with the decoders that ship, once it is ready: its port and its process."""
     with socket.create_server((_HOST, 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "captioner", "serve", "--host", _HOST, "--port", str(port)]
+    command = [sys.executable, "-m", "captioner", "serve", "--host", _HOST, "--port", str(port), *options]
     process = subprocess.Popen(command, cwd=ROOT, stderr=log)
     try:
         _wait_until_ready(process, port)
+        yield port, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def serving(log: IO[bytes], *options: str) -> Iterator[tuple[int, int]]:
+    """The same; it is told to end, and must end well."""
+    with started(log, *options) as (port, process):
         yield port, process.pid
         process.send_signal(signal.SIGINT)
         if process.wait(_PATIENCE) != 0:
             raise RuntimeError(f"The service ended with status {process.returncode}.")
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _wait_until_ready(process: subprocess.Popen, port: int) -> None:
@@ -105,7 +112,7 @@ def _wait_until_ready(process: subprocess.Popen, port: int) -> None:
 
 
 def ask(connection: http.client.HTTPConnection, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-    connection.request("POST" if body else "GET", path, body, _HEADERS if body else {})
+    connection.request("POST" if body else "GET", path, body, HEADERS if body else {})
     answer = connection.getresponse()
     return answer.status, answer.read()
 
