@@ -20,8 +20,8 @@ def close() -> None:
     """Safe to call at every run of the page."""
     global _held
     few_heaps()
-    # Larger uploads would go through a file on disk, which stays behind when the server is killed.
-    MultiPartParser.spool_max_size = MAXIMUM_BYTES + _ROOM
+    # Larger uploads would go through a file on disk, which stays behind when the server is killed. The service takes more.
+    MultiPartParser.spool_max_size = max(MultiPartParser.spool_max_size, MAXIMUM_BYTES + _ROOM)
     # To tell its own origin from others it would ask a page in the network, in everybody's time, whenever another one comes.
     net_util.get_external_ip = _unknown
     if runtime.exists() and runtime.get_instance().uploaded_file_mgr is not _held:
