@@ -42,13 +42,21 @@ def kept(load):
     yield from described(load, [KEY])
 
 
+def narrow(case):
+    """More captions asked for than the beam gives: no schema can say that of two numbers."""
+    beam, top = case.query.get("beam"), case.query.get("top")
+    return isinstance(beam, int) and isinstance(top, int) and beam < top
+
+
 @schemathesis.pytest.from_fixture("free").parametrize()
 @FEW
 def test_it_answers_as_it_says(case):
-    case.call_and_validate()
+    if not narrow(case):
+        case.call_and_validate()
 
 
 @schemathesis.pytest.from_fixture("kept").include(path_regex="^/v1/").parametrize()
 @settings(FEW, max_examples=5)
 def test_it_answers_as_it_says_to_those_with_a_key_alone(case):
-    case.call_and_validate(headers={"X-API-Key": KEY})
+    if not narrow(case):
+        case.call_and_validate(headers={"X-API-Key": KEY})

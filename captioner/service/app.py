@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartParser
 
 from captioner.bulk import entry
 from captioner.config import VARIANTS
-from captioner.errors import ImageError
+from captioner.errors import ConfigError, ImageError
 from captioner.service import problems
 from captioner.service.engine import Job, Wish
 from captioner.service.guard import KEPT_BEHIND_KEYS, MOST_BYTES, Guard
@@ -37,7 +37,7 @@ from captioner.service.service import Load, Prepared, Service
 
 MOST_FILES, MOST_CAPTIONS = 16, 10
 _DESCRIPTION = "Captions of a photograph by three decoders that share one CNN and differ in their words' vectors alone."
-_BEAM = "how many beginnings are followed at once, and so the most captions that there are; else what was chosen for the decoders"
+_BEAM = "how many beginnings are followed at once, as many as `top` or more; else what was chosen for the decoders"
 _ALWAYS = (problems.BROKEN, problems.WRONG_METHOD)
 _KEYS = {"bearer": {"type": "http", "scheme": "bearer"}, "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
 
@@ -137,10 +137,10 @@ def _add_captions(app: FastAPI, service: Service) -> None:
     ) -> list[Captioned | Refused]:
         """Captions of one or several photographs, in the order in which they were sent."""
         engine = service.ready
-        missing = [name for name in variants if name not in engine.captioner.variants]
-        if missing:
-            raise Problem(problems.BAD_REQUEST, f"There is no decoder '{missing[0]}' here.")
-        wish = engine.wish(beam, top, tuple(dict.fromkeys(variants)))
+        try:
+            wish = engine.wish(beam, top, tuple(dict.fromkeys(variants)))
+        except ConfigError as error:
+            raise Problem(problems.BAD_REQUEST, str(error)) from error
         async with service.in_time():
             files = await _read(service, request, wish)
             found = iter(await service.caption(_usable(service, files)))

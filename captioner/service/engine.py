@@ -14,6 +14,7 @@ import numpy as np
 
 from captioner.batching import Batcher
 from captioner.config import SearchConfig
+from captioner.errors import ConfigError
 from captioner.evaluation import load_search_config
 from captioner.images import read
 
@@ -55,14 +56,22 @@ class Engine:
         """The decoders of this folder with the search setting that was chosen for them."""
         from captioner.captioning import Captioner
 
-        return cls(Captioner.load(folder), load_search_config(folder), **more)
+        captioner, search = Captioner.load(folder), load_search_config(folder)
+        size = captioner.encoder.size
+        captioner.caption([np.zeros((size, size, 3), np.uint8)], search)  # The network is built up at its first picture.
+        return cls(captioner, search, **more)
 
     @property
     def waiting(self) -> int:
         return self._batcher.length
 
     def wish(self, beam: int | None, top: int, variants: Sequence[str]) -> Wish:
-        """A beam as wide as the captions asked for, unless it was given."""
+        """A beam as wide as the captions asked for, unless it was given; raises a `ConfigError` for what there is not."""
+        missing = [name for name in variants if name not in self.captioner.variants]
+        if missing:
+            raise ConfigError(f"There is no decoder '{missing[0]}' here.")
+        if beam is not None and beam < top:
+            raise ConfigError(f"A beam of {beam} gives no {top} captions (top); give a beam of {top} or leave it out.")
         width = max(self.search.beam, top) if beam is None else beam
         return Wish(replace(self.search, beam=width), tuple(variants) or self.captioner.variants)
 
