@@ -41,7 +41,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        reason = error.strerror or error
+        reason = str(error.strerror).partition(" (")[0]
         raise ConfigError(f"It cannot listen at {host}, port {port} ({reason}); give another --port or --host.") from error
 
 
