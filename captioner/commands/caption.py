@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from captioner.captioning import Captioner
 
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif")
-
 
 def run(options: Namespace) -> int:
     if options.skip_done and not options.out:
@@ -83,6 +81,8 @@ def _search_config(options: Namespace) -> SearchConfig:
 
 def _pictures(given: str) -> list[str]:
     """The path itself, or the pictures right inside it when it is a folder that has some."""
+    from captioner.images import SUFFIXES
+
     try:
         names = sorted(name for name in os.listdir(given) if name.lower().endswith(SUFFIXES) and not name.startswith("."))
     except OSError:
@@ -92,7 +92,7 @@ def _pictures(given: str) -> list[str]:
 
 def _read(path: str, size: int) -> "np.ndarray":
     """The picture, as small as the network takes it."""
-    from captioner.images import read_file
+    from captioner.images import SUFFIXES, read_file
 
     if os.path.isdir(path):
         raise ImageError(f"The folder '{path}' shows no pictures to us; put some there ({', '.join(SUFFIXES)}).")
