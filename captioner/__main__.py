@@ -5,6 +5,7 @@ What the commands do is in `captioner.commands`, one module each. Nothing heavy 
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from captioner.config import CONTROLS, FIRST, STAGES, VARIANTS
 from captioner.errors import TriptychError
 from captioner.presets import PRESETS
 
-WRONG, INTERRUPTED = 2, 130
+IN_PART, WRONG, INTERRUPTED = 1, 2, 130
 _VARIANTS = f"{', '.join(VARIANTS)} or all; may be given several times (default: all)"
 _SHIPPED = "the folder of trained decoders (default: those that come with the program)"
 
@@ -37,6 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         note(options.interrupted)
         return INTERRUPTED
+
+
+def finish(status: int) -> int:
+    """Write what standard output still holds, and give the exit status; a reader who has gone is no failure worth a word."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Python tries once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return status or IN_PART
+        if not status:
+            note(f"Standard output cannot be written ({error.strerror}); make room or write elsewhere.")
+        return status or WRONG
+    return status
 
 
 def parser() -> argparse.ArgumentParser:
@@ -159,7 +175,7 @@ def _caption(command: argparse.ArgumentParser) -> None:
     best = "the K best captions of each (default: 1)"
     command.add_argument("--top", type=_number(int, 1, 50), default=1, metavar="K", help=best)
     command.add_argument("--out", type=Path, metavar="FILE", help="write the JSON there, picture by picture")
-    done = "leave out the pictures that are in the file of --out already, and add the others to it"
+    done = "add to the file of --out the pictures that have no captions there yet; those that failed are tried again"
     command.add_argument("--skip-done", action="store_true", help=done)
 
 
@@ -270,4 +286,4 @@ def _number(kind: type[float], least: float, most: float = math.inf) -> Callable
 if __name__ == "__main__":
     # A file's name may hold what the terminal's encoding cannot show; it is escaped, as on standard error.
     sys.stdout.reconfigure(errors="backslashreplace")
-    sys.exit(main())
+    sys.exit(finish(main()))

@@ -22,7 +22,7 @@ from captioner.bench import BEAM, Result, apart, photograph
 from captioner.bench_memory import peak_megabytes
 from captioner.config import VARIANTS
 from captioner.errors import ImageError
-from captioner.images import read_file
+from captioner.images import SUFFIXES, read_file
 from captioner.listing import Listing
 from captioner.progress import Progress
 from captioner.runtime import cores
@@ -35,7 +35,6 @@ _DIFFERENT = 1000  # files that are made; each is captioned several times
 _ROUNDS = 8
 _SHARE = 0.25  # of a round's photographs are encoded alone, too
 _WARM_UP = 2 * bulk.MANY
-_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def bulk_bench(checkpoints: Path, photographs: int, data: Path | None = None) -> Result:
@@ -92,9 +91,9 @@ def measure(checkpoints: Path, photographs: int, folder: Path) -> dict[str, floa
 
 
 def _places(folder: Path, photographs: int) -> list[str]:
-    found = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    found = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not found:
-        raise ImageError(f"There are no pictures ({', '.join(_SUFFIXES)}) in {folder}; name another folder.")
+        raise ImageError(f"There are no pictures ({', '.join(SUFFIXES)}) in {folder}; name another folder.")
     return list(islice(cycle(found), photographs))
 
 

@@ -23,6 +23,7 @@ _MOST_KEPT = 12_000_000
 _STRIP = 64  # rows of the smaller picture
 _TURNED_BY = ("exif", "xmp", "XML:com.adobe.xmp")  # Where a file says which side is up.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif")
 
 _NAMELESS = "the picture"
 _FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP or AVIF"

@@ -2,9 +2,11 @@
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
+import time
 import types
 from dataclasses import replace
 from pathlib import Path
@@ -312,6 +314,87 @@ def test_caption_for_people_and_its_refusals(run, pictures, copied, tmp_path):
     assert status == 2 and output == "" and "There is no trained decoder" in errors
     status, _, errors = run("caption", pictures, "--checkpoints", copied, "--beam", 2, "--top", 3)
     assert status == 2 and "give --beam 3" in errors
+
+
+def test_captions_are_listed_in_a_file_and_gone_on_with(run, pictures, copied, tmp_path):
+    out, folder = tmp_path / "captions.json", shutil.copytree(pictures, tmp_path / "pictures")
+    command = ["caption", folder, "--checkpoints", copied, "--variant", "learned", "--out", out]
+    status, output, _ = run(*command)
+    whole = out.read_bytes()
+    assert (status, output) == (1, "") and run("caption", folder, *command[2:-2], "--json")[1].encode() == whole
+    assert [Path(entry["image"]).name for entry in json.loads(whole)] == ["a.JPG", "b.png", "broken.png"]
+    status, _, errors = run(*command)
+    assert status == 2 and "add --skip-done" in errors and out.read_bytes() == whole
+    out.write_bytes(whole[: whole.index(b"b.png") + 9])
+    status, _, errors = run(*command, "--skip-done")
+    entries, others = json.loads(out.read_text()), json.loads(whole)
+    assert status == 1 and "1 pictures are in" in errors and entries[0] == others[0] and entries[2] == others[2]
+    (caption,), (other,) = (found[1].pop("captions")["learned"] for found in (entries, others))
+    assert entries[1] == others[1] and caption["words"] == other["words"]
+    assert caption["log_probability"] == pytest.approx(other["log_probability"])  # It came in another batch.
+
+
+def test_a_picture_that_failed_is_tried_again(run, pictures, copied, tmp_path):
+    out, folder = tmp_path / "captions.json", shutil.copytree(pictures, tmp_path / "pictures")
+    command = ["caption", folder, "--checkpoints", copied, "--variant", "learned", "--out", out, "--skip-done"]
+    assert [run(*command)[0] for _ in range(2)] == [1, 1] and len(json.loads(out.read_text())) == 3
+    assert run("caption", folder / "a.JPG", *command[2:])[0] == 0 and "error" in json.loads(out.read_text())[2]
+    shutil.copy(folder / "b.png", folder / "broken.png")
+    status, _, errors = run(*command)
+    entries = json.loads(out.read_text())
+    assert status == 0 and "2 pictures are in" in errors
+    assert [Path(entry["image"]).name for entry in entries if "captions" in entry] == ["a.JPG", "b.png", "broken.png"]
+
+
+def test_a_list_of_other_captions_is_not_gone_on_with(run, pictures, staged, tmp_path):
+    out = tmp_path / "captions.json"
+    command = ["caption", pictures / "b.png", "--checkpoints", staged, "--out", out]
+    assert run(*command)[0] == 0
+    whole = out.read_bytes()
+    for other in (["--stage", "first"], ["--variant", "learned"], ["--top", 2]):
+        status, _, errors = run(*command, "--skip-done", *other)
+        assert status == 2 and "give another name" in errors and out.read_bytes() == whole
+    status, _, errors = run("caption", pictures / "b.png", "--checkpoints", staged, "--skip-done")
+    assert status == 2 and "give --out FILE besides" in errors
+
+
+def test_captioning_that_was_killed_is_gone_on_with(run, copied, tmp_path):
+    out, folder = tmp_path / "captions.json", tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(200):
+        Image.new("RGB", (60, 40), (number, 99, 255 - number)).save(folder / f"{number:03}.png")
+    command = ["caption", folder, "--checkpoints", copied, "--variant", "learned", "--out", out]
+    with subprocess.Popen([sys.executable, "-m", "captioner", *map(str, command)], cwd=ROOT, stderr=subprocess.DEVNULL) as killed:
+        while not (out.exists() and out.stat().st_size) and killed.poll() is None:
+            time.sleep(0.01)
+        killed.kill()
+    assert killed.returncode < 0
+    status, _, errors = run(*command, "--skip-done")
+    names = [Path(entry["image"]).name for entry in json.loads(out.read_text())]
+    assert status == 0 and names == [f"{number:03}.png" for number in range(200)]
+    assert int(errors.split()[1]) < 200
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_standard_output_that_takes_no_more_is_told_and_a_reader_who_has_gone_is_not():
+    script = "import sys\nfrom captioner.__main__ import finish\nprint('a caption')\nsys.exit(finish(0))"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = {"args": [sys.executable, "-c", script], "cwd": ROOT, "env": environment, "stderr": subprocess.PIPE, "text": True}
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as pipe, open("/dev/full", "wb") as full:
+        gone, told = (subprocess.run(**command, stdout=stream) for stream in (pipe, full))
+    assert (gone.returncode, gone.stderr) == (1, "")
+    assert told.returncode == 2 and told.stderr.startswith("triptych: Standard output") and told.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_reader_who_has_gone_ends_captioning_quietly(run, pictures, copied, monkeypatch, form):
+    def broken(_text):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(sys.stdout, "write", broken)
+    assert run("caption", pictures / "b.png", "--checkpoints", copied, *form) == (1, "", "")
 
 
 def test_caption_takes_the_decoders_of_a_stage(run, pictures, staged, copied):

@@ -1,7 +1,7 @@
 """The Dockerfile and compose.yaml, held without Docker: what they say, and what their own commands do in a box like theirs.
 
 A RUN that fetches packages is left out unless TRIPTYCH_WHOLE_CONTAINER is set: it takes the network, minutes and gigabytes.
-This Python's own packages stand where it would have put them.
+This Python's own packages stand where it would have put them. Whether the index has them for the image's Python it is asked.
 """
 
 import importlib.metadata
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -47,11 +48,25 @@ PROXY = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"
 
 def test_both_stages_start_from_one_slim_python_that_everything_has_wheels_for():
     assert len({stage.base for stage in STAGES}) == 1
-    version = re.fullmatch(r"python:(\d+\.\d+)-slim-\w+", IMAGE.base).group(1)
+    version, needed = _wanted(ROOT / "requirements.txt")
     assert OLDEST_PYTHON <= tuple(map(int, version.split(".")))
-    needed = [Requirement(line.partition("#")[0]) for line in _lines(ROOT / "requirements.txt")]
-    here = {pin.name for pin in needed if pin.marker is None or pin.marker.evaluate({"python_version": version})}
-    assert "fasttext-wheel" in here and "fasttext" not in here
+    names = {pin.name for pin in needed}
+    assert "fasttext-wheel" in names and "fasttext" not in names
+
+
+def test_everything_has_a_wheel_for_the_python_of_the_image(built, tmp_path):
+    if sys.platform != "linux":
+        pytest.skip("The index is asked for the system that this is, and the image has Linux.")
+    version, needed = _wanted(built.root / "app/requirements.txt")
+    # Without their conditions, which pip would hold against the Python that it runs on.
+    pins = [f"{pin.name}{pin.specifier}" for pin in needed]
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--only-binary", ":all:", "--python-version", version]
+    ways = ["--target", str(tmp_path), "--retries", "1", "--timeout", "15"]
+    done = subprocess.run([*command, *ways, *pins], capture_output=True, text=True, timeout=PATIENCE)
+    if done.returncode and re.search("connection broken|No module named pip", done.stderr):
+        pytest.skip("The index does not answer, or there is no pip to ask it with.")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Would install .*\btensorflow-\d", done.stdout)
 
 
 def test_the_image_says_what_it_is():
@@ -154,6 +169,13 @@ def _filled(text: str, **given: str) -> str:
     """As Compose fills variables in: ${NAME:-default}, and $$ for a dollar."""
     filled = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: given.get(found.group(1), found.group(2)), text)
     return filled.replace("$$", "$")
+
+
+def _wanted(requirements: Path) -> tuple[str, list[Requirement]]:
+    """The image's Python, and what is needed there."""
+    version = re.fullmatch(r"python:(\d+\.\d+)-slim-\w+", IMAGE.base).group(1)
+    pins = (Requirement(line.partition("#")[0]) for line in _lines(requirements))
+    return version, [pin for pin in pins if pin.marker is None or pin.marker.evaluate({"python_version": version})]
 
 
 def _lines(requirements: Path) -> list[str]:
@@ -292,6 +314,7 @@ def box(built, request) -> Iterator[Box]:
     """The container of one of our services, with its files, its user and its limits; nothing runs in it yet."""
     name = getattr(request, "param", "service")
     if not can_confine():
+        warnings.warn("No box can be closed on this system: the command runs beside everything else.", stacklevel=1)
         _need_port(PORTS[name])
     before = _state(built.root)
     with Box(built.root, IMAGE.environment | PROXY, IMAGE.last("USER")[0], IMAGE.last("WORKDIR")[0], _tmpfs(name)) as made:
@@ -339,7 +362,7 @@ def test_a_container_in_which_nothing_answers_is_not_healthy(box, tmp_path):
 
 def test_nothing_but_tmp_can_be_written_to_and_no_power_is_left(box, tmp_path):
     if not box.confined:
-        pytest.skip("No box can be closed on this system.")
+        pytest.skip("No box can be closed on this system, so this is not shown here.")
     box.start(["sleep", "600"], tmp_path / "said.txt")
     for place in ("/app/captioner/new.py", "/app/checkpoints/new", "/opt/venv/new", "/new", "/usr/new", "/etc/new"):
         assert "Read-only file system" in box.run(["sh", "-c", f"echo > {place}"]).stderr

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from standins import SMALL_DECODER
+from standins import SMALL_DECODER, small_checkpoint
 
+from captioner.config import SearchConfig
 from captioner.quick import QuickDecoder, Weights
+from captioner.search import search
 
 WORDS, REGIONS, CHANNELS, ROWS = 11, 9, 6, 4
 
@@ -59,6 +61,25 @@ def check_best(quick, grid, state, words, whole):
     np.testing.assert_array_equal(gains, np.take_along_axis(whole[0], found, axis=1))
     for part, other in zip((*after, attention), (*whole[1], whole[2]), strict=True):
         np.testing.assert_array_equal(part, other)
+
+
+@pytest.mark.parametrize("entry", ["attention", "merge", "init", "pre"])
+@pytest.mark.parametrize("beam", [1, 3, 5])  # of eleven words, so that twice the last beam are more than may be chosen
+def test_the_search_among_the_best_words_is_the_search_among_all(entry, beam):
+    from captioner.captioning import Searcher
+
+    searcher = Searcher(small_checkpoint(image_entry=entry))
+    features = np.random.default_rng(7).normal(size=(7, REGIONS, CHANNELS)).astype(np.float32)
+    config = SearchConfig(beam=beam, maximum_words=12, alternatives=0)
+    grids, state = searcher._begin(features)
+    everything = search(grids.step, state, len(features), config)
+    for few, expected in zip(searcher.search(features, config), everything, strict=True):
+        for one, other in zip(few, expected, strict=True):
+            assert (one.ids, one.log_probabilities, one.score, one.finished) == (
+                other.ids, other.log_probabilities, other.score, other.finished
+            )  # fmt: skip
+            np.testing.assert_array_equal(one.attention, other.attention)
+    assert len({best[0].log_probability for best in everything}) == len(features)
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (20, 64), (20, 65), (30, 300)])

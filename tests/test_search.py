@@ -362,3 +362,51 @@ def test_a_prefix_serves_every_image_of_a_batch():
             table_of(table[image]), (np.zeros((1, 1)),), 1, SearchConfig(beam=2, maximum_words=6), prefix=(A, C)
         )[0]
         assert same(found, alone)
+
+
+def best_words(step):
+    """What a step says, cut down to the best words; with the plainest sort there is."""
+
+    def shortlist(state, words, images, count, forbidden):
+        log_probabilities, after, attention = step(state, words, images)
+        log_probabilities = log_probabilities.copy()
+        log_probabilities[:, forbidden] = -np.inf
+        found = np.argsort(-log_probabilities, axis=1, kind="stable")[:, :count]
+        return found, np.take_along_axis(log_probabilities, found, axis=1), after, attention
+
+    return shortlist
+
+
+@pytest.mark.parametrize("beam", [1, 3, 5])
+@pytest.mark.parametrize("size", [5, 7, 12])  # down to words of which all but one are forbidden, fewer than 2 * beam
+@pytest.mark.parametrize("forbidden", [FORBIDDEN, (*FORBIDDEN, 4), ()])
+@pytest.mark.parametrize("coarse", [False, True])
+def test_a_shortlist_finds_the_same_as_all_words(beam, size, forbidden, coarse):
+    images, config = 6, SearchConfig(beam=beam, maximum_words=9, alternatives=0)
+    table, _ = markov(seed=8, images=images, size=size)
+    if coarse:  # Many words are as likely as others then, and some impossible.
+        table = np.where(table < -6, -np.inf, table.round()).astype(np.float32)
+
+    def step(state, words, owners):
+        attention = np.column_stack([owners, words]).astype(np.float32)
+        return table[owners, words], (state[0] * 2 + words[:, None],), attention
+
+    found, expected = (
+        search(step, (np.zeros((images, 1)),), images, config, forbidden, shortlist=shortlist)
+        for shortlist in (best_words(step), None)
+    )
+    for few, everything in zip(found, expected, strict=True):
+        assert same(few, everything)
+        for one, other in zip(few, everything, strict=True):
+            np.testing.assert_array_equal(one.attention, other.attention)
+
+
+@pytest.mark.parametrize("more", [{"method": "sample"}, {"alternatives": 2}])
+def test_a_shortlist_is_not_asked_where_other_words_matter(more):
+    def never(*_given):
+        raise AssertionError("asked")
+
+    _, step = markov(seed=8)
+    config = SearchConfig(**{"alternatives": 0, **more})
+    found = search(step, (np.zeros((1, 1)),), 1, config, shortlist=never)[0]
+    assert same(found, search(step, (np.zeros((1, 1)),), 1, config)[0])

@@ -3,7 +3,7 @@
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from captioner.commands import choices
 from captioner.commands.report import note
 from captioner.config import SearchConfig, find_variant
 from captioner.errors import ConfigError, ImageError
-from captioner.listing import Listing
+from captioner.listing import Entry, Listing
 from captioner.progress import Progress
 
 if TYPE_CHECKING:
@@ -20,34 +20,46 @@ if TYPE_CHECKING:
 
     from captioner.captioning import Captioner
 
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif")
-
 
 def run(options: Namespace) -> int:
     if options.skip_done and not options.out:
         raise ConfigError("What is done already is read from a file; give --out FILE besides --skip-done.")
     config = _search_config(options)
     captioner = choices.captioner(options)
+    try:
+        return _caption(options, captioner, config)
+    except BrokenPipeError:
+        return 1
+
+
+def _caption(options: Namespace, captioner: "Captioner", config: SearchConfig) -> int:
     places = [place for given in options.files for place in _pictures(given)]
     if not (options.json or options.out):
         return _tell(_entries(captioner, places, config, options.top), None)
-    listing, done = _listing(options, captioner)
+    listing, done = _listing(options, captioner, places)
     with closing(listing):
         return _tell(_entries(captioner, [place for place in places if place not in done], config, options.top), listing)
 
 
-def _listing(options: Namespace, captioner: "Captioner") -> tuple[Listing, set[str]]:
-    """Where the entries go, and the pictures that are there already."""
+def _listing(options: Namespace, captioner: "Captioner", places: Sequence[str]) -> tuple[Listing, set[str]]:
+    """Where the entries go, and the pictures that are there already; those that have no captions are tried again."""
     if not options.out:
         return Listing(sys.stdout), set()
     if not options.skip_done:
         return Listing.begin(options.out), set()
-    listing, done = Listing.go_on(options.out)
-    for entry in done:
-        if "captions" in entry and (entry.get("stage"), tuple(entry["captions"])) != (captioner.stage, captioner.variants):
-            raise ConfigError(f"The file {options.out} was written by other decoders or another stage; give another name.")
+    given, wanted = set(places), (captioner.stage, dict.fromkeys(captioner.variants, options.top))
+
+    def keeps(entry: Entry) -> bool:
+        if "error" in entry:
+            return entry["image"] not in given
+        if (entry.get("stage"), {name: len(captions) for name, captions in entry["captions"].items()}) != wanted:
+            told = f"The file {options.out} was written by other decoders, of another stage or with another --top"
+            raise ConfigError(f"{told}; give another name.")
+        return True
+
+    listing, done = Listing.go_on(options.out, keeps)
     note(f"{len(done)} pictures are in {options.out} already.")
-    return listing, {entry["image"] for entry in done}
+    return listing, done
 
 
 def _entries(captioner: "Captioner", places: list[str], config: SearchConfig, top: int) -> Iterable[dict[str, Any]]:
@@ -83,6 +95,8 @@ def _search_config(options: Namespace) -> SearchConfig:
 
 def _pictures(given: str) -> list[str]:
     """The path itself, or the pictures right inside it when it is a folder that has some."""
+    from captioner.images import SUFFIXES
+
     try:
         names = sorted(name for name in os.listdir(given) if name.lower().endswith(SUFFIXES) and not name.startswith("."))
     except OSError:
@@ -92,7 +106,7 @@ def _pictures(given: str) -> list[str]:
 
 def _read(path: str, size: int) -> "np.ndarray":
     """The picture, as small as the network takes it."""
-    from captioner.images import read_file
+    from captioner.images import SUFFIXES, read_file
 
     if os.path.isdir(path):
         raise ImageError(f"The folder '{path}' shows no pictures to us; put some there ({', '.join(SUFFIXES)}).")

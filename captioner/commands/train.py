@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner import provenance
 from captioner.commands import card, choices
 from captioner.commands.report import note, print_json, print_table
 from captioner.config import FIRST, REWARD, VARIANTS, Preset
@@ -49,6 +48,8 @@ def run(options: Namespace) -> int:
 
 def _join() -> Alone:
     """The other workers, where `TF_CONFIG` names some, if they run the same program."""
+    from captioner import provenance
+
     if not (place := find_place()):
         return Alone()
     note(f"Worker {place.number}: waiting until all {len(place.addresses)} workers are there.")
