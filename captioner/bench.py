@@ -6,8 +6,6 @@ All that is compared is measured in turn in one run on one machine. Measuring tr
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from captioner.bench_table import table
-from captioner.bench_training import training_bench
+from captioner.bench_training import timed, training_bench
 from captioner.config import SearchConfig
 from captioner.errors import CheckpointError
 from captioner.images import read
@@ -94,8 +92,8 @@ def _in_turn(captioner: "Captioner", photographs: int) -> tuple[float, float]:
         for number in range(_WARM_UP + photographs):
             data = photograph(number)
             ready = read(data, size=captioner.encoder.size)[None]  # (1, size, size, 3)
-            encoder.append(_milliseconds(lambda: captioner.encoder.encode(ready)))
-            end_to_end.append(_milliseconds(lambda: captioner.caption([read(data)], BEAM)))
+            encoder.append(timed(lambda: captioner.encoder.encode(ready))[0])
+            end_to_end.append(timed(lambda: captioner.caption([read(data)], BEAM))[0])
             bar.advance()
     return median(encoder[_WARM_UP:]), median(end_to_end[_WARM_UP:])
 
@@ -118,7 +116,7 @@ def _recipe(captioner: "Captioner", photographs: int) -> float:
         for number in range(1, photographs + 1):
             bar.advance()
             data = photograph(number)
-            times.append(_milliseconds(lambda: captions(data)))
+            times.append(timed(lambda: captions(data))[0])
         bar.advance()
     return median(times)
 
@@ -131,12 +129,6 @@ def _check_same(said: dict[str, tuple[str, ...]], captioner: "Captioner") -> Non
                 f"With the weights of {name} the recipe says '{' '.join(words)}' and the fast way '{ours[name][0].text}'; they "
                 "must be the same, so one is computed wrongly here. Report this with your versions of TensorFlow and Keras."
             )
-
-
-def _milliseconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return (time.perf_counter() - start) * 1000
 
 
 def memory_growth(checkpoints: Path, photographs: int) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -147,10 +147,16 @@ def measure(workload: Workload) -> dict[str, float]:
     }
 
 
-def _seconds_per_word(work: Work) -> float:
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """How many milliseconds it took, and what came of it."""
     start = time.perf_counter()
-    words = work()
-    return (time.perf_counter() - start) / words
+    made = work()
+    return (time.perf_counter() - start) * 1000, made
+
+
+def _seconds_per_word(work: Work) -> float:
+    spent, words = timed(work)
+    return spent / 1000 / words
 
 
 def product_gflops() -> float:

@@ -9,16 +9,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from captioner.bench_memory import own_megabytes
-from captioner.bench_training import SEED, Workload
+from captioner.bench_training import SEED, Workload, timed
 from captioner.coco_cost import Measured, result
 from captioner.errors import TrainingError
 from captioner.presets import find_preset
@@ -29,22 +28,23 @@ from captioner.workers import VARIABLE, Part, join
 if TYPE_CHECKING:
     from captioner.encoder import Encoder
     from captioner.shared_training import SharedTrainer
-    from captioner.training import Batch
     from captioner.workers import Alone
 
 COUNTS = (1, 2, 4)
 _ROUNDS = 3
 _PICTURES = 32
+_LOOK = 0.2  # seconds between two looks at who has ended
 _HOME = Path(__file__).resolve().parent.parent
 
 
 def workers_bench(data: str | Path, cache: Path, preset: str = "triptych", counts: Sequence[int] = COUNTS) -> dict[str, Any]:
     """Steps of the preset's learned decoder by one process and by several at once on this machine, and COCO's cost by them.
 
-    - gradient_ms: one process alone, all cores its own, with the whole of a step's photographs, a half, a quarter; move_ms:
-      the optimizer's step. Medians.
+    - gradient_ms: one process alone, all cores its own, with the whole of a step's photographs, a half, a quarter, and with
+      making a batch of them; move_ms: the optimizer's step. Medians.
     - all_reduce_ms: one sum of all gradients by so many processes on this machine, after all had come to it. They share its
       cores, so it is more than the processors of as many machines would need; what a real network takes is added to it.
+    - encode_ms: one view of a photograph into an empty cache, from its file on.
     """
     found = {}
     with Progress("measuring", len(counts), "numbers of processes") as bar:
@@ -73,14 +73,16 @@ def places(count: int) -> list[dict[str, str]]:
 
 
 def run_workers(arguments: Sequence[str], count: int) -> list[Any]:
-    """What each of so many processes of Python with these arguments, which train together, printed as JSON."""
+    """What each of so many processes of Python with these arguments, which train together, printed as a little JSON."""
     command = [sys.executable, *arguments]
     started = [subprocess.Popen(command, cwd=_HOME, env=place, stdout=subprocess.PIPE, text=True) for place in places(count)]
-    try:
-        said = [process.communicate()[0] for process in started]
+    try:  # Where one fails, the others would wait for it in vain.
+        while None in (ended := [process.poll() for process in started]) and not any(ended):
+            time.sleep(_LOOK)
     finally:
         for process in started:
             process.kill()
+    said = [process.communicate()[0] for process in started]
     if any(process.returncode for process in started):
         raise TrainingError(f"Of the {count} processes that should train together one ended badly; see what it said above.")
     return [json.loads(text) for text in said]
@@ -93,19 +95,19 @@ def measure(workers: "Alone", data: str, cache: Path, preset: str) -> dict[str, 
     from captioner.runtime import start_tensorflow
     from captioner.shared_training import SharedTrainer
     from captioner.training import Examples
+    from captioner.vocabulary import Vocabulary, tokenize
 
     start_tensorflow(repeatable=True)
     chosen, encoder = find_preset(preset), load_encoder(find_preset(preset).encoder)
     before = own_megabytes()
     dataset = load(data)
-    names = own_megabytes() - before
+    words = (tokenize(text) for record in dataset.split("train") for text in record.captions)
+    everything = Examples.of(dataset.split("train"), Vocabulary.build(words, chosen.training.minimum_count), None)
+    captions = max(0.0, own_megabytes() - before)
     workload = Workload.of(dataset, encoder, cache, chosen, 1)
-    before = own_megabytes()
-    everything = Examples.of(dataset.split("train"), workload.vocabulary, None)
-    captions = own_megabytes() - before
     trainer = SharedTrainer(workload.decoder(chosen.decoder), chosen.training, SEED, workload.images, workers)
     parts = [workers.part] if workers.several else [Part(0, count) for count in COUNTS]
-    times = {part.count: _times(trainer, _batches(workload, part), workers) for part in parts}
+    times = {part.count: _times(trainer, workload, part, workers) for part in parts}
     gradients, moves, sums = times[parts[0].count]
     return {
         "cores": cores(),
@@ -118,41 +120,39 @@ def measure(workers: "Alone", data: str, cache: Path, preset: str) -> dict[str, 
         "gradient_ms": {str(count): found[0] for count, found in times.items()},
         "move_ms": moves,
         "all_reduce_ms": sums,
-        "encode_ms": 0.0 if workers.several else _encode_ms(encoder),
+        "encode_ms": 0.0 if workers.several else _encode_ms(encoder, workload),
         "memory_mb": own_megabytes(),
-        "captions_mb": max(0.0, names + captions),
+        "captions_mb": captions,
     }
 
 
-def _batches(workload: Workload, part: Part) -> "list[Batch | None]":
+def _times(trainer: "SharedTrainer", workload: Workload, part: Part, workers: "Alone") -> tuple[float, float, float]:
+    """Medians over the steps, in milliseconds: this worker's batch and gradients, the optimizer's step, the sum in between."""
     from captioner.training import batches
 
-    return list(batches(workload.parts[0], workload.preset.training, SEED, 1, workload.views, part))
-
-
-def _times(trainer: "SharedTrainer", batches: "list[Batch | None]", workers: "Alone") -> tuple[float, float, float]:
-    """Medians over the steps, in milliseconds: this worker's gradients, the optimizer's step, and the sum in between."""
-    taken = []
+    examples, taken = workload.parts[0], []
     for number in range(_ROUNDS + 1):
-        for batch in batches:
-            gradients, own = _timed(lambda: trainer.part(batch))
+        stream = batches(examples, trainer.config, SEED, 1, workload.views, part)
+        for _ in range(0, len(examples.records), trainer.config.images_per_batch):
+            gradients, own = timed(lambda: trainer.part(next(stream)))
             workers.wait()
-            sums, total = _timed(lambda: workers.sum(own))
-            moves, _ = _timed(lambda: trainer.move_by(total).numpy())
+            sums, total = timed(lambda: workers.sum(own))
+            moves, _ = timed(lambda: trainer.move_by(total).numpy())
             if number:  # In the first round it is compiled.
                 taken.append((gradients, moves, sums))
     return tuple(median(column) for column in zip(*taken, strict=True))
 
 
-def _encode_ms(encoder: "Encoder") -> float:
-    pictures = np.random.default_rng(SEED).integers(0, 256, (_PICTURES, encoder.size, encoder.size, 3), dtype=np.uint8)
-    return median(_timed(lambda: encoder.encode(pictures))[0] for _ in range(_ROUNDS + 1)) / _PICTURES
+def _encode_ms(encoder: "Encoder", workload: Workload) -> float:
+    from captioner.features import FeatureCache
 
-
-def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    made = work()
-    return (time.perf_counter() - start) * 1000, made
+    taken = []
+    for _ in range(_ROUNDS + 1):
+        with TemporaryDirectory(prefix="triptych-") as folder:
+            cache = FeatureCache(Path(folder), encoder)
+            spent, _ = timed(lambda: cache.fill(workload.parts[0].records[:_PICTURES], workload.views))
+            taken.append(spent / len(cache))
+    return median(taken)
 
 
 if __name__ == "__main__":

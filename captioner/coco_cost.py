@@ -65,7 +65,7 @@ def cost(measured: Measured, preset: Preset) -> dict[str, Any]:
         "parameters": _parameters(measured, preset),
         "times_the_gradients": _times_the_gradients(measured, preset),
         "cache_gb": (PHOTOGRAPHS * views + DEV_PHOTOGRAPHS) * row_bytes / _GIGA,
-        "memory_gb": memory * 1e6 / _GIGA,
+        "memory_gb": memory * 2**20 / _GIGA,
     }
     rows = [_row(measured, facts, 1, None)]
     rows += [_row(measured, facts, count, speed) for count in measured.workers if count > 1 for speed in NETWORKS]

@@ -23,7 +23,9 @@ def told(found: Mapping[str, Any]) -> str:
         f"{coco['parameters'] / 1e6:.1f} million numbers are added up, and the gradients are "
         f"{coco['times_the_gradients']:.2f} times as much to compute. The hours follow from these, for workers that are each a "
         f"machine like the one measured: first with the same {at_once} a step, shared out, then with {at_once} for each worker, "
-        "which is another training."
+        "which is another training. Those of making features are so few where all workers share one cache folder; where each has "
+        "its own, everyone makes all of them. Left out are the loss on dev, putting down the state after every epoch, and what "
+        "a disk takes longer to fetch features than the memory of the machine measured."
     )
 
 

@@ -56,6 +56,16 @@ class Progressed:
     best: "dict[str, np.ndarray]" = field(default_factory=dict)
     before: list[Epoch] = field(default_factory=list)
 
+    def to_json(self) -> dict[str, list]:
+        """Its epochs as plain data; the weights are kept apart."""
+        return {name: [epoch.to_json() for epoch in getattr(self, name)] for name in ("epochs", "before")}
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any], **weights: "dict[str, np.ndarray]") -> "Progressed":
+        """What `to_json` gave, with its weights."""
+        epochs, before = ([Epoch.of(epoch) for epoch in stored[name]] for name in ("epochs", "before"))
+        return cls(epochs, before=before, **weights)
+
     @property
     def best_epoch(self) -> int:
         return max(self.epochs, key=lambda epoch: epoch.merit).epoch if self.epochs else 0

@@ -80,9 +80,6 @@ class FeatureCache:
     def __init__(self, folder: Path, encoder: Encoder):
         self.folder = Path(folder) / f"{encoder.name}-{encoder.fingerprint}"
         self.encoder = encoder
-        self._shards = Shards((encoder.regions, encoder.channels))
-        self._rows: dict[str, dict[str, int]] = {}  # by view, then by the hash of the picture
-        self._seen: set[str] = set()
         self._keys: dict[Hashable, str] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -119,10 +116,11 @@ class FeatureCache:
         return np.concatenate([self.rows(part).astype(np.float32).mean(axis=1) for part in parts])
 
     def look_again(self) -> None:
-        """Take in use what has come into the folder, from other processes perhaps."""
+        """Take in use all that is in the folder by now; of what is there twice the same as whoever opens it next."""
+        self._shards = Shards((self.encoder.regions, self.encoder.channels))
+        self._rows: dict[str, dict[str, int]] = {}  # by view, then by the hash of the picture
         for index in sorted(self.folder.glob("*.json")):
-            if index.name not in self._seen:
-                self._open(index)
+            self._open(index)
 
     def fill(self, records: Sequence[Record], views: Sequence[str] = (WHOLE,)) -> dict[str, str]:
         """Encode what is missing, shard by shard; returns the pictures that could not be read, by name, and why."""
@@ -187,7 +185,6 @@ class FeatureCache:
 
     def _open(self, index: Path) -> None:
         """Take a shard in use, unless its array is not what its list of keys says: then it is made anew."""
-        self._seen.add(index.name)
         try:
             keys = json.loads(index.read_bytes())
         except (OSError, ValueError, RecursionError):

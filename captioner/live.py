@@ -16,6 +16,7 @@ from captioner.config import Preset
 from captioner.errors import TrainingError
 from captioner.presets import PRESETS
 from captioner.runtime import is_alive
+from captioner.workers import VARIABLE
 
 PRESET = PRESETS["shapes"]
 ARGUMENTS = ("train", "--data", "shapes", "--preset", PRESET.name)
@@ -68,10 +69,10 @@ class LiveTraining:
             _sweep()
             self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
             command = [sys.executable, "-m", "captioner.leash", *self.arguments, "--out", str(self.folder)]
+            alone = {name: value for name, value in os.environ.items() if name != VARIABLE}
             with (self.folder / _OUTPUT).open("wb") as output:
-                return subprocess.Popen(
-                    command, cwd=root, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-                )
+                pipes = {"stdin": subprocess.PIPE, "stdout": output, "stderr": subprocess.STDOUT}
+                return subprocess.Popen(command, cwd=root, env=alone, start_new_session=True, **pipes)
         except OSError as error:
             raise TrainingError(f"The training could not be started ({error.strerror}); try again later.") from error
 

@@ -97,9 +97,10 @@ def program() -> str:
     """What processes must have in common to compute the same: our own source, and the libraries that do the arithmetic."""
     import keras
     import numpy
+    import PIL
     import tensorflow
 
-    return " ".join([code().source, *(library.__version__ for library in (tensorflow, keras, numpy))])
+    return " ".join([code().source, *(library.__version__ for library in (tensorflow, keras, numpy, PIL))])
 
 
 def code_in(root: Path) -> Code:

@@ -104,7 +104,7 @@ class Run:
         """Train, writing history and state after every epoch, and the checkpoint at the end; of several workers one writes."""
         from captioner.shared_training import pack_begun, unpack_begun
 
-        self.workers.agree(self.fingerprint, "data or settings")
+        self.workers.agree(json.dumps([self.fingerprint, self._data]), "data or settings")
         progressed, (table, extra) = self.workers.share(lambda: self._begin(resume), pack_begun, unpack_begun)
         try:
             progressed = self._train(progressed, table, extra)
@@ -190,8 +190,7 @@ class Run:
         """Put down all that is needed to go on, then the history that a page follows."""
         mark = {
             "fingerprint": self.fingerprint,
-            "epochs": [epoch.to_json() for epoch in progressed.epochs],
-            "before": [epoch.to_json() for epoch in progressed.before],
+            **progressed.to_json(),
             "extra": sorted(extra),
             "code": self._code,
         }
@@ -243,7 +242,6 @@ def _with(earlier: list[dict[str, Any] | None], now: dict[str, Any]) -> list[dic
 
 def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[Progressed, Table]:
     """What `Run` had put down after its last whole epoch."""
-    epochs, before = ([Epoch.of(epoch) for epoch in mark[part]] for part in ("epochs", "before"))
     state, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
     extra = {name: files[name] for name in mark["extra"]}
-    return Progressed(epochs, state, best, before), (EmbeddingTable.from_files(files), extra)
+    return Progressed.of(mark, variables=state, best=best), (EmbeddingTable.from_files(files), extra)

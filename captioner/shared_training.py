@@ -16,6 +16,7 @@ import tensorflow as tf
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from captioner.averages import give_back, values_of
 from captioner.config import Schedule
 from captioner.decoder import Decoder
 from captioner.epochs import Epoch, Progressed
@@ -46,10 +47,18 @@ class SharedTrainer(Trainer):
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         """From the first worker's weights: at the start, and where processors of different kinds have rounded differently."""
         if not self._alike:
-            self.restore(self.workers.share(self.variables, save_tensors, load_tensors))
+            for one in self._named_variables():
+                give_back([one], self.workers.share(partial(values_of, [one]), save_tensors, load_tensors))
         done = super().epoch(number, examples, dev, views, bar)
-        self._alike = not self.workers.unlike(hashlib.sha256(save_tensors(self.variables())).hexdigest())
+        self._alike = not self.workers.unlike(self._mark())
         return replace(done, cores=self._cores)
+
+    def _mark(self) -> str:
+        """Of all that changes in a run, without a copy of all of it."""
+        found = hashlib.sha256()
+        for _, variable in self._named_variables():
+            found.update(np.ravel(variable.numpy()))
+        return found.hexdigest()
 
     def dev_loss(self, dev: Examples) -> float:
         """As of one process, but each worker looks at its part, and all get the same number."""
@@ -107,8 +116,7 @@ Begun = tuple[Progressed | None, Table]
 def pack_begun(begun: Begun) -> bytes:
     """Where a run begins, for the other workers: its epochs and the table; the weights they take from the first's trainer."""
     progressed, (table, _) = begun
-    progressed = progressed or Progressed()
-    mark = {name: [epoch.to_json() for epoch in getattr(progressed, name)] for name in ("epochs", "before")}
+    mark = (progressed or Progressed()).to_json()
     files = {name: np.frombuffer(data, np.uint8) for name, data in table.to_files().items()}
     # A table's files hold 16 bits of each number, which are all there are of a frozen one's, but not of one drawn at random.
     return save_tensors(files | {_MARK: np.frombuffer(json.dumps(mark).encode(), np.uint8), _VECTORS: table.vectors})
@@ -118,5 +126,4 @@ def unpack_begun(data: bytes) -> Begun:
     tensors = load_tensors(data)
     mark, vectors = json.loads(tensors.pop(_MARK).tobytes()), tensors.pop(_VECTORS)
     table = EmbeddingTable.from_files({name: values.tobytes() for name, values in tensors.items()})
-    epochs, before = ([Epoch.of(epoch) for epoch in mark[name]] for name in ("epochs", "before"))
-    return Progressed(epochs, before=before), (replace(table, vectors=vectors), {})
+    return Progressed.of(mark), (replace(table, vectors=vectors), {})

@@ -228,7 +228,7 @@ def batches(
     A part is that of every batch, or None of one that has too few photographs for all parts.
     """
     random = np.random.default_rng((seed, epoch))
-    dropping = random if part.count == 1 else np.random.default_rng((seed, epoch, part.number))
+    dropping = random if part.count == 1 else np.random.default_rng((seed, epoch, part.number + 1))
     for chosen, looked_at in shuffled(examples, config.images_per_batch, views, random):
         own = examples.batch(chosen[part.own], looked_at[part.own]) if len(chosen) > part.number else None
         if own and config.word_dropout:

@@ -1,5 +1,7 @@
 """What one process measures of itself; that several are started as workers of one cluster, and their failure is told."""
 
+import time
+
 import pytest
 from standins import StubEncoder
 from written_data import write_flickr8k
@@ -39,8 +41,14 @@ def test_processes_know_their_places():
     (first, addresses), (second, same) = run_workers(["-c", TELL_PLACE], 2)
     assert (first, second) == (0, 1) and addresses == same and len(addresses) == 2
     assert run_workers(["-c", TELL_PLACE], 1) == [None]
+
+
+def test_one_that_fails_is_not_waited_for_by_the_others():
+    begun = time.monotonic()
+    one_fails = f"{TELL_PLACE}\nimport sys, time\nsys.exit(3) if place.number else time.sleep(600)"
     with pytest.raises(TrainingError, match="Of the 2 processes that should train together one ended badly"):
-        run_workers(["-c", "import sys; sys.exit(3)"], 2)
+        run_workers(["-c", one_fails], 2)
+    assert time.monotonic() - begun < 300
 
 
 def test_one_process_measures_itself(measured):

@@ -140,6 +140,20 @@ def test_two_fill_one_folder_each_with_a_part(folder, records):
     np.testing.assert_array_equal(one.rows(records), FeatureCache(folder, StubEncoder()).rows(records))
 
 
+def test_of_what_two_have_made_all_take_the_same(folder, records):
+    class Rounding(StubEncoder):
+        def encode(self, pictures):
+            return super().encode(pictures) + 1
+
+    caches = [FeatureCache(folder, encoder) for encoder in (StubEncoder(), Rounding())]
+    for cache, part in zip(caches, (records[:2], records[1:4]), strict=True):
+        cache.fill(part)
+        cache.look_again()
+    caches[0].look_again()
+    for cache in caches:
+        np.testing.assert_array_equal(cache.rows(records[:4]), FeatureCache(folder, StubEncoder()).rows(records[:4]))
+
+
 def shorten(path):
     path.write_bytes(path.read_bytes()[:-7])
 

@@ -75,7 +75,8 @@ def test_a_training_falls_and_is_stopped_and_no_second_one_begins_beside_it(trai
     assert curve.state == STOPPED and curve.points[-1].training.mean < curve.points[0].training.mean
 
 
-def test_a_training_ends_by_itself_and_leaves_its_curves(training, tiny):
+def test_a_training_ends_by_itself_and_leaves_its_curves(training, tiny, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "of another training")
     live = training(*tiny, "1")
     live.start()
     first = live.folder

@@ -21,6 +21,7 @@ from captioner.errors import EmbeddingError, TrainingError
 from captioner.folders import exists, load_folder, save_folder
 from captioner.preparation import Preparation, Sources
 from captioner.runs import Run, Start
+from captioner.workers import Alone
 
 # Trains in a process of its own; with a number of epochs it kills itself as `kill -9` does, once they are put down.
 CHILD = """
@@ -210,6 +211,22 @@ def test_code_that_changed_between_the_parts_of_a_run_is_told(preparation, unbro
 def with_corpus(cache, tmp_path):
     (tmp_path / "corpus.txt").write_text("A dog, and a star!\n\n" * 4)
     return small_preparation(cache, sources=Sources(corpus=(tmp_path / "corpus.txt",)))
+
+
+def test_workers_hold_the_text_itself_against_each_other(cache, tmp_path, monkeypatch):
+    """Of equal size, under one name."""
+    corpus, marks = tmp_path / "corpus.txt", set()
+
+    def agree(self, mark, what):
+        marks.add(mark)
+        raise TrainingError("enough")
+
+    monkeypatch.setattr(Alone, "agree", agree)
+    for text in ("a dog\n", "a cat\n", "a cat\n"):
+        corpus.write_text(text)
+        with pytest.raises(TrainingError, match="enough"):
+            Run(small_preparation(cache, sources=Sources(corpus=(corpus,))), "word2vec", 1, tmp_path).execute()
+    assert len(marks) == 2
 
 
 def test_a_run_tells_of_the_files_that_its_vectors_are_made_of(with_corpus, tmp_path):

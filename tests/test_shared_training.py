@@ -63,6 +63,8 @@ def test_workers_drop_other_words_and_draw_other_masks(preparation, examples):
     dropped = [(own[0][1].words != full[0][1].words) for own, full in zip(parts, kept, strict=True)]
     assert all(0.2 < mask.mean() < 0.8 for mask in dropped)
     assert dropped[0].shape != dropped[1].shape or (dropped[0] != dropped[1]).any()
+    ordering = np.random.default_rng((1, 1)).random(len(dropped[0])) < 0.5
+    assert (dropped[0] != ordering).any()
     seeds = set()
     for number in range(8):
         one = trainer(preparation)

@@ -2,19 +2,26 @@
 
 import json
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
+import PIL
 import pytest
 import tensorflow as tf
 from meeting import InThreads, Meeting
+from standins import StubEncoder
 
+from captioner import encoder as encoders
 from captioner import provenance
 from captioner.__main__ import main
 from captioner.commands import train
 from captioner.errors import ConfigError, TrainingError
-from captioner.workers import Alone, Part, Place, _interruptible, find_place, join, refuse_several
+from captioner.workers import Alone, Part, Place, find_place, join, refuse_several
 
+ROOT = Path(__file__).resolve().parent.parent
 TWO = {"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 1}}
 
 
@@ -73,22 +80,25 @@ def test_what_one_process_does_alone(monkeypatch, capsys, tmp_path):
     assert "TF_CONFIG must be JSON" in capsys.readouterr().err
 
 
-def test_a_worker_with_another_program_is_named(monkeypatch, capsys, tmp_path):
+@pytest.mark.parametrize(("question", "what"), [(1, "code or libraries"), (2, "encoder or settings")])
+def test_a_worker_with_another_program_is_named_before_features_are_made(monkeypatch, capsys, tmp_path, question, what):
     asked = []
 
     class Differing(Alone):
         part = Part(0, 2)
 
         def unlike(self, mark):
-            asked.append(mark.split())
-            return [1]
+            asked.append(mark)
+            return [1] if len(asked) == question else []
 
     monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
     monkeypatch.setattr(train, "join", Differing)
-    assert main(["train", "--data", "shapes", "--out", str(tmp_path / "out")]) == 2
-    assert "triptych: Worker 1 of 2 has other code or libraries than worker 0; start all of them" in capsys.readouterr().err
-    source, *versions = asked[0]
-    assert source == provenance.code().source and versions == [tf.__version__, keras.__version__, np.__version__]
+    monkeypatch.setattr(encoders, "load_encoder", lambda name, **_: StubEncoder())
+    assert main(["train", "--data", "shapes", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]) == 2
+    assert f"triptych: Worker 1 of 2 has other {what} than worker 0; start all of them" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    source, *versions = asked[0].split()
+    assert source == provenance.code().source and versions == [library.__version__ for library in (tf, keras, np, PIL)]
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"abcd", bytes(range(256)) * 41 + b"\xff"], ids=len)
@@ -140,9 +150,26 @@ def test_joining(monkeypatch):
         join()
 
 
-def test_waiting_can_be_interrupted_and_a_plain_kill_ends_a_worker():
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+WAITS = """
+import os, signal, sys
+from captioner.workers import _interruptible
+within, after = (int(number) for number in sys.argv[1:])  # 0 does nothing.
+try:
     with _interruptible():
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
         signal.signal(signal.SIGTERM, lambda *_: None)  # As TensorFlow does.
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+        os.kill(os.getpid(), within)
+    os.kill(os.getpid(), after)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize(
+    ("within", "after", "status", "said"),
+    [(signal.SIGINT, 0, -signal.SIGINT, ""), (0, signal.SIGTERM, -signal.SIGTERM, ""), (0, signal.SIGINT, 0, "interrupted\n")],
+)
+def test_waiting_can_be_interrupted_and_a_plain_kill_ends_a_worker(within, after, status, said):
+    """Within, the system itself ends the process; Python, which might not be asked for an hour, does not hear of it."""
+    command = [sys.executable, "-c", WAITS, str(int(within)), str(int(after))]
+    child = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    assert (child.returncode, child.stdout) == (status, said)

@@ -12,7 +12,7 @@ from captioner.config import FIRST, REWARD, VARIANTS, Preset
 from captioner.errors import TrainingError
 from captioner.event_log import EventLog, require_tensorboard
 from captioner.presets import PRESETS, find_preset
-from captioner.settings import changed
+from captioner.settings import changed, to_json
 from captioner.workers import Alone, find_place, join, refuse_several
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def _prepare(options: Namespace, data: Any, preset: Preset, out: Path, workers: 
     start_tensorflow(repeatable=True)
     sources = Sources(tuple(options.corpus), options.word2vec, options.fasttext)
     encoder = load_encoder(preset.encoder, near=out)
+    workers.agree(json.dumps([encoder.fingerprint, to_json(preset), options.seed]), "encoder or settings")
     preparation = Preparation(data, encoder, choices.cache(options), preset, sources, options.stage, workers)
     for reason in preparation.failed.values():
         note(f"Left out: {reason}")

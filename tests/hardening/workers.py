@@ -34,6 +34,7 @@ from captioner.workers import join  # noqa: E402
 
 STEPS, PROCESSES, PRESET = 200, (2, 4), "triptych"
 ALLOWED = 1e-4
+ROUNDINGS = 3  # times what another order of adding up makes of the same training in single precision
 DOUBLE, SINGLE = "float64", "float32"
 FORWARD, BACKWARD = "forward", "backward"  # in which order the photographs of a step are taken
 _WORK = "--work"  # How this program starts itself as one of several.
@@ -128,9 +129,11 @@ def measure(given: list[str], counts: tuple[int, ...]) -> dict:
 
 
 def is_good(found: dict) -> bool:
-    """The weights are those of one process, and those of all workers the same to the last bit."""
-    double, single = found["processes"].values(), found["in_single_precision"]["processes"].values()
+    """The weights are those of one process, in single precision but for rounding, and all workers have the same bits."""
+    double, rounded = found["processes"].values(), found["in_single_precision"]
+    single, rounding = rounded["processes"].values(), rounded["one_backward"]["largest_difference"]
     close = all(part["largest_difference"] < ALLOWED for part in double)
+    close = close and all(part["largest_difference"] <= ROUNDINGS * rounding for part in single)
     return close and all(part["all_workers_bit_equal"] for part in (*double, *single))
 
 
