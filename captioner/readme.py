@@ -27,7 +27,7 @@ PAGES = (README, SHIPPED / "README.md")
 YARDSTICKS = {PEOPLE: "people, each against the others", CONSTANT: "one sentence for all"}
 BENCHES = ("bench-caption.json", "bench-training.json")
 _COLUMNS = (
-    "decoder", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "dev loss", "best epoch", "seconds an epoch",
+    "decoder", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "dev loss", "epoch kept", "seconds an epoch",
 )  # fmt: skip
 _MEANS = (
     "seeds", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "repeats itself or breaks off", "different captions",
