@@ -29,7 +29,7 @@ BENCHES = ("bench-caption.json", "bench-training.json")
 LARGE_BENCH, BULK_BENCH = "bench-large.json", "bench-bulk.json"
 WORKERS = "bench-workers.json"
 _COLUMNS = (
-    "decoder", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "dev loss", "best epoch", "seconds an epoch",
+    "decoder", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "dev loss", "epoch kept", "seconds an epoch",
 )  # fmt: skip
 _MEANS = (
     "seeds", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "repeats itself or breaks off", "different captions",

@@ -18,7 +18,7 @@ from captioner.figures.reward_chart import reward_chart, reward_summary
 from captioner.figures.settings import Settings, read_all
 from captioner.views import facts, training
 from captioner.views.places import checkpoints_folder, named_runs
-from captioner.views.resources import open_page, refuse
+from captioner.views.resources import open_page, refusals, refuse
 
 _FROM = "from"
 _EVERY = 2  # seconds between two looks at a run that goes on
@@ -128,6 +128,7 @@ def _forget_start() -> None:
     st.query_params.pop(_FROM, None)
 
 
+@refusals()
 def _show_run(run: Path | None, look: Look, moment: tuple[bool, str]) -> None:
     """All that follows a run in progress; it looks at the files anew each time."""
     curves, problems = _read(run)
