@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
@@ -38,6 +39,7 @@ from captioner.service.service import Load, Prepared, Service
 MOST_FILES, MOST_CAPTIONS = 16, 10
 _DESCRIPTION = "Captions of a photograph by three decoders that share one CNN and differ in their words' vectors alone."
 _BEAM = "how many beginnings are followed at once, as many as `top` or more; else what was chosen for the decoders"
+_Width = Annotated[int, Field(ge=1, le=MOST_CAPTIONS)]  # Bounds beside an optional type would not reach the description.
 _ALWAYS = (problems.BROKEN, problems.WRONG_METHOD)
 _KEYS = {"bearer": {"type": "http", "scheme": "bearer"}, "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
 
@@ -131,7 +133,7 @@ def _add_captions(app: FastAPI, service: Service) -> None:
     @app.post("/v1/captions", responses=answers(*wrong, *_ALWAYS), openapi_extra=upload_form(MOST_FILES), tags=["captions"])
     async def captions(
         request: Request,
-        beam: Annotated[int | SkipJsonSchema[None], Query(ge=1, le=MOST_CAPTIONS, description=_BEAM)] = None,
+        beam: Annotated[_Width | SkipJsonSchema[None], Query(description=_BEAM)] = None,
         top: Annotated[int, Query(ge=1, le=MOST_CAPTIONS, description="up to so many captions of each decoder")] = 1,
         variants: Annotated[list[Literal[NAMES]], Query(description="these decoders only")] = [],  # noqa: B006
     ) -> list[Captioned | Refused]:
