@@ -68,12 +68,12 @@ def _load(data: Mapping[str, Any]) -> list[Row]:
 
 def _served(data: Mapping[str, Any]) -> list[Row]:
     many = data["together"]
-    waits = ", ".join(f"{many[f'p{percent}_ms'] / 1000:.2g} s" for percent in (50, 95, 99))
+    waits = ", ".join(f"{percent}% within {many[f'p{percent}_ms'] / 1000:.2g} s" for percent in (50, 95, 99))
     return [
         (
             f"{data['clients']} programs at once at the service for {data['seconds']:.0f} s",
-            f"{many['a_second']:.0f} photographs a second, {data['gain']:.1f} times as many as one program gets; half within, "
-            f"95% within, 99% within {waits}; {_none(many['lost'], 'lost')}",
+            f"{many['a_second']:.0f} photographs a second, {data['gain']:.1f} times as many as one program gets; "
+            f"{waits}; {_none(many['lost'], 'lost')}",
         ),
         (
             f"{data['answers_held_against_the_library']:,} of those answers against the library's for the photograph alone",
