@@ -9,6 +9,14 @@ import pytest
 from captioner.runtime import start_tensorflow
 
 
+_LONGEST = "test_worker_processes.py"
+
+
+def pytest_collection_modifyitems(items):
+    """The file that takes longest comes first: where two are tested at a time, nobody waits for it alone at the end."""
+    items.sort(key=lambda item: item.path.name != _LONGEST)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def session(tmp_path_factory):
     """No test reads or fills the user's own cache, and equal seeds give equal weights."""

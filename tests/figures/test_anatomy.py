@@ -5,7 +5,7 @@ import pytest
 from standins import StubEncoder, small_checkpoint
 
 from captioner.figures.anatomy import NEVER_WRITTEN, Anatomy, largest, sigmoid, softmax
-from captioner.quick import QuickStep
+from captioner.quick import QuickDecoder
 from captioner.vocabulary import END, START, UNKNOWN
 
 ENTRIES = ("attention", "merge", "init", "pre")
@@ -22,13 +22,13 @@ def test_the_same_as_both_other_steps(features, image_entry, layers, hidden_unit
     checkpoint = small_checkpoint(image_entry=image_entry, layers=layers, hidden_units=hidden_units)
     decoder, anatomy = checkpoint.build(), Anatomy(checkpoint, features)
     gates = decoder.gates_of_words().numpy()
-    quick = QuickStep(decoder, gates)
-    grid, given = decoder.start(features[None])
-    arrays, state = tuple(part.numpy() for part in given), anatomy.first_state()
+    quick = QuickDecoder(decoder)
+    (grid, given), (seen, arrays) = decoder.start(features[None]), quick.start(features[None])
+    state = anatomy.first_state()
     for word in (START, 4, 6, 8, 11):
         found = anatomy.step(word, state)
         logs, given, attention = decoder.step(grid, given, gates[[word]])
-        fast, arrays, _ = quick(grid.numpy(), arrays, np.array([word]))
+        fast, arrays, _ = quick.step(seen, arrays, np.array([word]))
         np.testing.assert_allclose(found.log_probabilities, logs.numpy()[0], atol=1e-5)
         np.testing.assert_allclose(found.log_probabilities, fast[0], atol=1e-5)
         state = tuple((cell.said, cell.memory) for cell in found.cells)
