@@ -8,7 +8,6 @@ import pytest
 
 from captioner.runtime import start_tensorflow
 
-
 _LONGEST = "test_worker_processes.py"
 
 
