@@ -166,8 +166,8 @@ def _as_user() -> list[str]:
 
 @functools.cache
 def can_confine() -> bool:
-    """Whether this system lets us make such a box: tried with an empty one."""
-    if not all(map(shutil.which, _TOOLS)):
+    """Whether this system lets us make such a box, tried with an empty one, and its user could start this Python in it."""
+    if not all(map(shutil.which, _TOOLS)) or not (_as_user() or os.stat(sys.prefix).st_mode & 0o005 == 0o005):
         return False
     with tempfile.TemporaryDirectory() as folder:
         said = Path(folder) / "said.txt"
