@@ -53,6 +53,11 @@ def test_keys_are_read_and_short_ones_refused(monkeypatch):
     assert serve.api_keys() == []
     monkeypatch.setenv(serve.KEYS_VARIABLE, f" {'a' * 16},, {'b' * 20} ,")
     assert serve.api_keys() == ["a" * 16, "b" * 20]
+    monkeypatch.setenv(serve.KEYS_VARIABLE, " ")
+    assert serve.api_keys() == []
+    monkeypatch.setenv(serve.KEYS_VARIABLE, " , ")
+    with pytest.raises(ConfigError, match="There is no key in"):
+        serve.api_keys()
     monkeypatch.setenv(serve.KEYS_VARIABLE, f"{'a' * 16},short")
     with pytest.raises(ConfigError, match="fewer than 16") as refused:
         serve.api_keys()

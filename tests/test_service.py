@@ -106,6 +106,7 @@ def test_what_is_no_upload_is_a_problem(service):
     assert str(MOST_FILES) in problem(service.post(*[photograph()] * (MOST_FILES + 1)), 422, "bad-request")["detail"]
     problem(service.get("/v1/captions"), 405, "wrong-method")
     problem(service.get("/v2"), 404, "not-found")
+    problem(service.get("/health/", allow_redirects=False), 404, "not-found")
 
 
 def test_too_large_a_request_is_not_read(service):

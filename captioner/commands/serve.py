@@ -32,7 +32,7 @@ def run(options: Namespace) -> int:
     with _listening(options.host, options.port) as listener, open(os.dup(2), "w", encoding="utf-8") as log:
         load_all(folder)  # What is wrong with them is told now, not to the first who asks.
         few_heaps()
-        who = f"{len(keys)} API keys" if keys else "nobody is asked for a key"
+        who = f"{len(keys)} API key{'s' * (len(keys) > 1)}" if keys else "nobody is asked for a key"
         note(f"{_address(listener)} answers, {who}; its addresses are described at /docs. End it with Ctrl C.")
         return _serve(options, folder, keys, listener, log)
 
@@ -92,8 +92,14 @@ def _application(
 
 
 def api_keys() -> list[str]:
-    """The keys in the environment, separated by commas; a short one would soon be guessed."""
-    keys = [key.strip() for key in os.environ.get(KEYS_VARIABLE, "").split(",") if key.strip()]
+    """The keys in the environment, separated by commas; a short one would soon be guessed.
+
+    Where something was meant to be a key and none is, nobody is let in unasked.
+    """
+    given = os.environ.get(KEYS_VARIABLE, "").strip()
+    keys = [key.strip() for key in given.split(",") if key.strip()]
+    if given and not keys:
+        raise ConfigError(f"There is no key in {KEYS_VARIABLE}, only what separates keys; name one, or leave it empty.")
     if any(len(key) < _SHORTEST_KEY for key in keys):
         raise ConfigError(f"A key in {KEYS_VARIABLE} has fewer than {_SHORTEST_KEY} characters; make it longer.")
     return keys

@@ -68,7 +68,9 @@ def create_app(
             await run_in_threadpool(service.close)
             service.journal.write("stopped")
 
-    app = FastAPIOffline(title="Triptych", description=_DESCRIPTION, version="1", redoc_url=None, lifespan=lifespan)
+    app = FastAPIOffline(
+        title="Triptych", description=_DESCRIPTION, version="1", redoc_url=None, lifespan=lifespan, redirect_slashes=False
+    )
     app.state.service = service
     app.add_middleware(Guard, measures=service.measures, journal=service.journal, keys=keys)
     _handle_problems(app)
@@ -87,8 +89,9 @@ def _handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def misunderstood(_request: Request, error: RequestValidationError) -> Response:
-        told = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
-        raise Problem(problems.BAD_REQUEST, f"{told}.") from error
+        told = {one["loc"][1]: one["msg"] for one in reversed(error.errors())}  # of each parameter what is wrong with it first
+        listed = "; ".join(f"{name}: {what}" for name, what in reversed(told.items()))
+        raise Problem(problems.BAD_REQUEST, f"{listed}.") from error
 
     @app.exception_handler(HTTPException)
     async def elsewhere(request: Request, error: HTTPException) -> Response:
