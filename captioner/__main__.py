@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TriptychError as error:
         note(str(error))
         return WRONG
+    except BrokenPipeError:  # Whoever read what we say has gone, and knows why.
+        return IN_PART
     except KeyboardInterrupt:
         note(options.interrupted)
         return INTERRUPTED

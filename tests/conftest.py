@@ -25,6 +25,20 @@ def session(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    """A folder for the features of one file of tests."""
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="module")
+def preparation(cache):
+    """What small decoders share before they are trained; some files of tests make one of their own."""
+    from standins import small_preparation
+
+    return small_preparation(cache)
+
+
 @pytest.fixture(scope="session")
 def encoder(session):
     from captioner.encoder import load_encoder

@@ -389,12 +389,14 @@ def test_standard_output_that_takes_no_more_is_told_and_a_reader_who_has_gone_is
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_a_reader_who_has_gone_ends_captioning_quietly(run, pictures, copied, monkeypatch, form):
+@pytest.mark.parametrize("command", ["caption", "card"])
+def test_a_reader_who_has_gone_ends_any_command_quietly(run, pictures, copied, monkeypatch, command, form):
     def broken(_text):
         raise BrokenPipeError
 
     monkeypatch.setattr(sys.stdout, "write", broken)
-    assert run("caption", pictures / "b.png", "--checkpoints", copied, *form) == (1, "", "")
+    files = [pictures / "b.png"] * (command == "caption")
+    assert run(command, *files, "--checkpoints", copied, *form) == (1, "", "")
 
 
 def test_caption_takes_the_decoders_of_a_stage(run, pictures, staged, copied):

@@ -12,16 +12,6 @@ from captioner.errors import DatasetError
 from captioner.preparation import Preparation, Sources
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("features")
-
-
-@pytest.fixture(scope="module")
-def preparation(cache):
-    return small_preparation(cache)
-
-
 def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
     data = small_dataset(train=2)
     gone = Record("gone.jpg", ("a dog",), tmp_path / "gone.jpg")

@@ -53,16 +53,6 @@ def child(cache, out, epochs):
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("features")
-
-
-@pytest.fixture(scope="module")
-def preparation(cache):
-    return small_preparation(cache)
-
-
-@pytest.fixture(scope="module")
 def unbroken(preparation, tmp_path_factory):
     """The folder of a run that nothing happened to, and all that it ended with."""
     folder = tmp_path_factory.mktemp("unbroken")

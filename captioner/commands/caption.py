@@ -26,13 +26,6 @@ def run(options: Namespace) -> int:
         raise ConfigError("What is done already is read from a file; give --out FILE besides --skip-done.")
     config = _search_config(options)
     captioner = choices.captioner(options)
-    try:
-        return _caption(options, captioner, config)
-    except BrokenPipeError:
-        return 1
-
-
-def _caption(options: Namespace, captioner: "Captioner", config: SearchConfig) -> int:
     places = [place for given in options.files for place in _pictures(given)]
     if not (options.json or options.out):
         return _tell(_entries(captioner, places, config, options.top), None)
