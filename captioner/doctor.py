@@ -178,11 +178,12 @@ def _caption(folder: Path) -> str:
     start_tensorflow()
     from captioner.captioning import Captioner
     from captioner.checkpoints import stage_folder
+    from captioner.evaluation import load_search_config
     from captioner.images import read
     from captioner.samples import SAMPLES
 
-    captioner = Captioner.load(stage_folder(folder))
-    found = captioner.caption([read(SAMPLES[0].read(), SAMPLES[0].file)])[0]
+    captioner = Captioner.load(folder := stage_folder(folder))
+    found = captioner.caption([read(SAMPLES[0].read(), SAMPLES[0].file)], load_search_config(folder))[0]
     silent = [VARIANTS[name].title for name, captions in found.items() if not captions[0].words]
     if silent:
         raise _Wrong(f"{' and '.join(silent)} had nothing to say of the sample {SAMPLES[0].title}.")

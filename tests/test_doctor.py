@@ -8,8 +8,13 @@ import pytest
 
 from captioner import doctor
 from captioner.__main__ import main
-from captioner.config import VARIANTS
+from captioner.captioning import Captioner
+from captioner.checkpoints import stage_folder
+from captioner.config import SHIPPED, VARIANTS
 from captioner.doctor import CHECKS, examine
+from captioner.evaluation import load_search_config
+from captioner.images import read
+from captioner.samples import SAMPLES
 
 NAMES = [what for what, _, _ in CHECKS]
 
@@ -27,6 +32,16 @@ def test_a_sound_installation_is_sound(tiny_run, monkeypatch):
     said = {finding.what: finding.says for finding in findings}
     assert "espresso (" in said["Encoder"] and "tiny-shapes (3 decoders of" in said["Decoders"]
     assert all(f"{variant.title}: “" in said["Captions"] for variant in VARIANTS.values())
+
+
+def test_its_captions_are_those_of_the_page():
+    """Found by the search that was chosen for the decoders, not by another one."""
+    folder = stage_folder(SHIPPED)
+    picture = read(SAMPLES[0].read(), SAMPLES[0].file)
+    found = Captioner.load(folder).caption([picture], load_search_config(folder))[0]
+    said = next(finding.says for finding in examine(SHIPPED) if finding.what == "Captions")
+    for name, captions in found.items():
+        assert f"{VARIANTS[name].title}: “{captions[0].text}”." in said
 
 
 def test_packages_missing_and_of_another_version(tiny_run, monkeypatch):
