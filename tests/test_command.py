@@ -234,7 +234,8 @@ def test_evaluate_gives_metrics_intervals_and_captions(run, data, copied):
     assert [(pair["first"], pair["second"]) for pair in answer["differences"]][0] == ("learned", "word2vec")
 
 
-def test_evaluate_for_people_stores_only_the_decoders_own_scores(run, data, copied, monkeypatch):
+def test_evaluate_for_people_stores_only_the_decoders_own_scores(run, data, tiny_run, tmp_path, monkeypatch):
+    copied = shutil.copytree(tiny_run, tmp_path / "run")
     arguments = ["evaluate", "--split", "dev", "--checkpoints", copied, "--variant", "learned", "--variant", "fasttext"]
     status, output, errors = run(*arguments, "--data", data, "--beam", 1)
     lines = output.splitlines()
