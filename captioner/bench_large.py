@@ -125,7 +125,7 @@ def _prepared(
     first = large.first(_SMALL)
     small = replace(first, cache=FeatureCache(folder / "small", encoder))
     table, _ = shared.table("learned", SEED)
-    decoder = Decoder(preset.decoder, table.vectors, encoder.channels, False, SEED)
+    decoder = Decoder(preset.decoder, table.vectors, encoder.channels, False, SEED, encoder.regions)
     return large, small, Trainer(decoder, preset.training, SEED, -(-len(records) // preset.training.images_per_batch))
 
 

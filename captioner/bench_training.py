@@ -96,7 +96,7 @@ class Workload:
         from embeddings.table import learned_start
 
         table = learned_start(self.vocabulary.words, config.embedding_dimensions, config.row_scale, SEED)
-        return Decoder(config, table.vectors, self.channels, False, SEED)
+        return Decoder(config, table.vectors, self.channels, False, SEED, self.regions)
 
 
 def count_words(captions: Sequence[Sequence[Sequence]]) -> int:

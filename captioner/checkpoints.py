@@ -79,7 +79,8 @@ class Checkpoint:
 
         frozen = find_variant(self.variant).frozen
         try:
-            decoder = Decoder(self.preset.decoder, self.table.vectors, self.encoder.channels, frozen)
+            channels, regions = self.encoder.channels, self.encoder.rows * self.encoder.columns
+            decoder = Decoder(self.preset.decoder, self.table.vectors, channels, frozen, regions=regions)
         except ConfigError as error:
             raise CheckpointError(f"The settings of {self.variant} do not fit its files: {error} Copy it again.") from error
         put_weights(decoder, self.weights, self.variant)

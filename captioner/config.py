@@ -9,11 +9,19 @@ from typing import Any, Literal
 from captioner.errors import ConfigError
 
 ImageEntry = Literal["attention", "merge", "init", "pre"]
+Attention = Literal["heads", "additive"]
+Pooling = Literal["mean", "flat"]
+ImageNorm = Literal["none", "batch"]
+Activation = Literal["tanh", "relu"]
+DropoutAt = Literal["everything", "words"]
 
 FIRST, REWARD = "first", "reward"
+STANDARD, JOINED = SPLITTINGS = ("standard", "7000-1000")  # how a data set may be split
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"  # the decoders that come with the program
 
 _LATER = {"later": True}  # Marks a setting that settings stored by earlier versions may lack.
+# Marks one that is not put down where it stands at its default: what was made before it came keeps its settings and hashes.
+_SWITCH = {**_LATER, "unsaid": True}
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,13 @@ CONTROLS: dict[str, Variant] = {
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """The shape of a decoder. `image_entry` is the switch: how the photograph enters."""
+    """The shape of a decoder. `image_entry` is the switch: how the photograph enters.
+
+    The last five are for older recipes. `attention`: several heads, after the LSTM; or additive, as it was first published,
+    whose context enters the LSTM's next step. `pooling`: what merge, init and pre see, the mean over the regions or all of
+    them end to end. `image_norm`: batch normalisation after the projection. `activation`: that of the LSTM's candidate and
+    output. `dropout_at`: wherever ours drops out, or at the words' vectors alone.
+    """
 
     image_entry: ImageEntry = "attention"
     embedding_dimensions: int = 300
@@ -86,6 +100,11 @@ class DecoderConfig:
     feature_dropout: float = 0.3
     dropout: float = 0.5
     row_scale: float = 0.1
+    attention: Attention = field(default="heads", metadata=_SWITCH)
+    pooling: Pooling = field(default="mean", metadata=_SWITCH)
+    image_norm: ImageNorm = field(default="none", metadata=_SWITCH)
+    activation: Activation = field(default="tanh", metadata=_SWITCH)
+    dropout_at: DropoutAt = field(default="everything", metadata=_SWITCH)
 
 
 @dataclass(frozen=True)
@@ -188,26 +207,6 @@ class EmbeddingConfig:
 
 
 @dataclass(frozen=True)
-class Preset:
-    """A named recipe: one row of data over the one builder and the one trainer."""
-
-    name: str
-    encoder: str = "efficientnet-lite2"
-    decoder: DecoderConfig = field(default_factory=DecoderConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
-    reward: RewardConfig = field(default_factory=RewardConfig, metadata=_LATER)
-
-    def schedule(self, stage: str) -> Schedule:
-        """The settings of that stage of training."""
-        return self.reward if stage == REWARD else self.training
-
-    def up_to(self, stage: str) -> "Preset":
-        """The settings that a run of that stage depends on; those of a later stage are as they are by default."""
-        return self if stage == REWARD else dataclasses.replace(self, reward=RewardConfig())
-
-
-@dataclass(frozen=True)
 class SearchConfig:
     """How a caption is looked for: the method, and what each method needs."""
 
@@ -218,6 +217,30 @@ class SearchConfig:
     seed: int = 0
     maximum_words: int = 30
     alternatives: int = 5
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named recipe: one row of data over the one builder and the one trainer.
+
+    `search` is how its captions are looked for until a setting has been chosen on dev.
+    """
+
+    name: str
+    encoder: str = "efficientnet-lite2"
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig, metadata=_LATER)
+    search: SearchConfig = field(default_factory=SearchConfig, metadata=_SWITCH)
+
+    def schedule(self, stage: str) -> Schedule:
+        """The settings of that stage of training."""
+        return self.reward if stage == REWARD else self.training
+
+    def up_to(self, stage: str) -> "Preset":
+        """The settings that a run of that stage depends on; those of a later stage are as they are by default."""
+        return self if stage == REWARD else dataclasses.replace(self, reward=RewardConfig())
 
 
 def find_variant(name: str) -> Variant:

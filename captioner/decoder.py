@@ -11,11 +11,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from captioner.config import DecoderConfig, ImageEntry
+from captioner.config import Activation, Attention, DecoderConfig, DropoutAt, ImageEntry, ImageNorm, Pooling
 from captioner.errors import ConfigError
-from captioner.gradients import into_slots, late_gradient, out_of_slots
+from captioner.gradients import into_slots, out_of_slots
+from captioner.layers import Cell, Dropout, Normalisation
 
-LARGEST_SIZE = 8192  # Far beyond any use; it keeps a settings file from asking for all memory.
+# Far beyond any use; they keep a settings file from asking for all memory.
+LARGEST_SIZE = 8192
+LARGEST_GRID = 500_000  # numbers of a photograph laid end to end
 
 State = tuple[tf.Tensor, ...]  # h and c of each layer in turn, each (rows, units)
 
@@ -32,11 +35,22 @@ PACKED_SIGNATURE = (
 class Decoder(keras.Model):
     """A caption decoder; `config.image_entry` is the switch, everything else is the same code."""
 
-    def __init__(self, config: DecoderConfig, vectors: np.ndarray, channels: int, frozen: bool, seed: int = 0):
+    def __init__(
+        self,
+        config: DecoderConfig,
+        vectors: np.ndarray,
+        channels: int,
+        frozen: bool,
+        seed: int = 0,
+        regions: int = 0,
+        words: int | None = None,
+    ):
+        """`regions` counts those of a grid that is flattened; `words` those scored, where the table has rows for more."""
         super().__init__(name="decoder")
         check(config)
         self.config, self.channels, self.frozen = config, channels, frozen
-        self.vocabulary_size = len(vectors)
+        self.vocabulary_size = words or len(vectors)
+        self.additive = config.image_entry == "attention" and config.attention == "additive"
         if vectors.shape[1] != config.embedding_dimensions:
             raise ConfigError(
                 f"The word vectors have {vectors.shape[1]} dimensions, but the decoder is set to {config.embedding_dimensions}."
@@ -48,15 +62,18 @@ class Decoder(keras.Model):
             initializer=lambda shape, dtype=None: tf.constant(vectors, dtype),
             trainable=not frozen,
         )
-        self._build_image()
+        self._build_image(channels * regions if config.pooling == "flat" else channels)
         self._build_layers()
         self._build_head()
         self.built = True
 
-    def _build_image(self) -> None:
+    def _build_image(self, inputs: int) -> None:
         config = self.config
+        if not 0 < inputs <= LARGEST_GRID:
+            raise ConfigError(f"A decoder takes 1 to {LARGEST_GRID:,} numbers of a photograph at a time, not {inputs:,}.")
         width = config.embedding_dimensions if config.image_entry == "pre" else config.image_units
-        self.image = self._dense(self.channels, width, "image", "relu" if config.image_entry != "pre" else None)
+        self.image = self._dense(inputs, width, "image", "relu" if config.image_entry != "pre" else None)
+        self.norm = Normalisation(width, "image_norm") if config.image_norm == "batch" else None
         self.starts = []
         if config.image_entry in ("attention", "init"):
             names = [f"start_{part}{layer}" for layer in range(config.layers) for part in "hc"]
@@ -65,7 +82,7 @@ class Decoder(keras.Model):
     def _build_layers(self) -> None:
         width, self.cells = self.config.embedding_dimensions, []
         for layer in range(self.config.layers):
-            self.cells.append(_Cell(width, self.config.units, next(self._seeds), f"lstm{layer}"))
+            self.cells.append(Cell(width, self.config.units, next(self._seeds), f"lstm{layer}", self.config.activation))
             width = self.config.units
 
     def _build_head(self) -> None:
@@ -73,12 +90,16 @@ class Decoder(keras.Model):
         if config.image_entry == "attention":
             self.query = self._dense(config.units, config.image_units, "query")
             width = config.units + config.image_units
+        if self.additive:
+            self.keys = self._dense(config.image_units, config.image_units, "keys", bias=False)
+            self.energy = self._dense(config.image_units, 1, "energy", bias=False)
+            self.context = self._dense(config.image_units, 4 * config.units, "context", bias=False)
         self.hidden = self._dense(width, config.hidden_units, "hidden", "relu") if config.hidden_units else None
         self.output_words = self._dense(config.hidden_units or width, self.vocabulary_size, "words")
 
-    def _dense(self, inputs: int, units: int, name: str, activation: str | None = None) -> Any:
+    def _dense(self, inputs: int, units: int, name: str, activation: str | None = None, bias: bool = True) -> Any:
         initializer = keras.initializers.GlorotUniform(seed=next(self._seeds))
-        layer = keras.layers.Dense(units, activation, name=name, kernel_initializer=initializer)
+        layer = keras.layers.Dense(units, activation, bias, name=name, kernel_initializer=initializer)
         layer.build((None, inputs))
         return layer
 
@@ -87,40 +108,51 @@ class Decoder(keras.Model):
     def logits(self, features: tf.Tensor, packed: tuple, steps: int, seed: tf.Tensor | None = None) -> tf.Tensor:
         """The scores of every next word, (words, vocabulary); with a seed dropout is on, without it is off."""
         words, _targets, counts, images, slots, places = packed
-        drop = _Dropout(seed)
-        # A channel is dropped for a whole photograph, so it makes no difference that the mean over its regions comes first.
-        grid = self.image(drop(self._regions(features), self.config.feature_dropout, per_channel=True))
+        drop = Dropout(seed)
+        drop_later = drop if self.config.dropout_at == "everything" else Dropout(None)
+        grid = self._project(features, drop)
         state = [tf.gather(part, images) for part in self._first_state(grid)]
         sequence = drop(tf.gather(self.table, words), self.config.dropout)  # (words, dimensions)
         if self.config.image_entry == "pre":
             state = self._take_image_as_word(tf.gather(grid, images), state)
+        look = _Looks(self, tf.gather(self._laid_out(grid), images)) if self.additive else None
         for number, cell in enumerate(self.cells):
-            sequence = cell.run(sequence, counts, steps, state[2 * number], state[2 * number + 1])
-            sequence = drop(sequence, self.config.dropout)  # (words, units)
+            look_now = look if number == 0 else None
+            sequence = cell.run(sequence, counts, steps, state[2 * number], state[2 * number + 1], look_now)
+            sequence = drop_later(sequence, self.config.dropout)  # (words, units)
         if self.config.image_entry == "attention":
-            query = into_slots(self.query(sequence), slots, places)  # (images, slots, units)
-            context, _ = self._attend(query, self._heads(grid))
-            context = out_of_slots(context, slots, places)
-            sequence = tf.concat([sequence, drop(context, self.config.dropout)], axis=1)
+            context = look.contexts() if look else self._contexts(sequence, grid, slots, places)
+            sequence = tf.concat([sequence, drop_later(context, self.config.dropout)], axis=1)
         elif self.config.image_entry == "merge":
             word_images = places // tf.shape(slots)[1]
             sequence = sequence + tf.gather(grid, word_images)
-        return self._head(sequence, drop)
+        return self._head(sequence, drop_later)
+
+    def _contexts(self, sequence: tf.Tensor, grid: tf.Tensor, slots: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+        """What every word sees, (words, image_units), all words of a photograph at once."""
+        query = into_slots(self.query(sequence), slots, places)  # (images, slots, units)
+        context, _ = self._attend(query, self._heads(grid))
+        return out_of_slots(context, slots, places)
 
     # Word by word -------------------------------------------------------------------------------------------------
 
     def start(self, features: tf.Tensor) -> tuple[tf.Tensor, State]:
         """What search needs of each photograph, and the first state, one row per photograph.
 
-        The first is its projected features; for attention they are split into heads already, as every step needs them.
+        The first is its projected features; for attention they are laid out already as every step needs them.
         """
-        grid = self.image(self._regions(features))
+        grid = self._project(features, Dropout(None))
         state = self._first_state(grid)
-        if self.config.image_entry == "attention":
-            grid = self._heads(grid)
         if self.config.image_entry == "pre":
             state = self._take_image_as_word(grid, state)
-        return grid, tuple(state)
+        return self._laid_out(grid), tuple(state)
+
+    def grid_shape(self, regions: int) -> tuple[int, ...]:
+        """That of what `start` gives of each photograph."""
+        config = self.config
+        if config.image_entry != "attention":
+            return (self.image.units,)
+        return (2, regions, config.image_units) if self.additive else (config.heads, regions, config.image_units // config.heads)
 
     def gates_of_words(self) -> tf.Tensor:
         """What each word adds to the first layer's gates, (vocabulary, 4 * units): made once, looked up at every step."""
@@ -132,22 +164,41 @@ class Decoder(keras.Model):
         The rows belong to the photographs of `grid` in turn, equally many to each; `gates` is the words' row of `gates_of_words`.
         """
         next_state, sequence, attention = [], None, None
+        if self.additive:
+            context, attention = self._look_rows(state[0], grid)
+            gates = gates + self.context(context)
         for number, cell in enumerate(self.cells):
             projected = gates if sequence is None else cell.project(sequence)
             sequence, memory = cell.step(projected, state[2 * number], state[2 * number + 1])
             next_state += [sequence, memory]
         if self.config.image_entry == "attention":
-            context, attention = self._attend_rows(self.query(sequence), grid)
+            if not self.additive:
+                context, attention = self._attend_rows(self.query(sequence), grid)
             sequence = tf.concat([sequence, context], axis=1)
         elif self.config.image_entry == "merge":
             sequence = sequence + tf.repeat(grid, tf.shape(sequence)[0] // tf.shape(grid)[0], axis=0)
-        return tf.nn.log_softmax(self._head(sequence, _Dropout(None))), tuple(next_state), attention
+        return tf.nn.log_softmax(self._head(sequence, Dropout(None))), tuple(next_state), attention
 
     # Parts both ways share ----------------------------------------------------------------------------------------
 
+    def _project(self, features: tf.Tensor, drop: Dropout) -> tf.Tensor:
+        # A channel is dropped for a whole photograph, so it makes no difference that the mean over its regions comes first.
+        grid = self.image(drop(self._regions(features), self.config.feature_dropout, per_channel=True))
+        return grid if self.norm is None else self.norm.normalise(grid, training=drop.seed is not None)
+
     def _regions(self, features: tf.Tensor) -> tf.Tensor:
-        """What is looked at: every region (images, regions, channels) for attention, their mean for the other ways."""
-        return features if self.config.image_entry == "attention" else tf.reduce_mean(features, axis=1)
+        """What is looked at: every region (images, regions, channels) for attention, else their mean, or all end to end."""
+        if self.config.image_entry == "attention":
+            return features
+        if self.config.pooling == "flat":
+            return tf.reshape(features, (tf.shape(features)[0], self.image.kernel.shape[0]))
+        return tf.reduce_mean(features, axis=1)
+
+    def _laid_out(self, grid: tf.Tensor) -> tf.Tensor:
+        """For attention in heads, or what regions are compared by beside what is mixed: (images, 2, regions, image_units)."""
+        if self.additive:
+            return tf.stack([self.keys(grid), grid], axis=1)
+        return self._heads(grid) if self.config.image_entry == "attention" else grid
 
     def _first_state(self, grid: tf.Tensor) -> list[tf.Tensor]:
         if not self.starts:
@@ -175,81 +226,76 @@ class Decoder(keras.Model):
         context, weights = self._attend(tf.reshape(query, (tf.shape(grid)[0], -1, width)), grid)
         return tf.reshape(context, (-1, width)), tf.reshape(weights, (-1, regions))
 
+    def look_before(self, hidden: tf.Tensor, grid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Additive attention: hidden (images, slots, units) over grid (images, 2, regions, image_units), and its weights.
+
+        Every region is compared with what the LSTM said last, before it reads the next word.
+        """
+        keys, values = grid[:, 0], grid[:, 1]
+        fits = self.energy(tf.tanh(keys[:, None] + self.query(hidden)[:, :, None]))  # (images, slots, regions, 1)
+        weights = tf.nn.softmax(fits[..., 0])
+        return tf.matmul(weights, values), weights
+
+    def _look_rows(self, hidden: tf.Tensor, grid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The same for single words, equally many rows to each photograph of the grid."""
+        context, weights = self.look_before(tf.reshape(hidden, (tf.shape(grid)[0], -1, self.config.units)), grid)
+        return tf.reshape(context, (-1, self.config.image_units)), tf.reshape(weights, (-1, tf.shape(grid)[2]))
+
+    @property
+    def statistics(self) -> list[Any]:
+        """What training moves besides the weights: the running mean and variance of batch normalisation, where there is any."""
+        return [] if self.norm is None else [self.norm.mean, self.norm.variance]
+
     def _heads(self, units: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(units)
         split = tf.reshape(units, (shape[0], shape[1], self.config.heads, self.config.image_units // self.config.heads))
         return tf.transpose(split, (0, 2, 1, 3))  # (images, heads, positions, depth)
 
-    def _head(self, sequence: tf.Tensor, drop: "_Dropout") -> tf.Tensor:
+    def _head(self, sequence: tf.Tensor, drop: Dropout) -> tf.Tensor:
         if self.hidden is not None:
             sequence = drop(self.hidden(sequence), self.config.dropout)
         return self.output_words(sequence)
 
 
-class _Cell(keras.layers.Layer):
-    """An LSTM layer whose input is projected for all words at once; gates in the order input, forget, output, candidate."""
+class _Looks:
+    """Additive attention of packed captions over their photographs (captions, 2, regions, image_units), step after step."""
 
-    def __init__(self, inputs: int, units: int, seed: int, name: str):
-        super().__init__(name=name)
-        glorot, orthogonal = keras.initializers.GlorotUniform(seed=seed), keras.initializers.Orthogonal(seed=seed)
-        self.units = units
-        self.kernel = self.add_weight(name="kernel", shape=(inputs, 4 * units), initializer=glorot)
-        self.recurrent = self.add_weight(name="recurrent_kernel", shape=(units, 4 * units), initializer=orthogonal)
-        self.bias = self.add_weight(name="bias", shape=(4 * units,), initializer=self._forget_nothing_at_first)
-        self.built = True
+    def __init__(self, decoder: Decoder, grid: tf.Tensor):
+        self.decoder, self.grid, self.seen = decoder, grid, []
 
-    def _forget_nothing_at_first(self, shape: tuple, dtype: Any = None) -> tf.Tensor:
-        return tf.repeat(tf.constant([0.0, 1.0, 0.0, 0.0], dtype), self.units)
+    def __call__(self, hidden: tf.Tensor) -> tf.Tensor:
+        """What the photographs of the captions that still go on add to the gates, (rows, 4 * units)."""
+        context, _ = self.decoder.look_before(hidden[:, None], self.grid[: tf.shape(hidden)[0]])
+        self.seen.append(context[:, 0])
+        return self.decoder.context(self.seen[-1])
 
-    def project(self, inputs: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(inputs, self.kernel) + self.bias
-
-    def step(
-        self, projected: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor, recurrent: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        gates = projected + tf.matmul(hidden, self.recurrent if recurrent is None else recurrent)  # (rows, 4 * units)
-        opened = tf.sigmoid(gates[:, : 3 * self.units])
-        enter, keep, leave = tf.split(opened, 3, axis=1)
-        memory = keep * memory + enter * tf.tanh(gates[:, 3 * self.units :])
-        return leave * tf.tanh(memory), memory
-
-    def run(self, inputs: tf.Tensor, counts: tf.Tensor, steps: int, hidden: tf.Tensor, memory: tf.Tensor) -> tf.Tensor:
-        """All steps of packed captions, (words, units); each step takes only the captions that still go on."""
-        before, outputs = [], []
-        recurrent = tf.convert_to_tensor(self.recurrent)
-        projected = late_gradient(self.project(inputs), recurrent, before)
-        for step, rows in enumerate(tf.split(projected, counts, num=steps)):
-            before.append(hidden[: counts[step]])
-            hidden, memory = self.step(rows, before[-1], memory[: counts[step]], tf.stop_gradient(recurrent))
-            outputs.append(hidden)
-        return tf.concat(outputs, axis=0)
+    def contexts(self) -> tf.Tensor:
+        return tf.concat(self.seen, axis=0)  # (words, image_units)
 
 
-class _Dropout:
-    """Dropout whose random numbers follow from a seed alone, so that a resumed run repeats them; no seed, no dropout."""
-
-    def __init__(self, seed: tf.Tensor | None):
-        self.seed, self.uses = seed, 0
-
-    def __call__(self, values: tf.Tensor, rate: float, per_channel: bool = False) -> tf.Tensor:
-        if self.seed is None or rate == 0:
-            return values
-        self.uses += 1
-        shape = (tf.shape(values)[0], 1, values.shape[-1]) if per_channel and len(values.shape) == 3 else tf.shape(values)
-        kept = tf.random.stateless_uniform(shape, tf.stack([self.seed, self.uses])) >= rate
-        return values * tf.cast(kept, values.dtype) / (1 - rate)
+_SWITCHES = {
+    "image_entry": ImageEntry,
+    "attention": Attention,
+    "pooling": Pooling,
+    "image_norm": ImageNorm,
+    "activation": Activation,
+    "dropout_at": DropoutAt,
+}
 
 
 def check(config: DecoderConfig) -> None:
     """Refuse shapes that cannot be built, before anything is built."""
-    if config.image_entry not in get_args(ImageEntry):
-        raise ConfigError(f"image_entry is one of {', '.join(get_args(ImageEntry))}, not '{config.image_entry}'.")
+    for name, known in _SWITCHES.items():
+        if getattr(config, name) not in get_args(known):
+            raise ConfigError(f"{name} is one of {', '.join(get_args(known))}, not '{getattr(config, name)}'.")
     sizes = (config.units, config.layers, config.image_units, config.heads, config.embedding_dimensions)
     if min(sizes) < 1 or config.hidden_units < 0 or max(*sizes, config.hidden_units) > LARGEST_SIZE:
         raise ConfigError(f"The sizes of a decoder are whole numbers from 1 (hidden_units from 0) to {LARGEST_SIZE}.")
     if not (0 <= config.dropout < 1 and 0 <= config.feature_dropout < 1):
         raise ConfigError("dropout and feature_dropout are shares from 0 to below 1, for all that is dropped teaches nothing.")
-    if config.image_entry == "attention" and config.image_units % config.heads:
+    if config.image_entry == "attention" and config.pooling != "mean":
+        raise ConfigError("Attention looks at the regions one by one; pooling flat goes with image_entry merge, init and pre.")
+    if config.image_entry == "attention" and config.attention == "heads" and config.image_units % config.heads:
         raise ConfigError(f"image_units ({config.image_units}) must be a multiple of heads ({config.heads}).")
     if config.image_entry == "merge" and config.image_units != config.units:
         raise ConfigError(f"With image_entry merge, image_units ({config.image_units}) and units ({config.units}) must be equal.")

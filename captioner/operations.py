@@ -20,11 +20,13 @@ def epoch_gflop(
 
 def image_products(config: DecoderConfig, regions: int, channels: int) -> int:
     """Multiplications per photograph: its features projected, and the first states made from them."""
-    places = regions if config.image_entry == "attention" else 1
+    places = regions if config.image_entry == "attention" or config.pooling == "flat" else 1
     width = config.embedding_dimensions if config.image_entry == "pre" else config.image_units
     products = FORWARD_ONLY_WEIGHTS * places * channels * width
     if config.image_entry in ("attention", "init"):
         products += BOTH_GRADIENTS * 2 * config.layers * config.image_units * config.units
+    if config.image_entry == "attention" and config.attention == "additive":
+        products += BOTH_GRADIENTS * regions * config.image_units**2
     return products
 
 
@@ -37,5 +39,7 @@ def word_products(config: DecoderConfig, vocabulary: int, regions: int, frozen: 
     if config.image_entry == "attention":
         products += config.units * config.image_units + 2 * regions * config.image_units
         width += config.image_units
+        if config.attention == "additive":
+            products += config.image_units * gates
     products += width * config.hidden_units + (config.hidden_units or width) * vocabulary
     return first + BOTH_GRADIENTS * products

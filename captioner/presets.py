@@ -1,12 +1,17 @@
 """The recipes by name: rows of data over the one builder of decoders and the one trainer."""
 
-from captioner.config import DecoderConfig, EmbeddingConfig, Preset, RewardConfig, TrainingConfig, find_row
+from dataclasses import replace
+
+from captioner.config import DecoderConfig, EmbeddingConfig, Preset, RewardConfig, SearchConfig, TrainingConfig, find_row
 
 # The recipe: many small steps, each on 16 photographs. The runs that are kept of what else was tried stand in
 # checkpoints/README.md.
 _DECODER = DecoderConfig(units=384, image_units=384, heads=6, hidden_units=384, dropout=0.35)
 _TRAINING = TrainingConfig(epochs=8, images_per_batch=16, learning_rate=1.5e-3, views=6)
 _REWARD = RewardConfig(epochs=8, learning_rate=2e-4, feature_dropout=0.2, views=6, flaw_penalty=0.3)
+_HOUSE = TrainingConfig(
+    epochs=12, patience=3, images_per_batch=16, learning_rate=1e-3, weight_decay=0.0, views=1, label_smoothing=0.0
+)
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
@@ -43,8 +48,48 @@ PRESETS: dict[str, Preset] = {
             embedding=EmbeddingConfig(epochs=20, minimum_count=1, buckets=500),
             reward=RewardConfig(epochs=4, images_per_batch=16, learning_rate=3e-4, views=1, temper=1.0, maximum_words=16),
         ),
+        # The recipes that Triptych descends from, on the CNN as it comes. Of theirs are the shape, what is dropped out, the
+        # words that are kept, and how captions are looked for; how steps are taken is the house's: AdamW, whose step falls as
+        # a cosine, averaged weights, an early stop, and whole photographs alone.
+        Preset(
+            "course",
+            decoder=DecoderConfig(
+                "merge", units=256, image_units=256, hidden_units=256, feature_dropout=0.5, dropout=0.5, dropout_at="words"
+            ),
+            training=replace(_HOUSE, minimum_count=1),
+        ),
+        Preset(
+            "show-and-tell",
+            decoder=DecoderConfig("init", embedding_dimensions=512, hidden_units=0, feature_dropout=0.0, dropout=0.3),
+            training=_HOUSE,
+            search=SearchConfig(length_preference=0.0, maximum_words=20),
+        ),
+        Preset(
+            "resnet152-lstm",
+            decoder=DecoderConfig(
+                "pre", embedding_dimensions=256, hidden_units=0, feature_dropout=0.0, dropout=0.0, image_norm="batch"
+            ),
+            training=replace(_HOUSE, minimum_count=4),
+            search=SearchConfig(beam=1, maximum_words=20),
+        ),
+        Preset(
+            "stacked",
+            decoder=DecoderConfig(
+                "merge", units=256, layers=4, image_units=256, hidden_units=256, feature_dropout=0.5, dropout=0.2, pooling="flat"
+            ),
+            training=replace(_HOUSE, minimum_count=10),
+        ),
+        # Soft attention, additive, its context in the LSTM's next step; without the gate on the context and the second loss
+        # that evens out where it looks, which came with it.
+        Preset(
+            "attention",
+            decoder=DecoderConfig(image_units=256, feature_dropout=0.3, dropout=0.5, attention="additive"),
+            training=_HOUSE,
+        ),
     )
 }
+
+ANCESTORS = ("course", "show-and-tell", "resnet152-lstm", "stacked", "attention")
 
 
 def find_preset(name: str) -> Preset:

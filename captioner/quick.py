@@ -4,6 +4,7 @@ The same arithmetic as `Decoder.start` and `Decoder.step`, whose weights it take
 """
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,32 +40,57 @@ class Weights:
 Layer = tuple[Weights, np.ndarray]  # kernel and bias
 
 
+def _relu(values: np.ndarray) -> np.ndarray:
+    return np.maximum(values, 0)
+
+
+_ACTIVATIONS: dict[str, Callable] = {"tanh": np.tanh, "relu": _relu}
+
+
 class QuickDecoder:
     """A decoder word by word over arrays."""
 
     def __init__(self, decoder: "Decoder"):
-        self.entry, self.heads, self.units = decoder.config.image_entry, decoder.config.heads, decoder.config.units
+        config = decoder.config
+        self.entry, self.heads, self.units, self.pooling = config.image_entry, config.heads, config.units, config.pooling
+        self.activation = _ACTIVATIONS[config.activation]
         self.gates = decoder.gates_of_words().numpy()  # (vocabulary, 4 * units)
         self.image, self.starts = _layer(decoder.image), [_layer(start) for start in decoder.starts]
         self.cells = [
             (Weights(cell.kernel.numpy()), cell.bias.numpy(), Weights(cell.recurrent.numpy())) for cell in decoder.cells
         ]
+        self.norm = decoder.norm.scale_and_shift() if decoder.norm is not None else None
         self.query = _layer(decoder.query) if self.entry == "attention" else None
+        self.additive = decoder.additive
+        if self.additive:
+            self.keys, self.context = (Weights(layer.kernel.numpy()) for layer in (decoder.keys, decoder.context))
+            self.energy = decoder.energy.kernel.numpy()
         self.hidden = _layer(decoder.hidden) if decoder.hidden is not None else None
         self.words = _layer(decoder.output_words)
 
     def start(self, features: np.ndarray) -> tuple[np.ndarray, State]:
         """What is looked at of each photograph's features (images, regions, channels), and the first state, a row for each."""
         images, regions, channels = features.shape
-        looked_at = features.reshape(-1, channels) if self.entry == "attention" else features.mean(axis=1)
+        if self.entry == "attention":
+            looked_at = features.reshape(-1, channels)
+        else:
+            looked_at = features.reshape(images, -1) if self.pooling == "flat" else features.mean(axis=1)
         grid = _dense(looked_at, self.image)  # (images * regions or images, image units)
         if self.entry != "pre":
             np.maximum(grid, 0, out=grid)
-        pooled = grid
-        if self.entry == "attention":
-            grid = grid.reshape(images, regions, -1)
-            pooled, grid = grid.mean(axis=1), grid.reshape(images, regions, self.heads, -1).swapaxes(1, 2)
-        return grid, self._first_state(pooled)
+        if self.norm is not None:
+            grid = grid * self.norm[0] + self.norm[1]
+        if self.entry != "attention":
+            return grid, self._first_state(grid)
+        pooled = grid.reshape(images, regions, -1).mean(axis=1)
+        return self._laid_out(grid, images), self._first_state(pooled)
+
+    def _laid_out(self, grid: np.ndarray, images: int) -> np.ndarray:
+        """As `Decoder` lays it out for attention: (images, heads, regions, depth), or (images, 2, regions, image units)."""
+        regions = len(grid) // images
+        if self.additive:
+            return np.stack([part.reshape(images, regions, -1) for part in (grid @ self.keys, grid)], axis=1)
+        return grid.reshape(images, regions, self.heads, -1).swapaxes(1, 2)
 
     def _first_state(self, image: np.ndarray) -> State:
         if self.starts:
@@ -93,9 +119,14 @@ class QuickDecoder:
         return found, values - normaliser, state, attention
 
     def _logits(self, grid: np.ndarray, state: State, words: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
-        (sequence, after), attention = self._run_cells(self.gates[words], state), None
+        projected, attention = self.gates[words], None
+        if self.additive:
+            context, attention = self._look_before(state[0], grid)
+            projected += context @ self.context
+        sequence, after = self._run_cells(projected, state)
         if self.entry == "attention":
-            context, attention = self._attend(sequence, grid)
+            if not self.additive:
+                context, attention = self._attend(sequence, grid)
             sequence = np.concatenate([sequence, context], axis=1)
         elif self.entry == "merge":
             sequence = sequence + grid.repeat(len(sequence) // len(grid), axis=0)
@@ -110,7 +141,7 @@ class QuickDecoder:
         for number, (kernel, bias, recurrent) in enumerate(self.cells):
             gates = state[2 * number] @ recurrent  # (rows, 4 * units)
             gates += after[-2] @ kernel + bias if after else projected
-            after += _cell(gates, state[2 * number + 1])
+            after += _cell(gates, state[2 * number + 1], self.activation)
         return after[-2], tuple(after)
 
     def _attend(self, sequence: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -119,11 +150,17 @@ class QuickDecoder:
         query = _dense(sequence, self.query) * np.float32(1 / math.sqrt(depth))
         query = query.reshape(images, -1, self.heads, depth).swapaxes(1, 2)  # (images, heads, slots, depth)
         weights = query @ grid.swapaxes(2, 3)  # (images, heads, slots, regions)
-        weights -= weights.max(axis=-1, keepdims=True)
-        np.exp(weights, out=weights)
-        weights /= weights.sum(axis=-1, keepdims=True)
+        _softmax(weights)
         context = (weights @ grid).swapaxes(1, 2)  # (images, slots, heads, depth)
         return context.reshape(len(sequence), -1), weights.mean(axis=1).reshape(-1, regions)
+
+    def _look_before(self, said: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Additive attention of rows over grids (images, 2, regions, image units), by what was said last."""
+        images, _, regions, units = grid.shape
+        asked = _dense(said, self.query).reshape(images, -1, 1, units)
+        weights = (np.tanh(grid[:, None, 0] + asked) @ self.energy)[..., 0]  # (images, slots, regions)
+        _softmax(weights)
+        return (weights @ grid[:, 1]).reshape(len(said), -1), weights.reshape(-1, regions)
 
 
 def _layer(dense: object) -> Layer:
@@ -136,18 +173,25 @@ def _dense(inputs: np.ndarray, layer: Layer) -> np.ndarray:
     return outputs
 
 
-def _cell(gates: np.ndarray, memory: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _softmax(weights: np.ndarray) -> None:
+    """Along the last axis, in place."""
+    weights -= weights.max(axis=-1, keepdims=True)
+    np.exp(weights, out=weights)
+    weights /= weights.sum(axis=-1, keepdims=True)
+
+
+def _cell(gates: np.ndarray, memory: np.ndarray, activation: Callable) -> tuple[np.ndarray, np.ndarray]:
     """An LSTM's step from its gates, in the order input, forget, output, candidate; gives what it says and remembers."""
     units = memory.shape[1]
     # By the hyperbolic tangent a sigmoid cannot overflow.
-    gates[:, : 3 * units] *= 0.5
-    np.tanh(gates, out=gates)
     opened = gates[:, : 3 * units]
     opened *= 0.5
+    np.tanh(opened, out=opened)
+    opened *= 0.5
     opened += 0.5
-    enter, keep, leave, candidate = np.split(gates, 4, axis=1)
-    memory = keep * memory + enter * candidate
-    return leave * np.tanh(memory), memory
+    enter, keep, leave = np.split(opened, 3, axis=1)
+    memory = keep * memory + enter * activation(gates[:, 3 * units :])
+    return leave * activation(memory), memory
 
 
 def _normaliser(logits: np.ndarray) -> np.ndarray:

@@ -13,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from captioner.decoder import Decoder
+from captioner.errors import ConfigError
+from captioner.layers import Normalisation
 from captioner.losses import word_losses
 from captioner.training import Examples
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
@@ -106,27 +108,48 @@ class RecipeTraining:
 
 
 def _model(decoder: Decoder, regions: int, length: int) -> keras.Model:
+    if decoder.additive:
+        raise ConfigError("The popular recipe looks at a photograph after its LSTM; take decoders without additive attention.")
     config, layers = decoder.config, keras.layers
+    later = config.dropout if config.dropout_at == "everything" else 0.0
     features = keras.Input((regions, decoder.channels))
     prefix = keras.Input((length,), dtype="int32")
-    seen = layers.SpatialDropout1D(config.feature_dropout)(features)
-    image = _dense(decoder.image)(seen if config.image_entry == "attention" else layers.GlobalAveragePooling1D()(seen))
+    image = _image(decoder, features)
     embedding = _embedding(decoder)
     sequence = layers.Dropout(config.dropout)(embedding(prefix))
-    output = _run_layers(decoder, sequence, embedding.compute_mask(prefix), image)
+    output = _run_layers(decoder, sequence, embedding.compute_mask(prefix), image, later)
     if config.image_entry == "attention":
         context = _attend(_dense(decoder.query)(output), image, config.heads)
-        output = layers.Concatenate()([output, layers.Dropout(config.dropout)(context)])
+        output = layers.Concatenate()([output, layers.Dropout(later)(context)])
     elif config.image_entry == "merge":
         output = layers.Add()([output, image])
     if decoder.hidden is not None:
-        output = layers.Dropout(config.dropout)(_dense(decoder.hidden)(output))
+        output = layers.Dropout(later)(_dense(decoder.hidden)(output))
     return keras.Model([features, prefix], layers.Softmax()(_dense(decoder.output_words)(output)))
 
 
-def _run_layers(decoder: Decoder, sequence: tf.Tensor, mask: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+def _image(decoder: Decoder, features: tf.Tensor) -> tf.Tensor:
+    """The photograph as the decoder takes it: each region, their mean, or all of them end to end, projected."""
+    config, layers = decoder.config, keras.layers
+    if config.pooling == "flat":
+        seen = layers.Dropout(config.feature_dropout)(layers.Flatten()(features))
+    else:
+        seen = layers.SpatialDropout1D(config.feature_dropout)(features)
+        seen = seen if config.image_entry == "attention" else layers.GlobalAveragePooling1D()(seen)
+    image = _dense(decoder.image)(seen)
+    return image if decoder.norm is None else _normalisation(decoder.norm)(image)
+
+
+def _normalisation(source: Normalisation) -> keras.layers.BatchNormalization:
+    copy = keras.layers.BatchNormalization(momentum=source.MOMENTUM, epsilon=source.EPSILON)
+    copy.build((None, source.scale.shape[0]))
+    copy.set_weights(source.get_weights())
+    return copy
+
+
+def _run_layers(decoder: Decoder, sequence: tf.Tensor, mask: tf.Tensor, image: tf.Tensor, drop: float) -> tf.Tensor:
     """The LSTM layers over the words, each with its first state; the output at the last word, (rows, units)."""
-    dropout = keras.layers.Dropout(decoder.config.dropout)
+    dropout = keras.layers.Dropout(drop)
     pooled = keras.layers.GlobalAveragePooling1D()(image) if len(image.shape) == 3 else image
     starts = [_dense(start)(pooled) for start in decoder.starts]
     image_word = keras.ops.expand_dims(image, 1) if decoder.config.image_entry == "pre" else None
@@ -167,7 +190,7 @@ def _embedding(decoder: Decoder) -> keras.layers.Embedding:
 def _lstm(decoder: Decoder, number: int) -> keras.layers.LSTM:
     """Keras has the gates in the order input, forget, candidate, output; ours have the candidate last."""
     cell = decoder.cells[number]
-    copy = keras.layers.LSTM(cell.units, return_sequences=True, return_state=True)
+    copy = keras.layers.LSTM(cell.units, decoder.config.activation, return_sequences=True, return_state=True)
     copy.build((None, None, cell.kernel.shape[0]))
     parts = [np.split(weight.numpy(), 4, axis=-1) for weight in (cell.kernel, cell.recurrent, cell.bias)]
     copy.set_weights([np.concatenate((enter, keep, candidate, leave), axis=-1) for enter, keep, leave, candidate in parts])

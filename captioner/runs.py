@@ -122,7 +122,8 @@ class Run:
 
         shared = self.preparation
         frozen = find_variant(self.variant).frozen
-        decoder = Decoder(self._preset(table).decoder, table.vectors, shared.encoder.channels, frozen, self.seed)
+        channels, regions = shared.encoder.channels, shared.encoder.regions
+        decoder = Decoder(self._preset(table).decoder, table.vectors, channels, frozen, self.seed, regions)
         if self.start:
             put_weights(decoder, self.start.checkpoint.weights, self.variant)
         examples = Examples.of(shared.train, shared.vocabulary, shared.cache)

@@ -48,8 +48,10 @@ def _from_text(present: Any, name: str, text: str) -> Any:
 
 
 def to_json(config: Any) -> dict[str, Any]:
-    """A config as plain data, the way it is stored inside a checkpoint."""
-    return dataclasses.asdict(config)
+    """A config as plain data, the way it is stored inside a checkpoint; a switch is named only where it is moved."""
+    values = {item: getattr(config, item.name) for item in dataclasses.fields(config)}
+    said = {item.name: value for item, value in values.items() if not (item.metadata.get("unsaid") and value == _default(item))}
+    return {name: to_json(value) if dataclasses.is_dataclass(value) else value for name, value in said.items()}
 
 
 def preset_from_json(data: Any) -> Preset:
@@ -70,7 +72,7 @@ def _from_json(kind: type, data: Any, where: str) -> Any:
 
 
 def _value(item: dataclasses.Field, value: Any, where: str) -> Any:
-    default = item.default_factory() if item.default_factory is not dataclasses.MISSING else item.default
+    default = _default(item)
     if dataclasses.is_dataclass(default):
         return _from_json(type(default), value, item.name)
     expected = str if default is dataclasses.MISSING else type(default)
@@ -79,3 +81,7 @@ def _value(item: dataclasses.Field, value: Any, where: str) -> Any:
     if type(value) is not expected:
         raise ConfigError(f"The {where} setting '{item.name}' should be of type {expected.__name__}, but is {value!r}.")
     return value
+
+
+def _default(item: dataclasses.Field) -> Any:
+    return item.default_factory() if item.default_factory is not dataclasses.MISSING else item.default

@@ -20,6 +20,7 @@ from captioner.averages import give_back, values_of
 from captioner.config import Schedule
 from captioner.decoder import Decoder
 from captioner.epochs import Epoch, Progressed
+from captioner.errors import TrainingError
 from captioner.progress import Progress
 from captioner.runtime import cores
 from captioner.tables import Table
@@ -35,6 +36,8 @@ class SharedTrainer(Trainer):
     """The steps of one of several workers."""
 
     def __init__(self, decoder: Decoder, config: Schedule, seed: int, steps_per_epoch: int, workers: Alone):
+        if decoder.statistics:
+            raise TrainingError("Batch normalisation takes the whole of every batch; train this preset with one process alone.")
         super().__init__(decoder, config, seed, steps_per_epoch)
         self.workers = workers
         self._kind = decoder.compute_dtype

@@ -129,7 +129,8 @@ class Trainer:
 
     def averaged_weights(self) -> dict[str, np.ndarray]:
         names = [variable.path for variable in self.decoder.trainable_variables]
-        return dict(zip(names, (average.numpy() for average in self.averages), strict=True))
+        averages = dict(zip(names, (average.numpy() for average in self.averages), strict=True))
+        return averages | {variable.path: variable.numpy() for variable in self.decoder.statistics}
 
     def variables(self) -> dict[str, np.ndarray]:
         """Everything that changes in a run: weights, their averages and the optimizer's state."""
@@ -142,6 +143,8 @@ class Trainer:
         for variable, average in zip(self.decoder.trainable_variables, self.averages, strict=True):
             yield f"weights/{variable.path}", variable.value
             yield f"averages/{variable.path}", average
+        for variable in self.decoder.statistics:
+            yield f"statistics/{variable.path}", variable.value
         for variable in self.optimizer.variables:
             yield f"optimizer/{variable.path}", variable.value
 

@@ -64,9 +64,23 @@ def small_preparation(cache_folder, preset: Preset | None = None, **more) -> Pre
     return Preparation(small_dataset(), StubEncoder(), cache_folder, preset or small_preset(), **more)
 
 
-# A network that the program can name, with the stand-in's few channels; and every shape that a decoder can have.
+# A network that the program can name, with the stand-in's few channels.
 MARK = EncoderMark("vgg16", "0123456789abcdef", 3, 3, StubEncoder.channels)
-SHAPES = [(entry, layers, hidden) for entry in ("attention", "merge", "init", "pre") for layers in (1, 2) for hidden in (5, 0)]
+# Every switch of the older recipes, where it makes a difference.
+OLDER = [
+    {"image_entry": "attention", "attention": "additive"},
+    {"image_entry": "attention", "attention": "additive", "layers": 2},
+    {"image_entry": "attention", "image_norm": "batch"},
+    {"image_entry": "merge", "pooling": "flat"},
+    {"image_entry": "init", "pooling": "flat", "image_norm": "batch"},
+    {"image_entry": "pre", "image_norm": "batch"},
+    {"image_entry": "merge", "activation": "relu", "layers": 2},
+    {"image_entry": "attention", "attention": "additive", "activation": "relu", "dropout_at": "words"},
+]
+# And every shape that a decoder can have.
+_ENTRIES = ("attention", "merge", "init", "pre")
+_SIZES = [{"layers": layers, "hidden_units": hidden} for layers in (1, 2) for hidden in (5, 0)]
+SHAPES = [{"image_entry": entry, **sizes} for entry in _ENTRIES for sizes in _SIZES] + OLDER
 
 
 def small_checkpoint(variant="learned", seed=3, mark: EncoderMark | None = None, **shape) -> Checkpoint:
@@ -75,8 +89,10 @@ def small_checkpoint(variant="learned", seed=3, mark: EncoderMark | None = None,
 
     config, mark = replace(SMALL_DECODER, **shape), mark or EncoderMark.of(StubEncoder())
     table = learned_start(SMALL_VOCABULARY.words, config.embedding_dimensions, 1.0, seed)
-    decoder, random = Decoder(config, table.vectors, mark.channels, find_variant(variant).frozen), np.random.default_rng(seed)
+    frozen, random = find_variant(variant).frozen, np.random.default_rng(seed)
+    decoder = Decoder(config, table.vectors, mark.channels, frozen, regions=mark.rows * mark.columns)
     weights = {v.path: random.normal(0, 0.6, v.shape).astype(np.float16) for v in decoder.weights if v is not decoder.table}
+    weights |= {path: values**2 for path, values in weights.items() if path == "image_norm/variance"}
     return Checkpoint(variant, seed, replace(small_preset(), decoder=config), mark, SMALL_VOCABULARY, table, weights)
 
 

@@ -17,12 +17,12 @@ ALLOWED_AT_THE_TOP = {
 # A module, or a whole folder of them, imports only from rows above its own.
 ORDER = """
     errors gate batching config settings presets vocabulary runtime workers images samples shapes layouts datasets progress
-    tensorfile folders torchfile encoder shards licences features order packing gradients decoder lattice trace search quick
-    imagenet meteor metrics intervals wording yardsticks losses epochs event_log averages training reward adaptation
-    checkpoints provenance tables preparation shared_training runs captioning bulk listing evaluation comparison familiarity
-    gauge gauge_file trial_records study trials doctor operations recipe bench_table bench_training bench bench_memory
-    bench_bulk coco_cost coco_table bench_workers synthetic bench_large figures card_text card tried readme live service
-    views commands __main__ leash
+    tensorfile folders torchfile applications encoder shards licences features order packing gradients layers decoder
+    lattice trace search quick imagenet meteor metrics intervals wording yardsticks losses epochs event_log averages
+    training reward adaptation checkpoints provenance tables preparation shared_training runs captioning bulk listing
+    evaluation comparison familiarity gauge gauge_file trial_records study trials doctor operations recipe bench_table
+    bench_training bench bench_memory bench_bulk coco_cost coco_table bench_workers synthetic bench_large description
+    figures card_text card tried readme live service views commands __main__ leash
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair", "sklearn", "matplotlib.pyplot"}
 TRAINING = {f"captioner.{name}" for name in ("training", "reward", "adaptation", "preparation", "runs", "trials", "recipe")} | {

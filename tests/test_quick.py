@@ -4,33 +4,37 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from standins import SMALL_DECODER, small_checkpoint
+from standins import OLDER, SMALL_DECODER, small_checkpoint
 
 from captioner.config import SearchConfig
 from captioner.quick import QuickDecoder, Weights
 from captioner.search import search
 
 WORDS, REGIONS, CHANNELS, ROWS = 11, 9, 6, 4
+ENTRIES = ("attention", "merge", "init", "pre")
 
 
-@pytest.mark.parametrize("image_entry", ["attention", "merge", "init", "pre"])
-@pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("hidden_units", [5, 0])
 @pytest.mark.parametrize("images", [1, 7])
-def test_the_same_as_the_decoders_step(image_entry, layers, hidden_units, images):
+@pytest.mark.parametrize("shape", [{"image_entry": entry, "layers": layers} for entry in ENTRIES for layers in (1, 2)] + OLDER)
+def test_the_same_as_the_decoders_step(shape, hidden_units, images):
     import tensorflow as tf
 
     from captioner.decoder import Decoder
 
     random = np.random.default_rng(7)
-    config = replace(SMALL_DECODER, image_entry=image_entry, layers=layers, hidden_units=hidden_units)
-    decoder = Decoder(config, random.normal(size=(WORDS, config.embedding_dimensions)).astype(np.float32), CHANNELS, True)
+    config = replace(SMALL_DECODER, hidden_units=hidden_units, **shape)
+    vectors = random.normal(size=(WORDS, config.embedding_dimensions)).astype(np.float32)
+    decoder = Decoder(config, vectors, CHANNELS, True, regions=REGIONS)
     for variable in decoder.trainable_variables:
         variable.assign(random.normal(size=variable.shape))
+    for statistic in decoder.statistics:
+        statistic.assign(random.uniform(0.5, 2, statistic.shape))
     gates = decoder.gates_of_words().numpy()
     quick = QuickDecoder(decoder)
     features = random.normal(size=(images, REGIONS, CHANNELS)).astype(np.float32)
     (looked_at, first), (grid, state) = quick.start(features), decoder.start(tf.constant(features))
+    assert looked_at.shape == grid.shape == (images, *decoder.grid_shape(REGIONS))
     for part, other in zip((looked_at, *first), (grid, *state), strict=True):
         np.testing.assert_allclose(part, other.numpy(), atol=1e-5)
     states = (
@@ -41,8 +45,8 @@ def test_the_same_as_the_decoders_step(image_entry, layers, hidden_units, images
         words = random.integers(0, WORDS, ROWS * images)
         got = quick.step(looked_at, states[0], words)
         expected = decoder.step(grid, states[1], tf.gather(gates, words))
-        np.testing.assert_allclose(got[0], expected[0].numpy(), atol=2e-5)
-        assert got[0].dtype == np.float32 and (got[2] is None) == (image_entry != "attention")
+        np.testing.assert_allclose(got[0], expected[0].numpy(), rtol=1e-6, atol=2e-5)
+        assert got[0].dtype == np.float32 and (got[2] is None) == (config.image_entry != "attention")
         if got[2] is not None:
             np.testing.assert_allclose(got[2], expected[2].numpy(), atol=1e-5)
         for part, other in zip(got[1], expected[1], strict=True):
@@ -63,7 +67,7 @@ def check_best(quick, grid, state, words, whole):
         np.testing.assert_array_equal(part, other)
 
 
-@pytest.mark.parametrize("entry", ["attention", "merge", "init", "pre"])
+@pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("beam", [1, 3, 5])  # of eleven words, so that twice the last beam are more than may be chosen
 def test_the_search_among_the_best_words_is_the_search_among_all(entry, beam):
     from captioner.captioning import Searcher
@@ -97,7 +101,7 @@ def test_large_numbers_do_not_overflow():
     from captioner.quick import _cell, _normaliser
 
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        said, kept = _cell(np.float32([[1e4, -1e4, 1e4, 1e4]]), np.float32([[1.0]]))
+        said, kept = _cell(np.float32([[1e4, -1e4, 1e4, 1e4]]), np.float32([[1.0]]), np.tanh)
         logs = np.float32([[0.0, 90.0]])
         logs -= _normaliser(logs)
     np.testing.assert_allclose([said[0, 0], kept[0, 0]], [np.tanh(1.0), 1.0], rtol=1e-6)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from captioner.config import DecoderConfig, SearchConfig
+from captioner.errors import ConfigError
 from captioner.search import search
 from captioner.vocabulary import END, START
 
@@ -11,15 +12,16 @@ CAPTIONS = [[(5, 6, 7), (8, 9)], [(4, 10, 11, 6, 6), (7,)]]
 REGIONS, CHANNELS, WORDS, LENGTH = 9, 6, 12, 8
 
 
-def new_decoder(image_entry="attention", layers=1, frozen=False):
+def new_decoder(image_entry="attention", layers=1, frozen=False, **more):
     """Weights drawn large enough for the photograph and every word to matter."""
     from captioner.decoder import Decoder
 
     random = np.random.default_rng(3)
-    config = DecoderConfig(image_entry, 7, 8, layers, 8, 2, 5)
-    decoder = Decoder(config, random.normal(size=(WORDS, 7)).astype(np.float32), CHANNELS, frozen)
+    config = DecoderConfig(image_entry, 7, 8, layers, 8, 2, 5, **more)
+    decoder = Decoder(config, random.normal(size=(WORDS, 7)).astype(np.float32), CHANNELS, frozen, regions=REGIONS)
     for weight in decoder.weights:
-        weight.assign(random.normal(size=weight.shape))
+        values = random.normal(size=weight.shape)
+        weight.assign(values**2 if weight.path.endswith("variance") else values)
     return decoder
 
 
@@ -35,19 +37,37 @@ def test_every_prefix_is_a_row():
     assert rows == [(0, [START], 5), (0, [START, 5], 6), (0, [START, 5, 6], END), (1, [START], 7), (1, [START, 7], END)]
 
 
-@pytest.mark.parametrize(("image_entry", "layers"), [("attention", 1), ("merge", 2), ("init", 1), ("pre", 2)])
-def test_losses_and_captions_are_ours(image_entry, layers, features):
+@pytest.mark.parametrize(
+    ("image_entry", "layers", "more"),
+    [
+        ("attention", 1, {}),
+        ("merge", 2, {}),
+        ("init", 1, {}),
+        ("pre", 2, {}),
+        ("merge", 2, {"pooling": "flat", "activation": "relu"}),
+        ("merge", 1, {"dropout_at": "words"}),
+        ("pre", 1, {"image_norm": "batch"}),
+    ],
+)
+def test_losses_and_captions_are_ours(image_entry, layers, more, features):
     from captioner.losses import word_losses
     from captioner.packing import pack
     from captioner.recipe import Recipe, prefix_rows
 
-    decoder = new_decoder(image_entry, layers)
+    decoder = new_decoder(image_entry, layers, **more)
     recipe = Recipe(decoder, REGIONS, LENGTH)
     recipe.compile()
     packed = pack(CAPTIONS)
     ours = word_losses(decoder.logits(features, packed.arrays(), len(packed.counts)), packed.targets, 0.0)[0]
     assert recipe.loss(list(prefix_rows(CAPTIONS)), features) == pytest.approx(float(ours), abs=1e-4)
     assert [recipe.caption(photograph, 6) for photograph in features] == [greedy(decoder, row[None]) for row in features]
+
+
+def test_what_the_recipe_cannot_do_is_told():
+    from captioner.recipe import Recipe
+
+    with pytest.raises(ConfigError, match="without additive attention"):
+        Recipe(new_decoder(attention="additive"), REGIONS, LENGTH)
 
 
 def greedy(decoder, features):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from captioner.config import FIRST, REWARD, AdaptationConfig, RewardConfig
+from captioner.config import FIRST, REWARD, SHIPPED, AdaptationConfig, RewardConfig
 from captioner.errors import ConfigError
 from captioner.presets import PRESETS, find_preset
 from captioner.settings import changed, preset_from_json, to_json, with_settings
@@ -13,6 +13,24 @@ from captioner.settings import changed, preset_from_json, to_json, with_settings
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
 def test_a_preset_there_and_back(preset):
     assert preset_from_json(json.loads(json.dumps(to_json(preset)))) == preset
+
+
+STORED = sorted(SHIPPED.glob("**/config.json"))
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: str(path.relative_to(SHIPPED).parent))
+def test_stored_settings_stay_as_they_are_to_the_letter(path):
+    """Hashes are made of them: a switch of a later version must not be named where it is not moved."""
+    stored = json.loads(path.read_text())["preset"]
+    again = to_json(preset_from_json(stored))
+    assert json.dumps({name: again[name] for name in stored}) == json.dumps(stored)
+    assert not {"search"} & set(again) and not {"attention", "pooling"} & set(again["decoder"])
+
+
+def test_a_switch_is_named_where_it_is_moved():
+    moved = to_json(find_preset("stacked"))
+    assert moved["decoder"]["pooling"] == "flat" and "attention" not in moved["decoder"] and "search" not in moved
+    assert to_json(find_preset("resnet152-lstm"))["search"]["maximum_words"] == 20
 
 
 def test_settings_given_as_text():

@@ -14,6 +14,7 @@ from captioner.config import SearchConfig
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
 
 NEVER_WRITTEN = (PADDING, START, UNKNOWN)
+NORM_EPSILON = 1e-5  # of batch normalisation, as `captioner.layers` has it
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,10 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """One look at the photograph: what was asked for, how much each region fits, and the mixture that comes of it."""
+    """One look at the photograph: what was asked for, how much each region fits, and the mixture that comes of it.
+
+    Attention as it was first published has one head, and looks before the LSTM reads the word.
+    """
 
     query: np.ndarray  # (image_units,)
     heads: np.ndarray  # (heads, regions)
@@ -66,6 +70,10 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-values))
 
 
+def _relu(values: np.ndarray) -> np.ndarray:
+    return np.maximum(values, 0)
+
+
 def softmax(scores: np.ndarray) -> np.ndarray:
     """Shares of one. Taking away the largest changes none of them, and keeps the exponentials small."""
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -77,6 +85,7 @@ class Anatomy:
 
     def __init__(self, checkpoint: Checkpoint, features: np.ndarray):
         self.config, self.table = checkpoint.preset.decoder, checkpoint.table.vectors.astype(np.float64)
+        self.additive = self.config.image_entry == "attention" and self.config.attention == "additive"
         self.weights = {name: value.astype(np.float64) for name, value in checkpoint.weights.items()}
         self.grid = self._project(features.astype(np.float64))
 
@@ -103,10 +112,11 @@ class Anatomy:
 
     def step(self, word: int, state: State) -> Step:
         vector = self.table[word]
-        cells = self._read(vector, state)
-        values, look, added = cells[-1].said, None, None
+        look = self._look_before(state[0][0]) if self.additive else None
+        cells = self._read(vector, state, look)
+        values, added = cells[-1].said, None
         if self.config.image_entry == "attention":
-            look = self._look(values)
+            look = look or self._look(values)
             values = np.concatenate([values, look.context])
         elif self.config.image_entry == "merge":
             added = self.grid
@@ -120,24 +130,42 @@ class Anatomy:
 
     def _project(self, features: np.ndarray) -> np.ndarray:
         """The regions, or their mean, as the decoder wants them: (regions, image_units) or (image_units,)."""
-        if self.config.image_entry == "pre":
-            return self._dense("image", features.mean(axis=0))
         seen = features if self.config.image_entry == "attention" else features.mean(axis=0)
-        return np.maximum(self._dense("image", seen), 0)
+        seen = features.ravel() if self.config.pooling == "flat" else seen
+        seen = self._dense("image", seen)
+        return self._normalised(seen if self.config.image_entry == "pre" else np.maximum(seen, 0))
 
-    def _read(self, inputs: np.ndarray, state: State) -> tuple[Cell, ...]:
-        """One vector through all layers; what a layer says is what the next one reads."""
+    def _normalised(self, seen: np.ndarray) -> np.ndarray:
+        """By the mean and variance that training left, where the recipe has batch normalisation."""
+        if self.config.image_norm == "none":
+            return seen
+        scale, bias, mean, variance = (self.weights[f"image_norm/{part}"] for part in ("scale", "bias", "mean", "variance"))
+        return (seen - mean) / np.sqrt(variance + NORM_EPSILON) * scale + bias
+
+    def _read(self, inputs: np.ndarray, state: State, look: Look | None = None) -> tuple[Cell, ...]:
+        """One vector through all layers; what a layer says is what the next one reads. What was seen before enters the first."""
         cells: list[Cell] = []
         for number, (said, memory) in enumerate(state):
-            cells.append(self._cell(f"lstm{number}", cells[-1].said if cells else inputs, said, memory))
+            gates = self._dense(f"lstm{number}", cells[-1].said if cells else inputs)
+            if look is not None and number == 0:
+                gates = gates + look.context @ self.weights["context/kernel"]
+            cells.append(self._cell(gates + said @ self.weights[f"lstm{number}/recurrent_kernel"], said, memory))
         return tuple(cells)
 
-    def _cell(self, name: str, inputs: np.ndarray, said: np.ndarray, memory: np.ndarray) -> Cell:
-        gates = self._dense(name, inputs) + said @ self.weights[f"{name}/recurrent_kernel"]  # (4 * units,)
+    def _cell(self, gates: np.ndarray, said: np.ndarray, memory: np.ndarray) -> Cell:
+        """From the gates, (4 * units,)."""
+        squash = np.tanh if self.config.activation == "tanh" else _relu
         enter, keep, leave, candidate = np.split(gates, 4)
-        enter, keep, leave, candidate = sigmoid(enter), sigmoid(keep), sigmoid(leave), np.tanh(candidate)
+        enter, keep, leave, candidate = sigmoid(enter), sigmoid(keep), sigmoid(leave), squash(candidate)
         new = keep * memory + enter * candidate
-        return Cell(said, memory, enter, keep, leave, candidate, new, leave * np.tanh(new))
+        return Cell(said, memory, enter, keep, leave, candidate, new, leave * squash(new))
+
+    def _look_before(self, said: np.ndarray) -> Look:
+        """Every region is compared with what was said last, through a hyperbolic tangent, and those that fit are mixed."""
+        query = self._dense("query", said)
+        fits = np.tanh(self.grid @ self.weights["keys/kernel"] + query) @ self.weights["energy/kernel"][:, 0]  # (regions,)
+        weights = softmax(fits)
+        return Look(query, weights[None], weights, weights @ self.grid)
 
     def _look(self, said: np.ndarray) -> Look:
         """Each head compares its part of the query with its part of every region, and mixes the regions that fit."""

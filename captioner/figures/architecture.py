@@ -14,6 +14,9 @@ from captioner.torchfile import read_tensors
 
 TRAINED, FROZEN, NOTHING = "trained", "frozen", "nothing to learn"
 
+NORM, STATISTICS = "image_norm", "image_statistics"
+_KEYS = {f"{NORM}/{part}": STATISTICS for part in ("mean", "variance")}  # of weights that are told apart from their layer's
+_OTHERWISE = {STATISTICS: FROZEN}
 _ADAPTED = ", then trained on once, with decoders of all three kinds, and frozen for good"
 
 
@@ -98,7 +101,7 @@ def _decoder(checkpoint: Checkpoint) -> Iterator[Layer]:
     state = FROZEN if find_variant(checkpoint.variant).frozen else TRAINED
     counted = {TABLE_WEIGHT: checkpoint.table.vectors.size}
     for path, array in checkpoint.weights.items():
-        key = "start" if path.startswith("start_") else path.partition("/")[0]
+        key = _KEYS.get(path, "start" if path.startswith("start_") else path.partition("/")[0])
         counted[key] = counted.get(key, 0) + array.size
     planned = tuple(_plan(checkpoint))
     odd = sorted(set(counted) ^ {layer.key for layer in planned if layer.sum})
@@ -107,7 +110,7 @@ def _decoder(checkpoint: Checkpoint) -> Iterator[Layer]:
             f"The weights of {checkpoint.variant} do not fit its settings: '{odd[0]}' is on one side only; copy it again."
         )
     for layer in planned:
-        learns = NOTHING if not layer.sum else state if layer.key == TABLE_WEIGHT else TRAINED
+        learns = NOTHING if not layer.sum else state if layer.key == TABLE_WEIGHT else _OTHERWISE.get(layer.key, TRAINED)
         yield replace(layer, parameters=counted.get(layer.key, 0), state=learns)
 
 
@@ -117,14 +120,18 @@ def _plan(checkpoint: Checkpoint) -> Iterator[Layer]:
     role = f"The word before becomes a vector: its row of a table of {words:,} words."
     shape = (config.embedding_dimensions,)
     yield Layer(TABLE_WEIGHT, "Word vectors", role, shape, ("words",), sum=size((words, *shape)))
-    yield from _plan_lstm(config)
+    additive = config.image_entry == "attention" and config.attention == "additive"
+    if additive:
+        yield from _plan_look_before(checkpoint)
+    yield from _plan_lstm(config, additive)
     said, width = f"lstm{config.layers - 1}", config.units
     before: tuple[str, ...] = (said,)
     if config.image_entry == "attention":
-        yield from _plan_attention(checkpoint, said)
+        if not additive:
+            yield from _plan_attention(checkpoint, said)
         before, width = (said, "attention"), config.units + config.image_units
     elif config.image_entry == "merge":
-        yield Layer("sum", "Sum", "Adds the photograph's numbers to what the LSTM says.", (width,), (said, "image"))
+        yield Layer("sum", "Sum", "Adds the photograph's numbers to what the LSTM says.", (width,), (said, _seen(config)))
         before = ("sum",)
     if config.hidden_units:
         role = "Puts together what is said and seen; numbers below zero become zero (ReLU)."
@@ -137,31 +144,47 @@ def _plan(checkpoint: Checkpoint) -> Iterator[Layer]:
 def _plan_image(checkpoint: Checkpoint) -> Iterator[Layer]:
     config, mark = checkpoint.preset.decoder, checkpoint.encoder
     width = config.embedding_dimensions if config.image_entry == "pre" else config.image_units
+    regions, whole = mark.rows * mark.columns, "the mean over all regions"
     shape: tuple[int, ...] = (width,)
     if config.image_entry == "attention":
-        shape = (mark.rows * mark.columns, width)
+        shape = (regions, width)
+    inputs = mark.channels
+    if config.pooling == "flat":
+        inputs, whole = regions * mark.channels, f"all {regions} regions, laid end to end,"
     role = {
         "attention": f"Turns the {mark.channels:,} numbers of every region into {width:,}.",
-        "merge": f"Turns the mean over all regions into {width:,} numbers, which are added at every word.",
-        "init": f"Turns the mean over all regions into {width:,} numbers.",
-        "pre": f"Turns the mean over all regions into {width:,} numbers, which the LSTM reads like a first word.",
+        "merge": f"Turns {whole} into {width:,} numbers, which are added at every word.",
+        "init": f"Turns {whole} into {width:,} numbers.",
+        "pre": f"Turns {whole} into {width:,} numbers, which the LSTM reads like a first word.",
     }[config.image_entry]
-    yield Layer("image", "Projection", role, shape, ("grid",), sum=_dense(mark.channels, width))
+    yield Layer("image", "Projection", role, shape, ("grid",), sum=_dense(inputs, width))
+    if config.image_norm == "batch":
+        role = "The running mean and variance of each of these numbers over photographs; counted in training, not trained."
+        yield Layer(STATISTICS, "Mean and variance", role, shape, ("image",), sum=f"2 × {width:,}")
+        role = "Brings each of these numbers to a common scale by its mean and variance (batch normalisation)."
+        yield Layer(NORM, "Normalisation", role, shape, (STATISTICS,), sum=f"2 × {width:,}")
     if config.image_entry in ("attention", "init"):
         parts = 2 * config.layers
         role = "What the LSTM says and remembers before the first word, made from the whole photograph."
         arithmetic = f"{parts} × {_dense(config.image_units, config.units)}"
-        yield Layer("start", "First state", role, (parts, config.units), ("image",), sum=arithmetic)
+        yield Layer("start", "First state", role, (parts, config.units), (_seen(config),), sum=arithmetic)
 
 
-def _plan_lstm(config: DecoderConfig) -> Iterator[Layer]:
-    first = {"attention": "start", "init": "start", "pre": "image", "merge": ""}[config.image_entry]
+def _seen(config: DecoderConfig) -> str:
+    """The layer whose numbers stand for the photograph."""
+    return NORM if config.image_norm == "batch" else "image"
+
+
+def _plan_lstm(config: DecoderConfig, additive: bool) -> Iterator[Layer]:
+    first = {"attention": "start", "init": "start", "pre": _seen(config), "merge": ""}[config.image_entry]
     width, below = config.embedding_dimensions, TABLE_WEIGHT
     for number in range(config.layers):
         name = "LSTM" if config.layers == 1 else f"LSTM {number + 1}"
         # As a first word the photograph goes through the layers from below, as every word does.
         sources = (below, first) if first == "start" or (first and number == 0) else (below,)
+        sources += ("context",) if additive and number == 0 else ()
         role = "Reads the sentence word by word; its state carries what was read so far."
+        role += " It calculates with ReLU in place of the hyperbolic tangent." if config.activation == "relu" else ""
         arithmetic = f"({width:,} + {config.units:,} + 1) × 4 × {config.units:,}"
         yield Layer(f"lstm{number}", name, role, (config.units,), sources, sum=arithmetic)
         width, below = config.units, f"lstm{number}"
@@ -172,7 +195,23 @@ def _plan_attention(checkpoint: Checkpoint, said: str) -> Iterator[Layer]:
     role = "What the LSTM wants to see next, as a vector."
     yield Layer("query", "Query", role, (config.image_units,), (said,), sum=_dense(config.units, config.image_units))
     role = f"Compares the query with all {regions} regions, {config.heads} ways at once (heads), and mixes those that fit."
-    yield Layer("attention", "Attention", role, (config.image_units,), ("query", "image"))
+    yield Layer("attention", "Attention", role, (config.image_units,), ("query", _seen(config)))
+
+
+def _plan_look_before(checkpoint: Checkpoint) -> Iterator[Layer]:
+    """Additive attention, which looks before the LSTM reads the word."""
+    config, regions = checkpoint.preset.decoder, checkpoint.encoder.rows * checkpoint.encoder.columns
+    units, width, seen = config.units, config.image_units, _seen(config)
+    role = "What every region is compared by."
+    yield Layer("keys", "Keys", role, (regions, width), (seen,), sum=f"{width:,} × {width:,}")
+    role = "What the LSTM wants to see next, as a vector; made from what it said last."
+    yield Layer("query", "Query", role, (width,), ("start",), sum=_dense(units, width))
+    role = "How well each region fits: the sum of key and query through a hyperbolic tangent, weighed and added up."
+    yield Layer("energy", "Fit", role, (regions,), ("query", "keys"), sum=f"{width:,} × 1")
+    role = f"Mixes the {regions} regions, those most that fit best."
+    yield Layer("attention", "Attention", role, (width,), ("energy", seen))
+    role = "Turns the mixture into what it adds to the LSTM’s gates, beside the word."
+    yield Layer("context", "Into the gates", role, (4 * units,), ("attention",), sum=f"{width:,} × 4 × {units:,}")
 
 
 def _dense(inputs: int, outputs: int) -> str:

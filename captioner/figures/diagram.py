@@ -7,7 +7,7 @@ import html
 from collections.abc import Iterator, Sequence
 
 from captioner.checkpoints import TABLE_WEIGHT
-from captioner.figures.architecture import FROZEN, NOTHING, Architecture, Column, Layer, size
+from captioner.figures.architecture import FROZEN, NORM, NOTHING, Architecture, Column, Layer, size
 from captioner.figures.placement import Box, Layout, column_width, place_column, place_trunk
 
 
@@ -110,8 +110,9 @@ def _draw_wires(boxes: Sequence[Box], layout: Layout) -> Iterator[str]:
 
 def _along_a_rail(one: Box, other: Box, layout: Layout) -> str:
     """The outer rail of a side is for the photograph itself and for the word that goes back; the inner one for the rest."""
-    left_side = one.layer.key in ("image", "start")
-    away = layout.rail * (1.75 if one.layer.key in ("image", "words") else 0.9)
+    photograph = ("image", NORM)
+    left_side = one.layer.key in (*photograph, "start")
+    away = layout.rail * (1.75 if one.layer.key in (*photograph, "words") else 0.9)
     rail = one.left - away if left_side else one.left + one.width + away
     edge = one.left if left_side else one.left + one.width
     start, end = one.top + one.height * 0.62, other.top + other.height * 0.38

@@ -13,6 +13,7 @@ from captioner.config import find_variant
 from captioner.errors import CheckpointError
 
 WEIGHTS, TABLE = "decoder.safetensors", "table.safetensors"
+_STATISTICS = ("image_norm/mean", "image_norm/variance")  # They are counted in training, not trained.
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,12 @@ class Parameters:
 
 def count_parameters(folder: Path) -> Parameters:
     """Of the decoder in this folder, which is named after its variant."""
-    weights = sum(map(math.prod, tensor_shapes(folder / WEIGHTS).values()))
+    shapes = tensor_shapes(folder / WEIGHTS)
+    counted = sum(math.prod(shape) for name, shape in shapes.items() if name.endswith(_STATISTICS))
+    weights = sum(map(math.prod, shapes.values())) - counted
     table = math.prod(tensor_shapes(folder / TABLE).get("vectors", (0,)))
-    return Parameters(weights, table) if find_variant(folder.name).frozen else Parameters(weights + table, 0)
+    frozen = find_variant(folder.name).frozen
+    return Parameters(weights, table + counted) if frozen else Parameters(weights + table, counted)
 
 
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:

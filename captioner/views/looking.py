@@ -25,12 +25,25 @@ def photograph(scene: Scene) -> Body:
 
 def _attention_text(scene: Scene, look: Look) -> str:
     regions, heads = len(look.weights), len(look.heads)
+    if scene.config.attention == "additive":
+        return _additive_text(regions, len(look.query))
     return (
         f"<p>From what the LSTM says now comes a <b>query</b>, {len(look.query):,} numbers. It is compared with each of the "
         f"{regions} regions; the better a region fits, the larger its weight, and all {regions} weights sum to 100%. This is "
         f"done {heads} times with {len(look.query) // heads} numbers each ({heads} heads); the grid shows the mean.</p>"
         '<p class="formula"><i>q</i> = <i>W h</i>′ + <i>b</i>; weights of a head = softmax(<i>q</i> · <i>region</i> / '
         f"√{len(look.query) // heads})<br>context = Σ weight · <i>region</i></p>"
+    )
+
+
+def _additive_text(regions: int, numbers: int) -> str:
+    return (
+        f"<p>From what the LSTM said last comes a <b>query</b>, {numbers:,} numbers. Each of the {regions} regions has as many "
+        "of its own, its <b>key</b>; both are added, squeezed by a hyperbolic tangent and summed with trained weights. The "
+        f"better a region fits, the larger its weight, and all {regions} weights sum to 100%. This happens before the LSTM reads "
+        "the word: the mixture of the regions enters its gates, beside the word’s vector.</p>"
+        '<p class="formula"><i>q</i> = <i>W h</i> + <i>b</i>; weights = softmax(<i>w</i> · tanh(<i>K region</i> + <i>q</i>))<br>'
+        "context = Σ weight · <i>region</i></p>"
     )
 
 

@@ -41,24 +41,25 @@ def _word(scene: Scene) -> Body:
 
 def _lstm(scene: Scene) -> Iterator[Body]:
     """A station for each layer."""
+    squash = "tanh" if scene.config.activation == "tanh" else "ReLU"
     text = (
         "<p>The LSTM carries two vectors from word to word: what it <b>said</b> last (<i>h</i>) and what it <b>remembers</b> "
         "(<i>c</i>). Three gates, each number between 0 (shut) and 1 (open), say how much is <b>let in</b> (<i>i</i>), "
         "<b>kept</b> (<i>f</i>) and <b>let out</b> (<i>o</i>); the candidate <i>g</i> is what could be remembered anew. All four "
         "are made from <i>x</i> and <i>h</i> with trained weights.</p>"
         '<p class="formula"><i>i</i>, <i>f</i>, <i>o</i> = σ(<i>W x</i> + <i>U h</i> + <i>b</i>), '
-        "<i>g</i> = tanh(<i>W x</i> + <i>U h</i> + <i>b</i>), each with weights of its own; "
+        f"<i>g</i> = {squash}(<i>W x</i> + <i>U h</i> + <i>b</i>), each with weights of its own; "
         "σ(<i>z</i>) = 1 / (1 + <i>e</i><sup>−<i>z</i></sup>)<br>"
-        "<i>c</i>′ = <i>f</i> · <i>c</i> + <i>i</i> · <i>g</i> and <i>h</i>′ = <i>o</i> · tanh(<i>c</i>′)</p>"
+        f"<i>c</i>′ = <i>f</i> · <i>c</i> + <i>i</i> · <i>g</i> and <i>h</i>′ = <i>o</i> · {squash}(<i>c</i>′)</p>"
     )
     cells = scene.step.cells
     for layer, cell in enumerate(cells, 1):
         title = "The LSTM reads it" if len(cells) == 1 else f"The LSTM’s layer {layer} of {len(cells)}"
         above = f"<p>Its <i>x</i> is what layer {layer - 1} said.</p>"
-        yield title, text if layer == 1 else above, _cell(cell)
+        yield title, text if layer == 1 else above, _cell(cell, squash)
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, squash: str) -> str:
     parts = (
         ("said before, h", cell.said_before),
         ("remembered before, c", cell.memory_before),
@@ -79,7 +80,7 @@ def _cell(cell: Cell) -> str:
     by_hand = (
         f"Unit 1 by hand: keeps {number(cell.keep[0])} × {_factor(cell.memory_before[0])} = {number(kept)}, lets in "
         f"{number(cell.enter[0])} × {_factor(cell.candidate[0])} = {number(entered)}; together {number(cell.memory[0])}. It says "
-        f"{number(cell.leave[0])} × tanh({number(cell.memory[0])}) = {number(cell.said[0])}."
+        f"{number(cell.leave[0])} × {squash}({number(cell.memory[0])}) = {number(cell.said[0])}."
     )
     return _table(head, rows, "The LSTM before and after this word") + f'<p class="range">{by_hand}</p>'
 

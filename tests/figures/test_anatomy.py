@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
-from standins import StubEncoder, small_checkpoint
+from standins import SHAPES, StubEncoder, small_checkpoint
 
 from captioner.figures.anatomy import NEVER_WRITTEN, Anatomy, largest, sigmoid, softmax
 from captioner.quick import QuickDecoder
 from captioner.vocabulary import END, START, UNKNOWN
-
-ENTRIES = ("attention", "merge", "init", "pre")
-SHAPES = [(entry, layers, hidden) for entry in ENTRIES for layers in (1, 2) for hidden in (5, 0)]
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +14,9 @@ def features():
     return np.random.default_rng(7).normal(size=(StubEncoder.regions, StubEncoder.channels)).astype(np.float32)
 
 
-@pytest.mark.parametrize(("image_entry", "layers", "hidden_units"), SHAPES)
-def test_the_same_as_both_other_steps(features, image_entry, layers, hidden_units):
-    checkpoint = small_checkpoint(image_entry=image_entry, layers=layers, hidden_units=hidden_units)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_same_as_both_other_steps(features, shape):
+    checkpoint = small_checkpoint(**shape)
     decoder, anatomy = checkpoint.build(), Anatomy(checkpoint, features)
     gates = decoder.gates_of_words().numpy()
     quick = QuickDecoder(decoder)
@@ -34,8 +31,8 @@ def test_the_same_as_both_other_steps(features, image_entry, layers, hidden_unit
         state = tuple((cell.said, cell.memory) for cell in found.cells)
         flat = np.concatenate([part for pair in state for part in pair])
         np.testing.assert_allclose(flat, np.concatenate(arrays, axis=1)[0], atol=1e-5)
-        assert (found.look is None) == (attention is None) and (found.added is None) == (image_entry != "merge")
-        assert (found.hidden is None) == (hidden_units == 0)
+        assert (found.look is None) == (attention is None) and (found.added is None) == (shape["image_entry"] != "merge")
+        assert (found.hidden is None) == (shape.get("hidden_units", 5) == 0)
         if found.look is not None:
             np.testing.assert_allclose(found.look.weights, attention.numpy()[0], atol=1e-5)
 

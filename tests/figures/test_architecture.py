@@ -22,10 +22,10 @@ def work_out(arithmetic: str) -> int:
     return eval(arithmetic.replace("×", "*").replace(",", ""))
 
 
-@pytest.mark.parametrize(("image_entry", "layers", "hidden_units"), SHAPES)
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("variant", ["learned", "word2vec"])
-def test_parameters_are_those_of_the_built_decoder(variant, image_entry, layers, hidden_units):
-    checkpoint, architecture = read(variant, image_entry=image_entry, layers=layers, hidden_units=hidden_units)
+def test_parameters_are_those_of_the_built_decoder(variant, shape):
+    checkpoint, architecture = read(variant, **shape)
     decoder, column = checkpoint.build(), architecture.columns[0]
     assert column.parameters == decoder.count_params()
     assert column.trained == sum(int(np.prod(variable.shape)) for variable in decoder.trainable_variables)
@@ -33,14 +33,15 @@ def test_parameters_are_those_of_the_built_decoder(variant, image_entry, layers,
         assert layer.parameters == (work_out(layer.sum) if layer.sum else 0), layer.key
 
 
-@pytest.mark.parametrize(("image_entry", "layers", "hidden_units"), SHAPES)
-def test_every_source_is_a_layer_and_the_last_one_is_the_words(image_entry, layers, hidden_units):
-    _, architecture = read(image_entry=image_entry, layers=layers, hidden_units=hidden_units)
-    found = architecture.columns[0].layers
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_source_is_a_layer_and_the_last_one_is_the_words(shape):
+    _, architecture = read(**shape)
+    image_entry, found = shape["image_entry"], architecture.columns[0].layers
     keys = [layer.key for layer in found]
     assert len(set(keys)) == len(keys) and {source for layer in found for source in layer.sources} <= {*keys, "grid"}
     assert ("attention" in keys) == (image_entry == "attention") and ("sum" in keys) == (image_entry == "merge")
-    assert ("start" in keys) == (image_entry in ("attention", "init")) and ("hidden" in keys) == bool(hidden_units)
+    assert ("start" in keys) == (image_entry in ("attention", "init"))
+    assert ("hidden" in keys) == bool(shape.get("hidden_units", 5))
     assert found[-1].key == "words" and found[-1].shape == (len(SMALL_VOCABULARY),)
 
 

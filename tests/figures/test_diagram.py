@@ -60,10 +60,10 @@ def test_trained_and_frozen_are_said_in_words(shipped):
     assert narrow.count("frozen") == 2 and narrow.count(f"{2540 * 300:,}") == 3
 
 
-@pytest.mark.parametrize(("image_entry", "layers", "hidden_units"), SHAPES)
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_nothing_overlaps_or_leaves_the_drawing(layout, image_entry, layers, hidden_units):
-    drawing = draw(small(image_entry=image_entry, layers=layers, hidden_units=hidden_units), layout)
+def test_nothing_overlaps_or_leaves_the_drawing(layout, shape):
+    drawing = draw(small(**shape), layout)
     _, _, width, height = map(float, ElementTree.fromstring(drawing).get("viewBox").split())
     found = boxes(drawing)
     assert all(0 <= left < right <= width and 0 <= top < bottom <= height for left, top, right, bottom in found)
@@ -74,9 +74,9 @@ def test_nothing_overlaps_or_leaves_the_drawing(layout, image_entry, layers, hid
         assert all(0 <= float(left) <= width and 0 <= float(top) <= height for left, top in points)
 
 
-@pytest.mark.parametrize(("image_entry", "layers", "hidden_units"), SHAPES)
-def test_every_connection_is_an_arrow(image_entry, layers, hidden_units):
-    architecture = small(image_entry=image_entry, layers=layers, hidden_units=hidden_units)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_connection_is_an_arrow(shape):
+    architecture = small(**shape)
     inside = sum(len(layer.sources) for layer in architecture.columns[0].layers) * len(VARIANTS)
     branches = len(VARIANTS)  # From the grid there are two pieces, to the decoder's name and from there to its first box.
     arrows = ElementTree.fromstring(draw(architecture, WIDE)).findall("path")
