@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from captioner.applications import KERAS
 from captioner.checkpoints import Checkpoint, EncoderMark, load_all
 from captioner.config import SearchConfig
 from captioner.encoder import Encoder, load_encoder
@@ -122,18 +123,28 @@ class Captioner:
         variants: Sequence[str] | None = None,
         encoder: Encoder | None = None,
         stage: str | None = None,
+        weights: Path | None = None,
     ) -> "Captioner":
-        """The decoders of a checkpoints folder, all or some, with the encoder that they were trained with."""
-        return cls.of(load_all(Path(folder), tuple(variants) if variants else None, stage), encoder, Path(folder))
+        """The decoders of a checkpoints folder, all or some, with the encoder that they were trained with.
+
+        `weights` is the file of an encoder's that does not come with its own.
+        """
+        return cls.of(load_all(Path(folder), tuple(variants) if variants else None, stage), encoder, Path(folder), weights)
 
     @classmethod
-    def of(cls, checkpoints: dict[str, Checkpoint], encoder: Encoder | None = None, near: Path | None = None) -> "Captioner":
+    def of(
+        cls,
+        checkpoints: dict[str, Checkpoint],
+        encoder: Encoder | None = None,
+        near: Path | None = None,
+        weights: Path | None = None,
+    ) -> "Captioner":
         """The decoders of these checkpoints; an encoder that is there already is taken when it is the right one.
 
         `near` is the folder that they lie in: an adapted encoder is looked for beside them.
         """
         mark = next(iter(checkpoints.values())).encoder
-        encoder = encoder or load_encoder(mark.name, near=near)
+        encoder = encoder or load_encoder(mark.name, weights=weights or KERAS, near=near)
         if EncoderMark.of(encoder) != mark:
             raise CheckpointError(
                 f"The decoders were trained with the encoder {mark.name} ({mark.fingerprint}), "

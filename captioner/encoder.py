@@ -4,7 +4,6 @@ Reading picture files is left to `captioner.images`, keeping features to `captio
 """
 
 import hashlib
-import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 
+from captioner.applications import APPLICATIONS, KERAS, build
 from captioner.errors import EncoderError
 from captioner.folders import exists, load_folder
 from captioner.torchfile import read_tensors
@@ -29,25 +29,6 @@ _EPSILON = 1e-3
 _TOGETHER = 16  # pictures through the network; more of them are no faster on a CPU, and take memory in proportion
 
 
-@dataclass(frozen=True)
-class Application:
-    """One network of `keras.applications`: the class, the module with its preprocessing, and its usual input size."""
-
-    model: str
-    module: str
-    size: int
-
-
-APPLICATIONS: dict[str, Application] = {
-    "vgg16": Application("VGG16", "vgg16", 224),
-    "vgg19": Application("VGG19", "vgg19", 224),
-    "resnet50": Application("ResNet50", "resnet", 224),
-    "resnet101": Application("ResNet101", "resnet", 224),
-    "resnet152": Application("ResNet152", "resnet", 224),
-    "inceptionv3": Application("InceptionV3", "inception_v3", 299),
-    "xception": Application("Xception", "xception", 299),
-    "efficientnetv2b0": Application("EfficientNetV2B0", "efficientnet_v2", 224),
-}
 ENCODERS = (LITE2, ADAPTED, *APPLICATIONS)
 
 
@@ -80,7 +61,7 @@ class Encoder:
     def __init__(self, name: str, size: int, model: Any, weights_sha256: str):
         import tensorflow as tf
 
-        self.name, self.size = name, size
+        self.name, self.size, self.network = name, size, model
         self.rows, self.columns, self.channels = model.output_shape[1:]
         self.fingerprint = _fingerprint(name, size, weights_sha256)
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8)]
@@ -200,18 +181,25 @@ def input_size(name: str) -> int:
     return APPLICATIONS[name].size if name in APPLICATIONS else LITE2_SIZE
 
 
-def load_encoder(name: str = LITE2, weights: str | Path | None = "imagenet", near: Path | None = None) -> Encoder:
+def find_encoder(name: str) -> str:
+    """The name as the program has it, however it was capitalised."""
+    if name.lower() not in ENCODERS:
+        raise EncoderError(f"There is no encoder '{name}'; choose one of {', '.join(ENCODERS)}.")
+    return name.lower()
+
+
+def load_encoder(name: str = LITE2, weights: str | Path | None = KERAS, near: Path | None = None) -> Encoder:
     """The encoder of that name; `weights` is a file for a network of `keras.applications`, None for random ones.
 
     `near` is the folder of the decoders that it is for: an adapted encoder lies beside them.
     """
-    if name == LITE2:
-        return Lite2()
-    if name == ADAPTED:
-        return AdaptedLite2.load(near)
-    if name not in APPLICATIONS:
-        raise EncoderError(f"There is no encoder '{name}'; choose one of {', '.join(ENCODERS)}.")
-    return _load_application(name, APPLICATIONS[name], weights)
+    name = find_encoder(name)
+    if name in APPLICATIONS:
+        model = build(name, weights)
+        return Encoder(name, APPLICATIONS[name].size, model, _arrays_sha256(model.get_weights()))
+    if weights != KERAS:
+        raise EncoderError(f"The encoder {name} comes with its weights; leave the file out, or name the encoder that it is for.")
+    return Lite2() if name == LITE2 else AdaptedLite2.load(near)
 
 
 def lite2_weight_file() -> Path:
@@ -297,23 +285,3 @@ def _convolution(
     output = layer(grid)
     layer.set_weights([kernel, bias])
     return output
-
-
-def _load_application(name: str, row: Application, weights: str | Path | None) -> Encoder:
-    import keras
-
-    module = importlib.import_module(f"keras.applications.{row.module}")
-    picture = keras.Input((row.size, row.size, 3))
-    try:
-        network = getattr(keras.applications, row.model)(
-            include_top=False, weights=str(weights) if weights else None, input_shape=(row.size, row.size, 3)
-        )
-    except Exception as error:  # Keras raises a different class for each way a download or a file can fail.
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise EncoderError(
-            f"The weights of {name} could not be had ({reason}); go online once so that Keras can fetch them, "
-            "or name a weight file."
-        ) from error
-    model = keras.Model(picture, network(module.preprocess_input(picture)), name=name)
-    model.trainable = False
-    return Encoder(name, row.size, model, _arrays_sha256(model.get_weights()))

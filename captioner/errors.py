@@ -7,6 +7,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DatasetError",
+    "DivergedError",
     "EmbeddingError",
     "EncoderError",
     "FeatureError",
@@ -51,3 +52,7 @@ class CheckpointError(TriptychError):
 
 class TrainingError(TriptychError):
     """A training run that cannot start or go on."""
+
+
+class DivergedError(TrainingError):
+    """A training whose loss is no number any more."""

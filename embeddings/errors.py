@@ -11,6 +11,7 @@
         ├── FeatureError               the feature cache on disk
         ├── CheckpointError            a folder of trained weights
         └── TrainingError              a run that cannot start, go on or end well
+            └── DivergedError          a loss that is no number any more
 
 A message says what was wrong, what was expected and what to do. Anything else that escapes is a bug.
 """

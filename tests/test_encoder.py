@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from captioner import encoder as encoders
-from captioner.encoder import APPLICATIONS, ENCODERS, LITE2, lite2_weight_file, load_encoder
+from captioner.applications import APPLICATIONS
+from captioner.encoder import ENCODERS, LITE2, find_encoder, lite2_weight_file, load_encoder
 from captioner.errors import EncoderError
 from captioner.images import read_file, resize
 
@@ -100,12 +101,139 @@ def test_every_row_names_a_network_that_there_is():
         assert callable(importlib.import_module(f"keras.applications.{row.module}").preprocess_input)
 
 
-def test_unknown_names_and_missing_files(tmp_path):
+SMALL = "mobilenetv2"  # one that is built and saved quickly
+NAMED = ("VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152", "InceptionV3", "Xception", "EfficientNetV2B0")
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_well_known_ones_go_by_the_names_that_keras_has_for_them(name):
+    assert find_encoder(name) == name.lower() and APPLICATIONS[name.lower()].model == name
+
+
+def test_unknown_names_are_told_with_those_that_there_are():
     with pytest.raises(EncoderError, match="no encoder 'lite9'") as error:
         load_encoder("lite9")
     assert all(name in str(error.value) for name in ENCODERS)
-    with pytest.raises(EncoderError, match="weights of vgg16"):
-        load_encoder("vgg16", weights=tmp_path / "missing.weights.h5")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A network with random weights, and these in a file as Keras writes it now."""
+    import keras
+
+    network = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(224, 224, 3))
+    random = np.random.default_rng(5)
+    for variable in network.variables:  # Also the statistics of batch normalisation, which begin alike in all networks.
+        variable.assign(np.abs(random.normal(0.3, 0.1, variable.shape)))
+    path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
+    network.save_weights(path)
+    return network, path
+
+
+def old_file(network, path):
+    """The layout of the files that Keras still fetches: a group a layer, its weights named in its attributes."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        layers = [layer for layer in network.layers if layer.weights]
+        file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
+        for layer in layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}/{weight.name}:0" for weight in layer.weights]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, weight in zip(names, layer.weights, strict=True):
+                group[name] = weight.numpy()
+    return path
+
+
+def test_weights_come_from_a_file_in_either_layout(saved, tmp_path):
+    network, path = saved
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3)).astype(np.uint8)
+    new, old = load_encoder(SMALL, weights=path), load_encoder("MobileNetV2", weights=old_file(network, tmp_path / "old.h5"))
+    expected = np.asarray(network(pictures / np.float32(127.5) - 1, training=False)).reshape(2, 49, 1280)
+    for found in (new, old):
+        assert (found.name, found.size, found.rows, found.columns, found.channels) == (SMALL, 224, 7, 7, 1280)
+        np.testing.assert_allclose(found.encode(pictures), expected, rtol=1e-4, atol=1e-4)
+    assert new.fingerprint == old.fingerprint  # Equal weights are the same encoder, whatever the file.
+
+
+def test_other_weights_are_another_encoder(saved, tmp_path):
+    network, path = saved
+    weights = network.get_weights()
+    try:
+        network.set_weights([weights[0] + 0.01, *weights[1:]])
+        network.save_weights(tmp_path / "moved.weights.h5")
+    finally:
+        network.set_weights(weights)
+    prints = {load_encoder(SMALL, weights=file).fingerprint for file in (path, tmp_path / "moved.weights.h5")}
+    assert len(prints) == 2
+
+
+def test_every_network_gets_its_own_preprocessing():
+    """VGG’s: blue before red, the mean of ImageNet’s pictures taken off; worked out here without Keras."""
+    import keras
+
+    found = load_encoder("vgg16", weights=None)
+    picture = np.random.default_rng(2).integers(0, 256, (1, 224, 224, 3)).astype(np.uint8)
+    model = keras.applications.VGG16(include_top=False, weights=None, input_shape=(224, 224, 3))
+    assert found.rows == found.columns == 7 and found.channels == 512
+    inner = next(layer for layer in found.network.layers if layer.name.startswith("vgg16"))
+    model.set_weights(inner.get_weights())
+    prepared = picture[..., ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
+    np.testing.assert_allclose(found.encode(picture)[0], np.asarray(model(prepared)).reshape(49, 512), rtol=1e-3, atol=1e-3)
+
+
+def test_files_that_hold_no_such_weights_are_sentences(saved, tmp_path):
+    network, path = saved
+    cut, pickled, named = (tmp_path / name for name in ("cut.weights.h5", "weights.pkl", "model.keras"))
+    cut.write_bytes(path.read_bytes()[:100_000])
+    pickled.write_bytes(b"no"), named.write_bytes(path.read_bytes())
+    text = tmp_path / "text.h5"
+    text.write_text("no")
+    missing = old_file(network, tmp_path / "missing.h5")
+    import h5py
+
+    with h5py.File(missing, "a") as file:
+        file.attrs["layer_names"] = file.attrs["layer_names"][:-1]
+    sentences = {
+        tmp_path / "none.h5": "There is no file",
+        pickled: "weights.pkl is none",
+        named: "model.keras is none",
+        text: "text.h5 is none",
+        cut: "cut.weights.h5 does not hold the weights of mobilenetv2",
+        missing: "missing.h5 does not hold the weights of mobilenetv2",
+    }
+    for file, sentence in sentences.items():
+        with pytest.raises(EncoderError, match=sentence):
+            load_encoder(SMALL, weights=file)
+    with pytest.raises(EncoderError, match="does not hold the weights of densenet121 without its classifier.*notop"):
+        load_encoder("densenet121", weights=path)
+    with pytest.raises(EncoderError, match="comes with its weights"):
+        load_encoder(LITE2, weights=path)
+
+
+def test_weights_that_are_no_numbers_are_refused(saved, tmp_path):
+    network, _ = saved
+    weights = network.get_weights()
+    try:
+        network.set_weights([np.full_like(weights[0], np.nan), *weights[1:]])
+        network.save_weights(tmp_path / "nan.weights.h5")
+    finally:
+        network.set_weights(weights)
+    with pytest.raises(EncoderError, match="Not all weights in nan.weights.h5 are finite"):
+        load_encoder(SMALL, weights=tmp_path / "nan.weights.h5")
+
+
+def test_without_a_file_and_without_the_network_it_is_told_what_to_do(monkeypatch, tmp_path):
+    import keras
+
+    def offline(*_given, **_named):
+        raise OSError("no way out")
+
+    monkeypatch.setattr(keras.utils, "get_file", offline)
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", offline)
+    with pytest.raises(EncoderError, match="of mobilenetv2 could not be had .*go online once.*--encoder-weights"):
+        load_encoder(SMALL)
 
 
 def test_the_package_is_missing(monkeypatch):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from captioner.encoder import APPLICATIONS, input_size
+from captioner.applications import APPLICATIONS
+from captioner.encoder import input_size
 from captioner.imagenet import likeliest
 from captioner.images import read, resize
 from captioner.samples import SAMPLES

@@ -34,7 +34,7 @@ def run(options: Namespace) -> int:
     from captioner.vocabulary import tokenize
 
     folder, data = choices.decoders(options), choices.dataset(options)
-    captioner = Captioner.load(folder)
+    captioner = Captioner.load(folder, weights=options.encoder_weights)
     cache = FeatureCache(choices.cache(options), captioner.encoder)
     train, dev = _usable(data.split("train"), cache), Subjects.of(data.split("dev"), cache)
     _tell(dev.failed)

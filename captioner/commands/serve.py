@@ -78,7 +78,7 @@ def _application(
     from captioner.service.app import create_app
 
     def load(timed: "Timed") -> "Engine":
-        return _engine(folder, timed)
+        return _engine(folder, timed, options.encoder_weights)
 
     if not options.page:
         return create_app(load, keys, journal, give_up)
@@ -105,10 +105,10 @@ def api_keys() -> list[str]:
     return keys
 
 
-def _engine(folder: Path, timed: "Timed") -> "Engine":
+def _engine(folder: Path, timed: "Timed", weights: Path | None) -> "Engine":
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
     from captioner.service.engine import Engine
 
-    return Engine.load(folder, timed=timed)
+    return Engine.load(folder, weights, timed=timed)

@@ -52,11 +52,11 @@ class Engine:
         self._batcher: Batcher[Job, Captions] = Batcher(self._work, MOST_TOGETHER, waiting, PATIENCE, _WORKERS)
 
     @classmethod
-    def load(cls, folder: Path, **more: object) -> "Engine":
+    def load(cls, folder: Path, weights: Path | None = None, **more: object) -> "Engine":
         """The decoders of this folder with the search setting that was chosen for them."""
         from captioner.captioning import Captioner
 
-        captioner, search = Captioner.load(folder), load_search_config(folder)
+        captioner, search = Captioner.load(folder, weights=weights), load_search_config(folder)
         size = captioner.encoder.size
         captioner.caption([np.zeros((size, size, 3), np.uint8)], search)  # The network is built up at its first picture.
         return cls(captioner, search, **more)

@@ -41,6 +41,13 @@ def named_runs() -> list[Path]:
     return parser.parse_known_args()[0].runs
 
 
+def named_encoder_weights() -> Path | None:
+    """The file of an encoder's weights that the command line names after `--encoder-weights`."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--encoder-weights", type=Path, nargs="?")
+    return parser.parse_known_args()[0].encoder_weights
+
+
 def without_places(text: str) -> str:
     """The text with files and folders by their own names alone: where they lie on the server is nobody's business.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from captioner.applications import KERAS
 from captioner.checkpoints import CONFIG, load_all
 from captioner.config import STAGES, VARIANTS
 from captioner.encoder import LITE2, input_size
@@ -17,7 +18,7 @@ from captioner.familiarity import place
 from captioner.folders import MANIFEST, read_json
 from captioner.gate import Gate
 from captioner.runtime import cores
-from captioner.views.places import without_places
+from captioner.views.places import named_encoder_weights, without_places
 
 if TYPE_CHECKING:
     from captioner.captioning import Captioner
@@ -86,7 +87,7 @@ def _load_encoder(name: str, fingerprint: str, _near: Path) -> "Encoder":
     """The one that the decoders of all stages share; its fingerprint tells it from another of the same name."""
     from captioner.encoder import load_encoder
 
-    encoder = load_encoder(name, near=_near)
+    encoder = load_encoder(name, weights=named_encoder_weights() or KERAS, near=_near)
     if encoder.fingerprint != fingerprint:  # Raised here, so that the wrong one is not kept under the right one's name.
         raise CheckpointError(
             f"The decoders in {_near.name} were trained with another encoder of the name {name} than the one that lies beside "

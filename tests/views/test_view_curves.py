@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from pages import open_view, refusals, sentences, shown
@@ -9,7 +10,7 @@ from written_runs import history, write, write_run, write_seeds
 
 from captioner.config import VARIANTS
 from captioner.views import training
-from captioner.views.places import FOLDER_VARIABLE, named_runs
+from captioner.views.places import FOLDER_VARIABLE, named_encoder_weights, named_runs
 
 CHART = "vega_lite_chart"
 
@@ -130,6 +131,8 @@ def test_the_command_line_names_runs_after_two_dashes(monkeypatch):
     assert [str(folder) for folder in named_runs()] == ["a", "b", "d"]
     monkeypatch.setattr("sys.argv", ["app.py", "--runs"])
     assert named_runs() == []
+    monkeypatch.setattr("sys.argv", ["app.py", "--encoder-weights", "vgg16.h5"])
+    assert named_encoder_weights() == Path("vgg16.h5")
 
 
 def test_a_second_stage_is_said_and_marked(tmp_path, named):
