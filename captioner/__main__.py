@@ -11,11 +11,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from captioner.commands import adapt, bench, caption, card, doctor, evaluate, familiar, score, serve, study, train
+from captioner.commands import (
+    adapt,
+    ancestors,
+    bench,
+    caption,
+    card,
+    describe,
+    doctor,
+    evaluate,
+    familiar,
+    score,
+    serve,
+    study,
+    train,
+)
 from captioner.commands.report import note
-from captioner.config import CONTROLS, FIRST, STAGES, VARIANTS
+from captioner.config import CONTROLS, FIRST, SPLITTINGS, STAGES, VARIANTS
 from captioner.errors import TriptychError
-from captioner.presets import PRESETS
+from captioner.presets import PARTS, PRESETS
 
 IN_PART, WRONG, INTERRUPTED = 1, 2, 130
 _VARIANTS = f"{', '.join(VARIANTS)} or all; may be given several times (default: all)"
@@ -67,8 +81,10 @@ def parser() -> argparse.ArgumentParser:
         (evaluate, _evaluate, "caption a split of a data set and score the captions"),
         (caption, _caption, "caption pictures"),
         (study, _study, "train and score the three with several seeds, and what they are held against"),
+        (ancestors, _ancestors, "train and score the recipes that ours descends from, and answer an open question"),
         (score, _score, "score captions that somebody else wrote"),
         (familiar, _familiar, "sum up the training photographs, and measure what being unlike them says about captions"),
+        (describe, _describe, "count the parameters of a preset's decoder, layer by layer, without data or weights"),
         (card, _card, "tell what is known of trained decoders: their data, settings, code, seeds, scores, limits, licence"),
         (bench, _bench, "time captioning or training, against the popular recipe"),
         (serve, _serve, "caption pictures for programs, over HTTP"),
@@ -88,6 +104,11 @@ def _train(command: argparse.ArgumentParser) -> None:
     _data(command, "or the word shapes: generated pictures that need no files")
     _variants(command, f"; besides, to hold them against: {', '.join(CONTROLS)}")
     command.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych; for --data shapes, shapes)")
+    ways = f"{', '.join(SPLITTINGS)}: the data set's own splits, or train and dev joined (default: {SPLITTINGS[0]})"
+    command.add_argument("--splits", choices=SPLITTINGS, default=SPLITTINGS[0], help=ways)
+    looking = "the CNN, any of keras.applications by its name, as ResNet152 (default: the preset's)"
+    command.add_argument("--encoder", metavar="NAME", help=looking)
+    _encoder_weights(command)
     _seed_and_settings(command, "the preset's settings, as dropout=0.4")
     command.add_argument("--epochs", type=_number(int, 1), metavar="N", help="at most so many epochs (default: the preset's)")
     frozen = command.add_argument_group("the frozen word vectors")
@@ -120,6 +141,10 @@ def _adapt(command: argparse.ArgumentParser) -> None:
 def _seed_and_settings(command: argparse.ArgumentParser, what: str) -> None:
     seeds = _number(int, 0, 2**31 - 1)
     command.add_argument("--seed", type=seeds, default=1, metavar="N", help="equal seeds give equal weights (default: 1)")
+    _settings(command, what)
+
+
+def _settings(command: argparse.ArgumentParser, what: str) -> None:
     setting = f"another value for one of {what}; may be given several times"
     more = {"dest": "settings", "metavar": "NAME=VALUE", "help": setting}
     command.add_argument("--set", type=_setting, action="append", default=[], **more)
@@ -148,10 +173,30 @@ def _study(command: argparse.ArgumentParser) -> None:
     _cache(command)
 
 
+def _ancestors(command: argparse.ArgumentParser) -> None:
+    goes_on = "Interrupted; the same command goes on after the last finished epoch."
+    command.set_defaults(interrupted=goes_on)
+    command.description = (
+        "Train and score what is missing of the recipes that ours descends from, and tell what all of them show; without --data "
+        "only the latter."
+    )
+    _data(command, "or the word shapes", required=False)
+    command.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help="as for train")
+    parts = "table: every recipe with three embeddings; question: course with more and fewer dimensions; notes: on stacked; "
+    parts += "may be given several times (default: all)"
+    command.add_argument("--part", action="append", choices=PARTS, metavar="PART", help=parts)
+    command.add_argument("--encoder", metavar="NAME", help=f"as for train (default: {ancestors.ENCODER})")
+    _encoder_weights(command)
+    command.add_argument("--checkpoints", type=Path, metavar="DIR", help="where the records are kept (default: checkpoints)")
+    command.add_argument("--runs", type=Path, metavar="DIR", help="where they are trained (default: runs/ancestors within that)")
+    _cache(command)
+
+
 def _evaluate(command: argparse.ArgumentParser) -> None:
     _data(command, "or the word shapes")
     command.add_argument("--split", choices=("dev", "test"), required=True, help="choose on dev, report test")
     _decoders(command)
+    _encoder_weights(command)
     _variants(command)
     _beam(command)
     preference = "the higher, the longer the captions (default: the decoders' own)"
@@ -172,10 +217,13 @@ def _caption(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("files", nargs="+", metavar="FILE|FOLDER", help="pictures, or folders of them")
     _decoders(command)
+    _encoder_weights(command)
     _variants(command)
     _beam(command)
-    best = "the K best captions of each (default: 1)"
-    command.add_argument("--top", type=_number(int, 1, 50), default=1, metavar="K", help=best)
+    best = f"the K best captions of each (default: 1; {caption.TOP} in the form of show-and-tell)"
+    command.add_argument("--top", type=_number(int, 1, 50), metavar="K", help=best)
+    form = "how captions are printed: ours, or with numbers and probabilities, as Show and Tell does (default: ours)"
+    command.add_argument("--format", choices=caption.FORMATS, default=caption.FORMATS[0], help=form)
     command.add_argument("--out", type=Path, metavar="FILE", help="write the JSON there, picture by picture")
     done = "add to the file of --out the pictures that have no captions there yet; those that failed are tried again"
     command.add_argument("--skip-done", action="store_true", help=done)
@@ -190,6 +238,7 @@ def _score(command: argparse.ArgumentParser) -> None:
 def _familiar(command: argparse.ArgumentParser) -> None:
     _data(command, "or the word shapes; its train split is summed up, its dev split says how far apart photographs lie")
     _decoders(command)
+    _encoder_weights(command)
     _cache(command)
 
 
@@ -231,6 +280,20 @@ def _serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=_number(int, 0, 65535), default=8000, metavar="N", help="(default: 8000)")
     command.add_argument("--page", action="store_true", help="serve the page, too, in the same process, at /")
     _decoders(command)
+    _encoder_weights(command)
+
+
+def _describe(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--preset", default="triptych", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych)")
+    command.add_argument("--variant", default="learned", metavar="NAME", help=f"{', '.join(VARIANTS)} (default: learned)")
+    words = _number(int, 1, 1_000_000)
+    command.add_argument("--vocabulary", type=words, required=True, metavar="N", help="how many words get a score")
+    rows = "rows of the word table, where it has more than words get a score (default: as many)"
+    command.add_argument("--rows", type=words, metavar="N", help=rows)
+    command.add_argument("--features", type=_number(int, 1, 10_000), metavar="N", help="numbers of a region of the photograph")
+    command.add_argument("--regions", type=_number(int, 1, 10_000), metavar="N", help="regions of the photograph")
+    command.add_argument("--embedding", type=_number(int, 1, 8192), metavar="N", help="numbers of a word's vector")
+    _settings(command, "the preset's settings, as layers=2")
 
 
 def _doctor(command: argparse.ArgumentParser) -> None:
@@ -246,6 +309,11 @@ def _decoders(command: argparse.ArgumentParser) -> None:
     command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
     stage = "of which stage of training, where the folder holds several (default: the last one)"
     command.add_argument("--stage", choices=tuple(STAGES), help=stage)
+
+
+def _encoder_weights(command: argparse.ArgumentParser) -> None:
+    weights = "weights of a CNN of keras.applications, .weights.h5 or .h5, without its classifier (default: Keras fetches them)"
+    command.add_argument("--encoder-weights", type=Path, metavar="FILE", help=weights)
 
 
 def _variants(command: argparse.ArgumentParser, more: str = "") -> None:

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from captioner.checkpoints import SCORES
-from captioner.config import SearchConfig
+from captioner.checkpoints import CONFIG, SCORES
+from captioner.config import CONTROLS, VARIANTS, SearchConfig
 from captioner.datasets import Record
-from captioner.errors import CheckpointError, DatasetError
+from captioner.errors import CheckpointError, DatasetError, TriptychError
 from captioner.features import FeatureCache
 from captioner.folders import read_json, write_json
 from captioner.intervals import Difference, interval, paired_difference
 from captioner.metrics import Scorer, Scores
 from captioner.progress import Progress
 from captioner.search import check
+from captioner.settings import preset_from_json
 
 if TYPE_CHECKING:
     from captioner.captioning import Captioner
@@ -154,17 +155,26 @@ def save_beam(folder: Path, tried: BeamTrials, data: str, **more: Any) -> None:
 
 
 def load_search_config(folder: Path) -> SearchConfig:
-    """The search setting chosen for the decoders of this folder, or the program's own where none was chosen."""
-    path = Path(folder) / SEARCH
+    """The search setting chosen for the decoders of this folder, or their recipe's own where none was chosen."""
+    path, config = Path(folder) / SEARCH, _search_of_recipe(Path(folder))
     if not path.is_file():
-        return SearchConfig()
+        return config
     stored = read_json(path)
     try:
-        config = SearchConfig(beam=int(stored["beam"]), length_preference=float(stored["length_preference"]))
+        config = replace(config, beam=int(stored["beam"]), length_preference=float(stored["length_preference"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"The file {SEARCH} holds no beam and length preference; copy it again or choose anew.") from error
     check(config)
     return config
+
+
+def _search_of_recipe(folder: Path) -> SearchConfig:
+    """That of the preset that they were trained with; what is wrong with its settings is told when they are loaded."""
+    configs = [folder / name / CONFIG for name in (*VARIANTS, *CONTROLS)]
+    try:
+        return preset_from_json(read_json(next(path for path in configs if path.is_file()))["preset"]).search
+    except (StopIteration, TriptychError, KeyError, TypeError):
+        return SearchConfig()
 
 
 def save_scores(folder: Path, split: str, data: str, evaluation: Evaluation) -> None:

@@ -89,6 +89,7 @@ PRESETS: dict[str, Preset] = {
     )
 }
 
+PARTS = ("table", "question", "notes")  # of what is measured of them
 ANCESTORS = ("course", "show-and-tell", "resnet152-lstm", "stacked", "attention")
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from captioner import encoder as encoders
 from captioner.__main__ import main
 from captioner.config import VARIANTS
 from captioner.datasets import shapes
-from captioner.errors import TrainingError
+from captioner.errors import EncoderError, TrainingError
 from captioner.images import read_file, resize
 from captioner.presets import PRESETS
 
@@ -156,7 +157,7 @@ def test_training_checks_files_and_names_before_it_starts(run, tmp_path):
         (["--corpus", tmp_path / "none.txt"], "none.txt to get word vectors from"),
         (["--epochs", "0"], "a whole number of 1 or more is needed, but '0' was given"),
         (["--set", "dropout"], "a setting is given as NAME=VALUE, but 'dropout' was given"),
-        (["--set", "speed=3"], "There is no setting 'speed'; choose one of averaging, "),
+        (["--set", "speed=3"], "There is no setting 'speed'; choose one of activation, "),
         (["--set", "dropout=much"], "The setting 'dropout' is a number such as 0.2, not 'much'."),
         (["--seed", "x"], "a whole number from 0 to 2147483647 is needed, but 'x' was given"),
     ):
@@ -164,6 +165,23 @@ def test_training_checks_files_and_names_before_it_starts(run, tmp_path):
         assert status == 2 and output == "" and errors.startswith("triptych: ") and sentence in errors and errors.count("\n") == 1
     status, _, errors = run("train", "--data", tmp_path / "nowhere")
     assert status == 2 and "There is no folder" in errors and not (tmp_path / "run").exists()
+
+
+def test_another_encoder_is_asked_for_by_its_name(run, monkeypatch, tmp_path):
+    """With the weights that were given for it, into a folder that names it; and with other splits."""
+    asked, weights = [], tmp_path / "weights.h5"
+
+    def load(name, weights, near):
+        asked.append((name, weights, near.name))
+        raise EncoderError("No further.")
+
+    monkeypatch.setattr(encoders, "load_encoder", load)
+    arguments = ["train", "--data", "shapes", "--preset", "course", "--encoder", "ResNet152"]
+    for more in ([], ["--encoder-weights", weights, "--splits", "7000-1000", "--out", tmp_path / "out"]):
+        assert run(*arguments, *more)[2].endswith("No further.\n")
+    assert asked == [("resnet152", "imagenet", "course-shapes-resnet152-seed1"), ("resnet152", weights, "out")]
+    status, _, errors = run(*arguments[:-1], "AlexNet")
+    assert status == 2 and "There is no encoder 'AlexNet'; choose one of efficientnet-lite2, " in errors
 
 
 def test_shapes_have_a_preset_and_a_folder_of_their_own(run, monkeypatch):
@@ -400,6 +418,47 @@ def test_a_reader_who_has_gone_ends_any_command_quietly(run, pictures, copied, m
     assert run(command, *files, "--checkpoints", copied, *form) == (1, "", "")
 
 
+LINE = re.compile(r"(\d)\) (.+) \(p=(\d\.\d{6})\)")
+
+
+def test_caption_in_the_form_of_show_and_tell(run, pictures, copied, tmp_path):
+    """A heading for each picture, three captions below it, the likeliest sentence first; its probability is that of JSON."""
+    given = pictures / "b.png", pictures / "a.JPG"
+    arguments = ["caption", *given, "--checkpoints", copied, "--variant", "learned"]
+    status, output, _ = run(*arguments, "--format", "show-and-tell")
+    blocks = [block.splitlines() for block in output.split("Captions for image ")[1:]]
+    assert status == 0 and [block[0] for block in blocks] == ["b.png:", "a.JPG:"]
+    assert run(*arguments, "--top", 3, "--out", tmp_path / "entries.json")[0] == 0
+    entries = json.loads((tmp_path / "entries.json").read_text())
+    for block, entry in zip(blocks, entries, strict=True):
+        found = [LINE.fullmatch(line).groups() for line in block[1:]]
+        captions = entry["captions"]["learned"]
+        assert [number for number, _, _ in found] == ["0", "1", "2"] and len(captions) == 3
+        for (_, text, probability), caption in zip(found, captions, strict=True):
+            assert text == caption["text"] + " ." * (caption["end_log_probability"] is not None)
+            assert float(probability) == pytest.approx(math.exp(caption["log_probability"]), abs=1e-6)
+    status, output, _ = run(*arguments[:2], "--checkpoints", copied, "--format", "show-and-tell", "--top", 1)
+    assert [line for line in output.splitlines() if line.startswith("Captions")] == [
+        f"Captions for image b.png by {variant.title}:" for variant in VARIANTS.values()
+    ]
+    status, _, errors = run(*arguments, "--format", "show-and-tell", "--json")
+    assert status == 2 and "JSON has a form of its own" in errors
+    status, output, errors = run("caption", tmp_path / "gone.png", "--checkpoints", copied, "--format", "show-and-tell")
+    assert status == 1 and not output and "gone.png" in errors
+
+
+def test_probabilities_are_written_as_show_and_tell_writes_them(capsys):
+    from captioner.commands.caption import FORMS
+
+    words = "a group of people sitting at tables in a room".split()
+    caption = {"words": words, "log_probability": math.log(0.000306), "end_log_probability": -0.1}
+    cut = {"words": ["a", "man"], "log_probability": math.log(0.25), "end_log_probability": None}
+    FORMS["show-and-tell"]({"image": "in/room.jpg", "captions": {"learned": [caption, cut]}})
+    assert capsys.readouterr().out == (
+        "Captions for image room.jpg:\n0) a group of people sitting at tables in a room . (p=0.000306)\n1) a man (p=0.250000)\n"
+    )
+
+
 def test_caption_takes_the_decoders_of_a_stage(run, pictures, staged, copied):
     found = {}
     for stage in ([], ["--stage", "first"], ["--stage", "reward"]):
@@ -526,7 +585,8 @@ def test_bench_captions_many_files(run, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"], ["study"], ["adapt"], ["card"], ["serve"]],
+    [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"], ["study"], ["adapt"], ["card"], ["serve"],
+     ["describe"], ["ancestors"]],
 )
 def test_help_loads_nothing_heavy(command):
     script = (

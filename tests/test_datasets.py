@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from captioner import datasets
-from captioner.datasets import load
+from captioner.datasets import load, resplit, shapes
 from captioner.errors import DatasetError, ImageError, VocabularyError
 from captioner.images import read
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary, tokenize
@@ -263,6 +263,18 @@ def test_a_photograph_that_went_away_is_an_image_error(tmp_path):
     record.source.unlink()
     with pytest.raises(ImageError, match="'d.jpg' cannot be opened"):
         record.read()
+
+
+def test_train_and_dev_joined():
+    """As Flickr8k is split 7,000 to 1,000: test stays unseen, dev does not."""
+    plain = shapes(7, 3, 2)
+    joined = resplit(plain, "7000-1000")
+    assert resplit(plain, "standard") is plain and joined.name == "shapes-7000-1000"
+    assert joined.split("train") == plain.split("train") + plain.split("dev")
+    assert joined.split("dev") == plain.split("dev") and joined.split("test") == plain.split("test")
+    assert not set(joined.split("train")) & set(joined.split("test"))
+    with pytest.raises(DatasetError, match="no way 'thirds'.*standard, 7000-1000"):
+        resplit(plain, "thirds")
 
 
 def test_generated_shapes():

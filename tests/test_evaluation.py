@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +14,10 @@ from captioner.datasets import shapes
 from captioner.errors import CheckpointError, ConfigError, DatasetError
 from captioner.evaluation import Subjects, choose_beam, evaluate, load_scores, load_search_config, save_beam, save_scores
 from captioner.features import FeatureCache
+from captioner.folders import write_json
 from captioner.images import read
+from captioner.presets import find_preset
+from captioner.settings import to_json
 from captioner.vocabulary import UNKNOWN
 
 DEV = shapes(48, 16, 16).split("dev")
@@ -122,8 +124,10 @@ def test_of_equal_settings_the_smallest_beam_is_chosen(oracle):
 
 def test_the_chosen_setting_is_found_again(oracle, tmp_path):
     assert load_search_config(tmp_path) == SearchConfig()
+    write_json(tmp_path / "learned" / "config.json", {"preset": to_json(find_preset("resnet152-lstm"))})
+    assert load_search_config(tmp_path) == SearchConfig(beam=1, maximum_words=20)  # The recipe's, until one was chosen.
     save_beam(tmp_path, choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), (1, 3), (1.0,)), "shapes")
-    assert load_search_config(tmp_path) == replace(SearchConfig(), beam=3, length_preference=1.0)
+    assert load_search_config(tmp_path) == SearchConfig(beam=3, length_preference=1.0, maximum_words=20)
     stored = json.loads((tmp_path / "search.json").read_text())
     assert stored["split"] == "dev" and stored["data"] == "shapes" and len(stored["trials"]) == 2
 

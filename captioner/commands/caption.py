@@ -1,9 +1,10 @@
 """`caption`: pictures in, captions of every decoder out; a picture that cannot be read is told and the rest goes on."""
 
+import math
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,27 +21,33 @@ if TYPE_CHECKING:
 
     from captioner.captioning import Captioner
 
+FORMATS = ("lines", "show-and-tell")
+TOP = 3  # captions in the form of Show and Tell
+
 
 def run(options: Namespace) -> int:
     if options.skip_done and not options.out:
         raise ConfigError("What is done already is read from a file; give --out FILE besides --skip-done.")
-    config = _search_config(options)
+    if options.format != FORMATS[0] and (options.json or options.out):
+        raise ConfigError(f"JSON has a form of its own; leave out --format {options.format}, or --json and --out.")
+    top = options.top or (1 if options.format == FORMATS[0] else TOP)
+    config = _search_config(options, top)
     captioner = choices.captioner(options)
     places = [place for given in options.files for place in _pictures(given)]
     if not (options.json or options.out):
-        return _tell(_entries(captioner, places, config, options.top), None)
-    listing, done = _listing(options, captioner, places)
+        return _tell(_entries(captioner, places, config, top), FORMS[options.format])
+    listing, done = _listing(options, captioner, places, top)
     with closing(listing):
-        return _tell(_entries(captioner, [place for place in places if place not in done], config, options.top), listing)
+        return _tell(_entries(captioner, [place for place in places if place not in done], config, top), listing.add)
 
 
-def _listing(options: Namespace, captioner: "Captioner", places: Sequence[str]) -> tuple[Listing, set[str]]:
+def _listing(options: Namespace, captioner: "Captioner", places: Sequence[str], top: int) -> tuple[Listing, set[str]]:
     """Where the entries go, and the pictures that are there already; those that have no captions are tried again."""
     if not options.out:
         return Listing(sys.stdout), set()
     if not options.skip_done:
         return Listing.begin(options.out), set()
-    given, wanted = set(places), (captioner.stage, dict.fromkeys(captioner.variants, options.top))
+    given, wanted = set(places), (captioner.stage, dict.fromkeys(captioner.variants, top))
 
     def keeps(entry: Entry) -> bool:
         if "error" in entry:
@@ -67,23 +74,20 @@ def _entries(captioner: "Captioner", places: list[str], config: SearchConfig, to
                 bar.advance()
 
 
-def _tell(entries: Iterable[dict[str, Any]], listing: Listing | None) -> int:
+def _tell(entries: Iterable[dict[str, Any]], tell: Callable[[dict[str, Any]], None]) -> int:
     failed = False
     for entry in entries:
         failed |= "error" in entry
-        if listing:
-            listing.add(entry)
-        else:
-            _print_text(entry)
+        tell(entry)
     return int(failed)
 
 
-def _search_config(options: Namespace) -> SearchConfig:
+def _search_config(options: Namespace, top: int) -> SearchConfig:
     """A beam as wide as the captions asked for, unless it was given too narrow for them."""
     config = choices.search_config(options)
-    if options.beam is not None and options.beam < options.top:
-        raise ConfigError(f"A beam of {options.beam} gives no {options.top} captions; give --beam {options.top} or leave it out.")
-    return replace(config, beam=max(config.beam, options.top), alternatives=0)
+    if options.beam is not None and options.beam < top:
+        raise ConfigError(f"A beam of {options.beam} gives no {top} captions; give --beam {top} or leave it out.")
+    return replace(config, beam=max(config.beam, top), alternatives=0)
 
 
 def _pictures(given: str) -> list[str]:
@@ -114,3 +118,19 @@ def _print_text(entry: dict[str, Any]) -> None:
     for variant, captions in entry["captions"].items():
         for caption in captions:
             print(f"  {find_variant(variant).title:9} {caption['log_probability']:7.2f}  {caption['text']}")
+
+
+def _print_show_and_tell(entry: dict[str, Any]) -> None:
+    """As Show and Tell's program prints captions, best first, their probabilities behind them; the full stop ends them."""
+    if "error" in entry:
+        note(entry["error"])
+        return
+    for variant, captions in entry["captions"].items():
+        by = f" by {find_variant(variant).title}" if len(entry["captions"]) > 1 else ""
+        print(f"Captions for image {os.path.basename(entry['image'])}{by}:")
+        for number, caption in enumerate(captions):
+            words = [*caption["words"], "."] if caption["end_log_probability"] is not None else caption["words"]
+            print(f"{number}) {' '.join(words)} (p={math.exp(caption['log_probability']):f})")
+
+
+FORMS: dict[str, Callable[[dict[str, Any]], None]] = dict(zip(FORMATS, (_print_text, _print_show_and_tell), strict=True))

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.commands.report import note
-from captioner.config import CONTROLS, VARIANTS, SearchConfig, find_variant
+from captioner.config import CONTROLS, STANDARD, VARIANTS, SearchConfig, find_variant
 from captioner.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
     from captioner.captioning import Captioner
     from captioner.datasets import Dataset
+    from captioner.encoder import Encoder
 
 ALL = "all"
 
@@ -54,10 +55,10 @@ def cache(options: Namespace) -> Path:
 
 
 def dataset(options: Namespace) -> "Dataset":
-    """The data set, after telling what of it is left out."""
-    from captioner.datasets import load
+    """The data set, split as was asked for, after telling what of it is left out."""
+    from captioner.datasets import load, resplit
 
-    found = load(options.data)
+    found = resplit(load(options.data), getattr(options, "splits", STANDARD))
     for line in found.notes:
         note(f"{found.name}: {line}")
     return found
@@ -82,4 +83,12 @@ def captioner(options: Namespace) -> "Captioner":
     start_tensorflow()
     from captioner.captioning import Captioner
 
-    return Captioner.load(decoders(options), variants(options))
+    return Captioner.load(decoders(options), variants(options), weights=options.encoder_weights)
+
+
+def encoder(options: Namespace, name: str, near: Path) -> "Encoder":
+    """The encoder of that name, with the weights that were given for it."""
+    from captioner.applications import KERAS
+    from captioner.encoder import load_encoder
+
+    return load_encoder(name, weights=options.encoder_weights or KERAS, near=near)

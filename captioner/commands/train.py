@@ -64,6 +64,10 @@ def _preset(options: Namespace, names: tuple[str, ...]) -> Preset:
         preset = _preset_of_start(options, names)
     else:
         preset = find_preset(options.preset or (options.data if options.data in PRESETS else DEFAULT_PRESET))
+    if options.encoder:
+        from captioner.encoder import find_encoder
+
+        preset = replace(preset, encoder=find_encoder(options.encoder))
     settings = dict(options.settings) | ({} if options.epochs is None else {"epochs": str(options.epochs)})
     return changed(preset, options.stage, settings)
 
@@ -82,7 +86,8 @@ def _default_folder(preset: Preset, data: str, options: Namespace) -> Path:
     from captioner.config import SHIPPED
 
     stage = "" if options.stage == FIRST else f"-{options.stage}"
-    return SHIPPED / "runs" / f"{preset.name}-{data}-seed{options.seed}{stage}"
+    looking = f"-{preset.encoder}" if options.encoder else ""
+    return SHIPPED / "runs" / f"{preset.name}-{data}{looking}-seed{options.seed}{stage}"
 
 
 def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]:
@@ -99,13 +104,12 @@ def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]
 
 
 def _prepare(options: Namespace, data: Any, preset: Preset, out: Path, workers: Alone) -> "Preparation":
-    from captioner.encoder import load_encoder
     from captioner.preparation import Preparation, Sources
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
     sources = Sources(tuple(options.corpus), options.word2vec, options.fasttext)
-    encoder = load_encoder(preset.encoder, near=out)
+    encoder = choices.encoder(options, preset.encoder, out)
     workers.agree(json.dumps([encoder.fingerprint, to_json(preset), options.seed]), "encoder or settings")
     preparation = Preparation(data, encoder, choices.cache(options), preset, sources, options.stage, workers)
     for reason in preparation.failed.values():

@@ -1,0 +1,47 @@
+"""`describe`: the layers and parameters of a preset's decoder, without data and without weights."""
+
+from argparse import Namespace
+
+from captioner.commands.report import print_json, print_table
+from captioner.config import FIRST, VARIANTS, Preset
+from captioner.errors import ConfigError
+from captioner.presets import find_preset
+from captioner.settings import changed
+
+LITE2_GRID = {"features": 1280, "regions": 81}  # of the encoder that comes with the program
+
+
+def run(options: Namespace) -> int:
+    preset = _preset(options)
+    grid = _grid(options, preset)
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow()
+    from captioner.description import describe
+
+    found = describe(preset, options.variant, options.vocabulary, grid["features"], grid["regions"], options.rows)
+    if options.json:
+        print_json(found)
+        return 0
+    columns = {layer["name"]: {name: f"{layer[name]:,}" for name in ("parameters", "trainable")} for layer in found["layers"]}
+    print_table(columns | {"together": {name: f"{found[name]:,}" for name in ("parameters", "trainable")}})
+    return 0
+
+
+def _preset(options: Namespace) -> Preset:
+    settings = dict(options.settings) | ({"embedding_dimensions": str(options.embedding)} if options.embedding else {})
+    if options.variant not in VARIANTS:
+        raise ConfigError(f"There is no variant '{options.variant}' to describe; choose one of {', '.join(VARIANTS)}.")
+    if options.rows and options.rows < options.vocabulary:
+        raise ConfigError(f"A table of {options.rows:,} rows is too small for {options.vocabulary:,} words; give more --rows.")
+    return changed(find_preset(options.preset), FIRST, settings)
+
+
+def _grid(options: Namespace, preset: Preset) -> dict[str, int]:
+    """The numbers of a region and how many regions there are: those given, or else those of the encoder that comes along."""
+    given = {name: getattr(options, name) for name in LITE2_GRID if getattr(options, name)}
+    from captioner.encoder import ADAPTED, LITE2
+
+    if preset.encoder in (LITE2, ADAPTED) or set(given) == set(LITE2_GRID):
+        return LITE2_GRID | given
+    raise ConfigError(f"How large the grid of {preset.encoder} is, is not known without it; give --features and --regions.")
