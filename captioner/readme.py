@@ -10,12 +10,14 @@ from statistics import median
 from typing import Any
 
 from captioner import coco_table, tried
+from captioner.ancestor_records import read_records
 from captioner.checkpoints import HISTORY, SCORES, stages_in
 from captioner.comparison import COMPARISON, CONSTANT, PEOPLE
 from captioner.config import FIRST, SHIPPED, STAGES, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.evaluation import SEARCH
-from captioner.figures import study_chart, survived
+from captioner.figures import ancestors as recipes
+from captioner.figures import open_question, study_chart, survived
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.limits import LIMITS
 from captioner.figures.published import in_short
@@ -178,6 +180,23 @@ def study(folder: Path) -> str:
     return "\n".join([*parts, _filled(" ".join(last))])
 
 
+def ancestors(folder: Path) -> str:
+    """The older recipes beside each other, then what the table says; a sentence before the first of them was trained."""
+    records = read_records(folder)
+    rows, told = recipes.rows(records), recipes.sentences(records)
+    if not rows:
+        return _filled(recipes.NONE_YET)
+    cells = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    table = "".join(f"| {' | '.join(row)} |\n" for row in cells)
+    return table + "".join(f"\n{_filled(text)}" for text in told)
+
+
+def question(folder: Path) -> str:
+    """The open question and its answer, as far as the records tell it."""
+    told = open_question.sentences(read_records(folder)) or [open_question.asked(), open_question.NOT_YET]
+    return "\n".join(map(_filled, told))
+
+
 def survives(folder: Path) -> str:
     """What the commands in tests/hardening printed."""
     found = survived.rows(folder)
@@ -215,6 +234,8 @@ FIGURES = {
     "bench": benches,
     "survives": survives,
     "workers": workers,
+    "ancestors": ancestors,
+    "question": question,
     "limits": limits,
     "glossary": glossary,
 }

@@ -19,7 +19,7 @@ from captioner.config import Schedule, TrainingConfig
 from captioner.datasets import Record
 from captioner.decoder import PACKED_SIGNATURE, Decoder
 from captioner.epochs import Epoch, Progressed
-from captioner.errors import TrainingError
+from captioner.errors import DivergedError
 from captioner.features import WHOLE, FeatureCache
 from captioner.losses import word_losses
 from captioner.order import visiting_order, window
@@ -186,7 +186,7 @@ class Trainer:
 
 def finite(loss: float, epoch: int) -> float:
     if not math.isfinite(loss):
-        raise TrainingError(f"The loss became {loss} in epoch {epoch}; lower the learning rate and start again.")
+        raise DivergedError(f"The loss became {loss} in epoch {epoch}; lower the learning rate and start again.")
     return loss
 
 

@@ -25,9 +25,8 @@ ORDER = """
     figures card_text card tried readme live service views commands __main__ leash
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair", "sklearn", "matplotlib.pyplot"}
-TRAINING = {f"captioner.{name}" for name in ("training", "reward", "adaptation", "preparation", "runs", "trials", "recipe")} | {
-    f"embeddings.{name}" for name in ("word2vec", "fasttext")
-}
+_TRAINS = ("training", "reward", "adaptation", "preparation", "runs", "trials", "ancestor_trials", "recipe")
+TRAINING = {f"captioner.{name}" for name in _TRAINS} | {f"embeddings.{name}" for name in ("word2vec", "fasttext")}
 
 
 def sources(folder: str) -> list[Path]:

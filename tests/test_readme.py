@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 
 import pytest
+from written_ancestors import write_ancestors
 from written_study import record, write_study
 
 from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
@@ -128,6 +129,19 @@ def test_the_study_is_told_in_short(folder: Path):
     assert f"| Word2Vec | 2 | {mean:.3f} ({deviation:.3f}) |" in text and "| 5 (0) | 2 |" in text
     told = " ".join(text.split())
     assert "Word2Vec is better than Learned" in told and "leaves out zero" in told and "Reward: " not in told
+
+
+def test_older_recipes_are_told_from_their_records(folder: Path):
+    """Before there are any, a sentence; then a row for each of the table, and what follows from them."""
+    marks = "<!-- figures: ancestors -->\n<!-- end -->\n<!-- figures: question -->\n<!-- end -->\n"
+    empty = " ".join(render(marks, folder).split())
+    assert "None of the recipes" in empty and "is not known yet" in empty and "3.63" in empty
+    write_ancestors(folder)
+    text = render(marks, folder)
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) == 2 + 15 and rows[0].startswith("| recipe | vectors | dev CIDEr |")
+    assert rows[3].startswith("| course | Word2Vec | 0.500 (0.470 to 0.530) |")
+    assert "So it is the dimensions: +0.600" in " ".join(text.split()) and render(text, folder) == text
 
 
 def test_the_two_commands_stand_in_the_first_25_lines():

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load as load_tensors
-from standins import StubEncoder, small_dataset, small_preparation, small_preset, stop_after_an_epoch
+from standins import OLDER, StubEncoder, small_dataset, small_preparation, small_preset, stop_after_an_epoch
 
 from captioner import provenance
 from captioner.checkpoints import load
 from captioner.config import VARIANTS
 from captioner.errors import EmbeddingError, TrainingError
+from captioner.figures.parameters import count_parameters
 from captioner.folders import exists, load_folder, save_folder
 from captioner.preparation import Preparation, Sources
 from captioner.runs import Run, Start
@@ -121,6 +122,26 @@ def test_killed_and_gone_on_with_in_other_processes(cache, unbroken, tmp_path):
     finished = child(cache, tmp_path, 0)
     assert finished.returncode == 0, finished.stderr
     check_same_run(tmp_path, unbroken, load_tensors((tmp_path / "variables.safetensors").read_bytes()))
+
+
+OLD_SHAPES = [shape for shape in OLDER if shape.get("image_norm") == "batch" or shape.get("attention") == "additive"][:3]
+
+
+@pytest.mark.parametrize("shape", [*OLD_SHAPES, {"image_entry": "merge", "pooling": "flat"}], ids=str)
+def test_older_recipes_are_gone_on_with_like_ours(cache, tmp_path, monkeypatch, shape):
+    """Also what batch normalisation has counted so far, which is among the weights that are kept."""
+    preset = small_preset(epochs=2)
+    prepared = small_preparation(cache, replace(preset, decoder=replace(preset.decoder, **shape)))
+    whole = tmp_path / "whole", Run(prepared, "learned", 1, tmp_path / "whole").execute()
+    broken = Run(prepared, "learned", 1, tmp_path / "broken")
+    with monkeypatch.context() as patch:
+        stop_after_an_epoch(broken, patch)
+    check_same_run(tmp_path / "broken", whole, Run(prepared, "learned", 1, tmp_path / "broken").execute(resume=True).variables)
+    weights = load(tmp_path / "broken" / "learned").weights
+    assert ("image_norm/mean" in weights) == ("image_norm" in shape)
+    assert "image_norm" not in shape or abs(weights["image_norm/mean"]).max() > 0
+    counted = count_parameters(tmp_path / "broken" / "learned")
+    assert counted.frozen == (2 * len(weights["image_norm/mean"]) if "image_norm" in shape else 0)
 
 
 def test_another_seed_ends_elsewhere(preparation, unbroken, tmp_path):

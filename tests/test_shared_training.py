@@ -10,6 +10,7 @@ from meeting import InThreads, Meeting
 from standins import SMALL_DECODER, small_preparation, small_preset
 
 from captioner.epochs import Epoch, Progressed
+from captioner.errors import TrainingError
 from captioner.shared_training import SharedTrainer, pack_begun, unpack_begun
 from captioner.workers import Alone, Part
 
@@ -26,10 +27,10 @@ def examples(preparation):
     return tuple(Examples.of(part, preparation.vocabulary, preparation.cache) for part in (preparation.train, preparation.dev))
 
 
-def trainer(preparation, kind=SharedTrainer, dropout=0.0, workers=Alone(), **changes):
+def trainer(preparation, kind=SharedTrainer, dropout=0.0, workers=Alone(), image_norm="none", **changes):
     from captioner.decoder import Decoder
 
-    config = replace(SMALL_DECODER, dropout=dropout, feature_dropout=dropout)
+    config = replace(SMALL_DECODER, dropout=dropout, feature_dropout=dropout, image_norm=image_norm)
     table, _ = preparation.table("learned", 1)
     decoder = Decoder(config, table.vectors, preparation.encoder.channels, False, 1)
     settings = small_preset(word_dropout=0.0, learning_rate=0.05, **changes).training
@@ -55,6 +56,11 @@ def test_parts_make_up_every_batch(preparation, examples, count, at_once):
             np.testing.assert_array_equal(own, features[number::count])
         assert sorted(word for _, own in given for word in own.targets) == sorted(packed.targets)
     assert sum(len(features) for features, _ in whole) == 12
+
+
+def test_batch_normalisation_is_left_to_one_process(preparation):
+    with pytest.raises(TrainingError, match="train this preset with one process alone"):
+        trainer(preparation, image_norm="batch")
 
 
 def test_workers_drop_other_words_and_draw_other_masks(preparation, examples):

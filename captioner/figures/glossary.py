@@ -38,6 +38,15 @@ GLOSSARY: tuple[Term, ...] = (
     Term("dev and test", "photographs that no decoder was trained on: settings are chosen on dev, test is only reported"),
     Term("trainable parameters", "the numbers of a decoder that training changed"),
     Term("frozen parameters", "its word vectors, where training left them as they were; the CNN's are in neither count"),
+    Term("parameters", "all numbers of a decoder, trained or not; the CNN's are not among them"),
+    Term(
+        "milliseconds a caption",
+        "how long a caption took from the CNN's features to its last word, the middle one of several photographs, one at a time",
+    ),
+    Term(
+        "merge, init, pre",
+        "three ways for a whole photograph to enter: added to what the LSTM says, as its first state, as its first word",
+    ),
     Term("seconds an epoch", "how long one pass over the training photographs took, the middle one of all passes"),
     Term("people", "each human caption scored as if a decoder had written it, against the other captions of its photograph"),
     Term(

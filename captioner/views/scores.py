@@ -16,8 +16,8 @@ from captioner.figures.stage_changes import Change, Measured, changes, studied
 from captioner.figures.study_file import Study
 from captioner.figures.verdict import agreement, by_other_metrics, gaps, listed, number, training_runs, verdict
 from captioner.gauge_file import load_curve
+from captioner.views import ancestors, stages, study
 from captioner.views import score_cards as cards
-from captioner.views import stages, study
 from captioner.views.resources import open_page, refuse
 
 _SPLIT = "The settings were chosen on dev and nothing on test, so test is the fair report."
@@ -49,6 +49,7 @@ def show() -> None:
     _show_gauge(folder)
     if board is None or board.data == PUBLISHED_ON[0]:
         _show_published()
+    ancestors.show(folder)
     st.header("What the figures mean", anchor=False)
     with st.expander("Every figure in one line"):
         st.html(cards.glossary())

@@ -26,5 +26,6 @@ def test_hard_attention_is_named_with_what_was_other_about_its_bleu():
 def test_every_system_names_its_source_and_falls_with_longer_runs_of_words(system):
     assert system.source and system.scoring and set(system.metrics) <= set(TITLES)
     bleu = [system.metrics[name] for name in ("bleu1", "bleu2", "bleu3", "bleu4") if name in system.metrics]
-    assert len(bleu) >= 3 and bleu == sorted(bleu, reverse=True) and 0 < bleu[-1] < bleu[0] < 1
+    if set(system.metrics) != {"cider"}:  # Of one no captions were given away, and no more than that is known.
+        assert len(bleu) >= 3 and bleu == sorted(bleu, reverse=True) and 0 < bleu[-1] < bleu[0] < 1
     assert all(run.keys() == system.runs[0].keys() for run in system.runs)

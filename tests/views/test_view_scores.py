@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from pages import open_view, refusals, shown
+from written_ancestors import write_ancestors
 from written_gauge import summary, write_curve
 from written_scores import write_all, write_scores
 from written_study import write_study
@@ -68,6 +69,26 @@ def test_trainings_with_several_seeds_have_their_part(folder):
     (folder / "study.json").write_text("{}")
     (told,) = refusals(open_view("scores").run())
     assert "study.json is damaged" in told
+
+
+def test_older_recipes_have_their_part(folder):
+    write_all(folder)
+    page = open_view("scores").run()
+    headers = [one.value for one in page.header]
+    assert "An open question, answered" in headers and not refusals(page)
+    assert "None of the recipes that this program descends from has been trained" in beside(page)
+    assert "is not known yet: python -m captioner ancestors --part question" in beside(page)
+    write_ancestors(folder)
+    page = open_view("scores").run()
+    assert not refusals(page) and "Within 0.03 of it or above: course 0.500 (Merge, 2018: 0.469)" in beside(page)
+    assert "So it is the dimensions: +0.600" in beside(page) and "is not known yet" not in beside(page)
+    assert beside(page).index("So it is the dimensions") < beside(page).index("compared after 4 epochs")
+    assert any(text.startswith("Training losses by epoch; at their ends: Word2Vec, 300 2.510") for text in charts(page))
+    tables = [frame.value for frame in page.dataframe]
+    assert any(len(table) == 15 and "milliseconds a caption" in table.columns for table in tables)
+    (folder / "ancestors.json").write_text("{}")
+    (told,) = refusals(open_view("scores").run())
+    assert "ancestors.json is damaged" in told
 
 
 def test_the_split_and_the_measure_can_be_chosen(folder):

@@ -1,0 +1,91 @@
+"""`ancestors`: the older recipes, trained and scored one after the other on the same data; says what all of them show."""
+
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from captioner.commands import card, choices
+from captioner.commands.report import note, print_json, print_table
+from captioner.errors import TrainingError
+from captioner.presets import PARTS
+from captioner.progress import duration
+from captioner.workers import refuse_several
+
+if TYPE_CHECKING:
+    from captioner.ancestor_records import Ancestor, Record
+    from captioner.ancestor_trials import Workshop
+
+ENCODER = "efficientnet-lite2"  # as it comes, for those of others were frozen, too
+
+
+def run(options: Namespace) -> int:
+    from captioner.ancestor_records import plan, read_records
+
+    choices.check_files(options.corpus)
+    out, wanted = choices.checkpoints(options), plan(options.part or PARTS)
+    records = read_records(out)
+    if options.data:
+        refuse_several("A comparison of recipes")
+        records = _run_missing(_workshop(options), wanted, records, options)
+    if not records:
+        raise TrainingError(f"None of these recipes has been trained yet in {out}; give --data, and --corpus, to train them.")
+    if options.json:
+        print_json([dict(record.data) for record in records])
+    else:
+        _print_text(records, len(plan()))
+    return 0
+
+
+def _workshop(options: Namespace) -> "Workshop":
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow(repeatable=True)
+    from captioner.ancestor_trials import Workshop
+    from captioner.preparation import Sources
+
+    out = choices.checkpoints(options)
+    encoder = choices.encoder(options, options.encoder or ENCODER, out)
+    runs = options.runs or out / "runs" / "ancestors"
+    return Workshop(choices.dataset(options), encoder, choices.cache(options), Sources(tuple(options.corpus)), runs)
+
+
+def _run_missing(
+    workshop: "Workshop", wanted: Sequence["Ancestor"], records: Sequence["Record"], options: Namespace
+) -> list["Record"]:
+    """One after the other; how long it still takes is told from how long those before took."""
+    from captioner.ancestor_records import save_records
+
+    for record in records:
+        workshop.check(record)
+    finished = {record.ancestor: record for record in records}
+    left = [ancestor for ancestor in wanted if ancestor not in finished]
+    note(f"{len(wanted) - len(left)} of {len(wanted)} trainings are finished already.")
+    begun = time.monotonic()
+    for number, ancestor in enumerate(left, 1):
+        note(f"Training {number} of {len(left)}: {ancestor}.")
+        finished[ancestor] = found = workshop.carry_out(ancestor)
+        save_records(choices.checkpoints(options), list(finished.values()))
+        if found.gave_up:
+            note(f"{ancestor} was given up: {found.gave_up}")
+        else:
+            card.keep(workshop.runs / ancestor.place)
+        passed = time.monotonic() - begun
+        to_come = duration(passed / number * (len(left) - number))
+        note(f"{number} of {len(left)} done in {duration(passed)}; about {to_come} left.")
+    return list(finished.values())
+
+
+def _print_text(records: Sequence["Record"], planned: int) -> None:
+    from captioner.figures import ancestors, open_question
+
+    print(f"{len(records)} of {planned} trainings; 95% intervals in brackets\n")
+    rows = ancestors.rows(records)
+    if rows:
+        print_table({f"{row['recipe']}, {row['vectors']}": _cells(row) for row in rows})
+    for text in (*ancestors.sentences(records), *open_question.sentences(records)):
+        print(f"\n{text}")
+
+
+def _cells(row: dict[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in row.items() if name not in ("recipe", "vectors")}

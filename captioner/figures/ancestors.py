@@ -1,0 +1,162 @@
+"""The older recipes beside each other and beside what was published of their like, as rows and sentences. No Streamlit."""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from captioner.ancestor_records import MEASURED, STACKED, Record
+from captioner.config import JOINED, STANDARD, VARIANTS
+from captioner.figures.published import PUBLISHED, PUBLISHED_ON, System
+from captioner.figures.scoreboard import TITLES, VERDICT_METRIC
+from captioner.figures.verdict import listed, number
+from captioner.presets import ANCESTORS, find_preset
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NONE_YET = (
+    "None of the recipes that this program descends from has been trained on these data yet; python -m captioner ancestors "
+    "trains and scores them."
+)
+# Which published system is of the same architecture.
+RELATIVES = {
+    "course": "Merge, 2018",
+    "show-and-tell": "Init-inject, 2018",
+    "resnet152-lstm": "Pre-inject, 2018",
+    "stacked": "Merge, 2018",
+    "attention": "Soft attention, 2015",
+}
+CLOSE = 0.03  # So far below its relative in CIDEr a recipe may lie and still be called like it.
+_COLUMNS = {("dev", "cider"): "dev CIDEr", **{("test", name): f"test {TITLES[name]}" for name in MEASURED}}
+
+
+def table_records(records: Sequence[Record]) -> list[Record]:
+    """Each recipe as it is, with each of the three embeddings and the first seed; in the order of both."""
+    found = {
+        (one.ancestor.preset, one.ancestor.variant): one
+        for one in records
+        if _as_it_is(one) and one.ancestor.seed == 1 and not one.gave_up
+    }
+    return [found[preset, variant] for preset in ANCESTORS for variant in VARIANTS if (preset, variant) in found]
+
+
+def _as_it_is(record: Record) -> bool:
+    ancestor = record.ancestor
+    return ancestor.settings == find_preset(ancestor.preset) and ancestor.splits == STANDARD
+
+
+def rows(records: Sequence[Record]) -> list[dict[str, str]]:
+    """What a reader sees of each, as texts."""
+    return [_row(record) for record in table_records(records)]
+
+
+def _row(record: Record) -> dict[str, str]:
+    data, relative = record.data, relative_of(record)
+    scores = {title: _score(record, split, name) for (split, name), title in _COLUMNS.items()}
+    return {"recipe": record.ancestor.preset, "vectors": record.title} | scores | {
+        "parameters": f"{data['trainable'] + data['frozen']:,}",
+        "of them trained": f"{data['trainable']:,}",
+        "seconds an epoch": f"{data['seconds_per_epoch']:.0f}",
+        "milliseconds a caption": f"{data['ms_per_caption']:.0f}",
+        "published": f"{relative.title}: {_told(relative)}" if relative else "",
+    }
+
+
+def _score(record: Record, split: str, name: str) -> str:
+    if not record.has(split):
+        return ""
+    low, high = record.data[split]["intervals"][name]
+    return f"{number(record.metric(split, name))} ({number(low)} to {number(high)})"
+
+
+def relative_of(record: Record) -> System | None:
+    """The published system of the same architecture, where it was scored on the same photographs."""
+    if record.data["data"] != PUBLISHED_ON[0]:
+        return None
+    return next(system for system in PUBLISHED if system.title == RELATIVES[record.ancestor.preset])
+
+
+def _told(system: System) -> str:
+    """Its CIDEr, or where it has none the BLEU-4 that it has."""
+    name = VERDICT_METRIC if VERDICT_METRIC in system.metrics else "bleu4"
+    return f"{TITLES[name]} {number(system.metrics[name])}"
+
+
+def as_table(records: Sequence[Record]) -> "pd.DataFrame":
+    import pandas as pd
+
+    found = rows(records)
+    index = [f"{row['recipe']}, {row['vectors']}" for row in found]
+    table = pd.DataFrame(found, index=index).drop(columns=["recipe", "vectors"])
+    return table.rename_axis("recipe, vectors")
+
+
+def sentences(records: Sequence[Record]) -> list[str]:
+    """What the table says; nothing that takes a training which is not there."""
+    return list(filter(None, [held_against(records), conditions(records), relu_note(records), splits_note(records)]))
+
+
+def held_against(records: Sequence[Record]) -> str:
+    """Each recipe's mean over its embeddings against its published relative."""
+    groups = {preset: [one for one in table_records(records) if one.ancestor.preset == preset] for preset in ANCESTORS}
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for preset, group in groups.items():
+        relative = relative_of(group[0]) if group else None
+        if relative and VERDICT_METRIC in relative.metrics:
+            own, other = fmean(one.metric("test", VERDICT_METRIC) for one in group), relative.metrics[VERDICT_METRIC]
+            told[own >= other - CLOSE].append(f"{preset} {number(own)} ({relative.title}: {number(other)})")
+    if not any(told.values()):
+        return ""
+    opening = "Test CIDEr, mean over the embeddings that were trained, against the published system of the same architecture."
+    like = f"Within {CLOSE:g} of it or above: {listed(told[True])}." if told[True] else ""
+    below = f"Further below: {listed(told[False])}." if told[False] else ""
+    return " ".join(filter(None, [opening, like, below]))
+
+
+def conditions(records: Sequence[Record]) -> str:
+    found = table_records(records)
+    if not found:
+        return ""
+    encoders, cores = ({one.data[name] for one in found} for name in ("encoder", "cores"))
+    few, many = min(cores), max(cores)
+    on = f"{few} core{'s' * (few > 1)}" if few == many else f"{few} to {many} cores"
+    return (
+        f"All look through {listed(sorted(encoders))}, were trained once (seed 1) on {on}, and search as their recipe does; 95% "
+        "intervals from drawing the photographs again. The published ones had another CNN, and three trainings or one."
+    )
+
+
+def _stacked(records: Sequence[Record], **changes: Any) -> Record | None:
+    """The training of `stacked` with Word2Vec that has these changes and no others."""
+    wanted = {"activation": "tanh", "splits": STANDARD, "variant": "word2vec", "seed": 1, "preset": STACKED} | changes
+    return next((one for one in records if all(getattr(one.ancestor, name) == wanted[name] for name in wanted)), None)
+
+
+def relu_note(records: Sequence[Record]) -> str:
+    """What ReLU in place of the hyperbolic tangent did to the training of four LSTMs."""
+    tanh, relu = _stacked(records), _stacked(records, activation="relu")
+    if not (tanh and relu) or tanh.gave_up:
+        return ""
+    opening = "The stacked recipe with ReLU in its LSTMs in place of the hyperbolic tangent"
+    if relu.gave_up:
+        return f"{opening} could not be trained to its end after {len(relu.losses)} whole epochs: {relu.gave_up}"
+    losses = [min(dev for _, dev in one.losses) for one in (relu, tanh)]
+    first = [one.losses[0][0] for one in (relu, tanh)]
+    ciders = [one.metric("test", VERDICT_METRIC) for one in (relu, tanh)]
+    return (
+        f"{opening} comes to a dev loss of {number(losses[0])} instead of {number(losses[1])} and a test CIDEr of "
+        f"{number(ciders[0])} instead of {number(ciders[1])}; the training loss of its first epoch is {number(first[0])} instead "
+        f"of {number(first[1])}."
+    )
+
+
+def splits_note(records: Sequence[Record]) -> str:
+    """What a thousand training photographs more are worth, by the other way to split."""
+    plain, joined = _stacked(records), _stacked(records, splits=JOINED)
+    if not (plain and joined) or plain.gave_up or joined.gave_up:
+        return ""
+    return (
+        f"Trained on train and dev together ({JOINED.replace('-', ' photographs to ')}) the stacked recipe reaches a test CIDEr "
+        f"of {_score(joined, 'test', VERDICT_METRIC)} instead of {_score(plain, 'test', VERDICT_METRIC)}; dev, by which it "
+        "stops, is then no longer unseen."
+    )

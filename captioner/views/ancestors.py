@@ -1,0 +1,48 @@
+"""The parts of the page of scores about older recipes: one table of them, and an open question. Every figure is from a file."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from captioner.ancestor_records import Record, read_records
+from captioner.errors import CheckpointError
+from captioner.figures import ancestors, open_question
+from captioner.views import score_cards as cards
+from captioner.views.resources import refuse
+
+
+def show(folder: Path) -> None:
+    st.header("Where it comes from: older recipes on the same photographs", anchor=False)
+    try:
+        records = read_records(folder)
+    except CheckpointError as error:
+        refuse(error)
+        return
+    _show_table(records)
+    _show_question(records)
+
+
+def _show_table(records: list[Record]) -> None:
+    told = ancestors.sentences(records)
+    if ancestors.table_records(records):
+        st.dataframe(ancestors.as_table(records), alt=" ".join(told))
+    for text in told or [ancestors.NONE_YET]:
+        st.html(cards.paragraph(text, "beside"))
+
+
+def _show_question(records: list[Record]) -> None:
+    st.header("An open question, answered", anchor=False)
+    st.html(cards.paragraph(open_question.asked(), "beside"))
+    found = open_question.groups(records)
+    effects = open_question.measure(found)
+    if effects is None:
+        st.html(cards.paragraph(open_question.NOT_YET, "beside"))
+    else:
+        st.html(cards.paragraph(open_question.verdict(effects), "beside"))
+        st.html(cards.paragraph(open_question.told(effects), "beside"))
+    if found:
+        summary = open_question.summary(found)
+        st.altair_chart(open_question.chart(found), alt=summary)
+        with st.expander("All trainings of the question as a table"):
+            table = open_question.as_table(found, open_question.reached(found))
+            st.dataframe(table.style.format(precision=3), alt=summary)

@@ -1,0 +1,88 @@
+"""What the table of older recipes says, against sums worked by hand."""
+
+import pytest
+from written_ancestors import gave_up, record, write_ancestors
+
+from captioner.ancestor_records import plan
+from captioner.config import VARIANTS
+from captioner.figures import ancestors
+from captioner.figures.published import PUBLISHED
+from captioner.presets import ANCESTORS
+
+TABLE = plan(["table"])
+STACKED, RELU, JOINED = plan(["notes"])
+
+
+def test_a_row_for_every_recipe_and_embedding(tmp_path):
+    rows = ancestors.rows(write_ancestors(tmp_path))
+    assert [(row["recipe"], row["vectors"]) for row in rows] == [
+        (preset, variant.title) for preset in ANCESTORS for variant in VARIANTS.values()
+    ]
+    course = rows[1]
+    assert course["test CIDEr"] == "0.500 (0.470 to 0.530)" and course["dev CIDEr"] == "0.500 (0.470 to 0.530)"
+    assert course["parameters"] == f"{5000 + 100 * 300:,}" and course["of them trained"] == "5,000"
+    assert (course["seconds an epoch"], course["milliseconds a caption"]) == ("41", "12")
+    assert course["published"] == "Merge, 2018: CIDEr 0.469" and rows[-1]["published"] == "Soft attention, 2015: BLEU-4 0.195"
+    table = ancestors.as_table(write_ancestors(tmp_path))
+    assert len(table) == 15 and "course, Word2Vec" in table.index
+
+
+def test_every_recipe_has_a_published_relative():
+    titles = {system.title: system for system in PUBLISHED}
+    assert set(ancestors.RELATIVES) == set(ANCESTORS) and set(ancestors.RELATIVES.values()) <= set(titles)
+    known = {name: round(titles[ancestors.RELATIVES[name]].metrics["cider"], 3) for name in ANCESTORS[:4]}
+    assert known == {"course": 0.469, "show-and-tell": 0.481, "resnet152-lstm": 0.469, "stacked": 0.469}
+
+
+def test_recipes_are_held_against_their_relatives_by_their_means():
+    ciders = {"course": (0.43, 0.44, 0.45), "show-and-tell": (0.44, 0.45, 0.46), "resnet152-lstm": (0.5, 0.6, 0.7)}
+    records = [record(one, cider=ciders.get(one.preset, (0.4,) * 3)[list(VARIANTS).index(one.variant)]) for one in TABLE]
+    told = ancestors.held_against(records)
+    like, below = told.partition("Within 0.03 of it or above: ")[2].split(" Further below: ")
+    assert like == "course 0.440 (Merge, 2018: 0.469) and resnet152-lstm 0.600 (Pre-inject, 2018: 0.469)."
+    assert below == "show-and-tell 0.450 (Init-inject, 2018: 0.481) and stacked 0.400 (Merge, 2018: 0.469)."
+    assert "attention" not in told  # Its relative was not scored by CIDEr.
+
+
+def test_other_photographs_have_no_published_relatives():
+    records = [record(one, data="shapes") for one in TABLE]
+    assert ancestors.held_against(records) == "" and {row["published"] for row in ancestors.rows(records)} == {""}
+
+
+def test_what_was_changed_or_given_up_is_not_in_the_table():
+    records = [record(STACKED), record(RELU), record(JOINED), gave_up(TABLE[0])]
+    assert [one.ancestor for one in ancestors.table_records(records)] == [STACKED]
+    assert ancestors.rows([gave_up(TABLE[0])]) == [] and ancestors.sentences([gave_up(TABLE[0])]) == []
+
+
+def test_the_conditions_are_those_of_the_records():
+    told = ancestors.conditions([record(TABLE[0], cores=1), record(TABLE[1])])
+    assert "through efficientnet-lite2," in told and "on 1 to 2 cores" in told
+    assert "on 1 core," in ancestors.conditions([record(TABLE[0], cores=1)])
+
+
+def test_what_relu_does_is_told_from_both_trainings():
+    relu = record(RELU, cider=0.123, losses=[[6.5, 6.25], [6.0, 5.75]])
+    told = ancestors.relu_note([record(STACKED), relu])
+    assert "a dev loss of 5.750 instead of 2.800" in told and "test CIDEr of 0.123 instead of 0.500" in told
+    assert "training loss of its first epoch is 6.500 instead of 4.000" in told
+    told = ancestors.relu_note([record(STACKED), gave_up(RELU)])
+    assert "could not be trained to its end after 1 whole epochs: The loss became nan in epoch 2" in told
+    assert ancestors.relu_note([relu]) == ancestors.relu_note([record(STACKED)]) == ""
+
+
+def test_what_other_splits_do_is_told_from_both_trainings():
+    told = ancestors.splits_note([record(STACKED), record(JOINED, cider=0.55)])
+    assert "(7000 photographs to 1000)" in told and "0.550 (0.520 to 0.580) instead of 0.500" in told
+    assert ancestors.splits_note([record(STACKED)]) == ""
+
+
+def test_without_records_there_is_nothing_to_say(tmp_path):
+    assert ancestors.sentences([]) == [] and ancestors.rows([]) == []
+    assert "python -m captioner ancestors" in ancestors.NONE_YET
+
+
+@pytest.mark.parametrize("preset", ANCESTORS)
+def test_one_recipe_alone_is_told(preset):
+    own = [record(one) for one in TABLE if one.preset == preset]
+    assert len(ancestors.rows(own)) == 3 and ancestors.sentences(own)
