@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from captioner.comparison import CONSTANT, PEOPLE
 from captioner.config import VARIANTS, Variant
 from captioner.figures.published import PUBLISHED, PUBLISHED_ON
-from captioner.figures.scoreboard import TITLES, Board, TriedBeams
+from captioner.figures.scoreboard import TITLES, VERDICT_METRIC, Board, TriedBeams
 from captioner.figures.verdict import Gap, listed, number
 from captioner.yardsticks import Yardstick
 
@@ -176,7 +176,8 @@ def published_table() -> "pd.DataFrame":
 
 
 def published_summary() -> str:
-    known = [f"{system.title} BLEU-1 {number(system.metrics['bleu1'])}" for system in PUBLISHED]
+    named = [(system, "bleu1" if "bleu1" in system.metrics else VERDICT_METRIC) for system in PUBLISHED]
+    known = [f"{system.title} {TITLES[name]} {number(system.metrics[name])}" for system, name in named]
     return "Published figures: " + listed(known) + "; all of them in the table."
 
 

@@ -223,7 +223,8 @@ def _show_published() -> None:
     _say("Published figures for the test photographs of Flickr8k:")
     st.dataframe(charts.published_table(), alt=charts.published_summary())
     for source, scoring in dict.fromkeys((system.source, system.scoring) for system in PUBLISHED):
-        _say(f"{listed([system.title for system in PUBLISHED if system.source == source])}: {source} ({scoring}).")
+        titles = [system.title for system in PUBLISHED if (system.source, system.scoring) == (source, scoring)]
+        _say(f"{listed(titles)}: {source} ({scoring}).")
 
 
 def _say(text: str) -> None:

@@ -85,3 +85,4 @@ def test_published_figures_are_texts():
     assert table.loc["Hard attention, 2015", "BLEU-4"] == "0.213" and table.loc["Google NIC, 2014", "BLEU-4"] == ""
     assert list(table.index) == [system.title for system in PUBLISHED]
     assert "Google NIC, 2014 BLEU-1 0.630" in charts.published_summary()
+    assert "Pre-inject, 2018 CIDEr 0.469" in charts.published_summary()  # No more is known of it.
