@@ -147,13 +147,6 @@ class Decoder(keras.Model):
             state = self._take_image_as_word(grid, state)
         return self._laid_out(grid), tuple(state)
 
-    def grid_shape(self, regions: int) -> tuple[int, ...]:
-        """That of what `start` gives of each photograph."""
-        config = self.config
-        if config.image_entry != "attention":
-            return (self.image.units,)
-        return (2, regions, config.image_units) if self.additive else (config.heads, regions, config.image_units // config.heads)
-
     def gates_of_words(self) -> tf.Tensor:
         """What each word adds to the first layer's gates, (vocabulary, 4 * units): made once, looked up at every step."""
         return self.cells[0].project(self.table)

@@ -14,8 +14,8 @@ from captioner.ancestor_trials import Workshop
 from captioner.checkpoints import load
 from captioner.config import JOINED, SearchConfig
 from captioner.errors import TrainingError
-from captioner.presets import PRESETS
 from captioner.preparation import Sources
+from captioner.presets import PRESETS
 
 SMALL = replace(small_preset(epochs=2), name="small", search=SearchConfig(beam=2, maximum_words=5))
 
