@@ -26,7 +26,8 @@ from captioner.errors import DivergedError, TrainingError
 from captioner.evaluation import Subjects, evaluate
 from captioner.features import FeatureCache
 from captioner.folders import exists, read_json
-from captioner.runs import Preparation, Run, Sources
+from captioner.preparation import Preparation, Sources
+from captioner.runs import Run
 
 _TIMED = 30  # photographs that captioning one by one is timed on
 

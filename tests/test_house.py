@@ -20,9 +20,9 @@ ORDER = """
     tensorfile folders torchfile applications encoder shards licences features order packing gradients layers decoder
     lattice trace search quick imagenet meteor metrics intervals wording yardsticks losses epochs event_log averages
     training reward adaptation checkpoints provenance tables preparation shared_training runs captioning bulk listing
-    evaluation comparison familiarity gauge gauge_file trial_records study trials doctor operations recipe bench_table
-    bench_training bench bench_memory bench_bulk coco_cost coco_table bench_workers synthetic bench_large description
-    figures card_text card tried readme live service views commands __main__ leash
+    evaluation comparison familiarity gauge gauge_file trial_records study ancestor_records trials ancestor_trials doctor
+    operations recipe bench_table bench_training bench bench_memory bench_bulk coco_cost coco_table bench_workers synthetic
+    bench_large description figures card_text card tried readme live service views commands __main__ leash
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair", "sklearn", "matplotlib.pyplot"}
 _TRAINS = ("training", "reward", "adaptation", "preparation", "runs", "trials", "ancestor_trials", "recipe")
