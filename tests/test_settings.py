@@ -23,7 +23,8 @@ def test_stored_settings_stay_as_they_are_to_the_letter(path):
     """Hashes are made of them: a switch of a later version must not be named where it is not moved."""
     stored = json.loads(path.read_text())["preset"]
     again = to_json(preset_from_json(stored))
-    assert json.dumps({name: again[name] for name in stored}) == json.dumps(stored)
+    kept = {part: {name: again[part][name] for name in values} for part, values in stored.items() if isinstance(values, dict)}
+    assert json.dumps({part: kept.get(part, again[part]) for part in stored}) == json.dumps(stored)
     assert not {"search"} & set(again) and not {"attention", "pooling"} & set(again["decoder"])
 
 
