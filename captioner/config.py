@@ -85,9 +85,9 @@ class DecoderConfig:
     """The shape of a decoder. `image_entry` is the switch: how the photograph enters.
 
     The last five are for older recipes. `attention`: several heads, after the LSTM; or additive, as it was first published,
-    whose context enters the LSTM's next step. `pooling`: what merge, init and pre see, the mean over the regions or all of
-    them end to end. `image_norm`: batch normalisation after the projection. `activation`: that of the LSTM's candidate and
-    output. `dropout_at`: wherever ours drops out, or at the words' vectors alone.
+    whose context enters the LSTM's next step. `pooling`: what merge, init and pre see, the mean over the regions or the
+    means of nine blocks of them, end to end. `image_norm`: batch normalisation after the projection. `activation`: that of
+    the LSTM's candidate and output. `dropout_at`: wherever ours drops out, or at the words' vectors alone.
     """
 
     image_entry: ImageEntry = "attention"

@@ -14,11 +14,12 @@ import tensorflow as tf
 from captioner.config import Activation, Attention, DecoderConfig, DropoutAt, ImageEntry, ImageNorm, Pooling
 from captioner.errors import ConfigError
 from captioner.gradients import into_slots, out_of_slots
+from captioner.grids import block_means
 from captioner.layers import Cell, Dropout, Normalisation
 
 # Far beyond any use; they keep a settings file from asking for all memory.
 LARGEST_SIZE = 8192
-LARGEST_GRID = 500_000  # numbers of a photograph laid end to end
+LARGEST_GRID = 500_000  # numbers of a photograph at a time
 
 State = tuple[tf.Tensor, ...]  # h and c of each layer in turn, each (rows, units)
 
@@ -45,7 +46,7 @@ class Decoder(keras.Model):
         regions: int = 0,
         words: int | None = None,
     ):
-        """`regions` counts those of a grid that is flattened; `words` those scored, where the table has rows for more."""
+        """`regions` counts those of a grid that is laid end to end; `words` those scored, where the table has rows for more."""
         super().__init__(name="decoder")
         check(config)
         self.config, self.channels, self.frozen = config, channels, frozen
@@ -62,7 +63,8 @@ class Decoder(keras.Model):
             initializer=lambda shape, dtype=None: tf.constant(vectors, dtype),
             trainable=not frozen,
         )
-        self._build_image(channels * regions if config.pooling == "flat" else channels)
+        self.blocks = block_means(regions) if config.pooling == "flat" else None  # (blocks, regions)
+        self._build_image(channels * (1 if self.blocks is None else len(self.blocks)))
         self._build_layers()
         self._build_head()
         self.built = True
@@ -180,11 +182,11 @@ class Decoder(keras.Model):
         return grid if self.norm is None else self.norm.normalise(grid, training=drop.seed is not None)
 
     def _regions(self, features: tf.Tensor) -> tf.Tensor:
-        """What is looked at: every region (images, regions, channels) for attention, else their mean, or all end to end."""
+        """What is looked at: every region (images, regions, channels) for attention, else their mean, or blocks end to end."""
         if self.config.image_entry == "attention":
             return features
-        if self.config.pooling == "flat":
-            return tf.reshape(features, (tf.shape(features)[0], self.image.kernel.shape[0]))
+        if self.blocks is not None:
+            return tf.reshape(tf.matmul(self.blocks, features), (tf.shape(features)[0], self.image.kernel.shape[0]))
         return tf.reduce_mean(features, axis=1)
 
     def _laid_out(self, grid: tf.Tensor) -> tf.Tensor:

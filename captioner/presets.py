@@ -72,6 +72,7 @@ PRESETS: dict[str, Preset] = {
             training=replace(_HOUSE, minimum_count=4),
             search=SearchConfig(beam=1, maximum_words=20),
         ),
+        # A whole grid end to end would have nine times the numbers, and most of the decoder's parameters would read them.
         Preset(
             "stacked",
             decoder=DecoderConfig(

@@ -52,7 +52,7 @@ class QuickDecoder:
 
     def __init__(self, decoder: "Decoder"):
         config = decoder.config
-        self.entry, self.heads, self.units, self.pooling = config.image_entry, config.heads, config.units, config.pooling
+        self.entry, self.heads, self.units, self.blocks = config.image_entry, config.heads, config.units, decoder.blocks
         self.activation = _ACTIVATIONS[config.activation]
         self.gates = decoder.gates_of_words().numpy()  # (vocabulary, 4 * units)
         self.image, self.starts = _layer(decoder.image), [_layer(start) for start in decoder.starts]
@@ -74,7 +74,8 @@ class QuickDecoder:
         if self.entry == "attention":
             looked_at = features.reshape(-1, channels)
         else:
-            looked_at = features.reshape(images, -1) if self.pooling == "flat" else features.mean(axis=1)
+            coarse = features.mean(axis=1) if self.blocks is None else self.blocks @ features
+            looked_at = coarse.reshape(images, -1)
         grid = _dense(looked_at, self.image)  # (images * regions or images, image units)
         if self.entry != "pre":
             np.maximum(grid, 0, out=grid)

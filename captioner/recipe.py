@@ -129,10 +129,10 @@ def _model(decoder: Decoder, regions: int, length: int) -> keras.Model:
 
 
 def _image(decoder: Decoder, features: tf.Tensor) -> tf.Tensor:
-    """The photograph as the decoder takes it: each region, their mean, or all of them end to end, projected."""
+    """The photograph as the decoder takes it: each region, their mean, or blocks of them end to end, projected."""
     config, layers = decoder.config, keras.layers
-    if config.pooling == "flat":
-        seen = layers.Dropout(config.feature_dropout)(layers.Flatten()(features))
+    if decoder.blocks is not None:
+        seen = layers.Dropout(config.feature_dropout)(layers.Flatten()(keras.ops.matmul(decoder.blocks, features)))
     else:
         seen = layers.SpatialDropout1D(config.feature_dropout)(features)
         seen = seen if config.image_entry == "attention" else layers.GlobalAveragePooling1D()(seen)

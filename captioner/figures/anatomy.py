@@ -11,6 +11,7 @@ import numpy as np
 
 from captioner.checkpoints import Checkpoint
 from captioner.config import SearchConfig
+from captioner.grids import block_means
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
 
 NEVER_WRITTEN = (PADDING, START, UNKNOWN)
@@ -131,7 +132,7 @@ class Anatomy:
     def _project(self, features: np.ndarray) -> np.ndarray:
         """The regions, or their mean, as the decoder wants them: (regions, image_units) or (image_units,)."""
         seen = features if self.config.image_entry == "attention" else features.mean(axis=0)
-        seen = features.ravel() if self.config.pooling == "flat" else seen
+        seen = (block_means(len(features)) @ features).ravel() if self.config.pooling == "flat" else seen
         seen = self._dense("image", seen)
         return self._normalised(seen if self.config.image_entry == "pre" else np.maximum(seen, 0))
 
