@@ -10,7 +10,7 @@ from captioner.errors import ConfigError
 
 ImageEntry = Literal["attention", "merge", "init", "pre"]
 Attention = Literal["heads", "additive"]
-Pooling = Literal["mean", "flat"]
+Pooling = Literal["mean", "blocks"]
 ImageNorm = Literal["none", "batch"]
 Activation = Literal["tanh", "relu"]
 DropoutAt = Literal["everything", "words"]

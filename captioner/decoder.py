@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from captioner.additive import Looks, mixture
 from captioner.config import Activation, Attention, DecoderConfig, DropoutAt, ImageEntry, ImageNorm, Pooling
 from captioner.errors import ConfigError
 from captioner.gradients import into_slots, out_of_slots
@@ -63,7 +64,7 @@ class Decoder(keras.Model):
             initializer=lambda shape, dtype=None: tf.constant(vectors, dtype),
             trainable=not frozen,
         )
-        self.blocks = block_means(regions) if config.pooling == "flat" else None  # (blocks, regions)
+        self.blocks = block_means(regions) if config.pooling == "blocks" else None  # (blocks, regions)
         self._build_image(channels * (1 if self.blocks is None else len(self.blocks)))
         self._build_layers()
         self._build_head()
@@ -117,18 +118,24 @@ class Decoder(keras.Model):
         sequence = drop(tf.gather(self.table, words), self.config.dropout)  # (words, dimensions)
         if self.config.image_entry == "pre":
             state = self._take_image_as_word(tf.gather(grid, images), state)
-        look = _Looks(self, tf.gather(self._laid_out(grid), images)) if self.additive else None
+        looks = self._looks(grid, images) if self.additive else None
+        if looks:
+            state[0] = looks.begin(state[0])
         for number, cell in enumerate(self.cells):
-            look_now = look if number == 0 else None
-            sequence = cell.run(sequence, counts, steps, state[2 * number], state[2 * number + 1], look_now)
+            look = (lambda hidden: self.context(looks(self.query(hidden)))) if looks and number == 0 else None
+            sequence = cell.run(sequence, counts, steps, state[2 * number], state[2 * number + 1], look)
             sequence = drop_later(sequence, self.config.dropout)  # (words, units)
         if self.config.image_entry == "attention":
-            context = look.contexts() if look else self._contexts(sequence, grid, slots, places)
+            context = looks.seen() if looks else self._contexts(sequence, grid, slots, places)
             sequence = tf.concat([sequence, drop_later(context, self.config.dropout)], axis=1)
         elif self.config.image_entry == "merge":
             word_images = places // tf.shape(slots)[1]
             sequence = sequence + tf.gather(grid, word_images)
         return self._head(sequence, drop_later)
+
+    def _looks(self, grid: tf.Tensor, images: tf.Tensor) -> Looks:
+        """Additive attention of captions over the regions of their photographs."""
+        return Looks(tf.gather(self.keys(grid), images), tf.gather(grid, images), self.energy.kernel)
 
     def _contexts(self, sequence: tf.Tensor, grid: tf.Tensor, slots: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         """What every word sees, (words, image_units), all words of a photograph at once."""
@@ -221,20 +228,12 @@ class Decoder(keras.Model):
         context, weights = self._attend(tf.reshape(query, (tf.shape(grid)[0], -1, width)), grid)
         return tf.reshape(context, (-1, width)), tf.reshape(weights, (-1, regions))
 
-    def look_before(self, hidden: tf.Tensor, grid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Additive attention: hidden (images, slots, units) over grid (images, 2, regions, image_units), and its weights.
-
-        Every region is compared with what the LSTM said last, before it reads the next word.
-        """
-        keys, values = grid[:, 0], grid[:, 1]
-        fits = self.energy(tf.tanh(keys[:, None] + self.query(hidden)[:, :, None]))  # (images, slots, regions, 1)
-        weights = tf.nn.softmax(fits[..., 0])
-        return tf.matmul(weights, values), weights
-
     def _look_rows(self, hidden: tf.Tensor, grid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The same for single words, equally many rows to each photograph of the grid."""
-        context, weights = self.look_before(tf.reshape(hidden, (tf.shape(grid)[0], -1, self.config.units)), grid)
-        return tf.reshape(context, (-1, self.config.image_units)), tf.reshape(weights, (-1, tf.shape(grid)[2]))
+        """Additive attention before the LSTM reads the next word, by what it said last; rows as above."""
+        width = self.config.image_units
+        query = tf.reshape(self.query(hidden), (tf.shape(grid)[0], -1, width))
+        context, weights = mixture(query, grid[:, 0], grid[:, 1], self.energy.kernel)
+        return tf.reshape(context, (-1, width)), tf.reshape(weights, (-1, tf.shape(grid)[2]))
 
     @property
     def statistics(self) -> list[Any]:
@@ -250,22 +249,6 @@ class Decoder(keras.Model):
         if self.hidden is not None:
             sequence = drop(self.hidden(sequence), self.config.dropout)
         return self.output_words(sequence)
-
-
-class _Looks:
-    """Additive attention of packed captions over their photographs (captions, 2, regions, image_units), step after step."""
-
-    def __init__(self, decoder: Decoder, grid: tf.Tensor):
-        self.decoder, self.grid, self.seen = decoder, grid, []
-
-    def __call__(self, hidden: tf.Tensor) -> tf.Tensor:
-        """What the photographs of the captions that still go on add to the gates, (rows, 4 * units)."""
-        context, _ = self.decoder.look_before(hidden[:, None], self.grid[: tf.shape(hidden)[0]])
-        self.seen.append(context[:, 0])
-        return self.decoder.context(self.seen[-1])
-
-    def contexts(self) -> tf.Tensor:
-        return tf.concat(self.seen, axis=0)  # (words, image_units)
 
 
 _SWITCHES = {
@@ -289,7 +272,7 @@ def check(config: DecoderConfig) -> None:
     if not (0 <= config.dropout < 1 and 0 <= config.feature_dropout < 1):
         raise ConfigError("dropout and feature_dropout are shares from 0 to below 1, for all that is dropped teaches nothing.")
     if config.image_entry == "attention" and config.pooling != "mean":
-        raise ConfigError("Attention looks at the regions one by one; pooling flat goes with image_entry merge, init and pre.")
+        raise ConfigError("Attention looks at the regions one by one; pooling blocks goes with image_entry merge, init and pre.")
     if config.image_entry == "attention" and config.attention == "heads" and config.image_units % config.heads:
         raise ConfigError(f"image_units ({config.image_units}) must be a multiple of heads ({config.heads}).")
     if config.image_entry == "merge" and config.image_units != config.units:

@@ -22,7 +22,7 @@ def epoch_gflop(
 def image_products(config: DecoderConfig, regions: int, channels: int) -> int:
     """Multiplications per photograph: its features projected, and the first states made from them."""
     places = regions if config.image_entry == "attention" else 1
-    places = len(block_means(regions)) if config.pooling == "flat" else places
+    places = len(block_means(regions)) if config.pooling == "blocks" else places
     width = config.embedding_dimensions if config.image_entry == "pre" else config.image_units
     products = FORWARD_ONLY_WEIGHTS * places * channels * width
     if config.image_entry in ("attention", "init"):

@@ -10,7 +10,7 @@ _DECODER = DecoderConfig(units=384, image_units=384, heads=6, hidden_units=384, 
 _TRAINING = TrainingConfig(epochs=8, images_per_batch=16, learning_rate=1.5e-3, views=6)
 _REWARD = RewardConfig(epochs=8, learning_rate=2e-4, feature_dropout=0.2, views=6, flaw_penalty=0.3)
 _HOUSE = TrainingConfig(
-    epochs=12, patience=3, images_per_batch=16, learning_rate=1e-3, weight_decay=0.0, views=1, label_smoothing=0.0
+    epochs=8, patience=3, images_per_batch=16, learning_rate=1e-3, weight_decay=0.0, views=1, label_smoothing=0.0
 )
 
 PRESETS: dict[str, Preset] = {
@@ -57,6 +57,7 @@ PRESETS: dict[str, Preset] = {
                 "merge", units=256, image_units=256, hidden_units=256, feature_dropout=0.5, dropout=0.5, dropout_at="words"
             ),
             training=replace(_HOUSE, minimum_count=1),
+            search=SearchConfig(maximum_words=32),
         ),
         Preset(
             "show-and-tell",
@@ -76,7 +77,14 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "stacked",
             decoder=DecoderConfig(
-                "merge", units=256, layers=4, image_units=256, hidden_units=256, feature_dropout=0.5, dropout=0.2, pooling="flat"
+                "merge",
+                units=256,
+                layers=4,
+                image_units=256,
+                hidden_units=256,
+                feature_dropout=0.5,
+                dropout=0.2,
+                pooling="blocks",
             ),
             training=replace(_HOUSE, minimum_count=10),
         ),

@@ -56,7 +56,7 @@ class Plain:
             self.image = np.array([self.norm(np.maximum(self.dense("image", region), 0)) for region in features])
             pooled = self.image.mean(axis=0)
         else:
-            flat = self.config.pooling == "flat"
+            flat = self.config.pooling == "blocks"
             pooled = self.dense("image", self.blocks(features) if flat else features.mean(axis=0))
             self.image = pooled = self.norm(pooled if entry == "pre" else np.maximum(pooled, 0))
         self.hidden = [np.zeros(self.config.units) for _ in range(self.config.layers)]
@@ -267,6 +267,8 @@ def test_additive_attention_is_that_of_keras(features):
     import keras
     import tensorflow as tf
 
+    from captioner.additive import mixture
+
     decoder = build(replace(SMALL, attention="additive"))
     grid, state = decoder.start(features)
     hidden = tf.stack([state[0], state[1]], axis=1)  # (images, 2 slots, units)
@@ -274,7 +276,7 @@ def test_additive_attention_is_that_of_keras(features):
     layer.build([(2, 2, 8), (2, REGIONS, 8), (2, REGIONS, 8)])
     layer.set_weights([decoder.energy.kernel.numpy()[:, 0]])
     expected = layer([decoder.query(hidden), grid[:, 1], grid[:, 0]], return_attention_scores=True)
-    for one, other in zip(decoder.look_before(hidden, grid), expected, strict=True):
+    for one, other in zip(mixture(decoder.query(hidden), grid[:, 0], grid[:, 1], decoder.energy.kernel), expected, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
@@ -370,11 +372,11 @@ def test_a_new_decoder_follows_from_its_seed_and_keeps_its_table():
         ({"image_entry": "merge", "image_units": 4}, "must be equal"),
         ({"attention": "dot"}, "attention is one of heads, additive, not 'dot'"),
         ({"activation": "sigmoid"}, "activation is one of tanh, relu"),
-        ({"pooling": "max"}, "pooling is one of mean, flat"),
+        ({"pooling": "max"}, "pooling is one of mean, blocks"),
         ({"image_norm": "layer"}, "image_norm is one of none, batch"),
         ({"dropout_at": "night"}, "dropout_at is one of everything, words"),
-        ({"pooling": "flat"}, "pooling flat goes with image_entry merge, init and pre"),
-        ({"pooling": "flat", "image_entry": "init"}, "in 3 × 3 blocks; 0 regions make no square of them"),
+        ({"pooling": "blocks"}, "pooling blocks goes with image_entry merge, init and pre"),
+        ({"pooling": "blocks", "image_entry": "init"}, "in 3 × 3 blocks; 0 regions make no square of them"),
         ({"embedding_dimensions": 7}, "have 6 dimensions, but the decoder is set to 7"),
     ],
 )

@@ -17,8 +17,8 @@ ALLOWED_AT_THE_TOP = {
 # A module, or a whole folder of them, imports only from rows above its own.
 ORDER = """
     errors gate batching config settings presets vocabulary runtime workers images samples shapes layouts datasets progress
-    tensorfile folders torchfile applications encoder shards licences features order packing grids gradients layers decoder
-    lattice trace search quick imagenet meteor metrics intervals wording yardsticks losses epochs event_log averages
+    tensorfile folders torchfile applications encoder shards licences features order packing grids gradients additive layers
+    decoder lattice trace search quick imagenet meteor metrics intervals wording yardsticks losses epochs event_log averages
     training reward adaptation checkpoints provenance tables preparation shared_training runs captioning bulk listing
     evaluation comparison familiarity gauge gauge_file trial_records study ancestor_records trials ancestor_trials doctor
     operations recipe bench_table bench_training bench bench_memory bench_bulk coco_cost coco_table bench_workers synthetic

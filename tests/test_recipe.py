@@ -44,7 +44,7 @@ def test_every_prefix_is_a_row():
         ("merge", 2, {}),
         ("init", 1, {}),
         ("pre", 2, {}),
-        ("merge", 2, {"pooling": "flat", "activation": "relu"}),
+        ("merge", 2, {"pooling": "blocks", "activation": "relu"}),
         ("merge", 1, {"dropout_at": "words"}),
         ("pre", 1, {"image_norm": "batch"}),
     ],

@@ -127,7 +127,7 @@ def test_killed_and_gone_on_with_in_other_processes(cache, unbroken, tmp_path):
 OLD_SHAPES = [shape for shape in OLDER if shape.get("image_norm") == "batch" or shape.get("attention") == "additive"][:3]
 
 
-@pytest.mark.parametrize("shape", [*OLD_SHAPES, {"image_entry": "merge", "pooling": "flat"}], ids=str)
+@pytest.mark.parametrize("shape", [*OLD_SHAPES, {"image_entry": "merge", "pooling": "blocks"}], ids=str)
 def test_older_recipes_are_gone_on_with_like_ours(cache, tmp_path, monkeypatch, shape):
     """Also what batch normalisation has counted so far, which is among the weights that are kept."""
     preset = small_preset(epochs=2)

@@ -30,7 +30,7 @@ def test_stored_settings_stay_as_they_are_to_the_letter(path):
 
 def test_a_switch_is_named_where_it_is_moved():
     moved = to_json(find_preset("stacked"))
-    assert moved["decoder"]["pooling"] == "flat" and "attention" not in moved["decoder"] and "search" not in moved
+    assert moved["decoder"]["pooling"] == "blocks" and "attention" not in moved["decoder"] and "search" not in moved
     assert to_json(find_preset("resnet152-lstm"))["search"]["maximum_words"] == 20
 
 
@@ -61,7 +61,7 @@ def test_one_table_of_settings_given_as_text():
         with_settings(AdaptationConfig(), {"views": "6"})
     assert (found.epochs, found.first_block, found.light) == (2, "blocks_5", AdaptationConfig().light)
     with pytest.raises(ConfigError, match="no setting 'blocks'; choose one of averaging, .*warmup_epochs"):
-        with_settings(AdaptationConfig(), {"blocks": "5"})
+        with_settings(AdaptationConfig(), {"flat": "5"})
 
 
 def test_settings_of_earlier_versions_lack_the_second_stage(stored):

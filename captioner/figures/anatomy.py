@@ -132,7 +132,7 @@ class Anatomy:
     def _project(self, features: np.ndarray) -> np.ndarray:
         """The regions, or their mean, as the decoder wants them: (regions, image_units) or (image_units,)."""
         seen = features if self.config.image_entry == "attention" else features.mean(axis=0)
-        seen = (block_means(len(features)) @ features).ravel() if self.config.pooling == "flat" else seen
+        seen = (block_means(len(features)) @ features).ravel() if self.config.pooling == "blocks" else seen
         seen = self._dense("image", seen)
         return self._normalised(seen if self.config.image_entry == "pre" else np.maximum(seen, 0))
 

@@ -150,7 +150,7 @@ def _plan_image(checkpoint: Checkpoint) -> Iterator[Layer]:
     if config.image_entry == "attention":
         shape = (regions, width)
     inputs = mark.channels
-    if config.pooling == "flat":
+    if config.pooling == "blocks":
         blocks = len(block_means(regions))
         inputs, whole = blocks * mark.channels, f"the means of {blocks} blocks of regions, laid end to end,"
     role = {
