@@ -19,6 +19,7 @@ from captioner.settings import to_json
 ANCESTORS_FILE = "ancestors.json"
 SPLITS = ("dev", "test")
 MEASURED = ("cider", "bleu4", "rouge_l")
+_NUMBERS = ("seconds_per_epoch", "ms_per_caption", "trainable", "frozen", "cores", "trained_on")
 COURSE, STACKED = "course", "stacked"
 DIMENSIONS, ENDS = (10, 50, 100, 300), (10, 300)
 QUESTION_SEEDS = (1, 2)
@@ -119,7 +120,10 @@ def read_records(folder: Path) -> list[Record]:
         return []
     stored = read_json(path)
     try:
-        return [_record(row, path) for row in stored["trainings"]]
+        records = [_record(row, path) for row in stored["trainings"]]
+        if len({record.ancestor for record in records}) < len(records):
+            raise ValueError
+        return records
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, ConfigError) as error:
         raise CheckpointError(f"The file {path} is damaged; {_ANEW}.") from error
 
@@ -130,12 +134,14 @@ def _record(row: Mapping[str, Any], path: Path) -> Record:
         raise CheckpointError(f"The record of {ancestor} in {path} was made with other settings than the preset’s; {_ANEW}.")
     scored = [row[split] for split in SPLITS if split in row]
     numbers = [number for pair in row["losses"] for number in pair]
+    texts = [row[name] for name in ("made_with", "data", "encoder", "gave_up")]
     if not row["gave_up"]:
-        numbers += [row["seconds_per_epoch"], row["ms_per_caption"], row["trainable"], row["frozen"]]
+        numbers += [row[name] for name in _NUMBERS]
         numbers += [part["metrics"][name] for part in scored for name in MEASURED]
         numbers += [end for part in scored for name in MEASURED for end in _pair(part["intervals"][name])]
     whole = row["gave_up"] or ("test" in row and row["losses"])
-    if not whole or not all(len(pair) == 2 for pair in row["losses"]) or not all(map(math.isfinite, numbers)):
+    told = all(isinstance(text, str) for text in texts) and all(map(math.isfinite, numbers))
+    if not (whole and told) or not all(len(pair) == 2 for pair in row["losses"]):
         raise ValueError
     find_variant(ancestor.variant)
     return Record(ancestor, row)

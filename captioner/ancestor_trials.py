@@ -97,6 +97,7 @@ class Workshop:
         decoder = checkpoint.build()
         trainable = sum(int(np.prod(variable.shape)) for variable in decoder.trainable_variables)
         return {
+            "trained_on": history["data"]["photographs"]["train"],
             "words": len(checkpoint.vocabulary),
             "trainable": trainable,
             "frozen": decoder.count_params() - trainable,

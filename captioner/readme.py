@@ -180,10 +180,14 @@ def study(folder: Path) -> str:
     return "\n".join([*parts, _filled(" ".join(last))])
 
 
+_NOT_HERE = ("dev BLEU-4", "dev ROUGE-L", "of them trained", "published")  # The page of scores has these, too.
+
+
 def ancestors(folder: Path) -> str:
     """The older recipes beside each other, then what the table says; a sentence before the first of them was trained."""
     records = read_records(folder)
-    rows, told = recipes.rows(records), recipes.sentences(records)
+    told = recipes.sentences(records)
+    rows = [{name: text for name, text in row.items() if name not in _NOT_HERE} for row in recipes.rows(records)]
     if not rows:
         return _filled(recipes.NONE_YET)
     cells = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
@@ -193,8 +197,8 @@ def ancestors(folder: Path) -> str:
 
 def question(folder: Path) -> str:
     """The open question and its answer, as far as the records tell it."""
-    told = open_question.sentences(read_records(folder)) or [open_question.asked(), open_question.NOT_YET]
-    return "\n".join(map(_filled, told))
+    records = read_records(folder)
+    return f"### {open_question.title(records)}\n\n" + "\n".join(map(_filled, open_question.sentences(records)))
 
 
 def survives(folder: Path) -> str:

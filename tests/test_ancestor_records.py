@@ -71,6 +71,8 @@ def test_records_of_other_settings_are_refused(tmp_path, monkeypatch):
         {"trainable": "many"},
         {"test": {"metrics": {"cider": 1}, "intervals": {}}},
         {"dimensions": None},
+        {"encoder": None},
+        {"trained_on": "all"},
     ],
 )
 def test_damaged_records_are_refused(tmp_path, change):
@@ -79,6 +81,12 @@ def test_damaged_records_are_refused(tmp_path, change):
     data["trainings"][0] |= change
     (tmp_path / ANCESTORS_FILE).write_text(json.dumps(data))
     with pytest.raises(CheckpointError, match="delete it, and python -m captioner ancestors trains anew"):
+        read_records(tmp_path)
+
+
+def test_the_same_training_twice_is_refused(tmp_path):
+    save_records(tmp_path, [record(plan()[0])] * 2)
+    with pytest.raises(CheckpointError, match="is damaged"):
         read_records(tmp_path)
 
 

@@ -3,6 +3,7 @@
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands import card, choices
@@ -79,10 +80,10 @@ def _run_missing(
 def _print_text(records: Sequence["Record"], planned: int) -> None:
     from captioner.figures import ancestors, open_question
 
-    print(f"{len(records)} of {planned} trainings; 95% intervals in brackets\n")
-    rows = ancestors.rows(records)
-    if rows:
-        print_table({f"{row['recipe']}, {row['vectors']}": _cells(row) for row in rows})
+    print(f"{len(records)} of {planned} trainings; 95% intervals in brackets")
+    for recipe, rows in groupby(ancestors.rows(records), key=lambda row: row["recipe"]):
+        print(f"\n{recipe}\n")
+        print_table({row["vectors"]: _cells(row) for row in rows})
     for text in (*ancestors.sentences(records), *open_question.sentences(records)):
         print(f"\n{text}")
 

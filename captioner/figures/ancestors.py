@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from captioner.ancestor_records import MEASURED, STACKED, Record
+from captioner.ancestor_records import MEASURED, SPLITS, STACKED, Record
 from captioner.config import JOINED, STANDARD, VARIANTS
 from captioner.figures.published import PUBLISHED, PUBLISHED_ON, System
 from captioner.figures.scoreboard import TITLES, VERDICT_METRIC
@@ -18,7 +18,7 @@ NONE_YET = (
     "None of the recipes that this program descends from has been trained on these data yet; python -m captioner ancestors "
     "trains and scores them."
 )
-# Which published system is of the same architecture.
+# The published system in which the photograph enters in the same way.
 RELATIVES = {
     "course": "Merge, 2018",
     "show-and-tell": "Init-inject, 2018",
@@ -27,7 +27,6 @@ RELATIVES = {
     "attention": "Soft attention, 2015",
 }
 CLOSE = 0.03  # So far below its relative in CIDEr a recipe may lie and still be called like it.
-_COLUMNS = {("dev", "cider"): "dev CIDEr", **{("test", name): f"test {TITLES[name]}" for name in MEASURED}}
 
 
 def table_records(records: Sequence[Record]) -> list[Record]:
@@ -47,12 +46,14 @@ def _as_it_is(record: Record) -> bool:
 
 def rows(records: Sequence[Record]) -> list[dict[str, str]]:
     """What a reader sees of each, as texts."""
-    return [_row(record) for record in table_records(records)]
+    found = table_records(records)
+    measured = [name for name in (*MEASURED, "meteor") if all(name in one.data["test"]["metrics"] for one in found)]
+    return [_row(record, measured) for record in found]
 
 
-def _row(record: Record) -> dict[str, str]:
+def _row(record: Record, measured: Sequence[str]) -> dict[str, str]:
     data, relative = record.data, relative_of(record)
-    scores = {title: _score(record, split, name) for (split, name), title in _COLUMNS.items()}
+    scores = {f"{split} {TITLES[name]}": _score(record, split, name) for split in SPLITS for name in measured}
     return {"recipe": record.ancestor.preset, "vectors": record.title} | scores | {
         "parameters": f"{data['trainable'] + data['frozen']:,}",
         "of them trained": f"{data['trainable']:,}",
@@ -65,12 +66,13 @@ def _row(record: Record) -> dict[str, str]:
 def _score(record: Record, split: str, name: str) -> str:
     if not record.has(split):
         return ""
-    low, high = record.data[split]["intervals"][name]
-    return f"{number(record.metric(split, name))} ({number(low)} to {number(high)})"
+    ends = record.data[split]["intervals"].get(name)
+    interval = f" ({number(ends[0])} to {number(ends[1])})" if ends else ""
+    return f"{number(record.metric(split, name))}{interval}"
 
 
 def relative_of(record: Record) -> System | None:
-    """The published system of the same architecture, where it was scored on the same photographs."""
+    """The published system in which the photograph enters in the same way, where it was scored on the same photographs."""
     if record.data["data"] != PUBLISHED_ON[0]:
         return None
     return next(system for system in PUBLISHED if system.title == RELATIVES[record.ancestor.preset])
@@ -107,7 +109,10 @@ def held_against(records: Sequence[Record]) -> str:
             told[own >= other - CLOSE].append(f"{preset} {number(own)} ({relative.title}: {number(other)})")
     if not any(told.values()):
         return ""
-    opening = "Test CIDEr, mean over the embeddings that were trained, against the published system of the same architecture."
+    opening = (
+        "Test CIDEr, mean over the embeddings that were trained, against the published system in which the photograph enters in "
+        "the same way."
+    )
     like = f"Within {CLOSE:g} of it or above: {listed(told[True])}." if told[True] else ""
     below = f"Further below: {listed(told[False])}." if told[False] else ""
     return " ".join(filter(None, [opening, like, below]))
@@ -120,10 +125,14 @@ def conditions(records: Sequence[Record]) -> str:
     encoders, cores = ({one.data[name] for one in found} for name in ("encoder", "cores"))
     few, many = min(cores), max(cores)
     on = f"{few} core{'s' * (few > 1)}" if few == many else f"{few} to {many} cores"
-    return (
-        f"All look through {listed(sorted(encoders))}, were trained once (seed 1) on {on}, and search as their recipe does; 95% "
-        "intervals from drawing the photographs again. The published ones had another CNN, and three trainings or one."
+    told = (
+        f"All look through {listed(sorted(encoders))} and were trained once (seed 1) on {on}; each looks for captions as its "
+        "preset says, with a beam and a preference for length that were not chosen on dev. The 95% intervals are from drawing "
+        "the photographs again."
     )
+    if any(map(relative_of, found)):
+        told += " The published ones had another CNN, VGG16 or VGG19, and are means of three trainings or of one."
+    return told
 
 
 def _stacked(records: Sequence[Record], **changes: Any) -> Record | None:
@@ -139,7 +148,8 @@ def relu_note(records: Sequence[Record]) -> str:
         return ""
     opening = "The stacked recipe with ReLU in its LSTMs in place of the hyperbolic tangent"
     if relu.gave_up:
-        return f"{opening} could not be trained to its end after {len(relu.losses)} whole epochs: {relu.gave_up}"
+        epochs = f"{len(relu.losses)} whole epoch{'s' * (len(relu.losses) != 1)}"
+        return f"{opening} could not be trained to its end: after {epochs} its loss ran away."
     losses = [min(dev for _, dev in one.losses) for one in (relu, tanh)]
     first = [one.losses[0][0] for one in (relu, tanh)]
     ciders = [one.metric("test", VERDICT_METRIC) for one in (relu, tanh)]
@@ -155,8 +165,9 @@ def splits_note(records: Sequence[Record]) -> str:
     plain, joined = _stacked(records), _stacked(records, splits=JOINED)
     if not (plain and joined) or plain.gave_up or joined.gave_up:
         return ""
+    many = f"{joined.data['trained_on']:,} photographs in place of {plain.data['trained_on']:,}"
     return (
-        f"Trained on train and dev together ({JOINED.replace('-', ' photographs to ')}) the stacked recipe reaches a test CIDEr "
+        f"Trained on train and dev together ({many}) the stacked recipe reaches a test CIDEr "
         f"of {_score(joined, 'test', VERDICT_METRIC)} instead of {_score(plain, 'test', VERDICT_METRIC)}; dev, by which it "
         "stops, is then no longer unseen."
     )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from captioner.ancestor_records import COURSE, ENDS, Record
-from captioner.config import STANDARD, Variant, find_variant
+from captioner.ancestor_records import DIMENSIONS, ENDS, Record, plan
+from captioner.config import Variant, find_variant
 from captioner.figures.course import read_course
 from captioner.figures.scoreboard import VERDICT_METRIC
 from captioner.figures.verdict import listed, number
@@ -24,7 +24,7 @@ NOT_YET = (
     "trains what it takes to tell."
 )
 _DASHES = {300: [1, 0], 100: [8, 3], 50: [4, 3], 10: [1, 3]}
-_MOST = 0.8  # A cause that makes up so much of the course's gap accounts for it.
+_MOST = 0.8  # A cause that makes up so much of the gap accounts for it.
 _HEIGHT, _FONT = 380, 14
 
 
@@ -40,6 +40,11 @@ class Group:
     def name(self) -> str:
         return f"{self.variant.title}, {self.dimensions}"
 
+    @property
+    def cider(self) -> float:
+        """Of test, the mean over the seeds."""
+        return fmean(record.metric("test", VERDICT_METRIC) for record in self.records)
+
     def losses(self, epochs: int) -> list[float]:
         """The training loss of each seed after so many epochs."""
         return [record.losses[epochs - 1][0] for record in self.records]
@@ -47,45 +52,67 @@ class Group:
 
 @dataclass(frozen=True)
 class Effects:
-    """How much each cause moves the training loss after the last epoch that all trainings have reached."""
+    """Training losses after the last epoch that all trainings have reached, means over the seeds."""
 
     epochs: int
-    dimensions: Mapping[str, float]  # by table, what the fewest cost against the most
-    embedding: float  # FastText against Word2Vec at equal dimensions, the largest
-    random: float | None  # rows that mean nothing against both, at the most dimensions
+    losses: Mapping[tuple[str, int], float]  # by table and dimensions
     chance: float  # the largest difference of two seeds of the same setting
     course: float  # what the course project's two curves lie apart at their best
+
+    def cost(self, name: str) -> float:
+        """What the fewest dimensions cost such a table against the most."""
+        fewest, most = ENDS
+        return self.losses[name, fewest] - self.losses[name, most]
+
+    def apart(self, dimensions: int) -> float:
+        """FastText above Word2Vec."""
+        one, other = EMBEDDINGS
+        return self.losses[other, dimensions] - self.losses[one, dimensions]
+
+    @property
+    def gap(self) -> float:
+        """FastText with the fewest dimensions above Word2Vec with the most: the course project's two decoders."""
+        return self.dimensions + self.embedding
+
+    @property
+    def dimensions(self) -> float:
+        """The part of the gap that goes with the dimensions: their cost, as the mean over both tables."""
+        return fmean(map(self.cost, EMBEDDINGS))
+
+    @property
+    def embedding(self) -> float:
+        """The part that goes with the embedding, as the mean over both ends; the two parts make up the gap."""
+        return fmean(map(self.apart, ENDS))
+
+    @property
+    def meaningless(self) -> float | None:
+        """Rows drawn at random above the mean of the two, at the most dimensions."""
+        most = max(ENDS)
+        if (RANDOM, most) not in self.losses:
+            return None
+        return self.losses[RANDOM, most] - fmean(self.losses[name, most] for name in EMBEDDINGS)
 
 
 def groups(records: Sequence[Record]) -> list[Group]:
     """By table, widest first."""
     found: dict[tuple[str, int], list[Record]] = {}
+    asked = set(plan(["question"]))
     for record in records:
-        one = record.ancestor
-        plain = one.preset == COURSE and one.activation == "tanh" and one.splits == STANDARD and not record.gave_up
-        if plain and one.variant in (*EMBEDDINGS, RANDOM):
-            found.setdefault((one.variant, one.dimensions), []).append(record)
+        if record.ancestor in asked and not record.gave_up:
+            found.setdefault((record.ancestor.variant, record.ancestor.dimensions), []).append(record)
     order = sorted(found, key=lambda key: ((*EMBEDDINGS, RANDOM).index(key[0]), -key[1]))
     return [Group(find_variant(key[0]), key[1], tuple(found[key])) for key in order]
 
 
 def measure(found: Sequence[Group]) -> Effects | None:
-    """Nothing before both embeddings were trained with the fewest and the most dimensions, and something twice."""
-    table = {(group.variant.name, group.dimensions): group for group in found}
-    needed = [(name, width) for name in EMBEDDINGS for width in ENDS]
-    repeated = [group for group in found if len(group.records) > 1]
-    if not set(needed) <= set(table) or not repeated:
+    """Nothing before both embeddings were trained with the fewest and the most dimensions, each more than once."""
+    seeds = {(group.variant.name, group.dimensions): len(group.records) for group in found}
+    if any(seeds.get((name, width), 0) < 2 for name in EMBEDDINGS for width in ENDS):
         return None
-    epochs, (fewest, most) = reached(found), ENDS
-    means = {key: fmean(group.losses(epochs)) for key, group in table.items()}
-    both = [name for name in (*EMBEDDINGS, RANDOM) if {(name, fewest), (name, most)} <= set(means)]
-    costs = {name: means[name, fewest] - means[name, most] for name in both}
-    one, other = EMBEDDINGS
-    apart = [means[other, width] - means[one, width] for name, width in means if name == one and (other, width) in means]
-    meaning = means.get((RANDOM, most))
-    random = None if meaning is None else meaning - fmean(means[name, most] for name in EMBEDDINGS)
-    chance = max(max(group.losses(epochs)) - min(group.losses(epochs)) for group in repeated)
-    return Effects(epochs, costs, max(apart, key=abs), random, chance, _course_gap())
+    epochs = reached(found)
+    losses = {(group.variant.name, group.dimensions): group.losses(epochs) for group in found}
+    chance = max(max(ends) - min(ends) for ends in losses.values())
+    return Effects(epochs, {key: fmean(ends) for key, ends in losses.items()}, chance, _course_gap())
 
 
 def reached(found: Sequence[Group]) -> int:
@@ -98,9 +125,21 @@ def _course_gap() -> float:
     return best[EMBEDDINGS[1]] - best[EMBEDDINGS[0]]
 
 
+def title(records: Sequence[Record]) -> str:
+    return "An open question, answered" if measure(groups(records)) else "An open question"
+
+
 def sentences(records: Sequence[Record]) -> list[str]:
+    """The question, and as far as the records go its answer."""
     effects = measure(groups(records))
-    return [asked(), told(effects), verdict(effects)] if effects else []
+    answer = [verdict(effects), told(effects), scored(groups(records))] if effects else [NOT_YET]
+    return [asked(), *answer, *filter(None, [given_up(records)])]
+
+
+def given_up(records: Sequence[Record]) -> str:
+    """Which trainings of the question came to no end."""
+    failed = [str(record.ancestor) for record in records if record.ancestor in plan(["question"]) and record.gave_up]
+    return f"Given up, as the loss ran away: {'; '.join(failed)}." if failed else ""
 
 
 def asked() -> str:
@@ -113,33 +152,58 @@ def asked() -> str:
 
 
 def told(effects: Effects) -> str:
+    """What all of it is computed from."""
     fewest, most = ENDS
-    costs = listed([f"{_signed(cost)} with {_title(name)}" for name, cost in effects.dimensions.items()])
-    random = f" Rows that mean nothing cost {_signed(effects.random)} at {most} dimensions." if effects.random is not None else ""
+    tables = [name for name in (*EMBEDDINGS, RANDOM) if (name, fewest) in effects.losses and (name, most) in effects.losses]
+    costs = listed([f"{_signed(effects.cost(name))} with {_title(name)}" for name in tables])
+    widths = [width for width in DIMENSIONS if all((name, width) in effects.losses for name in EMBEDDINGS)]
+    apart = listed([f"{_signed(effects.apart(width))} at {width}" for width in widths])
+    random = ""
+    if effects.meaningless is not None:
+        random = f" Rows drawn at random, which mean nothing, change it by {_signed(effects.meaningless)} at {most} dimensions."
     return (
-        f"The same decoder, trained here with both at several dimensions and compared after {effects.epochs} epochs, the last "
-        f"that all reached: {fewest} dimensions in place of {most} change the training loss by {costs}. FastText in place of "
-        f"Word2Vec, at equal dimensions, changes it by {_signed(effects.embedding)} at most.{random} Two trainings that differ "
-        f"in nothing but their random numbers lie up to {number(effects.chance)} apart."
+        f"The same decoder was trained here with both at several dimensions; training losses are compared after "
+        f"{effects.epochs} epochs, the last that all reached. {fewest} dimensions in place of {most} change the loss by {costs}. "
+        f"FastText in place of Word2Vec changes it by {apart} dimensions.{random} Trainings that differ in nothing but the "
+        f"decoder’s random numbers lie up to {number(effects.chance)} apart; the vectors themselves were trained once."
     )
+
+
+def scored(found: Sequence[Group]) -> str:
+    """What it means for the captions."""
+    ends = [group for group in found if group.dimensions in ENDS]
+    told = listed([f"{number(group.cider)} with {group.variant.title} of {group.dimensions}" for group in ends])
+    return f"Their captions, in test CIDEr, means over the seeds: {told} dimensions."
 
 
 def verdict(effects: Effects) -> str:
-    """Which of the three causes is the largest, and how much of the course's gap it makes up."""
-    causes = {"the dimensions": fmean(effects.dimensions[name] for name in EMBEDDINGS), "the embedding": effects.embedding}
-    cause = max(causes, key=causes.get)
-    largest, chance = causes.pop(cause), effects.chance
-    if largest <= chance:
-        return "Neither fewer dimensions nor FastText raises the loss by more than chance does, so neither explains the gap."
-    ((name, other),) = causes.items()
-    beside = f"what {name} {'do' if name.endswith('s') else 'does'}, {_signed(other)}, "
-    beside += "chance can explain" if abs(other) <= chance else "is less, if more than chance"
-    share = largest / effects.course
-    rest = "so it accounts for the gap" if share >= _MOST else "so a part of the gap has another cause than these three"
+    """Which cause makes up the gap as far as it came back here, and how much of the course's gap that is."""
+    fewest, most = ENDS
+    low, high = effects.losses[EMBEDDINGS[0], most], effects.losses[EMBEDDINGS[1], fewest]
+    here = f"Here FastText with {fewest} dimensions ends at a loss of {number(high)}, Word2Vec with {most} at {number(low)}"
+    if effects.gap <= effects.chance:
+        return f"The gap did not come back. {here}, and chance alone moves a loss by up to {number(effects.chance)}."
+    share = effects.gap / effects.course
+    back = f"{here}: {share:.0%} of the {number(effects.course)} that the course’s two curves lie apart came back."
+    back += "" if share >= _MOST else " The rest has a cause that was not repeated here."
+    costs, apart = [effects.cost(name) for name in EMBEDDINGS], [effects.apart(width) for width in ENDS]
+    if _disagree(costs, effects.chance) or _disagree(apart, effects.chance):
+        return f"Neither dimensions nor embedding explain it by themselves, for each changes what the other does. {back}"
+    parts = {"dimensions": effects.dimensions, "embedding": effects.embedding}
+    cause = max(parts, key=parts.get)
+    other = next(name for name in parts if name != cause)
+    remark = ", which works the other way" if parts[other] < 0 else ""
+    remark = ", which chance can explain" if abs(parts[other]) <= effects.chance else remark
+    mostly = "It was" if parts[cause] >= _MOST * effects.gap else "More than anything it was"
     return (
-        f"So it is {cause}: {_signed(largest)}; {beside}. That is {share:.0%} of the {number(effects.course)} that the course’s "
-        f"two curves lie apart, {rest}."
+        f"{mostly} the {cause}. {back} Of what came back {_signed(parts[cause])} goes with the {cause} and "
+        f"{_signed(parts[other])} with the {other}{remark}."
     )
+
+
+def _disagree(values: Sequence[float], chance: float) -> bool:
+    """Whether some are above zero and some below, all by more than chance."""
+    return min(values) < -chance and max(values) > chance
 
 
 def _signed(value: float) -> str:
@@ -163,7 +227,7 @@ def as_table(found: Sequence[Group], epochs: int) -> "pd.DataFrame":
             "seeds": len(group.records),
             f"training loss after {epochs} epochs": fmean(group.losses(epochs)),
             "least dev loss": fmean(min(dev for _, dev in record.losses) for record in group.records),
-            "test CIDEr": fmean(record.metric("test", VERDICT_METRIC) for record in group.records),
+            "test CIDEr": group.cider,
         }
         for group in found
     }

@@ -31,15 +31,10 @@ def _show_table(records: list[Record]) -> None:
 
 
 def _show_question(records: list[Record]) -> None:
-    st.header("An open question, answered", anchor=False)
-    st.html(cards.paragraph(open_question.asked(), "beside"))
+    st.header(open_question.title(records), anchor=False)
+    for text in open_question.sentences(records):
+        st.html(cards.paragraph(text, "beside"))
     found = open_question.groups(records)
-    effects = open_question.measure(found)
-    if effects is None:
-        st.html(cards.paragraph(open_question.NOT_YET, "beside"))
-    else:
-        st.html(cards.paragraph(open_question.verdict(effects), "beside"))
-        st.html(cards.paragraph(open_question.told(effects), "beside"))
     if found:
         summary = open_question.summary(found)
         st.altair_chart(open_question.chart(found), alt=summary)
