@@ -193,6 +193,17 @@ def test_shapes_have_a_preset_and_a_folder_of_their_own(run, monkeypatch):
     assert asked == [ROOT / "checkpoints" / "runs" / name for name in ("shapes-shapes-seed1", "tiny-shapes-seed7")]
 
 
+def test_slow_recipes_have_fewer_epochs_on_shapes(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr("captioner.commands.train._left_to_train", lambda *_: ["learned"])
+    monkeypatch.setattr("captioner.commands.train._prepare", lambda _options, _data, preset, *_: asked.append(preset) or 1 / 0)
+    monkeypatch.setattr("captioner.datasets.load", lambda _data: shapes(0, 0, 0))
+    for more in (["shapes"], ["shapes", "--epochs", 5], ["shapes", "--set", "epochs=3"], [ROOT]):
+        with pytest.raises(ZeroDivisionError):
+            run("train", "--preset", "attention", "--data", *more)
+    assert [preset.training.epochs for preset in asked] == [4, 5, 3, PRESETS["attention"].training.epochs]
+
+
 def test_the_second_stage_goes_on_from_a_run(run, data, tiny_run, tmp_path):
     command = ["train", "--data", data, "--variant", "word2vec", "--stage", "reward", "--out", tmp_path / "run", "--json"]
     status, _, errors = run(*command)

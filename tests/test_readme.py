@@ -135,7 +135,8 @@ def test_older_recipes_are_told_from_their_records(folder: Path):
     """Before there are any, a sentence; then a row for each of the table, and what follows from them."""
     marks = "<!-- figures: ancestors -->\n<!-- end -->\n<!-- figures: question -->\n<!-- end -->\n"
     empty = " ".join(render(marks, folder).split())
-    assert "### An open question A well-known" in empty and "None of the recipes" in empty and "is not known yet" in empty and "3.63" in empty
+    assert "### An open question A well-known" in empty and "is not known yet" in empty and "3.63" in empty
+    assert "None of the recipes" in empty
     write_ancestors(folder)
     text = render(marks, folder)
     rows = [line for line in text.splitlines() if line.startswith("| ")]

@@ -11,7 +11,8 @@ from captioner.commands.report import note, print_json, print_table
 from captioner.config import FIRST, REWARD, VARIANTS, Preset
 from captioner.errors import TrainingError
 from captioner.event_log import EventLog, require_tensorboard
-from captioner.presets import PRESETS, find_preset
+from captioner.layouts import SHAPES
+from captioner.presets import ON_SHAPES, PRESETS, find_preset
 from captioner.settings import changed, to_json
 from captioner.workers import Alone, find_place, join, refuse_several
 
@@ -68,7 +69,8 @@ def _preset(options: Namespace, names: tuple[str, ...]) -> Preset:
         from captioner.encoder import find_encoder
 
         preset = replace(preset, encoder=find_encoder(options.encoder))
-    settings = dict(options.settings) | ({} if options.epochs is None else {"epochs": str(options.epochs)})
+    fewer = {"epochs": str(ON_SHAPES[preset.name])} if options.data == SHAPES and preset.name in ON_SHAPES else {}
+    settings = fewer | dict(options.settings) | ({} if options.epochs is None else {"epochs": str(options.epochs)})
     return changed(preset, options.stage, settings)
 
 
