@@ -140,7 +140,7 @@ def test_older_recipes_are_told_from_their_records(folder: Path):
     write_ancestors(folder)
     text = render(marks, folder)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert len(rows) == 2 + 15 and rows[0].startswith("| recipe | vectors | dev CIDEr |")
+    assert len(rows) == 2 + 15 and rows[0].startswith("| recipe | vectors | test CIDEr |")
     assert rows[3].startswith("| course | Word2Vec | 0.500 (0.470 to 0.530) |")
     assert "### An open question, answered" in text and "It was the dimensions. Here" in text
     assert render(text, folder) == text

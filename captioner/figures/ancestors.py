@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from captioner.ancestor_records import MEASURED, SPLITS, STACKED, Record
 from captioner.config import JOINED, STANDARD, VARIANTS
 from captioner.figures.published import PUBLISHED, PUBLISHED_ON, System
+from captioner.figures.score_charts import SHAPES, axis
 from captioner.figures.scoreboard import TITLES, VERDICT_METRIC
 from captioner.figures.verdict import listed, number
 from captioner.presets import ANCESTORS, find_preset
 
 if TYPE_CHECKING:
+    import altair as alt
     import pandas as pd
 
 NONE_YET = (
@@ -26,6 +28,9 @@ RELATIVES = {
     "stacked": "Merge, 2018",
     "attention": "Soft attention, 2015",
 }
+_ROW, _FONT, _POINT = 16, 14, 90
+_INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
+DIAMONDS = "A line is the 95% interval. A diamond is the published system in which the photograph enters in the same way."
 CLOSE = 0.03  # So far below its relative in CIDEr a recipe may lie and still be called like it.
 
 
@@ -53,13 +58,13 @@ def rows(records: Sequence[Record]) -> list[dict[str, str]]:
 
 def _row(record: Record, measured: Sequence[str]) -> dict[str, str]:
     data, relative = record.data, relative_of(record)
-    scores = {f"{split} {TITLES[name]}": _score(record, split, name) for split in SPLITS for name in measured}
-    return {"recipe": record.ancestor.preset, "vectors": record.title} | scores | {
+    scores = {f"{split} {TITLES[name]}": _score(record, split, name) for split in reversed(SPLITS) for name in measured}
+    published = {"published": f"{relative.title}: {_told(relative)}" if relative else ""}
+    return {"recipe": record.ancestor.preset, "vectors": record.title} | published | scores | {
         "parameters": f"{data['trainable'] + data['frozen']:,}",
         "of them trained": f"{data['trainable']:,}",
         "seconds an epoch": f"{data['seconds_per_epoch']:.0f}",
         "milliseconds a caption": f"{data['ms_per_caption']:.0f}",
-        "published": f"{relative.title}: {_told(relative)}" if relative else "",
     }
 
 
@@ -82,6 +87,52 @@ def _told(system: System) -> str:
     """Its CIDEr, or where it has none the BLEU-4 that it has."""
     name = VERDICT_METRIC if VERDICT_METRIC in system.metrics else "bleu4"
     return f"{TITLES[name]} {number(system.metrics[name])}"
+
+
+def chart(records: Sequence[Record]) -> "alt.LayerChart":
+    """For each recipe its decoders in their colours and shapes with intervals, and a diamond for what was published."""
+    import altair as alt
+    import pandas as pd
+
+    found = table_records(records)
+    rows = pd.DataFrame([_scored(record) for record in found], columns=["recipe", "vectors", "cider", "low", "high"])
+    others = {one.ancestor.preset: relative_of(one) for one in found}
+    known = [(name, one.title, one.metrics.get(VERDICT_METRIC)) for name, one in others.items() if one]
+    published = alt.Chart(pd.DataFrame(known, columns=["recipe", "system", "cider"]).dropna())
+    up = alt.Y("recipe:N", title=None, sort=list(ANCESTORS), axis=axis(labelLimit=0, ticks=False, domain=False))
+    across = alt.X("cider:Q", title="test CIDEr, more is better", scale=alt.Scale(zero=False, padding=12), axis=axis())
+    beside = alt.YOffset("vectors:N", sort=_titles())
+    base = alt.Chart(rows).encode(y=up, yOffset=beside, color=_colours())
+    bars = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q"), x2="high:Q")
+    tips = ["recipe:N", "vectors:N", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("cider", "low", "high"))]
+    shapes = alt.Shape("vectors:N", scale=alt.Scale(domain=_titles(), range=list(SHAPES.values())), legend=None)
+    points = base.mark_point(filled=True, size=_POINT, opacity=1).encode(x=across, shape=shapes, tooltip=tips)
+    diamonds = published.mark_point(shape="diamond", size=_POINT * 1.4, strokeWidth=2, color=_INK)
+    diamonds = diamonds.encode(x=across, y=up, tooltip=["system:N", alt.Tooltip("cider:Q", format=".3f")])
+    return alt.layer(bars, points, diamonds).properties(height=alt.Step(_ROW))
+
+
+def _scored(record: Record) -> tuple[str, str, float, float, float]:
+    low, high = record.data["test"]["intervals"][VERDICT_METRIC]
+    return record.ancestor.preset, record.title, record.metric("test", VERDICT_METRIC), low, high
+
+
+def _titles() -> list[str]:
+    return [variant.title for variant in VARIANTS.values()]
+
+
+def _colours() -> Any:
+    import altair as alt
+
+    scale = alt.Scale(domain=_titles(), range=[variant.colour for variant in VARIANTS.values()])
+    legend = alt.Legend(orient="top", title=None, symbolSize=_POINT, labelFontSize=_FONT, labelColor=_INK)
+    return alt.Color("vectors:N", scale=scale, legend=legend)
+
+
+def summary(records: Sequence[Record]) -> str:
+    """The chart in words, for who cannot see it."""
+    found = [_scored(record) for record in table_records(records)]
+    return f"Test CIDEr: {'; '.join(f'{recipe} with {vectors} {number(cider)}' for recipe, vectors, cider, *_ in found)}."
 
 
 def as_table(records: Sequence[Record]) -> "pd.DataFrame":
@@ -110,10 +161,10 @@ def held_against(records: Sequence[Record]) -> str:
     if not any(told.values()):
         return ""
     opening = (
-        "Test CIDEr, mean over the embeddings that were trained, against the published system in which the photograph enters in "
+        "Test CIDEr, mean over the embeddings that were trained, against the published systems in which the photograph enters in "
         "the same way."
     )
-    like = f"Within {CLOSE:g} of it or above: {listed(told[True])}." if told[True] else ""
+    like = f"Within {CLOSE:g} of theirs or above: {listed(told[True])}." if told[True] else ""
     below = f"Further below: {listed(told[False])}." if told[False] else ""
     return " ".join(filter(None, [opening, like, below]))
 

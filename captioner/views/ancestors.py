@@ -25,7 +25,10 @@ def show(folder: Path) -> None:
 def _show_table(records: list[Record]) -> None:
     told = ancestors.sentences(records)
     if ancestors.table_records(records):
-        st.dataframe(ancestors.as_table(records), alt=" ".join(told))
+        st.altair_chart(ancestors.chart(records), alt=ancestors.summary(records))
+        st.html(cards.paragraph(ancestors.DIAMONDS, "beside"))
+        with st.expander("The whole table: all scores on dev and test, parameters, times"):
+            st.dataframe(ancestors.as_table(records), alt=" ".join(told), height="content")
     for text in told or [ancestors.NONE_YET]:
         st.html(cards.paragraph(text, "beside"))
 
@@ -37,7 +40,8 @@ def _show_question(records: list[Record]) -> None:
     found = open_question.groups(records)
     if found:
         summary = open_question.summary(found)
-        st.altair_chart(open_question.chart(found), alt=summary)
-        with st.expander("All trainings of the question as a table"):
+        st.altair_chart(open_question.end_chart(found), alt=summary)
+        with st.expander("All curves, and all trainings of the question as a table"):
+            st.altair_chart(open_question.chart(found), alt=summary)
             table = open_question.as_table(found, open_question.reached(found))
             st.dataframe(table.style.format(precision=3), alt=summary)

@@ -20,12 +20,29 @@ def test_a_row_for_every_recipe_and_embedding(tmp_path):
     ]
     course = rows[1]
     assert course["test CIDEr"] == "0.500 (0.470 to 0.530)" and course["dev CIDEr"] == "0.500 (0.470 to 0.530)"
-    assert list(course)[2:8] == [f"{split} {title}" for split in ("dev", "test") for title in ("CIDEr", "BLEU-4", "ROUGE-L")]
+    scores = [f"{split} {title}" for split in ("test", "dev") for title in ("CIDEr", "BLEU-4", "ROUGE-L")]
+    assert list(course)[2:9] == ["published", *scores]
     assert course["parameters"] == f"{5000 + 100 * 300:,}" and course["of them trained"] == "5,000"
     assert (course["seconds an epoch"], course["milliseconds a caption"]) == ("41", "12")
     assert course["published"] == "Merge, 2018: CIDEr 0.469" and rows[-1]["published"] == "Soft attention, 2015: BLEU-4 0.195"
     table = ancestors.as_table(write_ancestors(tmp_path))
     assert len(table) == 15 and "course, Word2Vec" in table.index
+
+
+def test_the_chart_has_each_decoder_its_interval_and_what_was_published():
+    records = [record(one, cider=0.4 + place / 100) for place, one in enumerate(TABLE)]
+    drawn = ancestors.chart(records).to_dict()
+    bars, points, diamonds = drawn["layer"]
+    assert [layer["mark"]["type"] for layer in drawn["layer"]] == ["rule", "point", "point"]
+    rows, published = (drawn["datasets"][layer["data"]["name"]] for layer in (points, diamonds))
+    assert len(rows) == 15 and rows[4]["recipe"] == "show-and-tell" and rows[4]["vectors"] == "Word2Vec"
+    assert (rows[4]["cider"], rows[4]["low"], rows[4]["high"]) == pytest.approx((0.44, 0.41, 0.47))
+    assert [(row["recipe"], round(row["cider"], 3)) for row in published] == [
+        ("course", 0.469), ("show-and-tell", 0.481), ("resnet152-lstm", 0.469), ("stacked", 0.469)
+    ]  # fmt: skip
+    assert "show-and-tell with Word2Vec 0.440; " in ancestors.summary(records)
+    alone = ancestors.chart([record(TABLE[0], data="shapes")]).to_dict()
+    assert alone["datasets"][alone["layer"][2]["data"]["name"]] == []
 
 
 def test_every_recipe_has_a_published_relative():
@@ -39,7 +56,7 @@ def test_recipes_are_held_against_their_relatives_by_their_means():
     ciders = {"course": (0.43, 0.44, 0.45), "show-and-tell": (0.44, 0.45, 0.46), "resnet152-lstm": (0.5, 0.6, 0.7)}
     records = [record(one, cider=ciders.get(one.preset, (0.4,) * 3)[list(VARIANTS).index(one.variant)]) for one in TABLE]
     told = ancestors.held_against(records)
-    like, below = told.partition("Within 0.03 of it or above: ")[2].split(" Further below: ")
+    like, below = told.partition("Within 0.03 of theirs or above: ")[2].split(" Further below: ")
     assert like == "course 0.440 (Merge, 2018: 0.469) and resnet152-lstm 0.600 (Pre-inject, 2018: 0.469)."
     assert below == "show-and-tell 0.450 (Init-inject, 2018: 0.481) and stacked 0.400 (Merge, 2018: 0.469)."
     assert "attention" not in told  # Its relative was not scored by CIDEr.

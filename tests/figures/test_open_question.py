@@ -138,6 +138,16 @@ def test_the_chart_has_a_line_for_every_table_and_width():
     assert "Word2Vec, 10 3.110" in open_question.summary(found)
 
 
+def test_the_chart_of_the_ends_has_a_point_for_every_training():
+    drawn = open_question.end_chart(open_question.groups(made(seed=0.02))).to_dict()
+    (rows,) = drawn["datasets"].values()
+    ends = {(row["vectors"], row["dimensions"], row["seed"]): row["loss"] for row in rows}
+    assert len(rows) == len(ends) == 20
+    assert (ends["Word2Vec", 10, 1], ends["FastText", 10, 2]) == pytest.approx((3.1, 3.17))
+    lines, points = drawn["layer"]
+    assert lines["encoding"]["y"]["aggregate"] == "mean" and points["encoding"]["y"]["title"] == "training loss after 4 epochs"
+
+
 def test_the_table_has_means_over_seeds():
     table = open_question.as_table(open_question.groups(made()), EPOCHS)
     assert table.loc["FastText, 10", f"training loss after {EPOCHS} epochs"] == pytest.approx(2.5 + 0.6 + 0.05 + 0.01)

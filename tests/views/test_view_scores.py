@@ -80,7 +80,7 @@ def test_older_recipes_have_their_part(folder):
     assert "is not known yet: python -m captioner ancestors --part question" in beside(page)
     write_ancestors(folder)
     page = open_view("scores").run()
-    assert not refusals(page) and "Within 0.03 of it or above: course 0.500 (Merge, 2018: 0.469)" in beside(page)
+    assert not refusals(page) and "Within 0.03 of theirs or above: course 0.500 (Merge, 2018: 0.469)" in beside(page)
     assert "It was the dimensions. Here FastText with 10" in beside(page) and "is not known yet" not in beside(page)
     assert beside(page).index("It was the dimensions") < beside(page).index("compared after 4 epochs")
     assert any(text.startswith("Training losses by epoch; at their ends: Word2Vec, 300 2.510") for text in charts(page))
