@@ -6,7 +6,7 @@ import streamlit as st
 
 from captioner.ancestor_records import Record, read_records
 from captioner.errors import CheckpointError
-from captioner.figures import ancestors, open_question
+from captioner.figures import ancestors, open_question, question_charts
 from captioner.views import score_cards as cards
 from captioner.views.resources import refuse
 
@@ -39,9 +39,9 @@ def _show_question(records: list[Record]) -> None:
         st.html(cards.paragraph(text, "beside"))
     found = open_question.groups(records)
     if found:
-        summary = open_question.summary(found)
-        st.altair_chart(open_question.end_chart(found), alt=summary)
+        summary = question_charts.summary(found)
+        st.altair_chart(question_charts.end_chart(found), alt=summary)
         with st.expander("All curves, and all trainings of the question as a table"):
-            st.altair_chart(open_question.chart(found), alt=summary)
-            table = open_question.as_table(found, open_question.reached(found))
+            st.altair_chart(question_charts.chart(found), alt=summary)
+            table = question_charts.as_table(found, open_question.reached(found))
             st.dataframe(table.style.format(precision=3), alt=summary)
