@@ -1,16 +1,14 @@
 """`ancestors`: the older recipes, trained and scored one after the other on the same data; says what all of them show."""
 
-import time
 from argparse import Namespace
 from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands import card, choices
-from captioner.commands.report import note, print_json, print_table
+from captioner.commands.report import in_turn, note, print_json, print_table
 from captioner.errors import TrainingError
 from captioner.presets import PARTS
-from captioner.progress import duration
 from captioner.workers import refuse_several
 
 if TYPE_CHECKING:
@@ -62,18 +60,13 @@ def _run_missing(
     finished = {record.ancestor: record for record in records}
     left = [ancestor for ancestor in wanted if ancestor not in finished]
     note(f"{len(wanted) - len(left)} of {len(wanted)} trainings are finished already.")
-    begun = time.monotonic()
-    for number, ancestor in enumerate(left, 1):
-        note(f"Training {number} of {len(left)}: {ancestor}.")
+    for ancestor in in_turn(left, "Training"):
         finished[ancestor] = found = workshop.carry_out(ancestor)
         save_records(choices.checkpoints(options), list(finished.values()))
         if found.gave_up:
             note(f"{ancestor} was given up: {found.gave_up}")
         else:
             card.keep(workshop.runs / ancestor.place)
-        passed = time.monotonic() - begun
-        to_come = duration(passed / number * (len(left) - number))
-        note(f"{number} of {len(left)} done in {duration(passed)}; about {to_come} left.")
     return list(finished.values())
 
 

@@ -2,10 +2,14 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from captioner.progress import duration
 
 Cells = Mapping[str, str]
+Work = TypeVar("Work")
 
 
 def note(sentence: str) -> None:
@@ -15,6 +19,17 @@ def note(sentence: str) -> None:
 
 def print_json(data: Any) -> None:
     print(json.dumps(data, indent=1))
+
+
+def in_turn(left: Sequence[Work], what: str) -> Iterator[Work]:
+    """One after the other, told by name; how long the others still take is told from how long those before took."""
+    begun = time.monotonic()
+    for number, work in enumerate(left, 1):
+        note(f"{what} {number} of {len(left)}: {work}.")
+        yield work
+        passed = time.monotonic() - begun
+        to_come = duration(passed / number * (len(left) - number))
+        note(f"{number} of {len(left)} done in {duration(passed)}; about {to_come} left.")
 
 
 def print_table(columns: Mapping[str, Cells]) -> None:

@@ -1,15 +1,13 @@
 """`study`: the comparison with repeated seeds. Runs what is missing, scores it, and says what all runs together show."""
 
-import time
 from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands import card, choices
-from captioner.commands.report import note, print_json, print_table
+from captioner.commands.report import in_turn, note, print_json, print_table
 from captioner.errors import TrainingError
 from captioner.presets import find_preset
-from captioner.progress import duration
 from captioner.workers import refuse_several
 
 if TYPE_CHECKING:
@@ -77,9 +75,8 @@ def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finish
         workshops.of(record.trial.preset).finished(record.trial)
     left = [trial for trial in plan.trials() if not workshops.of(trial.preset).finished(trial)]
     note(f"{len(plan.trials()) - len(left)} of {len(plan.trials())} runs are finished already.")
-    begun, failed = time.monotonic(), []
-    for number, trial in enumerate(left, 1):
-        note(f"Run {number} of {len(left)}: {trial}.")
+    failed = []
+    for trial in in_turn(left, "Run"):
         try:
             workshops.of(trial.preset).carry_out(trial)
             card.keep(workshops.of(trial.preset).run_folder(trial))
@@ -87,9 +84,6 @@ def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finish
         except TrainingError as error:  # Such as a loss that is no number; the other runs do not depend on it.
             note(f"{trial} was given up: {error}")
             failed.append(str(trial))
-        passed = time.monotonic() - begun
-        to_come = duration(passed / number * (len(left) - number))
-        note(f"{number} of {len(left)} done in {duration(passed)}; about {to_come} left.")
     if failed:
         raise TrainingError(f"These runs are missing: {'; '.join(failed)}. Why is said above; the same command tries them again.")
     finished_one()
