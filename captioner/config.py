@@ -18,6 +18,7 @@ DropoutAt = Literal["everything", "words"]
 FIRST, REWARD = "first", "reward"
 STANDARD, JOINED = SPLITTINGS = ("standard", "7000-1000")  # how a data set may be split
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"  # the decoders that come with the program
+NORM_EPSILON = 1e-5  # what batch normalisation adds to every variance, so that it never divides by zero
 
 _LATER = {"later": True}  # Marks a setting that settings stored by earlier versions may lack.
 # Marks one that is not put down where it stands at its default: what was made before it came keeps its settings and hashes.
@@ -105,6 +106,11 @@ class DecoderConfig:
     image_norm: ImageNorm = field(default="none", metadata=_SWITCH)
     activation: Activation = field(default="tanh", metadata=_SWITCH)
     dropout_at: DropoutAt = field(default="everything", metadata=_SWITCH)
+
+    @property
+    def additive(self) -> bool:
+        """Whether it looks before the LSTM reads a word, by additive attention."""
+        return self.image_entry == "attention" and self.attention == "additive"
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,6 @@ class Decoder(keras.Model):
         check(config)
         self.config, self.channels, self.frozen = config, channels, frozen
         self.vocabulary_size = words or len(vectors)
-        self.additive = config.image_entry == "attention" and config.attention == "additive"
         if vectors.shape[1] != config.embedding_dimensions:
             raise ConfigError(
                 f"The word vectors have {vectors.shape[1]} dimensions, but the decoder is set to {config.embedding_dimensions}."
@@ -93,7 +92,7 @@ class Decoder(keras.Model):
         if config.image_entry == "attention":
             self.query = self._dense(config.units, config.image_units, "query")
             width = config.units + config.image_units
-        if self.additive:
+        if config.additive:
             self.keys = self._dense(config.image_units, config.image_units, "keys", bias=False)
             self.energy = self._dense(config.image_units, 1, "energy", bias=False)
             self.context = self._dense(config.image_units, 4 * config.units, "context", bias=False)
@@ -118,7 +117,7 @@ class Decoder(keras.Model):
         sequence = drop(tf.gather(self.table, words), self.config.dropout)  # (words, dimensions)
         if self.config.image_entry == "pre":
             state = self._take_image_as_word(tf.gather(grid, images), state)
-        looks = self._looks(grid, images) if self.additive else None
+        looks = self._looks(grid, images) if self.config.additive else None
         if looks:
             state[0] = looks.begin(state[0])
         for number, cell in enumerate(self.cells):
@@ -166,7 +165,7 @@ class Decoder(keras.Model):
         The rows belong to the photographs of `grid` in turn, equally many to each; `gates` is the words' row of `gates_of_words`.
         """
         next_state, sequence, attention = [], None, None
-        if self.additive:
+        if self.config.additive:
             context, attention = self._look_rows(state[0], grid)
             gates = gates + self.context(context)
         for number, cell in enumerate(self.cells):
@@ -174,7 +173,7 @@ class Decoder(keras.Model):
             sequence, memory = cell.step(projected, state[2 * number], state[2 * number + 1])
             next_state += [sequence, memory]
         if self.config.image_entry == "attention":
-            if not self.additive:
+            if not self.config.additive:
                 context, attention = self._attend_rows(self.query(sequence), grid)
             sequence = tf.concat([sequence, context], axis=1)
         elif self.config.image_entry == "merge":
@@ -198,7 +197,7 @@ class Decoder(keras.Model):
 
     def _laid_out(self, grid: tf.Tensor) -> tf.Tensor:
         """For attention in heads, or what regions are compared by beside what is mixed: (images, 2, regions, image_units)."""
-        if self.additive:
+        if self.config.additive:
             return tf.stack([self.keys(grid), grid], axis=1)
         return self._heads(grid) if self.config.image_entry == "attention" else grid
 

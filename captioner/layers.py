@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from captioner.config import NORM_EPSILON
 from captioner.gradients import late_gradient
 
 ACTIVATIONS = {"tanh": tf.tanh, "relu": tf.nn.relu}
@@ -67,7 +68,7 @@ class Cell(keras.layers.Layer):
 class Normalisation(keras.layers.Layer):
     """Batch normalisation over photographs: in training by the batch's own mean and variance, otherwise by running ones."""
 
-    MOMENTUM, EPSILON = 0.99, 1e-5
+    MOMENTUM = 0.99
 
     def __init__(self, units: int, name: str):
         super().__init__(name=name)
@@ -84,11 +85,11 @@ class Normalisation(keras.layers.Layer):
             mean, variance = tf.nn.moments(values, list(range(len(values.shape) - 1)))
             for running, of_batch in ((self.mean, mean), (self.variance, variance)):
                 running.assign(self.MOMENTUM * running.value + (1 - self.MOMENTUM) * of_batch)
-        return (values - mean) * tf.math.rsqrt(variance + self.EPSILON) * self.scale + self.bias
+        return (values - mean) * tf.math.rsqrt(variance + NORM_EPSILON) * self.scale + self.bias
 
     def scale_and_shift(self) -> tuple[np.ndarray, np.ndarray]:
         """The same by the running mean and variance, as arrays to multiply with and to add, (units,) each."""
-        scale = self.scale.numpy() / np.sqrt(self.variance.numpy() + np.float32(self.EPSILON))
+        scale = self.scale.numpy() / np.sqrt(self.variance.numpy() + np.float32(NORM_EPSILON))
         return scale, self.bias.numpy() - self.mean.numpy() * scale
 
 

@@ -27,7 +27,7 @@ def image_products(config: DecoderConfig, regions: int, channels: int) -> int:
     products = FORWARD_ONLY_WEIGHTS * places * channels * width
     if config.image_entry in ("attention", "init"):
         products += BOTH_GRADIENTS * 2 * config.layers * config.image_units * config.units
-    if config.image_entry == "attention" and config.attention == "additive":
+    if config.additive:
         products += BOTH_GRADIENTS * regions * config.image_units**2
     return products
 
@@ -41,7 +41,7 @@ def word_products(config: DecoderConfig, vocabulary: int, regions: int, frozen: 
     if config.image_entry == "attention":
         products += config.units * config.image_units + 2 * regions * config.image_units
         width += config.image_units
-        if config.attention == "additive":
+        if config.additive:
             products += config.image_units * gates
     products += width * config.hidden_units + (config.hidden_units or width) * vocabulary
     return first + BOTH_GRADIENTS * products

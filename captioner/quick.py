@@ -44,7 +44,7 @@ def _relu(values: np.ndarray) -> np.ndarray:
     return np.maximum(values, 0)
 
 
-_ACTIVATIONS: dict[str, Callable] = {"tanh": np.tanh, "relu": _relu}
+ACTIVATIONS: dict[str, Callable] = {"tanh": np.tanh, "relu": _relu}
 
 
 class QuickDecoder:
@@ -53,7 +53,7 @@ class QuickDecoder:
     def __init__(self, decoder: "Decoder"):
         config = decoder.config
         self.entry, self.heads, self.units, self.blocks = config.image_entry, config.heads, config.units, decoder.blocks
-        self.activation = _ACTIVATIONS[config.activation]
+        self.activation = ACTIVATIONS[config.activation]
         self.gates = decoder.gates_of_words().numpy()  # (vocabulary, 4 * units)
         self.image, self.starts = _layer(decoder.image), [_layer(start) for start in decoder.starts]
         self.cells = [
@@ -61,7 +61,7 @@ class QuickDecoder:
         ]
         self.norm = decoder.norm.scale_and_shift() if decoder.norm is not None else None
         self.query = _layer(decoder.query) if self.entry == "attention" else None
-        self.additive = decoder.additive
+        self.additive = config.additive
         if self.additive:
             self.keys, self.context = (Weights(layer.kernel.numpy()) for layer in (decoder.keys, decoder.context))
             self.energy = decoder.energy.kernel.numpy()

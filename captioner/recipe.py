@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from captioner.config import NORM_EPSILON
 from captioner.decoder import Decoder
 from captioner.errors import ConfigError
 from captioner.layers import Normalisation
@@ -108,7 +109,7 @@ class RecipeTraining:
 
 
 def _model(decoder: Decoder, regions: int, length: int) -> keras.Model:
-    if decoder.additive:
+    if decoder.config.additive:
         raise ConfigError("The popular recipe looks at a photograph after its LSTM; take decoders without additive attention.")
     config, layers = decoder.config, keras.layers
     later = config.dropout if config.dropout_at == "everything" else 0.0
@@ -141,7 +142,7 @@ def _image(decoder: Decoder, features: tf.Tensor) -> tf.Tensor:
 
 
 def _normalisation(source: Normalisation) -> keras.layers.BatchNormalization:
-    copy = keras.layers.BatchNormalization(momentum=source.MOMENTUM, epsilon=source.EPSILON)
+    copy = keras.layers.BatchNormalization(momentum=source.MOMENTUM, epsilon=NORM_EPSILON)
     copy.build((None, source.scale.shape[0]))
     copy.set_weights(source.get_weights())
     return copy

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioner.checkpoints import Checkpoint
-from captioner.config import SearchConfig
+from captioner.config import NORM_EPSILON, SearchConfig
 from captioner.grids import block_means
+from captioner.quick import ACTIVATIONS
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
 
 NEVER_WRITTEN = (PADDING, START, UNKNOWN)
-NORM_EPSILON = 1e-5  # of batch normalisation, as `captioner.layers` has it
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +71,6 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-values))
 
 
-def _relu(values: np.ndarray) -> np.ndarray:
-    return np.maximum(values, 0)
-
-
 def softmax(scores: np.ndarray) -> np.ndarray:
     """Shares of one. Taking away the largest changes none of them, and keeps the exponentials small."""
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -86,7 +82,6 @@ class Anatomy:
 
     def __init__(self, checkpoint: Checkpoint, features: np.ndarray):
         self.config, self.table = checkpoint.preset.decoder, checkpoint.table.vectors.astype(np.float64)
-        self.additive = self.config.image_entry == "attention" and self.config.attention == "additive"
         self.weights = {name: value.astype(np.float64) for name, value in checkpoint.weights.items()}
         self.grid = self._project(features.astype(np.float64))
 
@@ -113,7 +108,7 @@ class Anatomy:
 
     def step(self, word: int, state: State) -> Step:
         vector = self.table[word]
-        look = self._look_before(state[0][0]) if self.additive else None
+        look = self._look_before(state[0][0]) if self.config.additive else None
         cells = self._read(vector, state, look)
         values, added = cells[-1].said, None
         if self.config.image_entry == "attention":
@@ -155,7 +150,7 @@ class Anatomy:
 
     def _cell(self, gates: np.ndarray, said: np.ndarray, memory: np.ndarray) -> Cell:
         """From the gates, (4 * units,)."""
-        squash = np.tanh if self.config.activation == "tanh" else _relu
+        squash = ACTIVATIONS[self.config.activation]
         enter, keep, leave, candidate = np.split(gates, 4)
         enter, keep, leave, candidate = sigmoid(enter), sigmoid(keep), sigmoid(leave), squash(candidate)
         new = keep * memory + enter * candidate

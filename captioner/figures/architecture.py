@@ -121,14 +121,13 @@ def _plan(checkpoint: Checkpoint) -> Iterator[Layer]:
     role = f"The word before becomes a vector: its row of a table of {words:,} words."
     shape = (config.embedding_dimensions,)
     yield Layer(TABLE_WEIGHT, "Word vectors", role, shape, ("words",), sum=size((words, *shape)))
-    additive = config.image_entry == "attention" and config.attention == "additive"
-    if additive:
+    if config.additive:
         yield from _plan_look_before(checkpoint)
-    yield from _plan_lstm(config, additive)
+    yield from _plan_lstm(config)
     said, width = f"lstm{config.layers - 1}", config.units
     before: tuple[str, ...] = (said,)
     if config.image_entry == "attention":
-        if not additive:
+        if not config.additive:
             yield from _plan_attention(checkpoint, said)
         before, width = (said, "attention"), config.units + config.image_units
     elif config.image_entry == "merge":
@@ -177,14 +176,14 @@ def _seen(config: DecoderConfig) -> str:
     return NORM if config.image_norm == "batch" else "image"
 
 
-def _plan_lstm(config: DecoderConfig, additive: bool) -> Iterator[Layer]:
+def _plan_lstm(config: DecoderConfig) -> Iterator[Layer]:
     first = {"attention": "start", "init": "start", "pre": _seen(config), "merge": ""}[config.image_entry]
     width, below = config.embedding_dimensions, TABLE_WEIGHT
     for number in range(config.layers):
         name = "LSTM" if config.layers == 1 else f"LSTM {number + 1}"
         # As a first word the photograph goes through the layers from below, as every word does.
         sources = (below, first) if first == "start" or (first and number == 0) else (below,)
-        sources += ("context",) if additive and number == 0 else ()
+        sources += ("context",) if config.additive and number == 0 else ()
         role = "Reads the sentence word by word; its state carries what was read so far."
         role += " It calculates with ReLU in place of the hyperbolic tangent." if config.activation == "relu" else ""
         arithmetic = f"({width:,} + {config.units:,} + 1) × 4 × {config.units:,}"

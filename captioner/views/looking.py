@@ -25,7 +25,7 @@ def photograph(scene: Scene) -> Body:
 
 def _attention_text(scene: Scene, look: Look) -> str:
     regions, heads = len(look.weights), len(look.heads)
-    if scene.config.attention == "additive":
+    if scene.config.additive:
         return _additive_text(regions, len(look.query))
     return (
         f"<p>From what the LSTM says now comes a <b>query</b>, {len(look.query):,} numbers. It is compared with each of the "
