@@ -15,7 +15,7 @@ from captioner.additive import Looks, mixture
 from captioner.config import Activation, Attention, DecoderConfig, DropoutAt, ImageEntry, ImageNorm, Pooling
 from captioner.errors import ConfigError
 from captioner.gradients import into_slots, out_of_slots
-from captioner.grids import block_means
+from captioner.grids import BLOCKS, block_means
 from captioner.layers import Cell, Dropout, Normalisation
 
 # Far beyond any use; they keep a settings file from asking for all memory.
@@ -64,7 +64,7 @@ class Decoder(keras.Model):
             trainable=not frozen,
         )
         self.blocks = block_means(regions) if config.pooling == "blocks" else None  # (blocks, regions)
-        self._build_image(channels * (1 if self.blocks is None else len(self.blocks)))
+        self._build_image(channels * (1 if self.blocks is None else BLOCKS))
         self._build_layers()
         self._build_head()
         self.built = True

@@ -5,7 +5,7 @@ for padding, activations, dropout, the loss and the optimizer does not.
 """
 
 from captioner.config import DecoderConfig
-from captioner.grids import block_means
+from captioner.grids import BLOCKS
 
 FORWARD_ONLY_WEIGHTS = 2  # The product itself and the gradient of its weights; what went in needs none.
 BOTH_GRADIENTS = 3  # The product, the gradient of its weights and the gradient of what went in.
@@ -22,7 +22,7 @@ def epoch_gflop(
 def image_products(config: DecoderConfig, regions: int, channels: int) -> int:
     """Multiplications per photograph: its features projected, and the first states made from them."""
     places = regions if config.image_entry == "attention" else 1
-    places = len(block_means(regions)) if config.pooling == "blocks" else places
+    places = BLOCKS if config.pooling == "blocks" else places
     width = config.embedding_dimensions if config.image_entry == "pre" else config.image_units
     products = FORWARD_ONLY_WEIGHTS * places * channels * width
     if config.image_entry in ("attention", "init"):

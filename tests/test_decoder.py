@@ -376,7 +376,7 @@ def test_a_new_decoder_follows_from_its_seed_and_keeps_its_table():
         ({"image_norm": "layer"}, "image_norm is one of none, batch"),
         ({"dropout_at": "night"}, "dropout_at is one of everything, words"),
         ({"pooling": "blocks"}, "pooling blocks goes with image_entry merge, init and pre"),
-        ({"pooling": "blocks", "image_entry": "init"}, "in 3 × 3 blocks; 0 regions make no square of them"),
+        ({"pooling": "blocks", "image_entry": "init"}, "and 0 regions make none; take pooling mean"),
         ({"embedding_dimensions": 7}, "have 6 dimensions, but the decoder is set to 7"),
     ],
 )

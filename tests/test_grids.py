@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from captioner.errors import ConfigError
-from captioner.grids import block_means
+from captioner.grids import BLOCKS, block_means
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,21 @@ def test_blocks_are_the_means_of_their_regions(side, cuts):
     np.testing.assert_allclose(block_means(side * side) @ grid.reshape(-1, 2), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("regions", [0, 4, 8, 12, 80])
+@pytest.mark.parametrize("side", [3, 4, 100])
+def test_each_block_is_a_mean_whatever_the_grid(side):
+    means = block_means(side * side)
+    assert means.shape == (BLOCKS, side * side) == (9, side**2)
+    np.testing.assert_allclose(means.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("regions", [0, 4, 8, 12, 80, 101 * 101])
 def test_a_grid_that_is_no_square_of_blocks_is_refused(regions):
-    with pytest.raises(ConfigError, match=f"{regions} regions make no square of them"):
+    with pytest.raises(ConfigError, match=f"{regions:,} regions make none; take pooling mean, or an encoder with such a grid"):
         block_means(regions)
+
+
+def test_a_grid_beyond_any_use_is_refused_before_anything_is_made_of_it(monkeypatch):
+    monkeypatch.setattr(np, "zeros", None)
+    monkeypatch.setattr(np, "kron", None)
+    with pytest.raises(ConfigError, match="3 × 3 to 100 × 100 regions, and 268,435,456 regions make none"):
+        block_means(16384 * 16384)

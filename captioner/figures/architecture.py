@@ -10,7 +10,7 @@ from captioner.checkpoints import TABLE_WEIGHT, Checkpoint
 from captioner.config import DecoderConfig, Variant, find_variant
 from captioner.encoder import ADAPTED, ENCODERS, LITE2, input_size, lite2_weight_file
 from captioner.errors import CheckpointError, EncoderError
-from captioner.grids import block_means
+from captioner.grids import BLOCKS
 from captioner.torchfile import read_tensors
 
 TRAINED, FROZEN, NOTHING = "trained", "frozen", "nothing to learn"
@@ -150,8 +150,7 @@ def _plan_image(checkpoint: Checkpoint) -> Iterator[Layer]:
         shape = (regions, width)
     inputs = mark.channels
     if config.pooling == "blocks":
-        blocks = len(block_means(regions))
-        inputs, whole = blocks * mark.channels, f"the means of {blocks} blocks of regions, laid end to end,"
+        inputs, whole = BLOCKS * mark.channels, f"the means of {BLOCKS} blocks of regions, laid end to end,"
     role = {
         "attention": f"Turns the {mark.channels:,} numbers of every region into {width:,}.",
         "merge": f"Turns {whole} into {width:,} numbers, which are added at every word.",
