@@ -88,7 +88,7 @@ class DecoderConfig:
     The last five are for older recipes. `attention`: several heads, after the LSTM; or additive, as it was first published,
     whose context enters the LSTM's next step. `pooling`: what merge, init and pre see, the mean over the regions or the
     means of nine blocks of them, end to end. `image_norm`: batch normalisation after the projection. `activation`: that of
-    the LSTM's candidate and output. `dropout_at`: wherever ours drops out, or at the words' vectors alone.
+    the LSTM's candidate and output. `dropout_at`: where `dropout` falls, wherever ours does or at the words' vectors alone.
     """
 
     image_entry: ImageEntry = "attention"

@@ -35,7 +35,7 @@ PACKED_SIGNATURE = (
 
 
 class Decoder(keras.Model):
-    """A caption decoder; `config.image_entry` is the switch, everything else is the same code."""
+    """A caption decoder; how the photograph enters and the other switches of `config` are choices within the same code."""
 
     def __init__(
         self,

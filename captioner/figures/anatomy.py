@@ -125,7 +125,10 @@ class Anatomy:
         return Step(word, vector, cells, look, added, hidden, scores, logs, int(allowed.argmax()))
 
     def _project(self, features: np.ndarray) -> np.ndarray:
-        """The regions, or their mean, as the decoder wants them: (regions, image_units) or (image_units,)."""
+        """What the decoder sees: every region, (regions, image_units), or of their mean or of blocks end to end one vector.
+
+        That has as many numbers as a word's with entry by pre, otherwise (image_units,).
+        """
         seen = features if self.config.image_entry == "attention" else features.mean(axis=0)
         seen = (block_means(len(features)) @ features).ravel() if self.config.pooling == "blocks" else seen
         seen = self._dense("image", seen)

@@ -36,8 +36,12 @@ GLOSSARY: tuple[Term, ...] = (
     ),
     Term("loss", "mean cross-entropy per word in nats: how surprised a decoder was by the human captions"),
     Term("dev and test", "photographs that no decoder was trained on: settings are chosen on dev, test is only reported"),
-    Term("trainable parameters", "the numbers of a decoder that training changed"),
-    Term("frozen parameters", "its word vectors, where training left them as they were; the CNN's are in neither count"),
+    Term("trainable parameters", "the numbers of a decoder that training learned"),
+    Term(
+        "frozen parameters",
+        "its word vectors, where training left them as they were, and the means and variances that batch normalisation counts, "
+        "where a recipe has it; the CNN's are in neither count",
+    ),
     Term("parameters", "all numbers of a decoder, trained or not; the CNN's are not among them"),
     Term(
         "milliseconds a caption",

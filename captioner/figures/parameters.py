@@ -18,7 +18,7 @@ _STATISTICS = ("image_norm/mean", "image_norm/variance")  # They are counted in 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Those that training changed, and those of a word table that it left as they were."""
+    """Those that training learned; and the others: a word table that it left as it was, and what batch normalisation counted."""
 
     trainable: int
     frozen: int

@@ -1,13 +1,16 @@
 """The count from the files' heads against the weights of the decoder that is built from them."""
 
+import math
 import shutil
 
 import numpy as np
 import pytest
+from standins import small_checkpoint
 
-from captioner.checkpoints import load
+from captioner.checkpoints import load, save
 from captioner.config import FIRST, SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
+from captioner.figures.glossary import GLOSSARY
 from captioner.figures.parameters import Parameters, count_parameters
 
 
@@ -25,6 +28,15 @@ def test_what_ships_has_as_many_numbers_either_way():
     learned, word2vec, fasttext = (count_parameters(SHIPPED / FIRST / name) for name in VARIANTS)
     assert word2vec == fasttext and learned.frozen == 0
     assert learned.trainable == word2vec.trainable + word2vec.frozen
+
+
+def test_what_batch_normalisation_counts_is_frozen_and_the_glossary_says_so(tmp_path):
+    checkpoint = small_checkpoint(image_entry="pre", image_norm="batch")
+    save(tmp_path / "learned", checkpoint, {})
+    found, trained = count_parameters(tmp_path / "learned"), checkpoint.build().trainable_weights
+    assert found == Parameters(sum(math.prod(weight.shape) for weight in trained), 2 * 6)  # two of each of a word's six numbers
+    frozen = next(term.meaning for term in GLOSSARY if term.name == "frozen parameters")
+    assert "word vectors" in frozen and "batch normalisation" in frozen
 
 
 def test_damaged_or_missing_files_are_a_sentence(tiny_run, tmp_path):
