@@ -61,7 +61,7 @@ def test_one_table_of_settings_given_as_text():
         with_settings(AdaptationConfig(), {"views": "6"})
     assert (found.epochs, found.first_block, found.light) == (2, "blocks_5", AdaptationConfig().light)
     with pytest.raises(ConfigError, match="no setting 'blocks'; choose one of averaging, .*warmup_epochs"):
-        with_settings(AdaptationConfig(), {"flat": "5"})
+        with_settings(AdaptationConfig(), {"blocks": "5"})
 
 
 def test_settings_of_earlier_versions_lack_the_second_stage(stored):
