@@ -26,7 +26,7 @@ def photograph(scene: Scene) -> Body:
 def _attention_text(scene: Scene, look: Look) -> str:
     regions, heads = len(look.weights), len(look.heads)
     if scene.config.additive:
-        return _additive_text(regions, len(look.query))
+        return _additive_text(regions, len(look.query), "LSTM’s first layer" if scene.config.layers > 1 else "LSTM")
     return (
         f"<p>From what the LSTM says now comes a <b>query</b>, {len(look.query):,} numbers. It is compared with each of the "
         f"{regions} regions; the better a region fits, the larger its weight, and all {regions} weights sum to 100%. This is "
@@ -36,12 +36,12 @@ def _attention_text(scene: Scene, look: Look) -> str:
     )
 
 
-def _additive_text(regions: int, numbers: int) -> str:
+def _additive_text(regions: int, numbers: int, reader: str) -> str:
     return (
-        f"<p>From what the LSTM said last comes a <b>query</b>, {numbers:,} numbers. Each of the {regions} regions has as many "
-        "of its own, its <b>key</b>; both are added, squeezed by a hyperbolic tangent and summed with trained weights. The "
-        f"better a region fits, the larger its weight, and all {regions} weights sum to 100%. This happens before the LSTM reads "
-        "the word: the mixture of the regions enters its gates, beside the word’s vector.</p>"
+        f"<p>From what the {reader} said last comes a <b>query</b>, {numbers:,} numbers. Each of the {regions} regions has as "
+        "many of its own, its <b>key</b>; both are added, squeezed by a hyperbolic tangent and summed with trained weights. The "
+        f"better a region fits, the larger its weight, and all {regions} weights sum to 100%. This happens before the {reader} "
+        "reads the word: the mixture of the regions, the <b>context</b>, enters its gates, beside the word’s vector.</p>"
         '<p class="formula"><i>q</i> = <i>W h</i> + <i>b</i>; weights = softmax(<i>w</i> · tanh(<i>K region</i> + <i>q</i>))<br>'
         "context = Σ weight · <i>region</i></p>"
     )

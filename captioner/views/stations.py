@@ -16,10 +16,14 @@ from captioner.views.scene import SHOWN, Body, Scene, number, share, vector
 from captioner.vocabulary import END, START
 
 _LIKELIEST = 5
+_SQUASH = {"tanh": "tanh", "relu": "ReLU"}
 
 
 def stations(scene: Scene) -> str:
-    bodies = [_word(scene), *_lstm(scene), photograph(scene), *_hidden(scene), _softmax(scene), _choice(scene)]
+    read, seen = [*_lstm(scene)], [photograph(scene)]
+    # Additive attention looks before the LSTM reads the word.
+    both = seen + read if scene.config.additive else read + seen
+    bodies = [_word(scene), *both, *_hidden(scene), _softmax(scene), _choice(scene)]
     return "".join(
         f'<section class="station"><div><h3>{place}. {title}</h3>{text}</div><div>{numbers}</div></section>'
         for place, (title, text, numbers) in enumerate(bodies, 1)
@@ -41,22 +45,29 @@ def _word(scene: Scene) -> Body:
 
 def _lstm(scene: Scene) -> Iterator[Body]:
     """A station for each layer."""
-    squash = "tanh" if scene.config.activation == "tanh" else "ReLU"
-    text = (
+    additive, squash = scene.config.additive, _SQUASH[scene.config.activation]
+    cells = scene.step.cells
+    alone = "The LSTM reads word and context" if additive else "The LSTM reads it"
+    for layer, cell in enumerate(cells, 1):
+        title = alone if len(cells) == 1 else f"The LSTM’s layer {layer} of {len(cells)}"
+        above = f"<p>Its <i>x</i> is what layer {layer - 1} said{'; the context enters layer 1 alone' * additive}.</p>"
+        yield title, _lstm_text(additive, squash) if layer == 1 else above, _cell(cell, squash)
+
+
+def _lstm_text(additive: bool, squash: str) -> str:
+    """What every layer does; with additive attention the first one takes the context in besides."""
+    made_from = "<i>x</i>, <i>h</i> and what was just seen, the <i>context</i>," if additive else "<i>x</i> and <i>h</i>"
+    total = f"<i>W x</i> + <i>U h</i> + {'<i>C context</i> + ' * additive}<i>b</i>"
+    bent = "; ReLU(<i>z</i>) = max(0, <i>z</i>)" if squash == "ReLU" else ""
+    return (
         "<p>The LSTM carries two vectors from word to word: what it <b>said</b> last (<i>h</i>) and what it <b>remembers</b> "
         "(<i>c</i>). Three gates, each number between 0 (shut) and 1 (open), say how much is <b>let in</b> (<i>i</i>), "
         "<b>kept</b> (<i>f</i>) and <b>let out</b> (<i>o</i>); the candidate <i>g</i> is what could be remembered anew. All four "
-        "are made from <i>x</i> and <i>h</i> with trained weights.</p>"
-        '<p class="formula"><i>i</i>, <i>f</i>, <i>o</i> = σ(<i>W x</i> + <i>U h</i> + <i>b</i>), '
-        f"<i>g</i> = {squash}(<i>W x</i> + <i>U h</i> + <i>b</i>), each with weights of its own; "
-        "σ(<i>z</i>) = 1 / (1 + <i>e</i><sup>−<i>z</i></sup>)<br>"
+        f"are made from {made_from} with trained weights.</p>"
+        f'<p class="formula"><i>i</i>, <i>f</i>, <i>o</i> = σ({total}), <i>g</i> = {squash}({total}), each with weights of its '
+        f"own; σ(<i>z</i>) = 1 / (1 + <i>e</i><sup>−<i>z</i></sup>){bent}<br>"
         f"<i>c</i>′ = <i>f</i> · <i>c</i> + <i>i</i> · <i>g</i> and <i>h</i>′ = <i>o</i> · {squash}(<i>c</i>′)</p>"
     )
-    cells = scene.step.cells
-    for layer, cell in enumerate(cells, 1):
-        title = "The LSTM reads it" if len(cells) == 1 else f"The LSTM’s layer {layer} of {len(cells)}"
-        above = f"<p>Its <i>x</i> is what layer {layer - 1} said.</p>"
-        yield title, text if layer == 1 else above, _cell(cell, squash)
 
 
 def _cell(cell: Cell, squash: str) -> str:

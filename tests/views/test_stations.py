@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from standins import SMALL_VOCABULARY, StubEncoder, small_checkpoint
+from standins import OLDER, SMALL_VOCABULARY, StubEncoder, small_checkpoint
 
 from captioner.config import find_variant
 from captioner.figures.anatomy import Anatomy
@@ -20,14 +20,22 @@ THIRD = {
     "init": "The photograph",
     "pre": "The photograph",
 }  # by the way the photograph enters
+ENTRIES = [{"image_entry": entry} for entry in THIRD] + OLDER
+ATTENTIVE = [shape for shape in ENTRIES if shape["image_entry"] == "attention"]
+ADDITIVE = [shape for shape in ATTENTIVE if shape.get("attention") == "additive"]
+SQUASH = {"tanh": np.tanh, "ReLU": lambda values: np.maximum(values, 0)}
+FEATURES = np.random.default_rng(7).normal(size=(StubEncoder.regions, StubEncoder.channels)).astype(np.float32)
+
+
+def named(shape):
+    return "-".join(map(str, shape.values()))
 
 
 def scene(place=1, change=None, **shape) -> scenes.Scene:
     checkpoint = small_checkpoint(**shape)
     if change:
         change(checkpoint.weights)
-    features = np.random.default_rng(7).normal(size=(StubEncoder.regions, StubEncoder.channels)).astype(np.float32)
-    steps = Anatomy(checkpoint, features).caption(6)
+    steps = Anatomy(checkpoint, FEATURES).caption(6)
     variant, config = find_variant("fasttext"), checkpoint.preset.decoder
     return scenes.Scene(variant, config, SMALL_VOCABULARY.words, steps, place, 3, 3, "data:image/jpeg;base64,AAAA")
 
@@ -44,12 +52,102 @@ def titles(page: str) -> list[str]:
     return re.findall(r"<h3>\d\. (.*?)</h3>", page)
 
 
-@pytest.mark.parametrize("image_entry", THIRD)
-def test_every_station_is_there(image_entry):
-    page = stations.stations(scene(image_entry=image_entry, change=never_end))
-    first = ["The word before, as a vector", "The LSTM reads it", THIRD[image_entry], "The hidden layer"]
-    assert titles(page) == [*first, "From scores to probabilities", "The choice"]
+def station(page: str, title: str) -> str:
+    return next(part for part in page.split("<section") if re.search(rf"<h3>\d\. {title}</h3>", part))
+
+
+def taken(shape) -> tuple[scenes.Scene, dict[str, np.ndarray]]:
+    """A step of a decoder of that shape, and the decoder's weights."""
+    weights = {}
+
+    def take(found):
+        never_end(found)
+        weights.update({name: value.astype(float) for name, value in found.items()})
+
+    return scene(change=take, **shape), weights
+
+
+@pytest.mark.parametrize("shape", ENTRIES, ids=named)
+def test_every_station_is_there_in_the_order_in_which_it_is_calculated(shape):
+    page, image_entry = stations.stations(scene(change=never_end, **shape)), shape["image_entry"]
+    seen = [THIRD[image_entry]]
+    read = ["The LSTM reads word and context" if shape in ADDITIVE else "The LSTM reads it"]
+    read = ["The LSTM’s layer 1 of 2", "The LSTM’s layer 2 of 2"] if shape.get("layers") == 2 else read
+    middle = seen + read if shape in ADDITIVE else read + seen
+    rest = ["The hidden layer", "From scores to probabilities", "The choice"]
+    assert titles(page) == ["The word before, as a vector", *middle, *rest]
     assert ("Attention weights in percent" in page) == (image_entry == "attention")
+
+
+@pytest.mark.parametrize("shape", ENTRIES, ids=named)
+def test_the_gates_are_what_their_printed_formula_says(shape):
+    """Term by term from the weights; what is printed for the first layer holds for the others, but for the context."""
+    shown, weights = taken(shape)
+    page, inputs = stations.stations(shown), shown.step.vector
+    text = plain(page)
+    terms = re.search(r"i, f, o = σ\((.*?)\)", text)[1].split(" + ")
+    squash, same = re.search(r"g = (\w+)\((W x.*?)\), each with weights of its own", text).groups()
+    assert same.split(" + ") == terms and f"h′ = o · {squash}(c′)" in text
+    assert squash == ("ReLU" if shape.get("activation") == "relu" else "tanh")
+    for layer, cell in enumerate(shown.step.cells):
+        name = f"lstm{layer}"
+        parts = {"W x": inputs @ weights[f"{name}/kernel"], "b": weights[f"{name}/bias"]}
+        parts["U h"] = cell.said_before @ weights[f"{name}/recurrent_kernel"]
+        if shape in ADDITIVE:
+            parts["C context"] = shown.step.look.context @ weights["context/kernel"] * (layer == 0)
+        *gates, candidate = np.split(sum(parts[term] for term in terms), 4)
+        table = rows(page, layer)
+        for row, gate in zip(("let in, i", "kept, f", "let out, o"), gates, strict=True):
+            np.testing.assert_allclose(table[row], 1 / (1 + np.exp(-gate[: scenes.SHOWN])), atol=6e-4)
+        np.testing.assert_allclose(table["candidate, g"], SQUASH[squash](candidate[: scenes.SHOWN]), atol=6e-4)
+        inputs = cell.said
+
+
+def rows(page: str, layer: int) -> dict[str, list[float]]:
+    """What the table of an LSTM layer shows of each vector."""
+    tables = [part for part in page.split("<section") if "The LSTM before and after this word" in part]
+    found = re.findall(r'<th scope="row">(.*?)</th>((?:<td>[^<]*</td>)+)', tables[layer])
+    return {name: [float(cell.replace("−", "-")) for cell in re.findall("<td>(.*?)</td>", cells)[:-1]] for name, cells in found}
+
+
+@pytest.mark.parametrize("shape", ENTRIES, ids=named)
+def test_only_additive_attention_brings_a_context_into_the_first_layer(shape):
+    layers = stations._lstm(scene(change=never_end, **shape))
+    first, *above = (plain(text) for _, text, _ in layers)
+    assert first.count("C context") == 2 * (shape in ADDITIVE)
+    assert ("what was just seen, the context" in first) == (shape in ADDITIVE)
+    for text in above:
+        assert text == "Its x is what layer 1 said" + ("; the context enters layer 1 alone" if shape in ADDITIVE else "") + "."
+
+
+@pytest.mark.parametrize("shape", ADDITIVE, ids=named)
+def test_additive_attention_is_what_its_printed_formula_says(shape):
+    """The percentages on the page by hand: W h + b, softmax(w · tanh(K region + q)), the sum of weight · region."""
+    shown, weights = taken(shape)
+    page = station(stations.stations(shown), "A look at the photograph")
+    text, reader = plain(page), "LSTM’s first layer" if shape.get("layers") == 2 else "LSTM"
+    assert f"From what the {reader} said last comes a query, 8 numbers. Each of the 9 regions has as many" in text
+    assert f"This happens before the {reader} reads the word" in text and "heads" not in text
+    assert "q = W h + b; weights = softmax(w · tanh(K region + q))context = Σ weight · region" in text
+    regions = np.maximum(FEATURES @ weights["image/kernel"] + weights["image/bias"], 0)
+    query = shown.step.cells[0].said_before @ weights["query/kernel"] + weights["query/bias"]
+    fits = [np.tanh(region @ weights["keys/kernel"] + query) @ weights["energy/kernel"][:, 0] for region in regions]
+    shares = np.exp(fits) / np.exp(fits).sum()
+    cells = [float(cell) for cell in re.findall(r'style="background:.*?">([\d.]+)</td>', page)]
+    np.testing.assert_allclose(cells, shares * 100, atol=0.051)
+    context = sum(share * region for share, region in zip(shares, regions, strict=True))
+    assert f"context ={''.join(scenes.number(value) for value in context[: scenes.SHOWN])}and 3 more" in text
+
+
+def test_relu_is_told_with_its_formula_and_worked_by_hand():
+    shown = scene(change=never_end, layers=2, activation="relu")
+    text, cells = plain(stations.stations(shown)), [plain(numbers) for _, _, numbers in stations._lstm(shown)]
+    assert "ReLU(z) = max(0, z)" in text and "tanh(" not in text
+    assert "ReLU(z)" not in plain(stations.stations(scene(change=never_end)))
+    for cell, told in zip(shown.step.cells, cells, strict=True):
+        leave, memory, said = (scenes.number(value[0]) for value in (cell.leave, cell.memory, cell.said))
+        assert f"It says {leave} × ReLU({memory}) = {said}." in told
+        assert float(said.replace("−", "-")) == pytest.approx(cell.leave[0] * max(0, cell.memory[0]), abs=6e-4)
 
 
 def test_layers_have_stations_of_their_own_and_a_hidden_layer_may_be_missing():
@@ -58,8 +156,9 @@ def test_layers_have_stations_of_their_own_and_a_hidden_layer_may_be_missing():
     assert "The hidden layer" not in titles(page)
 
 
-def test_the_numbers_are_those_of_the_step():
-    shown = scene(change=never_end)
+@pytest.mark.parametrize("shape", ATTENTIVE, ids=named)
+def test_the_numbers_are_those_of_the_step(shape):
+    shown = scene(change=never_end, **shape)
     step, page = shown.step, plain(stations.stations(shown))
     assert f"The word before is “{SMALL_VOCABULARY.words[step.word]}”" in page
     for vector in (step.vector, step.look.query, step.look.context, step.hidden):
@@ -67,8 +166,8 @@ def test_the_numbers_are_those_of_the_step():
     row, column = divmod(int(step.look.weights.argmax()), 3)
     assert f"row {row + 1}, column {column + 1}: {scenes.share(step.look.weights.max())}" in page
     assert f"{(step.hidden > 0).sum()} of {len(step.hidden)}numbers are above zero" in page
-    cell = step.cells[0]
-    assert f"together {scenes.number(cell.memory[0])}. It says {scenes.number(cell.leave[0])} × tanh" in page
+    cell, squash = step.cells[0], "ReLU" if shape.get("activation") == "relu" else "tanh"
+    assert f"together {scenes.number(cell.memory[0])}. It says {scenes.number(cell.leave[0])} × {squash}(" in page
 
 
 def test_the_grid_has_every_weight_and_frames_the_highest():
