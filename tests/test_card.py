@@ -118,7 +118,18 @@ def test_the_text_says_what_the_card_says(folder):
     training = values(text, "Training and seeds")
     assert (training["Seed"], training["Epochs"], training["Started from"]) == ("3", "3", "nothing")
     assert training["Best epoch"] == "2, dev loss 2.250" and training["Minutes, cores"] == "4.5, 2"
-    assert values(text, "Settings")["Memory (LSTM units)"] == "8"
+    settings = values(text, "Settings")
+    assert settings["Memory (LSTM units)"] == "8" and "Otherwise than usual" not in settings
+
+
+def test_the_switches_of_older_recipes_are_told(tmp_path):
+    for name in VARIANTS:
+        older = {"image_entry": "merge", "pooling": "blocks", "activation": "relu", "dropout_at": "words", "layers": 2}
+        save(tmp_path / name, small_checkpoint(name, **older), history(name))
+    found = values(markdown(read_card(tmp_path)), "Settings")
+    assert found["Memory (LSTM units)"] == "8 in each of 2 layers"
+    for part in ("9 blocks of the photograph", "ReLU in place of tanh", "dropout of the words’ vectors"):
+        assert part in found["Otherwise than usual"]
 
 
 def test_a_folder_of_an_earlier_version_claims_nothing(folder):

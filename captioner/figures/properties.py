@@ -7,6 +7,7 @@ from typing import Any
 
 from captioner.checkpoints import Checkpoint
 from captioner.config import SHIPPED, STAGES, DecoderConfig, TrainingConfig, find_variant
+from captioner.figures.settings import moved
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def _compare(label: str, checkpoints: list[Checkpoint], of: Callable, tell: Call
 
 def _tell_decoder(config: DecoderConfig) -> str:
     layers = "one layer" if config.layers == 1 else f"{config.layers} layers"
-    return f"the photograph enters by {config.image_entry}; {layers} of {config.units:,} units; dropout {config.dropout:g}"
+    shape = f"the photograph enters by {config.image_entry}; {layers} of {config.units:,} units; dropout {config.dropout:g}"
+    return "; ".join((shape, *moved(config)))
 
 
 def _tell_training(training: TrainingConfig) -> str:

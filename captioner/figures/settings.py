@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.checkpoints import CONFIG, EncoderMark, read_stage
-from captioner.config import FIRST, REWARD, VARIANTS, Preset, Variant
+from captioner.config import FIRST, REWARD, VARIANTS, DecoderConfig, Preset, Variant
 from captioner.errors import CheckpointError, ConfigError
 from captioner.figures.parameters import TABLE, Parameters, count_parameters, tensor_shapes
 from captioner.folders import read_json
+from captioner.grids import BLOCKS
 from captioner.settings import preset_from_json
 from captioner.vocabulary import SPECIAL_WORDS
 
@@ -20,6 +21,14 @@ _ENTRIES = {
     "merge": "joined to the sentence before each word (merge)",
     "init": "the decoder's first thought (init)",
     "pre": "the first word of the sentence (pre)",
+}
+# The switches of older recipes, each where it is moved.
+_MOVED = {
+    ("attention", "additive"): "additive attention, before the LSTM reads a word",
+    ("pooling", "blocks"): f"the means of {BLOCKS} blocks of the photograph, end to end, in place of one mean",
+    ("image_norm", "batch"): "batch normalisation of the photograph’s numbers",
+    ("activation", "relu"): "ReLU in place of tanh in the LSTM",
+    ("dropout_at", "words"): "dropout of the words’ vectors and the photograph alone",
 }
 
 
@@ -60,14 +69,20 @@ def read_settings(folder: Path) -> Settings:
     return Settings(variant, seed, preset, encoder, rows - len(SPECIAL_WORDS), count_parameters(folder), read_stage(folder))
 
 
+def moved(config: DecoderConfig) -> tuple[str, ...]:
+    """The switches of older recipes that are moved, in words; without attention its kind makes no difference."""
+    found = {switch: told for switch, told in _MOVED.items() if getattr(config, switch[0]) == switch[1]}
+    return tuple(told for (name, _), told in found.items() if name != "attention" or config.additive)
+
+
 def in_words(settings: list[Settings]) -> list[tuple[str, str]]:
     """Names and values of the settings; where the decoders differ, each one's value with its name."""
     rows = [dict(_rows(each)) for each in settings]
-    return [(name, _joined(name, rows, settings)) for name in rows[0]] if rows else []
+    return [(name, _joined(name, rows, settings)) for name in dict.fromkeys(name for row in rows for name in row)]
 
 
 def _joined(name: str, rows: list[dict[str, str]], settings: list[Settings]) -> str:
-    values = [row[name] for row in rows]
+    values = [row.get(name, "none") for row in rows]
     if len(set(values)) == 1:
         return values[0]
     return ", ".join(f"{each.variant.title} {value}" for each, value in zip(settings, values, strict=True))
@@ -81,7 +96,8 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("The photograph is", _ENTRIES.get(decoder.image_entry, decoder.image_entry)),
         ("Words it knows", f"{settings.words:,}"),
         ("Numbers per word (dimensions)", f"{decoder.embedding_dimensions:,}"),
-        ("Memory (LSTM units)", f"{decoder.units:,}"),
+        ("Memory (LSTM units)", f"{decoder.units:,}" + f" in each of {decoder.layers} layers" * (decoder.layers > 1)),
+        *_moved_row(decoder),
         ("Largest step (learning rate)", f"{schedule.learning_rate:g}"),
         ("Photographs per step (batch)", f"{schedule.images_per_batch:,}"),
         *_own_rows(settings),
@@ -89,6 +105,11 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("At most", f"{schedule.epochs} epochs; stops after {schedule.patience} without a better one"),
         ("Seed", str(settings.seed)),
     ]
+
+
+def _moved_row(decoder: DecoderConfig) -> list[tuple[str, str]]:
+    told = moved(decoder)
+    return [("Otherwise than usual", "; ".join(told))] if told else []
 
 
 def _own_rows(settings: Settings) -> list[tuple[str, str]]:

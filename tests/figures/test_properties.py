@@ -36,6 +36,22 @@ def test_whatever_differs_is_seen():
         assert ALIKE - same(one, other) == {label}
 
 
+def test_what_makes_older_recipes_different_is_told():
+    plain, (layers,) = told(), told(layers=4)
+    assert plain == ("the photograph enters by attention; one layer of 8 units; dropout 0.2",)
+    assert layers == "the photograph enters by attention; 4 layers of 8 units; dropout 0.2"
+    assert told(attention="additive", activation="relu") == (
+        plain[0] + "; additive attention, before the LSTM reads a word; ReLU in place of tanh in the LSTM",
+    )
+    course, stacked = told(image_entry="merge", dropout_at="words"), told(image_entry="merge", pooling="blocks")
+    assert "dropout of the words’ vectors" in course[0] and "9 blocks" in stacked[0] and course != stacked
+
+
+def told(**shape) -> tuple[str, ...]:
+    rows = {row.label: row.values for row in compare({"learned": small_checkpoint(**shape)})}
+    return rows["Layers"]
+
+
 def test_further_text_is_claimed_of_what_ships_alone(tmp_path):
     for said in map(difference, (SHIPPED, tmp_path)):
         assert "trained with the decoder" in said and "frozen" in said
