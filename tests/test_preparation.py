@@ -1,15 +1,17 @@
 """What the decoders of a run share: only what can be read, the text for their vectors, and tables of one kind."""
 
+import base64
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from standins import StubEncoder, small_dataset, small_preparation, small_preset
 
-from captioner.config import VARIANTS
-from captioner.datasets import Record
+from captioner.config import FIRST, REWARD, VARIANTS
+from captioner.datasets import Dataset, Record
 from captioner.errors import DatasetError
 from captioner.preparation import Preparation, Sources
+from captioner.presets import PRESETS
 
 
 def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
@@ -42,3 +44,16 @@ def test_tables(preparation, variant):
     np.testing.assert_array_equal(table.vectors[taught], other.vectors[taught])
     assert (table.vectors[1:4] != other.vectors[1:4]).any(axis=1).all()
     assert list(extra) == (["subwords.safetensors"] if variant == "fasttext" else [])
+
+
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+
+
+@pytest.mark.parametrize(("stage", "mark"), [(FIRST, "59734debad67f427"), (REWARD, "ce5fa1edf67ad9e9")])
+def test_the_mark_of_a_run_is_that_of_earlier_versions(tmp_path, stage, mark):
+    """Worked out by the program as it was before the switches of older recipes came; records are recognised by it."""
+    dot = tmp_path / "dot.png"
+    dot.write_bytes(base64.b64decode(DOT))
+    splits = {"train": (Record("a.png", ("a dog runs", "a dog"), dot),), "dev": (Record("b.png", ("a dog sits",), dot),)}
+    prepared = Preparation(Dataset("mine", splits), StubEncoder(), tmp_path / "cache", PRESETS["tiny"], stage=stage)
+    assert prepared.fingerprint("word2vec", 3) == mark
