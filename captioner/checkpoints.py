@@ -6,10 +6,10 @@ several stages of training lie side by side, each stage in a folder of its own: 
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from safetensors import SafetensorError
@@ -33,6 +33,8 @@ CONFIG, HISTORY, SCORES = "config.json", "history.json", "scores.json"
 _LARGEST_GRID = 16384
 _HISTORY_DAMAGED = "The {} in {} is not that of a finished training; copy it again, or train this decoder anew."
 _NEEDED = (CONFIG, "vocabulary.json", "decoder.safetensors", "table.json", "table.safetensors")
+
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,15 @@ def read_stage(folder: Path) -> str:
         return _stage(read_json(folder / CONFIG))
     except (ConfigError, TypeError, AttributeError) as error:
         raise CheckpointError(f"The settings of {folder.name} name no stage of training ({error}); copy it again.") from error
+
+
+def told_by_settings(folder: Path, tell: Callable[[Any], Told], otherwise: Told) -> Told:
+    """What the settings of the first decoder in a folder say; what is wrong with them is told when the decoders are loaded."""
+    configs = [folder / name / CONFIG for name in (*VARIANTS, *CONTROLS)]
+    try:
+        return tell(read_json(next(path for path in configs if path.is_file())))
+    except (StopIteration, TriptychError, KeyError, TypeError):
+        return otherwise
 
 
 def load_all(folder: Path, variants: tuple[str, ...] | None = None, stage: str | None = None) -> dict[str, Checkpoint]:

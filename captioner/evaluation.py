@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from captioner.checkpoints import CONFIG, SCORES
-from captioner.config import CONTROLS, VARIANTS, SearchConfig
+from captioner.checkpoints import SCORES, told_by_settings
+from captioner.config import SearchConfig
 from captioner.datasets import Record
-from captioner.errors import CheckpointError, DatasetError, TriptychError
+from captioner.errors import CheckpointError, DatasetError
 from captioner.features import FeatureCache
 from captioner.folders import read_json, write_json
 from captioner.intervals import Difference, interval, paired_difference
@@ -133,14 +133,18 @@ class BeamTrials:
 def choose_beam(
     captioner: "Captioner",
     dev: Subjects,
+    base: SearchConfig,
     beams: Sequence[int] = BEAMS,
     length_preferences: Sequence[float] = LENGTH_PREFERENCES,
 ) -> BeamTrials:
-    """Try search settings on dev, the same for all variants; a beam of 1 has no use for a length preference."""
+    """Try search settings on dev, the same for all variants; a beam of 1 has no use for a length preference.
+
+    All but these two is as in `base`, the recipe's own search.
+    """
     settings = [
-        SearchConfig(beam=beam, length_preference=preference)
+        replace(base, beam=beam, length_preference=preference)
         for beam in sorted(beams)
-        for preference in (length_preferences if beam > 1 else (SearchConfig.length_preference,))
+        for preference in (length_preferences if beam > 1 else (base.length_preference,))
     ]
     labels = [f"setting {number} of {len(settings)}" for number in range(1, len(settings) + 1)]
     found = (evaluate(captioner, dev, config, label=label) for config, label in zip(settings, labels, strict=True))
@@ -156,7 +160,7 @@ def save_beam(folder: Path, tried: BeamTrials, data: str, **more: Any) -> None:
 
 def load_search_config(folder: Path) -> SearchConfig:
     """The search setting chosen for the decoders of this folder, or their recipe's own where none was chosen."""
-    path, config = Path(folder) / SEARCH, _search_of_recipe(Path(folder))
+    path, config = Path(folder) / SEARCH, search_of_recipe(folder)
     if not path.is_file():
         return config
     stored = read_json(path)
@@ -168,13 +172,9 @@ def load_search_config(folder: Path) -> SearchConfig:
     return config
 
 
-def _search_of_recipe(folder: Path) -> SearchConfig:
-    """That of the preset that they were trained with; what is wrong with its settings is told when they are loaded."""
-    configs = [folder / name / CONFIG for name in (*VARIANTS, *CONTROLS)]
-    try:
-        return preset_from_json(read_json(next(path for path in configs if path.is_file()))["preset"]).search
-    except (StopIteration, TriptychError, KeyError, TypeError):
-        return SearchConfig()
+def search_of_recipe(folder: Path) -> SearchConfig:
+    """That of the preset that the decoders of this folder were trained with."""
+    return told_by_settings(Path(folder), lambda config: preset_from_json(config["preset"]).search, SearchConfig())
 
 
 def save_scores(folder: Path, split: str, data: str, evaluation: Evaluation) -> None:

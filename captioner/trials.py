@@ -183,7 +183,7 @@ class Workshop:
         made_with = [self._prepared(trial.stage).fingerprint(name, CHOSEN_WITH) for name in VARIANTS]
         if not (folder / SEARCH).is_file():
             first = {name: load(self._trained(replace(trial, variant=name, seed=CHOSEN_WITH))) for name in VARIANTS}
-            tried = choose_beam(Captioner.of(first, self.encoder), self._subjects["dev"])
+            tried = choose_beam(Captioner.of(first, self.encoder), self._subjects["dev"], self.preset.search)
             save_beam(folder, tried, self.dataset.name, made_with=made_with)
         if read_json(folder / SEARCH).get("made_with") != made_with:
             raise TrainingError(

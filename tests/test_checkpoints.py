@@ -21,6 +21,7 @@ from captioner.checkpoints import (
     save,
     stage_folder,
     stages_in,
+    told_by_settings,
 )
 from captioner.config import FIRST, REWARD, find_variant
 from captioner.errors import CheckpointError
@@ -349,3 +350,18 @@ def test_a_damaged_history_is_told(tmp_path, change):
     (tmp_path / "history.json").write_text(json.dumps(whole | change))
     with pytest.raises(CheckpointError, match="history.json in .* is not that of a finished training; copy it again"):
         finished_history(tmp_path)
+
+
+def test_settings_tell_something_before_anything_is_loaded(folder, made):
+    """Those of the first decoder in the usual order; whatever is wrong with them, what is told otherwise."""
+    save(folder.parent / "random", replace(made["learned"], variant="random", seed=9), HISTORY)
+
+    def seed(config):
+        return config["seed"]
+
+    assert told_by_settings(folder.parent, seed, 0) == 1 and told_by_settings(folder.parent / "nowhere", seed, 0) == 0
+    for damaged in (b"[]", b"{}", b"no", b"3"):
+        (folder / "config.json").write_bytes(damaged)
+        assert told_by_settings(folder.parent, seed, 0) == 0
+    (folder / "config.json").unlink()
+    assert told_by_settings(folder.parent, seed, 0) == 9

@@ -22,7 +22,8 @@ from written_data import write_flickr8k
 from captioner import captioning, familiarity, gauge_file, runs
 from captioner import encoder as encoders
 from captioner.__main__ import main
-from captioner.config import VARIANTS
+from captioner.checkpoints import load_all, save
+from captioner.config import VARIANTS, SearchConfig
 from captioner.datasets import shapes
 from captioner.errors import EncoderError, TrainingError
 from captioner.images import read_file, resize
@@ -307,6 +308,19 @@ def test_the_setting_is_chosen_on_dev_only_and_then_everybodys(run, data, tiny_r
     assert status == 0 and "mean CIDEr" in output and output.count("beam 1, length preference 0.7") in (1, 2)
     assert {(trial["beam"], trial["length_preference"]) for trial in stored["trials"]} == {(1, 0.7), (2, 1.5)}
     assert json.loads((folder / "learned" / "scores.json").read_text())["dev"]["beam"] == stored["beam"]
+
+
+def test_a_setting_is_chosen_with_as_many_words_as_the_recipe_allows(run, data, tiny_run, tmp_path, monkeypatch):
+    """And its scores are stored, since it is with those that the decoders are used."""
+    folder = tmp_path / "run"
+    for name, found in load_all(tiny_run).items():
+        preset = replace(found.preset, search=SearchConfig(beam=2, maximum_words=3))
+        save(folder / name, replace(found, preset=preset), json.loads((tiny_run / name / "history.json").read_text()))
+    monkeypatch.setattr("captioner.evaluation.choose_beam.__defaults__", ((1,), (0.7,)))
+    status, output, errors = run("evaluate", "--data", data, "--checkpoints", folder, "--split", "dev", "--choose", "--json")
+    said = [text.split() for result in json.loads(output)["variants"].values() for text in result["captions"].values()]
+    assert status == 0 and max(map(len, said)) == 3 and "not stored" not in errors
+    assert json.loads((folder / "learned" / "scores.json").read_text())["dev"]["beam"] == 1
 
 
 def test_caption_goes_on_after_a_bad_file(run, pictures, copied):

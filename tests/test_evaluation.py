@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from argparse import Namespace
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,10 +11,21 @@ import pytest
 
 from captioner import evaluation, intervals, metrics
 from captioner.captioning import Captioner
-from captioner.config import SearchConfig
+from captioner.checkpoints import stages_in
+from captioner.commands.evaluate import _may_store
+from captioner.config import SHIPPED, VARIANTS, SearchConfig
 from captioner.datasets import shapes
 from captioner.errors import CheckpointError, ConfigError, DatasetError
-from captioner.evaluation import Subjects, choose_beam, evaluate, load_scores, load_search_config, save_beam, save_scores
+from captioner.evaluation import (
+    Evaluation,
+    Subjects,
+    choose_beam,
+    evaluate,
+    load_scores,
+    load_search_config,
+    save_beam,
+    save_scores,
+)
 from captioner.features import FeatureCache
 from captioner.folders import write_json
 from captioner.images import read
@@ -109,7 +122,7 @@ def test_photographs_that_cannot_be_read_are_named_and_left_out(oracle):
 
 
 def test_one_setting_is_chosen_for_all_by_mean_cider(oracle):
-    study = choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), (5, 1, 3), (0.5, 1.0))
+    study = choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), SearchConfig(), (5, 1, 3), (0.5, 1.0))
     tried = [(row["beam"], row["length_preference"]) for row in study.table()]
     assert tried == [(1, 0.7), (3, 0.5), (3, 1.0), (5, 0.5), (5, 1.0)]
     assert (study.best.config.beam, study.best.config.length_preference) == (3, 1.0)
@@ -119,14 +132,38 @@ def test_one_setting_is_chosen_for_all_by_mean_cider(oracle):
 
 def test_of_equal_settings_the_smallest_beam_is_chosen(oracle):
     oracle.favourite = None
-    assert choose_beam(oracle, Subjects.of(DEV, Numbers(DEV))).best.config.beam == 1
+    assert choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), SearchConfig()).best.config.beam == 1
+
+
+def test_beams_are_tried_with_the_rest_of_the_recipes_own_search(oracle):
+    base = find_preset("show-and-tell").search
+    tried = choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), base, (1, 2), (0.5,))
+    assert {config.maximum_words for config in oracle.configs} == {20}
+    assert [(row["beam"], row["length_preference"]) for row in tried.table()] == [(1, 0.0), (2, 0.5)]
+
+
+def test_only_scores_of_the_whole_own_setting_may_be_stored(tmp_path, capsys):
+    write_json(tmp_path / "learned" / "config.json", {"preset": to_json(find_preset("resnet152-lstm"))})
+    options, own = Namespace(checkpoints=tmp_path, stage=None), SearchConfig(beam=1, maximum_words=20, alternatives=0)
+    assert _may_store(options, "shapes", Evaluation(own, {}, {}))
+    for other in ({"maximum_words": 30}, {"method": "greedy"}, {"beam": 2}, {"length_preference": 0.0}):
+        assert not _may_store(options, "shapes", Evaluation(replace(own, **other), {}, {}))
+        assert "own setting is beam 1, length preference 0.7, up to 20 words" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stage", stages_in(SHIPPED))
+def test_scores_of_what_ships_may_be_renewed(stage):
+    stored = [load_scores(SHIPPED / stage, name)[split] for name in VARIANTS for split in ("dev", "test")]
+    (beam,), (preference,) = ({scores[key] for scores in stored} for key in ("beam", "length_preference"))
+    found = Evaluation(SearchConfig(beam=beam, length_preference=preference, alternatives=0), {}, dict.fromkeys(VARIANTS))
+    assert _may_store(Namespace(checkpoints=SHIPPED, stage=stage), "flickr8k", found)
 
 
 def test_the_chosen_setting_is_found_again(oracle, tmp_path):
     assert load_search_config(tmp_path) == SearchConfig()
     write_json(tmp_path / "learned" / "config.json", {"preset": to_json(find_preset("resnet152-lstm"))})
     assert load_search_config(tmp_path) == SearchConfig(beam=1, maximum_words=20)  # The recipe's, until one was chosen.
-    save_beam(tmp_path, choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), (1, 3), (1.0,)), "shapes")
+    save_beam(tmp_path, choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), SearchConfig(), (1, 3), (1.0,)), "shapes")
     assert load_search_config(tmp_path) == SearchConfig(beam=3, length_preference=1.0, maximum_words=20)
     stored = json.loads((tmp_path / "search.json").read_text())
     assert stored["split"] == "dev" and stored["data"] == "shapes" and len(stored["trials"]) == 2

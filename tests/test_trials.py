@@ -174,9 +174,10 @@ def test_a_setting_chosen_with_others_is_refused(workshop, carried_out, tmp_path
 def test_the_setting_is_chosen_once_per_stage_and_on_dev(workshop, carried_out, tmp_path, monkeypatch):
     given = []
 
-    def choose(captioner, subjects):
+    def choose(captioner, subjects, base):
+        assert base is workshop.preset.search
         given.append((captioner.stage, [record.name for record in subjects.records]))
-        return choose_beam(captioner, subjects)
+        return choose_beam(captioner, subjects, base)
 
     monkeypatch.setattr("captioner.trials.choose_beam", choose)
     again = replace(workshop, out=tmp_path)

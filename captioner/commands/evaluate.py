@@ -2,6 +2,7 @@
 
 import re
 from argparse import Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands import card, choices
@@ -60,10 +61,11 @@ def _tell_failed(subjects: "Subjects") -> None:
 
 
 def _choose(options: Namespace, captioner: "Captioner", dev: "Subjects", data: str) -> "BeamTrials":
-    from captioner.evaluation import choose_beam, save_beam
+    from captioner.evaluation import choose_beam, save_beam, search_of_recipe
 
-    tried = choose_beam(captioner, dev)
-    save_beam(choices.decoders(options), tried, data)
+    folder = choices.decoders(options)
+    tried = choose_beam(captioner, dev, search_of_recipe(folder))
+    save_beam(folder, tried, data)
     return tried
 
 
@@ -73,8 +75,8 @@ def _may_store(options: Namespace, data: str, evaluation: "Evaluation") -> bool:
 
     folder = choices.decoders(options)
     own = load_search_config(folder)
-    if (own.beam, own.length_preference) != (evaluation.config.beam, evaluation.config.length_preference):
-        setting = f"beam {own.beam}, length preference {own.length_preference:g}"
+    if evaluation.config != replace(own, alternatives=0):
+        setting = f"beam {own.beam}, length preference {own.length_preference:g}, up to {own.maximum_words} words"
         note(f"These scores are not stored: the decoders' own setting is {setting}.")
         return False
     stored = {scores.get("data") for name in evaluation.scores for scores in load_scores(folder, name).values()}

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from captioner.applications import KERAS
-from captioner.checkpoints import CONFIG, load_all
-from captioner.config import STAGES, VARIANTS
+from captioner.checkpoints import load_all, told_by_settings
+from captioner.config import STAGES
 from captioner.encoder import LITE2, input_size
 from captioner.errors import CheckpointError, TriptychError
 from captioner.familiarity import place
-from captioner.folders import MANIFEST, read_json
+from captioner.folders import MANIFEST
 from captioner.gate import Gate
 from captioner.runtime import cores
 from captioner.views.places import named_encoder_weights, without_places
@@ -53,12 +53,8 @@ def _changed(path: Path) -> int:
 
 
 def picture_size(folder: Path) -> int:
-    """How large a square the encoder of these decoders takes; any fault is told when the decoders are loaded."""
-    configs = [folder / name / CONFIG for name in VARIANTS]
-    try:
-        return input_size(read_json(next(path for path in configs if path.is_file()))["encoder"]["name"])
-    except (StopIteration, TriptychError, KeyError, TypeError):
-        return input_size(LITE2)
+    """How large a square the encoder of these decoders takes."""
+    return told_by_settings(folder, lambda config: input_size(config["encoder"]["name"]), input_size(LITE2))
 
 
 def load_captioner(folder: Path) -> "Captioner":
