@@ -9,6 +9,7 @@ from typing import Any
 
 from captioner.checkpoints import EncoderMark
 from captioner.config import STAGES, find_variant
+from captioner.datasets import is_joined
 from captioner.figures.parameters import Parameters
 from captioner.figures.scoreboard import SPLITS, TITLES
 from captioner.figures.settings import Settings, in_words
@@ -78,8 +79,14 @@ def _score_table(decoders: Mapping[str, Told]) -> str:
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(_score_row(*row, names) for row in rows)]
     return "\n".join(lines) + (
         "\n\nIn brackets 95% intervals from drawing the photographs again; what another seed would have changed is not in them. "
-        "Settings are chosen on dev; test is only reported."
+        f"{_chosen(decoders)}"
     )
+
+
+def _chosen(decoders: Mapping[str, Told]) -> str:
+    if any(decoder["data"] and is_joined(decoder["data"]["name"]) for decoder in decoders.values()):
+        return "Dev was trained on, too, so the search is the recipe's own and test alone is reported."
+    return "Settings are chosen on dev; test is only reported."
 
 
 def _score_row(split: str, variant: str, score: Told, names: Sequence[str]) -> str:

@@ -85,6 +85,11 @@ def resplit(dataset: Dataset, splits: str) -> Dataset:
     return replace(dataset, name=f"{dataset.name}-{JOINED}", splits=dataset.splits | {"train": together})
 
 
+def is_joined(name: str) -> bool:
+    """Whether a data set of this name is one whose train and dev `resplit` has joined."""
+    return name.endswith(f"-{JOINED}")
+
+
 def shapes(count_train: int = 600, count_dev: int = 100, count_test: int = 100, seed: int = 0, size: int = 96) -> Dataset:
     """Generated pictures; each depends on the seed, its split and its number, not on how many there are."""
     if size < drawn.MINIMUM_SIDE:

@@ -12,9 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from captioner.datasets import Record
+from captioner.checkpoints import HISTORY
+from captioner.config import CONTROLS, VARIANTS
+from captioner.datasets import Record, is_joined
 from captioner.encoder import file_sha256
 from captioner.errors import CheckpointError, TrainingError
+from captioner.folders import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("captioner", "embeddings")
@@ -166,6 +169,27 @@ def read_data(stored: Any) -> Data | None:
         raise _damaged("data")
     kinds = {"role": str, "name": str, "bytes": int, "sha256": str}
     return Data(**vars(found) | {"files": tuple(_read(File, file, kinds, {}) for file in found.files)})
+
+
+def trained_on_dev(folder: Path, variants: Sequence[str] | None = None) -> bool:
+    """Whether one of these decoders, or a run that it started from, was trained on train and dev joined.
+
+    A run that did not put down its data was made before they could be joined; a damaged history is told of by the card.
+    """
+    histories = (Path(folder) / name / HISTORY for name in variants or (*VARIANTS, *CONTROLS))
+    return any(_had_dev(path) for path in histories if path.is_file())
+
+
+def _had_dev(path: Path) -> bool:
+    try:
+        part = read_json(path)
+        while part is not None:
+            data, part = read_data(part.get("data")), part.get("started_from")
+            if data and is_joined(data.name):
+                return True
+    except (CheckpointError, AttributeError):
+        pass
+    return False
 
 
 def _read(kind: type, stored: Any, needed: Mapping[str, type], more: Mapping[str, type]) -> Any:

@@ -132,6 +132,15 @@ def test_the_switches_of_older_recipes_are_told(tmp_path):
         assert part in found["Otherwise than usual"]
 
 
+def test_of_decoders_that_saw_dev_nothing_is_said_to_be_chosen_there(folder):
+    assert "Settings are chosen on dev; test is only reported." in markdown(read_card(folder))
+    for name in VARIANTS:
+        rewrite(folder, name, data=DATA | {"name": "flickr8k-7000-1000", "photographs": {"train": 7000, "dev": 1000}})
+    text = markdown(read_card(folder))
+    assert "Dev was trained on, too" in text and "chosen on dev" not in text
+    assert "have seen 7,000 training photographs of the data set flickr8k-7000-1000" in text
+
+
 def test_a_folder_of_an_earlier_version_claims_nothing(folder):
     for name in VARIANTS:
         rewrite(folder, name, data=None, code=None, made_with=None, epochs=[epoch(1), epoch(2), {**epoch(3), "cores": None}])

@@ -185,6 +185,31 @@ def test_another_encoder_is_asked_for_by_its_name(run, monkeypatch, tmp_path):
     assert status == 2 and "There is no encoder 'AlexNet'; choose one of efficientnet-lite2, " in errors
 
 
+def test_decoders_that_were_trained_on_dev_are_scored_on_test_alone(run, data, tmp_path, monkeypatch):
+    out, seen = tmp_path / "run", []
+    two = ["--variant", "learned", "--variant", "word2vec"]
+    splits = ["--splits", "7000-1000", "--preset", "tiny", "--epochs", 1]
+    status, output, _ = run("train", "--data", data, *two, *splits, "--out", out)
+    assert status == 0 and f"evaluate --data {data} --split test --checkpoints {out}" in output
+    known = json.loads((out / "learned" / "history.json").read_text())["data"]
+    assert known["name"] == "flickr8k-7000-1000" and known["photographs"] == {"train": 64, "dev": 16}
+    command = ["evaluate", "--data", data, "--checkpoints", out]
+    before = sorted(out.rglob("*"))
+    for refused in (["--choose"], ["--keep", "joined"]):
+        status, output, errors = run(*command, "--split", "dev", *refused)
+        assert status == 2 and not output and "trained on the photographs of dev, too" in errors and "--split test" in errors
+    status, output, errors = run(*command, "--split", "dev")
+    assert status == 0 and "cider" in output and "trained on the photographs of dev, too (--splits 7000-1000): " in errors
+    status, output, errors = run("familiar", "--data", data, "--checkpoints", out)
+    assert status == 2 and not output and "none are held out to measure with" in errors
+    assert sorted(out.rglob("*")) == before
+    monkeypatch.setattr("captioner.comparison.compare", lambda *given: seen.append(len(given[-1])))
+    monkeypatch.setattr("captioner.comparison.save_comparison", lambda *_: None)
+    status, _, errors = run(*command, "--split", "test")
+    assert status == 0 and "trained on the photographs" not in errors and seen == [64]  # As many a caption may be copied from.
+    assert list(json.loads((out / "learned" / "scores.json").read_text())) == ["test"]
+
+
 def test_shapes_have_a_preset_and_a_folder_of_their_own(run, monkeypatch):
     asked = []
     monkeypatch.setattr("captioner.commands.train._left_to_train", lambda out, *_: asked.append(out) or [])

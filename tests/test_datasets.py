@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from captioner import datasets
-from captioner.datasets import load, resplit, shapes
+from captioner.datasets import is_joined, load, resplit, shapes
 from captioner.errors import DatasetError, ImageError, VocabularyError
 from captioner.images import read
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary, tokenize
@@ -270,6 +270,7 @@ def test_train_and_dev_joined():
     plain = shapes(7, 3, 2)
     joined = resplit(plain, "7000-1000")
     assert resplit(plain, "standard") is plain and joined.name == "shapes-7000-1000"
+    assert is_joined(joined.name) and not is_joined(plain.name) and not is_joined("7000-1000-mine")
     assert joined.split("train") == plain.split("train") + plain.split("dev")
     assert joined.split("dev") == plain.split("dev") and joined.split("test") == plain.split("test")
     assert not set(joined.split("train")) & set(joined.split("test"))

@@ -12,7 +12,8 @@ import pytest
 from captioner import provenance
 from captioner.datasets import Record
 from captioner.errors import CheckpointError, TrainingError
-from captioner.provenance import Code, Data, File, code_in, read_code, read_data, to_json
+from captioner.folders import write_json
+from captioner.provenance import Code, Data, File, code_in, read_code, read_data, to_json, trained_on_dev
 
 ROOT = Path(__file__).resolve().parents[1]
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed.")
@@ -52,6 +53,23 @@ def test_there_and_back(data, tmp_path):
     assert read_code([*map(to_json, codes), None]) == [*codes, None]
     with pytest.raises(TrainingError, match="cannot be read"):
         File.of("corpus", tmp_path / "gone.txt")
+
+
+def test_a_history_tells_whether_dev_was_trained_on(data, tmp_path):
+    """Its own data or those of the run that it started from; one that put nothing down was before that time."""
+    apart, joined = (to_json(Data(**vars(data) | {"name": name})) for name in ("flickr8k", "flickr8k-7000-1000"))
+    write_json(tmp_path / "learned" / "history.json", {"data": apart})
+    write_json(tmp_path / "word2vec" / "history.json", {"state": "finished"})
+    assert not trained_on_dev(tmp_path) and not trained_on_dev(tmp_path / "nowhere")
+    write_json(tmp_path / "fasttext" / "history.json", {"data": joined})
+    assert trained_on_dev(tmp_path) and trained_on_dev(tmp_path, ["fasttext"])
+    assert not trained_on_dev(tmp_path, ["learned", "word2vec"])
+    further = {"data": apart, "started_from": {"seed": 1, "data": apart, "started_from": {"seed": 2, "data": joined}}}
+    write_json(tmp_path / "random" / "history.json", further)
+    assert trained_on_dev(tmp_path, ["random"])
+    for damaged in ([], {"data": 3}, {"data": apart, "started_from": [1]}):
+        write_json(tmp_path / "random" / "history.json", damaged)
+        assert not trained_on_dev(tmp_path, ["random"])
 
 
 DAMAGES = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.commands.report import note
-from captioner.config import CONTROLS, STANDARD, VARIANTS, SearchConfig, find_variant
+from captioner.config import CONTROLS, JOINED, STANDARD, VARIANTS, SearchConfig, find_variant
 from captioner.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from captioner.encoder import Encoder
 
 ALL = "all"
+SEEN_DEV = f"These decoders were trained on the photographs of dev, too (--splits {JOINED})"
 
 
 def variants(options: Namespace) -> tuple[str, ...] | None:
@@ -39,6 +40,13 @@ def decoders(options: Namespace) -> Path:
     from captioner.checkpoints import stage_folder
 
     return stage_folder(checkpoints(options), options.stage)
+
+
+def trained_on_dev(options: Namespace) -> bool:
+    """Whether the photographs of dev are among those that the decoders asked for were trained on."""
+    from captioner import provenance
+
+    return provenance.trained_on_dev(decoders(options), variants(options) if "variant" in options else None)
 
 
 def check_files(files: Sequence[Path | None]) -> None:

@@ -2,17 +2,18 @@
 
 import re
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands import card, choices
 from captioner.commands.report import note, print_json, print_table, with_interval
-from captioner.config import find_variant
+from captioner.config import JOINED, STANDARD, find_variant
 from captioner.errors import ConfigError
 
 if TYPE_CHECKING:
     from captioner.captioning import Captioner
-    from captioner.datasets import Dataset
+    from captioner.datasets import Dataset, Record
     from captioner.evaluation import BeamTrials, Evaluation, Subjects
 
 KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -20,6 +21,7 @@ KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 def run(options: Namespace) -> int:
     from captioner.config import SHIPPED
+    from captioner.datasets import resplit
     from captioner.evaluation import Subjects, evaluate
     from captioner.features import FeatureCache
     from captioner.tried import keep
@@ -31,6 +33,9 @@ def run(options: Namespace) -> int:
         )
     if options.choose:
         _check_choosing(options)
+    joined = choices.trained_on_dev(options)
+    if joined and (options.choose or options.keep):
+        raise ConfigError(f"{choices.SEEN_DEV}, so nothing is chosen or kept by scores there; score them with --split test.")
     config, data = choices.search_config(options), choices.dataset(options)
     captioner = choices.captioner(options)
     subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options), captioner.encoder))
@@ -40,8 +45,10 @@ def run(options: Namespace) -> int:
     (_print_json if options.json else _print_text)(options, data, subjects, evaluation, tried, captioner.stage)
     if options.keep:
         keep(choices.decoders(options), SHIPPED, options.keep, {name: evaluation.summary(name) for name in evaluation.scores})
+    elif joined and options.split == "dev":
+        note(f"{choices.SEEN_DEV}: these scores say nothing of others and are not stored; --split test tells more.")
     elif _may_store(options, data.name, evaluation):
-        _store(options, data, subjects, evaluation)
+        _store(options, data.name, subjects, evaluation, resplit(data, JOINED if joined else STANDARD).split("train"))
         card.keep(choices.decoders(options))
     return 0
 
@@ -85,19 +92,21 @@ def _may_store(options: Namespace, data: str, evaluation: "Evaluation") -> bool:
     return not stored - {data}
 
 
-def _store(options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation") -> None:
+def _store(
+    options: Namespace, data: str, subjects: "Subjects", evaluation: "Evaluation", training: Sequence["Record"]
+) -> None:
     """Keep the scores beside the decoders and, where all of them were scored, what the scores mean beside each other."""
     from captioner.comparison import compare, complete, save_comparison, subject
     from captioner.evaluation import save_scores
 
     folder, variants = choices.decoders(options), tuple(evaluation.scores)
-    save_scores(folder, options.split, data.name, evaluation)
+    save_scores(folder, options.split, data, evaluation)
     if not complete(folder, variants):
         note("No comparison is stored: that takes all decoders of the folder, and two or more.")
         return
     note("Scoring people, and one sentence for every photograph, in the same way.")
-    of = subject(folder, data.name, evaluation.summary(variants[0]), variants)
-    save_comparison(folder, options.split, compare(of, evaluation, subjects, data.splits["train"]))
+    of = subject(folder, data, evaluation.summary(variants[0]), variants)
+    save_comparison(folder, options.split, compare(of, evaluation, subjects, training))
 
 
 def _print_json(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from captioner.commands import choices
 from captioner.commands.report import note, print_json, print_table, with_interval
-from captioner.errors import CheckpointError
+from captioner.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 def run(options: Namespace) -> int:
+    if choices.trained_on_dev(options):
+        raise ConfigError(f"{choices.SEEN_DEV}, so none are held out to measure with; name decoders trained on train alone.")
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()

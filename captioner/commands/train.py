@@ -151,6 +151,7 @@ def _start(options: Namespace) -> Path:
 def _report(out: Path, names: tuple[str, ...], options: Namespace) -> None:
     from captioner.checkpoints import HISTORY
     from captioner.folders import read_json
+    from captioner.provenance import trained_on_dev
 
     results = {name: _result(read_json(out / name / HISTORY)) for name in names}
     if options.json:
@@ -158,7 +159,8 @@ def _report(out: Path, names: tuple[str, ...], options: Namespace) -> None:
         return
     print_table({name: {key: f"{value:.5g}" for key, value in result.items()} for name, result in results.items()})
     print(f"The decoders are in {out}. How well they caption:")
-    print(f"  python -m captioner evaluate --data {options.data} --split dev --checkpoints {out}")
+    split = "test" if trained_on_dev(out, names) else "dev"
+    print(f"  python -m captioner evaluate --data {options.data} --split {split} --checkpoints {out}")
 
 
 def _result(history: dict[str, Any]) -> dict[str, float]:

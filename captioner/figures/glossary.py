@@ -35,7 +35,11 @@ GLOSSARY: tuple[Term, ...] = (
         "how far two decoders lie apart on the same photographs; when its 95% interval holds 0, chance can explain it",
     ),
     Term("loss", "mean cross-entropy per word in nats: how surprised a decoder was by the human captions"),
-    Term("dev and test", "photographs that no decoder was trained on: settings are chosen on dev, test is only reported"),
+    Term(
+        "dev and test",
+        "photographs that no decoder was trained on, but on dev where it was joined to the training photographs: settings are "
+        "chosen on dev, test is only reported",
+    ),
     Term("trainable parameters", "the numbers of a decoder that training learned"),
     Term(
         "frozen parameters",

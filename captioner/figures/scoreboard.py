@@ -13,9 +13,11 @@ from captioner.config import SHIPPED, STAGES, VARIANTS, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.evaluation import SEARCH, load_scores
 from captioner.folders import read_json
+from captioner.provenance import trained_on_dev
 from captioner.yardsticks import Yardstick
 
-SPLITS = ("test", "dev")
+SPLITS = (TEST, DEV) = ("test", "dev")
+_SEEN = f"These decoders were trained on the photographs of {DEV}, too"
 VERDICT_METRIC = "cider"  # no score is without it
 TITLES = {
     "cider": "CIDEr",
@@ -84,6 +86,8 @@ class TriedBeams:
 
 def read_board(folder: Path, split: str) -> tuple[Board | None, list[CheckpointError]]:
     """What is there of a split, and a sentence for everything that is not."""
+    if split == DEV and trained_on_dev(folder):
+        return None, [CheckpointError(f"{_SEEN}, so only {TEST} says how well they caption.")]
     entries, problems = [], []
     for name in VARIANTS:
         try:
@@ -99,6 +103,8 @@ def read_board(folder: Path, split: str) -> tuple[Board | None, list[CheckpointE
 
 
 def read_beams(folder: Path) -> TriedBeams:
+    if trained_on_dev(folder):
+        raise CheckpointError(f"{_SEEN}, so no beam could be chosen there; they look for captions as their recipe does.")
     if not (folder / SEARCH).is_file():
         raise CheckpointError(f"No beams were tried with these decoders; {_advice(folder, 'dev')} --choose tries them.")
     data = read_json(folder / SEARCH)

@@ -16,6 +16,7 @@ from captioner.figures.histories import Curve, find_runs, in_progress, read_run
 from captioner.figures.pictures import loss_file
 from captioner.figures.reward_chart import reward_chart, reward_summary
 from captioner.figures.settings import Settings, read_all
+from captioner.provenance import trained_on_dev
 from captioner.views import facts, training
 from captioner.views.places import checkpoints_folder, named_runs
 from captioner.views.resources import open_page, refusals, refuse
@@ -146,6 +147,8 @@ def _show_run(run: Path | None, look: Look, moment: tuple[bool, str]) -> None:
     with chart:
         st.altair_chart(loss_chart(picture), alt=summary(curves))
         _show_remarks(picture, settings)
+        if run is not None and trained_on_dev(run):
+            st.markdown("They were trained on the photographs of dev, too: what is measured there is not of unseen ones.")
         _show_reward(curves)
         facts.show_cards(curves)
         _show_table(picture)

@@ -146,6 +146,18 @@ def test_a_second_stage_is_said_and_marked(tmp_path, named):
     assert "The first 2 epochs were an earlier stage" in remarks(page)
 
 
+def test_of_a_run_that_saw_dev_it_is_said(tmp_path, named, tiny_run):
+    data = json.loads((tiny_run / "learned" / "history.json").read_text())["data"]
+    for run, name in (("apart", "shapes"), ("joined", "shapes-7000-1000")):
+        for variant in VARIANTS:
+            write(tmp_path / run, variant, history(variant, data=data | {"name": name}))
+    named(tmp_path)
+    page = open_view("curves").run()
+    for run, told in (("apart", False), ("joined", True)):
+        page.selectbox(key="run").set_value(f"{tmp_path.name}/{run}").run()
+        assert ("They were trained on the photographs of dev, too" in remarks(page)) == told
+
+
 def test_a_run_in_progress_is_followed(tmp_path, named):
     run = write_run(tmp_path / "going")
     shutil.rmtree(run / "fasttext")

@@ -117,6 +117,20 @@ def test_without_scores_the_page_says_what_to_do_and_shows_the_rest(folder):
     assert [chart[:12] for chart in charts(page)] == ["CIDEr on dev"] and "Xu et al." in beside(page)
 
 
+def test_of_decoders_that_saw_dev_only_test_counts(folder):
+    """Whatever an earlier version may have written beside them."""
+    write_all(folder)
+    for name in VARIANTS:
+        history = json.loads((folder / name / "history.json").read_text())
+        write_json(folder / name / "history.json", history | {"data": history["data"] | {"name": "shapes-7000-1000"}})
+    page = open_view("scores").run()
+    assert verdict(page).startswith("On 1,000 test photographs") and "dev photographs" not in beside(page)
+    (told,) = refusals(page)
+    assert "trained on the photographs of dev, too, so no beam could be chosen there" in told
+    page.segmented_control(key="split").set_value("dev").run()
+    assert "trained on the photographs of dev, too, so only test says" in refusals(page)[0] and "0.570" not in shown(page)
+
+
 def test_without_a_comparison_the_table_stays(folder):
     write_scores(folder, "test")
     page = open_view("scores").run()
