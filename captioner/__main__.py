@@ -196,7 +196,6 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
     _data(command, "or the word shapes")
     command.add_argument("--split", choices=("dev", "test"), required=True, help="choose on dev, report test")
     _decoders(command)
-    _encoder_weights(command)
     _variants(command)
     _beam(command)
     preference = "the higher, the longer the captions (default: the decoders' own)"
@@ -217,7 +216,6 @@ def _caption(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("files", nargs="+", metavar="FILE|FOLDER", help="pictures, or folders of them")
     _decoders(command)
-    _encoder_weights(command)
     _variants(command)
     _beam(command)
     best = f"the K best captions of each (default: 1; {caption.TOP} in the form of show-and-tell)"
@@ -238,7 +236,6 @@ def _score(command: argparse.ArgumentParser) -> None:
 def _familiar(command: argparse.ArgumentParser) -> None:
     _data(command, "or the word shapes; its train split is summed up, its dev split says how far apart photographs lie")
     _decoders(command)
-    _encoder_weights(command)
     _cache(command)
 
 
@@ -247,7 +244,7 @@ def _card(command: argparse.ArgumentParser) -> None:
         "Tell what the files of trained decoders say of them, as a model card in Markdown. Training and scoring keep the same "
         "card beside the decoders, in card.json and card.md; what was not put down at the time of training is told as such."
     )
-    _decoders(command)
+    _files(command)
     command.add_argument("--write", action="store_true", help="write card.json and card.md beside the decoders, too")
 
 
@@ -280,7 +277,6 @@ def _serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=_number(int, 0, 65535), default=8000, metavar="N", help="(default: 8000)")
     command.add_argument("--page", action="store_true", help="serve the page, too, in the same process, at /")
     _decoders(command)
-    _encoder_weights(command)
 
 
 def _describe(command: argparse.ArgumentParser) -> None:
@@ -299,6 +295,7 @@ def _describe(command: argparse.ArgumentParser) -> None:
 def _doctor(command: argparse.ArgumentParser) -> None:
     command.description = "Look the installation over. The exit status is 0 when all is well and 1 when something is wrong."
     command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
+    _encoder_weights(command)
 
 
 def _data(command: argparse.ArgumentParser, more: str, required: bool = True) -> None:
@@ -306,6 +303,12 @@ def _data(command: argparse.ArgumentParser, more: str, required: bool = True) ->
 
 
 def _decoders(command: argparse.ArgumentParser) -> None:
+    """For decoders that are to caption, which takes the CNN too."""
+    _files(command)
+    _encoder_weights(command)
+
+
+def _files(command: argparse.ArgumentParser) -> None:
     command.add_argument("--checkpoints", type=Path, metavar="DIR", help=_SHIPPED)
     stage = "of which stage of training, where the folder holds several (default: the last one)"
     command.add_argument("--stage", choices=tuple(STAGES), help=stage)

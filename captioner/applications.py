@@ -14,6 +14,7 @@ from captioner.errors import EncoderError
 
 KERAS = "imagenet"  # Keras's own weights, which it fetches once
 SUFFIX = ".h5"
+START_WITH = "start with --encoder-weights and the file of the weights that they were trained with"
 
 
 @dataclass(frozen=True)

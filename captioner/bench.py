@@ -38,7 +38,7 @@ _WARM_UP = 5
 _RECIPE_PHOTOGRAPHS = 3
 
 
-def caption_bench(checkpoints: Path, photographs: int = 200) -> Result:
+def caption_bench(checkpoints: Path, photographs: int = 200, weights: Path | None = None) -> Result:
     """Photograph bytes to three beam-3 captions with attention and alternatives, and what that is held against.
 
     - encoder_ms: one pass of the encoder alone over one ready picture; end_to_end_ms: from the bytes of a JPEG file to the
@@ -46,14 +46,16 @@ def caption_bench(checkpoints: Path, photographs: int = 200) -> Result:
     - recipe_ms: from the bytes to three greedy captions with `model.predict` per word over a padded prefix, for which the
       bytes are read and encoded by our own fast way; ratio_to_recipe is recipe_ms over end_to_end_ms.
     - growth_mb: how much the peak memory of a fresh process rises from its 20th photograph to its last.
+
+    `weights` is the file of an encoder's that does not come with its own.
     """
     from captioner.runtime import start_tensorflow
 
-    growth = memory_growth(checkpoints, photographs)
+    growth = memory_growth(checkpoints, photographs, weights)
     start_tensorflow()
     from captioner.captioning import Captioner
 
-    captioner = Captioner.load(checkpoints)
+    captioner = Captioner.load(checkpoints, weights=weights)
     encoder, end_to_end = _in_turn(captioner, photographs)
     recipe = _recipe(captioner, min(photographs, _RECIPE_PHOTOGRAPHS))
     caption = {
@@ -131,9 +133,15 @@ def _check_same(said: dict[str, tuple[str, ...]], captioner: "Captioner") -> Non
             )
 
 
-def memory_growth(checkpoints: Path, photographs: int) -> float:
+def memory_growth(checkpoints: Path, photographs: int, weights: Path | None = None) -> float:
     """Megabytes by which the peak memory of a fresh process grows after its first photographs."""
-    return float(apart("captioner.bench_memory", str(Path(checkpoints).resolve()), str(photographs))["growth_mb"])
+    arguments = str(Path(checkpoints).resolve()), str(photographs), *handed_on(weights)
+    return float(apart("captioner.bench_memory", *arguments)["growth_mb"])
+
+
+def handed_on(file: Path | None) -> list[str]:
+    """Where a file lies, as another process finds it; nothing where there is none."""
+    return [str(file.resolve())] if file else []
 
 
 def apart(module: str, *arguments: str) -> dict[str, float]:

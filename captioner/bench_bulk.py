@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from captioner import bulk
-from captioner.bench import BEAM, Result, apart, photograph
+from captioner.bench import BEAM, Result, apart, handed_on, photograph
 from captioner.bench_memory import peak_megabytes
 from captioner.config import VARIANTS
 from captioner.errors import ImageError
@@ -37,7 +37,7 @@ _SHARE = 0.25  # of a round's photographs are encoded alone, too
 _WARM_UP = 2 * bulk.MANY
 
 
-def bulk_bench(checkpoints: Path, photographs: int, data: Path | None = None) -> Result:
+def bulk_bench(checkpoints: Path, photographs: int, data: Path | None = None, weights: Path | None = None) -> Result:
     """So many files to captions of all decoders with beam 3, in a listing on disk, and what that is held against.
 
     - bulk_a_second: photographs captioned in a second; encoder_a_second: ready pictures that the encoder alone takes in a
@@ -45,11 +45,13 @@ def bulk_bench(checkpoints: Path, photographs: int, data: Path | None = None) ->
       share_of_encoder is the middle one of the rounds' ratios.
     - bulk_growth_mb: how much the peak memory rises from the end of the first round to the end of the last one.
 
-    The files are parts of the sample photographs, or the pictures in the folder `data`, over and over.
+    The files are parts of the sample photographs, or the pictures in the folder `data`, over and over. `weights` is the file
+    of an encoder's that does not come with its own.
     """
     with TemporaryDirectory(prefix="triptych-") as made:
         folder = data or _write(Path(made), min(photographs, _DIFFERENT))
-        return {"bulk": apart("captioner.bench_bulk", str(Path(checkpoints).resolve()), str(photographs), str(folder.resolve()))}
+        arguments = str(Path(checkpoints).resolve()), str(photographs), str(folder.resolve()), *handed_on(weights)
+        return {"bulk": apart("captioner.bench_bulk", *arguments)}
 
 
 def _write(folder: Path, count: int) -> Path:
@@ -60,13 +62,13 @@ def _write(folder: Path, count: int) -> Path:
     return folder
 
 
-def measure(checkpoints: Path, photographs: int, folder: Path) -> dict[str, float]:
+def measure(checkpoints: Path, photographs: int, folder: Path, weights: Path | None = None) -> dict[str, float]:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
     from captioner.captioning import Captioner
 
-    captioner, places = Captioner.load(checkpoints), _places(folder, photographs)
+    captioner, places = Captioner.load(checkpoints, weights=weights), _places(folder, photographs)
     ready = np.stack([read_file(place, captioner.encoder.size) for place in places[:_WARM_UP]])
     at_once = _fastest(captioner, ready)
     with TemporaryDirectory(prefix="triptych-") as place, Path(place, "captions.json").open("w") as file:
@@ -124,4 +126,4 @@ def _encode(captioner: "Captioner", ready: np.ndarray, at_once: int, passes: int
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))))
+    print(json.dumps(measure(Path(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:]))))

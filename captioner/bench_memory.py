@@ -28,7 +28,7 @@ def own_megabytes() -> float:
     return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("RssAnon:")) / 1024
 
 
-def growth(folder: Path, photographs: int) -> float:
+def growth(folder: Path, photographs: int, weights: Path | None = None) -> float:
     """Megabytes by which the peak rises after the first photographs, all different, through the Captioner that the app uses."""
     from captioner.runtime import start_tensorflow
 
@@ -38,7 +38,7 @@ def growth(folder: Path, photographs: int) -> float:
     from captioner.images import read
     from captioner.progress import Progress
 
-    captioner, settled = Captioner.load(folder), 0.0
+    captioner, settled = Captioner.load(folder, weights=weights), 0.0
     with Progress("memory", photographs, "photographs") as bar:
         for number in range(photographs):
             if number == min(SETTLED, photographs - 1):
@@ -49,4 +49,4 @@ def growth(folder: Path, photographs: int) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"growth_mb": growth(Path(sys.argv[1]), int(sys.argv[2]))}))
+    print(json.dumps({"growth_mb": growth(Path(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:]))}))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from captioner.applications import KERAS
+from captioner.applications import APPLICATIONS, KERAS, START_WITH
 from captioner.checkpoints import Checkpoint, EncoderMark, load_all
 from captioner.config import SearchConfig
 from captioner.encoder import Encoder, load_encoder
@@ -146,9 +146,10 @@ class Captioner:
         mark = next(iter(checkpoints.values())).encoder
         encoder = encoder or load_encoder(mark.name, weights=weights or KERAS, near=near)
         if EncoderMark.of(encoder) != mark:
+            todo = START_WITH if encoder.name == mark.name in APPLICATIONS else "use the encoder that they were trained with"
             raise CheckpointError(
                 f"The decoders were trained with the encoder {mark.name} ({mark.fingerprint}), "
-                f"but this one is {encoder.name} ({encoder.fingerprint}); use the encoder that they were trained with."
+                f"but this one is {encoder.name} ({encoder.fingerprint}); {todo}."
             )
         return cls(encoder, checkpoints)
 

@@ -37,18 +37,26 @@ class Finding:
     foreign: bool = False  # Whether what it says is no sentence of ours but an error's name and its own message.
 
 
-Check = Callable[[Path], str]  # Gives what was found, or raises.
+@dataclass(frozen=True)
+class Given:
+    """The decoders that are looked at, and the file of their encoder's weights where it does not come with its own."""
+
+    folder: Path
+    weights: Path | None
 
 
-def examine(folder: Path) -> Iterator[Finding]:
+Check = Callable[[Given], str]  # Gives what was found, or raises.
+
+
+def examine(folder: Path, weights: Path | None = None) -> Iterator[Finding]:
     """Every check in turn, with the decoders of this folder; none of them stops those after it."""
     for what, check, advice in CHECKS:
-        yield _looked(what, check, advice, folder)
+        yield _looked(what, check, advice, Given(folder, weights))
 
 
-def _looked(what: str, check: Check, advice: str, folder: Path) -> Finding:
+def _looked(what: str, check: Check, advice: str, given: Given) -> Finding:
     try:
-        return Finding(what, True, check(folder))
+        return Finding(what, True, check(given))
     except _Wrong as wrong:
         return Finding(what, False, str(wrong), advice)
     except TriptychError as error:
@@ -63,14 +71,14 @@ class _Wrong(Exception):
     """What a check found to be wrong, in a sentence."""
 
 
-def _python(_folder: Path) -> str:
+def _python(_given: Given) -> str:
     version = platform.python_version()
     if tuple(map(int, platform.python_version_tuple()[:2])) < OLDEST_PYTHON:
         raise _Wrong(f"This is Python {version}.")
     return f"Python {version} on {platform.system()} ({platform.machine()})."
 
 
-def _packages(_folder: Path) -> str:
+def _packages(_given: Given) -> str:
     """Every package that the requirements name, by the version that is installed."""
     from packaging.requirements import Requirement
 
@@ -96,13 +104,13 @@ def _is_meant(requirement: "Requirement") -> bool:
     return requirement.marker is None or requirement.marker.evaluate()
 
 
-def _machine(_folder: Path) -> str:
+def _machine(_given: Given) -> str:
     tf = start_tensorflow()
     threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
     return f"{cores()} of {os.cpu_count()} cores may be used, by {threads} threads of TensorFlow {tf.__version__}."
 
 
-def _memory(_folder: Path) -> str:
+def _memory(_given: Given) -> str:
     free = free_memory()
     if free is None:
         return "This system does not say how much memory is free."
@@ -136,7 +144,7 @@ def _left_in_container() -> int | None:
         return None
 
 
-def _encoder(_folder: Path) -> str:
+def _encoder(_given: Given) -> str:
     """The weights of the package, and what the network sees in a photograph that is known."""
     from captioner.encoder import load_encoder
     from captioner.imagenet import likeliest
@@ -154,11 +162,11 @@ def _encoder(_folder: Path) -> str:
     return f"{encoder.name}, its weights as they should be; in a cup of {_SHOWS} it sees {seen}."
 
 
-def _decoders(folder: Path) -> str:
+def _decoders(given: Given) -> str:
     """Every decoder of every stage whole, and all three of each there."""
     from captioner.checkpoints import load_all, stages_in
 
-    places = [folder / stage for stage in stages_in(folder)] or [folder]
+    places = [given.folder / stage for stage in stages_in(given.folder)] or [given.folder]
     told = []
     for place in places:
         try:
@@ -173,7 +181,7 @@ def _decoders(folder: Path) -> str:
     return f"Whole: {'; '.join(told)}."
 
 
-def _caption(folder: Path) -> str:
+def _caption(given: Given) -> str:
     """A caption of a sample by every decoder of the last stage."""
     start_tensorflow()
     from captioner.captioning import Captioner
@@ -182,7 +190,7 @@ def _caption(folder: Path) -> str:
     from captioner.images import read
     from captioner.samples import SAMPLES
 
-    captioner = Captioner.load(folder := stage_folder(folder))
+    captioner = Captioner.load(folder := stage_folder(given.folder), weights=given.weights)
     found = captioner.caption([read(SAMPLES[0].read(), SAMPLES[0].file)], load_search_config(folder))[0]
     silent = [VARIANTS[name].title for name, captions in found.items() if not captions[0].words]
     if silent:

@@ -2,7 +2,9 @@
 
 import io
 import json
+import runpy
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,7 +78,27 @@ def test_the_memory_process_is_told_folder_and_number_and_its_failure_is_told(mo
     assert bench.memory_growth(tmp_path, 30) == 7.5
     assert calls[0][1:] == ["-m", "captioner.bench_memory", str(tmp_path.resolve()), "30"]
     with pytest.raises(CheckpointError, match="ended with status 3"):
-        bench.memory_growth(tmp_path, 30)
+        bench.memory_growth(tmp_path, 30, Path("vgg16.h5"))
+    assert calls[1][4:] == ["30", str(Path.cwd() / "vgg16.h5")]
+
+
+@pytest.mark.parametrize(("module", "more"), [("bench_memory", []), ("bench_bulk", ["photographs"])])
+def test_the_other_process_hands_the_weights_of_the_encoder_on(monkeypatch, tmp_path, module, more):
+    """As far as loading; the last of its arguments, where there is one."""
+    asked = []
+
+    def load(folder, weights):
+        asked.append((folder, weights))
+        raise CheckpointError("No further.")
+
+    monkeypatch.setattr("captioner.captioning.Captioner.load", load)
+    given = [str(tmp_path), "9", *more]
+    for weights in ([], ["/vgg16.h5"]):
+        monkeypatch.setattr("sys.argv", [module, *given, *weights])
+        monkeypatch.delitem(sys.modules, f"captioner.{module}", raising=False)
+        with pytest.raises(CheckpointError, match="No further"):
+            runpy.run_module(f"captioner.{module}", run_name="__main__")
+    assert asked == [(tmp_path, None), (tmp_path, Path("/vgg16.h5"))]
 
 
 @pytest.fixture(scope="module")

@@ -45,8 +45,8 @@ def test_a_file_that_cannot_be_read_ends_it(tiny_run, folder):
 def test_photographs_are_made_where_none_are_given(tmp_path, folder, monkeypatch):
     calls = []
 
-    def apart(module, checkpoints, photographs, place):
-        calls.append((module, checkpoints, photographs))
+    def apart(module, checkpoints, photographs, place, *weights):
+        calls.append((module, checkpoints, photographs, *weights))
         found = bench_bulk._places(Path(place), 100)
         return {"different": len(set(found)), "first": found[0]}
 
@@ -54,3 +54,5 @@ def test_photographs_are_made_where_none_are_given(tmp_path, folder, monkeypatch
     assert bench_bulk.bulk_bench(tmp_path, 5)["bulk"]["different"] == 5
     assert bench_bulk.bulk_bench(tmp_path, 5, folder) == {"bulk": {"different": 3, "first": str(folder / "inner" / "0.jpg")}}
     assert calls == [("captioner.bench_bulk", str(tmp_path.resolve()), "5")] * 2
+    bench_bulk.bulk_bench(tmp_path, 5, folder, Path("vgg16.h5"))
+    assert calls[2][3:] == (str(Path.cwd() / "vgg16.h5"),)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from standins import SMALL_DECODER, StubEncoder, small_preset
+from standins import MARK, SMALL_DECODER, StubEncoder, small_checkpoint, small_preset
 
 from captioner.checkpoints import Checkpoint, EncoderMark, save
 from captioner.config import VARIANTS, SearchConfig, find_variant
@@ -157,6 +157,17 @@ def test_a_folder_of_decoders(tmp_path, pictures, captioner):
     other.fingerprint = "f" * 16
     with pytest.raises(CheckpointError, match=r"trained with the encoder stub \(0123456789abcdef\), but this one is stub \(ffff"):
         Captioner.load(tmp_path, encoder=other)
+
+
+def test_a_network_of_keras_with_other_weights_is_told_by_its_option(tmp_path):
+    from captioner.captioning import Captioner
+
+    save(tmp_path / "learned", small_checkpoint(mark=MARK), {})
+    other = StubEncoder()
+    for name, sentence in (("vgg16", "; start with --encoder-weights and the file"), ("stub", "; use the encoder that they")):
+        other.name, other.fingerprint = name, "f" * 16
+        with pytest.raises(CheckpointError, match=sentence):
+            Captioner.load(tmp_path, encoder=other)
 
 
 def test_decoders_that_were_trained(tiny_run, encoder):

@@ -23,8 +23,10 @@ from captioner import captioning, familiarity, gauge_file, runs
 from captioner import encoder as encoders
 from captioner.__main__ import main
 from captioner.checkpoints import load_all, save
+from captioner.commands import serve
 from captioner.config import VARIANTS, SearchConfig
 from captioner.datasets import shapes
+from captioner.doctor import CHECKS
 from captioner.errors import EncoderError, TrainingError
 from captioner.images import read_file, resize
 from captioner.presets import PRESETS
@@ -208,6 +210,43 @@ def test_decoders_that_were_trained_on_dev_are_scored_on_test_alone(run, data, t
     status, _, errors = run(*command, "--split", "test")
     assert status == 0 and "trained on the photographs" not in errors and seen == [64]  # As many a caption may be copied from.
     assert list(json.loads((out / "learned" / "scores.json").read_text())) == ["test"]
+
+
+LOADING = {
+    "evaluate": ["--split", "dev", "--data"],
+    "familiar": ["--data"],
+    "caption": ["photo.jpg"],
+    "serve": ["--port", "0"],
+    "bench": [],
+    "doctor": [],
+}
+
+
+@pytest.mark.parametrize("command", LOADING)
+def test_weights_that_are_named_for_the_encoder_reach_it(run, data, copied, tmp_path, monkeypatch, command):
+    """Whichever command loads decoders: where they were trained with such a file, it is needed again."""
+    asked = []
+
+    def load(folder, *_given, weights=None, **_named):
+        asked.append((folder, weights))
+        raise EncoderError("No further.")
+
+    monkeypatch.setattr(captioning.Captioner, "load", load)
+    monkeypatch.setattr("captioner.bench.memory_growth", lambda folder, _count, weights: asked.append((folder, weights)) or 0.0)
+    monkeypatch.setattr("captioner.doctor.CHECKS", [check for check in CHECKS if check[0] == "Captions"])
+    monkeypatch.setattr("captioner.commands.serve.few_heaps", lambda: None)
+    monkeypatch.setattr("captioner.commands.serve._serve", lambda *given: serve._application(*given[:3], None, None))
+    monkeypatch.setattr("captioner.service.app.create_app", lambda load, *_: load(None))
+    more = [data] * ("--data" in LOADING[command])
+    arguments = [command, *LOADING[command], *more, "--checkpoints", copied, "--encoder-weights", tmp_path / "vgg16.h5"]
+    status, output, errors = run(*arguments)
+    assert "No further." in output + errors and status != 0
+    assert asked and set(asked) == {(copied, tmp_path / "vgg16.h5")} and len(asked) == 1 + (command == "bench")
+
+
+def test_what_does_not_caption_takes_no_weights_for_the_encoder(run, copied):
+    status, _, errors = run("card", "--checkpoints", copied, "--encoder-weights", "vgg16.h5")
+    assert status == 2 and "--encoder-weights" in errors
 
 
 def test_shapes_have_a_preset_and_a_folder_of_their_own(run, monkeypatch):
@@ -598,7 +637,7 @@ def test_familiar_sums_up_the_training_photographs(run, data, copied, encoder):
 def test_bench_hands_its_options_on(run, monkeypatch, tmp_path, staged):
     calls = []
     measured = types.SimpleNamespace(
-        caption_bench=lambda folder: calls.append(folder) or {"caption": {"ratio_to_encoder": 2.5}},
+        caption_bench=lambda folder, weights: calls.append((folder, weights)) or {"caption": {"ratio_to_encoder": 2.5}},
         training_bench=lambda *arguments: calls.append(arguments) or {"training": {"epoch_s": 40.0}},
         table=lambda result: "a table",
     )
@@ -606,11 +645,15 @@ def test_bench_hands_its_options_on(run, monkeypatch, tmp_path, staged):
     monkeypatch.setattr("captioner.bench", measured, raising=False)
     assert run("bench", "--checkpoints", tmp_path, "--json")[:2] == (0, '{\n "caption": {\n  "ratio_to_encoder": 2.5\n }\n}\n')
     assert run("bench", "--training", "--data", "shapes", "--cache", tmp_path, "--preset", "tiny")[:2] == (0, "a table\n")
-    assert calls == [tmp_path, ("shapes", tmp_path, "tiny")]
+    assert calls == [(tmp_path, None), ("shapes", tmp_path, "tiny")]
     run("bench", "--checkpoints", staged, "--stage", "first")
-    assert calls[-1] == staged / "first"
+    assert calls[-1] == (staged / "first", None)
     status, _, errors = run("bench", "--training")
     assert status == 2 and "give --data" in errors
+    for more in (["--training", "--data", "shapes"], ["--workers", "--data", "shapes"], ["--large"]):
+        status, output, errors = run("bench", *more, "--encoder-weights", "vgg16.h5")
+        assert status == 2 and not output and "leave it out with --training, --large and --workers" in errors
+    assert len(calls) == 3
 
 
 def test_bench_tells_what_a_made_up_cache_shows(run, monkeypatch):
@@ -630,7 +673,7 @@ def test_bench_captions_many_files(run, monkeypatch, tmp_path):
     assert run("bench", "--bulk", "--checkpoints", tmp_path, "--json")[0] == 0
     status, output, _ = run("bench", "--bulk", "--checkpoints", tmp_path, "--photographs", "9", "--data", tmp_path / "mine")
     assert status == 0 and " ".join(output.split()) == "... in a second 40.0"
-    assert calls == [(tmp_path, 8000, None), (tmp_path, 9, tmp_path / "mine")]
+    assert calls == [(tmp_path, 8000, None, None), (tmp_path, 9, tmp_path / "mine", None)]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,11 @@ def run(options: Namespace) -> int:
     what = "training" if options.training else "workers" if options.workers else ""
     if what and not options.data:
         raise ConfigError(f"bench --{what} needs photographs to train on; give --data with a folder of Flickr8k or COCO.")
+    if options.encoder_weights and (what or options.large):
+        raise ConfigError(
+            "The file of --encoder-weights is for the decoders that captioning is timed with; leave it out with --training, "
+            "--large and --workers."
+        )
     if options.workers:
         return _workers(options, preset)
     from captioner import bench
@@ -26,11 +31,12 @@ def run(options: Namespace) -> int:
     elif options.bulk:
         from captioner.bench_bulk import bulk_bench
 
-        result = bulk_bench(choices.decoders(options), options.photographs, Path(options.data) if options.data else None)
+        data = Path(options.data) if options.data else None
+        result = bulk_bench(choices.decoders(options), options.photographs, data, options.encoder_weights)
     elif options.training:
         result = bench.training_bench(options.data, choices.cache(options), preset)
     else:
-        result = bench.caption_bench(choices.decoders(options))
+        result = bench.caption_bench(choices.decoders(options), weights=options.encoder_weights)
     if options.json:
         print_json(result)
     else:

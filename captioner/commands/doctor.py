@@ -13,7 +13,7 @@ def run(options: Namespace) -> int:
     from captioner.doctor import examine
 
     findings = []
-    for finding in examine(options.checkpoints or SHIPPED):
+    for finding in examine(options.checkpoints or SHIPPED, options.encoder_weights):
         findings.append(finding)
         if not options.json:
             print(f"{'well ' if finding.fine else 'WRONG'}  {finding.what}: {finding.says}", flush=True)

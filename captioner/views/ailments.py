@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.doctor import Finding, examine
-from captioner.views.places import without_places
+from captioner.views.places import named_encoder_weights, without_places
 
 _KEPT_SECONDS = 30  # Whoever reloads a broken page does not have all of it looked over each time.
 
@@ -30,4 +30,4 @@ def _told(finding: Finding) -> str:
 
 @st.cache_data(ttl=_KEPT_SECONDS, max_entries=4, show_spinner="Looking for what is wrong: some seconds.")
 def _examined(folder: Path) -> list[Finding]:
-    return list(examine(folder))
+    return list(examine(folder, named_encoder_weights()))

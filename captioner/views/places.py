@@ -54,9 +54,9 @@ def without_places(text: str) -> str:
     >>> without_places("The file /srv/class/a.json of /srv/class/x is gone; see captioner/ and http://example.org/a.")
     'The file a.json of x is gone; see captioner/ and http://example.org/a.'
     """
-    own = (checkpoints_folder(), *named_runs(), SHIPPED)
+    own = (checkpoints_folder(), *named_runs(), SHIPPED, named_encoder_weights())
     others = (Path.home(), Path(tempfile.gettempdir()))
-    above = {folder.absolute().parent for folder in (*own, *others)} | set(others)
+    above = {place.absolute().parent for place in (*own, *others) if place} | set(others)
     for folder in sorted(set(map(str, above)) - {os.sep}, key=len, reverse=True):  # They may have spaces in their names.
         text = text.replace(f"{folder}{os.sep}", "")
     return _PLACE.sub(r"\1", text)

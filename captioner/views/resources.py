@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from captioner.applications import KERAS
+from captioner.applications import APPLICATIONS, KERAS, START_WITH
 from captioner.checkpoints import load_all, told_by_settings
 from captioner.config import STAGES
 from captioner.encoder import LITE2, input_size
@@ -85,10 +85,10 @@ def _load_encoder(name: str, fingerprint: str, _near: Path) -> "Encoder":
 
     encoder = load_encoder(name, weights=named_encoder_weights() or KERAS, near=_near)
     if encoder.fingerprint != fingerprint:  # Raised here, so that the wrong one is not kept under the right one's name.
-        raise CheckpointError(
-            f"The decoders in {_near.name} were trained with another encoder of the name {name} than the one that lies beside "
-            "them; put theirs back."
-        )
+        told = "than the one that lies beside them; put theirs back"
+        if name in APPLICATIONS:
+            told = f"than the one with these weights; {START_WITH}"
+        raise CheckpointError(f"The decoders in {_near.name} were trained with another encoder of the name {name} {told}.")
     return encoder
 
 
