@@ -286,8 +286,12 @@ def _describe(command: argparse.ArgumentParser) -> None:
     command.add_argument("--vocabulary", type=words, required=True, metavar="N", help="how many words get a score")
     rows = "rows of the word table, where it has more than words get a score (default: as many)"
     command.add_argument("--rows", type=words, metavar="N", help=rows)
-    command.add_argument("--features", type=_number(int, 1, 10_000), metavar="N", help="numbers of a region of the photograph")
-    command.add_argument("--regions", type=_number(int, 1, 10_000), metavar="N", help="regions of the photograph")
+    for name, default, what in (
+        ("--features", describe.FEATURES, "numbers of a region of the photograph"),
+        ("--regions", describe.REGIONS, "regions of the photograph"),
+    ):
+        more = {"default": default, "metavar": "N", "help": f"{what} (default: {default})"}
+        command.add_argument(name, type=_number(int, 1, 10_000), **more)
     command.add_argument("--embedding", type=_number(int, 1, 8192), metavar="N", help="numbers of a word's vector")
     _settings(command, "the preset's settings, as layers=2")
 

@@ -61,7 +61,7 @@ class Encoder:
     def __init__(self, name: str, size: int, model: Any, weights_sha256: str):
         import tensorflow as tf
 
-        self.name, self.size, self.network = name, size, model
+        self.name, self.size = name, size
         self.rows, self.columns, self.channels = model.output_shape[1:]
         self.fingerprint = _fingerprint(name, size, weights_sha256)
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8)]

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from captioner.__main__ import main
-from captioner.presets import ANCESTORS
+from captioner.commands.describe import FEATURES, REGIONS
+from captioner.encoder import ADAPTED, LITE2
+from captioner.presets import ANCESTORS, PRESETS
 
 WORD2VEC = ("--preset", "course", "--variant", "word2vec", "--vocabulary", "7577", "--features", "2048")
 FASTTEXT = ("--preset", "course", "--variant", "fasttext", "--vocabulary", "7577", "--rows", "8829", "--features", "2048")
@@ -64,6 +66,14 @@ def test_the_table_for_people_adds_up(capsys):
     assert main(["describe", *WORD2VEC, "--set", "hidden_units=0"]) == 0
     shown = capsys.readouterr().out
     assert "together" in shown and "hidden" not in shown and f"{5_381_093 - 65_792:,}" in shown
+
+
+def test_unless_it_is_said_the_grid_is_that_of_the_encoder_of_every_preset(capsys, encoder):
+    assert {preset.encoder for preset in PRESETS.values()} == {LITE2, ADAPTED}
+    assert (encoder.channels, encoder.regions) == (FEATURES, REGIONS)
+    (count,) = {described(capsys, "--preset", "resnet152-lstm", "--vocabulary", 50, *more)["parameters"]
+                for more in ((), ("--features", 1280), ("--regions", 81))}  # fmt: skip
+    assert count == by_hand("resnet152-lstm", 50, 1280)
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,17 @@ from captioner.errors import ConfigError
 from captioner.presets import find_preset
 from captioner.settings import changed
 
-LITE2_GRID = {"features": 1280, "regions": 81}  # of the encoder that comes with the program
+FEATURES, REGIONS = 1280, 81  # of the encoder that comes with the program, which every preset looks through
 
 
 def run(options: Namespace) -> int:
     preset = _preset(options)
-    grid = _grid(options, preset)
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
     from captioner.description import describe
 
-    found = describe(preset, options.variant, options.vocabulary, grid["features"], grid["regions"], options.rows)
+    found = describe(preset, options.variant, options.vocabulary, options.features, options.regions, options.rows)
     if options.json:
         print_json(found)
         return 0
@@ -35,13 +34,3 @@ def _preset(options: Namespace) -> Preset:
     if options.rows and options.rows < options.vocabulary:
         raise ConfigError(f"A table of {options.rows:,} rows is too small for {options.vocabulary:,} words; give more --rows.")
     return changed(find_preset(options.preset), FIRST, settings)
-
-
-def _grid(options: Namespace, preset: Preset) -> dict[str, int]:
-    """The numbers of a region and how many regions there are: those given, or else those of the encoder that comes along."""
-    given = {name: getattr(options, name) for name in LITE2_GRID if getattr(options, name)}
-    from captioner.encoder import ADAPTED, LITE2
-
-    if preset.encoder in (LITE2, ADAPTED) or set(given) == set(LITE2_GRID):
-        return LITE2_GRID | given
-    raise ConfigError(f"How large the grid of {preset.encoder} is, is not known without it; give --features and --regions.")
