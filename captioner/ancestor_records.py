@@ -23,7 +23,7 @@ _NUMBERS = ("seconds_per_epoch", "ms_per_caption", "trainable", "frozen", "cores
 COURSE, STACKED = "course", "stacked"
 DIMENSIONS, ENDS = (10, 50, 100, 300), (10, 300)
 QUESTION_SEEDS = (1, 2)
-_ANEW = "delete it, and python -m captioner ancestors trains anew what is missing"
+_ANEW = "delete it, and python -m captioner ancestors --data DIR trains anew what is missing"
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def test_damaged_records_are_refused(tmp_path, change):
     data = json.loads((tmp_path / ANCESTORS_FILE).read_text())
     data["trainings"][0] |= change
     (tmp_path / ANCESTORS_FILE).write_text(json.dumps(data))
-    with pytest.raises(CheckpointError, match="delete it, and python -m captioner ancestors trains anew"):
+    with pytest.raises(CheckpointError, match="delete it, and python -m captioner ancestors --data DIR trains anew"):
         read_records(tmp_path)
 
 

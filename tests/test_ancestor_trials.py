@@ -96,6 +96,13 @@ def test_the_command_trains_what_is_missing_and_tells_it(tmp_path, monkeypatch, 
     monkeypatch.setattr("captioner.encoder.load_encoder", lambda name, **_: StubEncoder())
     command = ["ancestors", "--checkpoints", str(tmp_path), "--cache", str(tmp_path / "cache"), "--json"]
     assert main(command) == 2 and "None of these recipes has been trained yet" in capsys.readouterr().err
+    for given, names in (
+        (["--part", "notes"], "--part"),
+        (["--corpus", "more.txt", "--encoder", "VGG16"], "--corpus and --encoder"),
+        (["--encoder-weights", "vgg16.h5"], "--encoder-weights"),
+    ):
+        assert main([*command, *given]) == 2
+        assert f"Without --data nothing is trained; give it, or leave out {names}.\n" in capsys.readouterr().err
     assert main([*command, "--data", "shapes"]) == 0
     output, errors = capsys.readouterr()
     assert [row["variant"] for row in json.loads(output)] == ["learned", "word2vec"]

@@ -163,6 +163,7 @@ def test_training_checks_files_and_names_before_it_starts(run, tmp_path):
         (["--set", "speed=3"], "There is no setting 'speed'; choose one of activation, "),
         (["--set", "dropout=much"], "The setting 'dropout' is a number such as 0.2, not 'much'."),
         (["--seed", "x"], "a whole number from 0 to 2147483647 is needed, but 'x' was given"),
+        (["--epochs", "3", "--set", "epochs=4"], "--epochs 3 and --set epochs=4 are about the same setting; leave one of them"),
     ):
         status, output, errors = run("train", "--data", "shapes", "--out", tmp_path / "run", *arguments)
         assert status == 2 and output == "" and errors.startswith("triptych: ") and sentence in errors and errors.count("\n") == 1
@@ -287,6 +288,8 @@ def test_a_study_goes_on_and_tells_what_it_found(run, data, tmp_path, monkeypatc
     command = ["study", "--preset", "tiny", *seeds, "--checkpoints", tmp_path / "out", "--runs", tmp_path / "runs"]
     status, _, errors = run(*command)
     assert status == 2 and "No run of this study is finished" in errors
+    status, _, errors = run(*command, "--corpus", "more.txt")
+    assert status == 2 and "Without --data nothing is trained; give it, or leave out --corpus." in errors
     tiny = PRESETS["tiny"]
     monkeypatch.setitem(PRESETS, "tiny", replace(tiny, training=replace(tiny.training, epochs=1)))
     with monkeypatch.context() as patch:

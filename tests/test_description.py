@@ -83,6 +83,10 @@ def test_unless_it_is_said_the_grid_is_that_of_the_encoder_of_every_preset(capsy
         (("--vocabulary", "9", "--rows", "8"), "too small for 9 words; give more --rows"),
         (("--vocabulary", "9", "--preset", "parrot"), "no preset 'parrot'"),
         (("--vocabulary", "9", "--set", "heads=7"), "must be a multiple of heads"),
+        (
+            ("--vocabulary", "9", "--embedding", "10", "--set", "embedding_dimensions=50"),
+            "--embedding 10 and --set embedding_dimensions=50 are about the same setting; leave one of them out",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_a_sentence(capsys, arguments, sentence):

@@ -21,6 +21,7 @@ ENCODER = "efficientnet-lite2"  # as it comes, for those of others were frozen, 
 def run(options: Namespace) -> int:
     from captioner.ancestor_records import plan, read_records
 
+    choices.refuse_without_data(options, "part", "corpus", "encoder", "encoder_weights")
     choices.check_files(options.corpus)
     out, wanted = choices.checkpoints(options), plan(options.part or PARTS)
     records = read_records(out)

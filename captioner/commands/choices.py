@@ -49,6 +49,23 @@ def trained_on_dev(options: Namespace) -> bool:
     return provenance.trained_on_dev(decoders(options), variants(options) if "variant" in options else None)
 
 
+def settings(options: Namespace, option: str, name: str) -> dict[str, str]:
+    """What --set says, and what an option of its own says of one setting; which of two is meant nobody can tell."""
+    found, value = dict(options.settings), getattr(options, option)
+    if value is None:
+        return found
+    if name in found:
+        raise ConfigError(f"--{option} {value} and --set {name}={found[name]} are about the same setting; leave one of them out.")
+    return found | {name: str(value)}
+
+
+def refuse_without_data(options: Namespace, *names: str) -> None:
+    """Tell of options that say what to train with, where nothing is trained; they would be dropped without a word."""
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
+    if given and not options.data:
+        raise ConfigError(f"Without --data nothing is trained; give it, or leave out {' and '.join(given)}.")
+
+
 def check_files(files: Sequence[Path | None]) -> None:
     """Tell of a file that is not there now, not after an hour of training the decoder before."""
     for file in files:

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+from captioner.commands import choices
 from captioner.commands.report import print_json, print_table
 from captioner.config import FIRST, VARIANTS, Preset
 from captioner.errors import ConfigError
@@ -28,9 +29,8 @@ def run(options: Namespace) -> int:
 
 
 def _preset(options: Namespace) -> Preset:
-    settings = dict(options.settings) | ({"embedding_dimensions": str(options.embedding)} if options.embedding else {})
     if options.variant not in VARIANTS:
         raise ConfigError(f"There is no variant '{options.variant}' to describe; choose one of {', '.join(VARIANTS)}.")
     if options.rows and options.rows < options.vocabulary:
         raise ConfigError(f"A table of {options.rows:,} rows is too small for {options.vocabulary:,} words; give more --rows.")
-    return changed(find_preset(options.preset), FIRST, settings)
+    return changed(find_preset(options.preset), FIRST, choices.settings(options, "embedding", "embedding_dimensions"))

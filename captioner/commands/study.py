@@ -20,6 +20,7 @@ def run(options: Namespace) -> int:
     from captioner.study import STUDY, conclude
     from captioner.trial_records import Plan, records
 
+    choices.refuse_without_data(options, "corpus")
     choices.check_files(options.corpus)
     seeds = (options.seeds, options.reward_seeds, options.control_seeds, options.frozen_seeds)
     plan, out = Plan(options.preset, *seeds), choices.checkpoints(options)

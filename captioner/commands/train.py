@@ -70,8 +70,7 @@ def _preset(options: Namespace, names: tuple[str, ...]) -> Preset:
 
         preset = replace(preset, encoder=find_encoder(options.encoder))
     fewer = {"epochs": str(ON_SHAPES[preset.name])} if options.data == SHAPES and preset.name in ON_SHAPES else {}
-    settings = fewer | dict(options.settings) | ({} if options.epochs is None else {"epochs": str(options.epochs)})
-    return changed(preset, options.stage, settings)
+    return changed(preset, options.stage, fewer | choices.settings(options, "epochs", "epochs"))
 
 
 def _preset_of_start(options: Namespace, names: tuple[str, ...]) -> Preset:

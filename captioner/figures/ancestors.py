@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NONE_YET = (
     "None of the recipes that this program descends from has been trained on these data yet; python -m captioner ancestors "
-    "trains and scores them."
+    "--data DIR trains and scores them."
 )
 # The published system in which the photograph enters in the same way.
 RELATIVES = {

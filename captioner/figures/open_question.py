@@ -15,8 +15,8 @@ from captioner.figures.verdict import listed, number
 
 EMBEDDINGS, RANDOM = ("word2vec", "fasttext"), "random"
 NOT_YET = (
-    "Whether it was the dimensions, the embedding or chance is not known yet: python -m captioner ancestors --part question "
-    "trains what it takes to tell."
+    "Whether it was the dimensions, the embedding or chance is not known yet: python -m captioner ancestors --data DIR "
+    "--part question trains what it takes to tell."
 )
 _MOST = 0.8  # A cause that makes up so much of the gap accounts for it.
 

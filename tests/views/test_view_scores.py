@@ -77,7 +77,7 @@ def test_older_recipes_have_their_part(folder):
     headers = [one.value for one in page.header]
     assert "An open question" in headers and not refusals(page)
     assert "None of the recipes that this program descends from has been trained" in beside(page)
-    assert "is not known yet: python -m captioner ancestors --part question" in beside(page)
+    assert "is not known yet: python -m captioner ancestors --data DIR --part question" in beside(page)
     write_ancestors(folder)
     page = open_view("scores").run()
     assert not refusals(page) and "Within 0.03 of theirs or above: course 0.500 (Merge, 2018: 0.469)" in beside(page)
