@@ -12,7 +12,7 @@ from captioner.errors import ConfigError
 def changed(preset: Preset, stage: str, settings: Mapping[str, str]) -> Preset:
     """The preset with some settings, named and given as text, of its decoder, its vectors or that stage of training.
 
-    >>> changed(Preset("mine"), FIRST, {"dropout": "0.4", "epochs": "3"}).training.epochs
+    >>> changed(Preset("mine"), "first", {"dropout": "0.4", "epochs": "3"}).training.epochs
     3
     """
     parts = {name: getattr(preset, name) for name in ((REWARD,) if stage == REWARD else ("decoder", "embedding", "training"))}

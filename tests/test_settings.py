@@ -1,9 +1,11 @@
 """Settings as data: there and back, and every way in which those that people write or files keep can be wrong."""
 
+import doctest
 import json
 
 import pytest
 
+from captioner import settings as module
 from captioner.config import FIRST, REWARD, SHIPPED, AdaptationConfig, RewardConfig
 from captioner.errors import ConfigError
 from captioner.presets import PRESETS, find_preset
@@ -67,6 +69,10 @@ def test_one_table_of_settings_given_as_text():
 def test_settings_of_earlier_versions_lack_the_second_stage(stored):
     del stored["reward"]
     assert preset_from_json(stored).reward == RewardConfig()
+
+
+def test_the_example_says_what_is_so():
+    assert doctest.testmod(module).failed == 0 < doctest.testmod(module).attempted
 
 
 @pytest.fixture
