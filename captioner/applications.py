@@ -4,6 +4,7 @@ Lite2, which comes with its weights, and what all encoders have in common are le
 """
 
 import importlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,9 @@ def _put_in(network: Any, name: str, path: Path) -> None:
     if path.suffix != SUFFIX or not h5py.is_hdf5(path):
         raise EncoderError(f"The weights of {name} are read from .weights.h5 and .h5 files, and {path.name} is none; get one.")
     try:
-        network.load_weights(path)
+        with warnings.catch_warnings():  # Each layer that the file lacks; the sentence below says it once.
+            warnings.simplefilter("ignore")
+            network.load_weights(path)
     except Exception as error:  # Again a class for each way: another network, a file cut short, a group that is missing.
         raise EncoderError(
             f"The file {path.name} does not hold the weights of {name} without its classifier ({_reason(error)}); get the one "

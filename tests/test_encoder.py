@@ -182,6 +182,7 @@ def test_every_network_gets_its_own_preprocessing(tmp_path):
     np.testing.assert_allclose(found.encode(picture)[0], np.asarray(model(prepared)).reshape(49, 512), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
 def test_files_that_hold_no_such_weights_are_sentences(saved, tmp_path):
     network, path = saved
     cut, pickled, named = (tmp_path / name for name in ("cut.weights.h5", "weights.pkl", "model.keras"))
