@@ -15,7 +15,7 @@ from captioner.checkpoints import load
 from captioner.config import JOINED, SearchConfig
 from captioner.errors import TrainingError
 from captioner.preparation import Sources
-from captioner.presets import PARTS, PRESETS
+from captioner.presets import PRESETS
 
 SMALL = replace(small_preset(epochs=2), name="small", search=SearchConfig(beam=2, maximum_words=5))
 
@@ -91,7 +91,8 @@ def test_a_loss_that_runs_away_is_a_result(place, monkeypatch):
 
 def test_the_command_trains_what_is_missing_and_tells_it(tmp_path, monkeypatch, capsys):
     trials = [Ancestor("small", name, 6) for name in ("learned", "word2vec")]
-    monkeypatch.setattr(ancestor_records, "plan", lambda parts=PARTS: trials if "table" in parts else [])
+    monkeypatch.setattr("captioner.figures.open_question.plan", lambda _parts: [])
+    monkeypatch.setattr(ancestor_records, "plan", lambda parts=(): trials)
     monkeypatch.setattr("captioner.datasets.load", lambda _data: small_dataset())
     monkeypatch.setattr("captioner.encoder.load_encoder", lambda name, **_: StubEncoder())
     command = ["ancestors", "--checkpoints", str(tmp_path), "--cache", str(tmp_path / "cache"), "--json"]
