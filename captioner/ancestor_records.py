@@ -19,7 +19,7 @@ from captioner.settings import to_json
 ANCESTORS_FILE = "ancestors.json"
 SPLITS = ("dev", "test")
 MEASURED = ("cider", "bleu4", "rouge_l")
-_NUMBERS = ("seconds_per_epoch", "ms_per_caption", "trainable", "frozen", "cores", "trained_on")
+_NUMBERS = ("fastest_epoch", "ms_per_caption", "trainable", "frozen", "cores", "trained_on")
 COURSE, STACKED = "course", "stacked"
 DIMENSIONS, ENDS = (10, 50, 100, 300), (10, 300)
 QUESTION_SEEDS = (1, 2)

@@ -67,7 +67,7 @@ def test_records_of_other_settings_are_refused(tmp_path, monkeypatch):
         {"losses": []},
         {"preset": "parrot"},
         {"variant": "glove"},
-        {"seconds_per_epoch": None},
+        {"fastest_epoch": None},
         {"trainable": "many"},
         {"test": {"metrics": {"cider": 1}, "intervals": {}}},
         {"dimensions": None},
