@@ -85,6 +85,8 @@ def test_beam_top_and_variants(service):
     for wrong in ({"beam": 0}, {"beam": "wide"}, {"top": MOST_CAPTIONS + 1}, {"variants": "transformer"}, {"beam": 2, "top": 3}):
         name = next(iter(wrong))
         assert name in problem(service.post(photograph(), params=wrong), 422, "bad-request")["detail"]
+    told = problem(service.post(photograph(), params={"variant": "learned", "tops": 2}), 422, "bad-request")["detail"]
+    assert "variant: there is no such parameter; there are beam, top, variants; tops: there" in told
 
 
 def test_one_bad_file_spoils_nothing(service):
@@ -136,6 +138,9 @@ def test_what_it_is_and_how_it_is(service):
     assert service.get("/ready").json() == {"ready": True, "variants": list(VARIANTS)}
     told = service.get("/v1/variants").json()
     assert [one["name"] for one in told] == list(VARIANTS) and [one["frozen"] for one in told] == [False, True, True]
+    for path in ("/health", "/ready"):  # As many monitors ask.
+        answer = requests.head(service.address + path, timeout=60)
+        assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_no_page_elsewhere_is_let_in(service):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
-from pydantic import Field
+from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
@@ -43,6 +43,16 @@ _Width = Annotated[int, Field(ge=1, le=MOST_CAPTIONS)]  # Bounds beside an optio
 _ALWAYS = (problems.BROKEN, problems.WRONG_METHOD)
 _KEYS = {"bearer": {"type": "http", "scheme": "bearer"}, "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
 
+
+class Parameters(BaseModel, extra="forbid"):
+    """What may be asked of the captions; a name that is none of these is refused, since nobody would notice otherwise."""
+
+    beam: Annotated[_Width | SkipJsonSchema[None], Field(description=_BEAM)] = None
+    top: Annotated[int, Field(ge=1, le=MOST_CAPTIONS, description="up to so many captions of each decoder")] = 1
+    variants: Annotated[list[Literal[NAMES]], Field(description="these decoders only")] = []
+
+
+_NO_SUCH = f"there is no such parameter; there are {', '.join(Parameters.model_fields)}"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -89,7 +99,8 @@ def _handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def misunderstood(_request: Request, error: RequestValidationError) -> Response:
-        told = {one["loc"][1]: one["msg"] for one in reversed(error.errors())}  # of each parameter what is wrong with it first
+        # of each parameter what is wrong with it first
+        told = {one["loc"][1]: _NO_SUCH if one["type"] == "extra_forbidden" else one["msg"] for one in reversed(error.errors())}
         listed = "; ".join(f"{name}: {what}" for name, what in reversed(told.items()))
         raise Problem(problems.BAD_REQUEST, f"{listed}.") from error
 
@@ -101,11 +112,13 @@ def _handle_problems(app: FastAPI) -> None:
 
 
 def _add_watching(app: FastAPI, service: Service) -> None:
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", responses=answers(*_ALWAYS), tags=["watching"])
     async def health() -> Alive:
         """Whether the service is alive."""
         return Alive(alive=True)
 
+    @app.head("/ready", include_in_schema=False)
     @app.get("/ready", responses=answers(problems.STARTING, *_ALWAYS), tags=["watching"])
     async def ready() -> Ready:
         """Whether the decoders are loaded."""
@@ -134,24 +147,18 @@ def _add_captions(app: FastAPI, service: Service) -> None:
              problems.BUSY, problems.STARTING, problems.TOO_SLOW)  # fmt: skip
 
     @app.post("/v1/captions", responses=answers(*wrong, *_ALWAYS), openapi_extra=upload_form(MOST_FILES), tags=["captions"])
-    async def captions(
-        request: Request,
-        beam: Annotated[_Width | SkipJsonSchema[None], Query(description=_BEAM)] = None,
-        top: Annotated[int, Query(ge=1, le=MOST_CAPTIONS, description="up to so many captions of each decoder")] = 1,
-        variants: Annotated[list[Literal[NAMES]], Query(description="these decoders only")] = [],  # noqa: B006
-    ) -> list[Captioned | Refused]:
+    async def captions(request: Request, asked: Annotated[Parameters, Query()]) -> list[Captioned | Refused]:
         """Captions of one or several photographs, in the order in which they were sent."""
         engine = service.ready
         try:
-            wish = engine.wish(beam, top, tuple(dict.fromkeys(variants)))
+            wish = engine.wish(asked.beam, asked.top, tuple(dict.fromkeys(asked.variants)))
         except ConfigError as error:
             raise Problem(problems.BAD_REQUEST, str(error)) from error
         async with service.in_time():
             files = await _read(service, request, wish)
             found = iter(await service.caption(_usable(service, files)))
-        return [
-            entry(name, job if isinstance(job, ImageError) else next(found), engine.captioner.stage, top) for name, job in files
-        ]
+        stage, top = engine.captioner.stage, asked.top
+        return [entry(name, job if isinstance(job, ImageError) else next(found), stage, top) for name, job in files]
 
 
 def _complete_description(app: FastAPI, asks_for_keys: bool) -> None:
