@@ -19,10 +19,10 @@ from captioner.errors import CheckpointError
 from captioner.evaluation import load_search_config
 from captioner.images import read
 from captioner.service import service as limits
-from captioner.service.app import MOST_CAPTIONS, MOST_FILES
 from captioner.service.engine import Engine
 from captioner.service.guard import MOST_BYTES
 from captioner.service.problems import MEDIA_TYPE
+from captioner.service.schema import MOST_CAPTIONS, MOST_FILES
 from captioner.views import server as page
 
 KEY, OTHER_KEY = "a-key-that-is-long-enough", "another-key-of-good-length"

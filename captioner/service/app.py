@@ -3,13 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
-from pydantic import BaseModel, Field
-from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -24,10 +22,11 @@ from captioner.service.guard import KEPT_BEHIND_KEYS, MOST_BYTES, Guard
 from captioner.service.journal import Journal
 from captioner.service.problems import Problem
 from captioner.service.schema import (
-    NAMES,
+    MOST_FILES,
     Alive,
     Captioned,
     Decoder,
+    Parameters,
     ProblemAnswer,
     Ready,
     Refused,
@@ -36,22 +35,9 @@ from captioner.service.schema import (
 )
 from captioner.service.service import Load, Prepared, Service
 
-MOST_FILES, MOST_CAPTIONS = 16, 10
 _DESCRIPTION = "Captions of a photograph by three decoders that share one CNN and differ in their words' vectors alone."
-_BEAM = "how many beginnings are followed at once, as many as `top` or more; else what was chosen for the decoders"
-_Width = Annotated[int, Field(ge=1, le=MOST_CAPTIONS)]  # Bounds beside an optional type would not reach the description.
 _ALWAYS = (problems.BROKEN, problems.WRONG_METHOD)
 _KEYS = {"bearer": {"type": "http", "scheme": "bearer"}, "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
-
-
-class Parameters(BaseModel, extra="forbid"):
-    """What may be asked of the captions; a name that is none of these is refused, since nobody would notice otherwise."""
-
-    beam: Annotated[_Width | SkipJsonSchema[None], Field(description=_BEAM)] = None
-    top: Annotated[int, Field(ge=1, le=MOST_CAPTIONS, description="up to so many captions of each decoder")] = 1
-    variants: Annotated[list[Literal[NAMES]], Field(description="these decoders only")] = []
-
-
 _NO_SUCH = f"there is no such parameter; there are {', '.join(Parameters.model_fields)}"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -146,7 +132,7 @@ def _add_captions(app: FastAPI, service: Service) -> None:
     wrong = (problems.NOT_A_PICTURE, problems.BAD_REQUEST, problems.NO_FORM, problems.TOO_LARGE, problems.NO_KEY,
              problems.BUSY, problems.STARTING, problems.TOO_SLOW)  # fmt: skip
 
-    @app.post("/v1/captions", responses=answers(*wrong, *_ALWAYS), openapi_extra=upload_form(MOST_FILES), tags=["captions"])
+    @app.post("/v1/captions", responses=answers(*wrong, *_ALWAYS), openapi_extra=upload_form(), tags=["captions"])
     async def captions(request: Request, asked: Annotated[Parameters, Query()]) -> list[Captioned | Refused]:
         """Captions of one or several photographs, in the order in which they were sent."""
         engine = service.ready

@@ -1,12 +1,29 @@
-"""What the service answers, as its schema tells it; the same shape as `python -m captioner caption --json` prints."""
+"""What the service is asked and what it answers, as its schema tells it.
 
-from typing import Any
+The captions have the same shape as `python -m captioner caption --json` prints.
+"""
+
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from captioner.config import VARIANTS
 from captioner.images import FORMATS, MAXIMUM_BYTES
 from captioner.service.problems import MEDIA_TYPE, Kind
+
+MOST_FILES, MOST_CAPTIONS = 16, 10
+_NAMES = tuple(VARIANTS)
+_BEAM = "how many beginnings are followed at once, as many as `top` or more; else what was chosen for the decoders"
+_Width = Annotated[int, Field(ge=1, le=MOST_CAPTIONS)]  # Bounds beside an optional type would not reach the description.
+
+
+class Parameters(BaseModel, extra="forbid"):
+    """What may be asked of the captions; a name that is none of these is refused, since nobody would notice otherwise."""
+
+    beam: Annotated[_Width | SkipJsonSchema[None], Field(description=_BEAM)] = None
+    top: Annotated[int, Field(ge=1, le=MOST_CAPTIONS, description="up to so many captions of each decoder")] = 1
+    variants: Annotated[list[Literal[_NAMES]], Field(description="these decoders only")] = []
 
 
 class Caption(BaseModel):
@@ -72,17 +89,14 @@ def answers(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     return found
 
 
-def upload_form(most: int) -> dict[str, Any]:
+def upload_form() -> dict[str, Any]:
     """The body of a request for captions, which is read by hand so that its size can be held."""
     files = {
         "type": "array",
         "minItems": 1,
-        "maxItems": most,
+        "maxItems": MOST_FILES,
         "items": {"type": "string", "format": "binary"},
         "description": f"pictures: {', '.join(FORMATS)}, up to {MAXIMUM_BYTES >> 20} MB each",
     }
     schema = {"type": "object", "properties": {"files": files}, "required": ["files"]}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
-
-
-NAMES = tuple(VARIANTS)
