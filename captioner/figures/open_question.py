@@ -177,7 +177,7 @@ def verdict(effects: Effects) -> str:
     if effects.gap <= effects.chance:
         return f"The gap did not come back. {here}, and chance alone moves a loss by up to {number(effects.chance)}."
     share = effects.gap / effects.course
-    back = f"{here}: {share:.0%} of the {number(effects.course)} that the course’s two curves lie apart came back."
+    back = f"{here}: they lie {number(effects.gap)} apart, {share:.0%} of the {number(effects.course)} between the course’s two."
     back += "" if share >= _MOST else " The rest has a cause that was not repeated here."
     costs, apart = [effects.cost(name) for name in EMBEDDINGS], [effects.apart(width) for width in ENDS]
     if _disagree(costs, effects.chance) or _disagree(apart, effects.chance):
@@ -189,7 +189,7 @@ def verdict(effects: Effects) -> str:
     remark = ", which chance can explain" if abs(parts[other]) <= effects.chance else remark
     mostly = "It was" if parts[cause] >= _MOST * effects.gap else "More than anything it was"
     return (
-        f"{mostly} the {cause}. {back} Of what came back {_signed(parts[cause])} goes with the {cause} and "
+        f"{mostly} the {cause}. {back} Of the {number(effects.gap)}, {_signed(parts[cause])} goes with the {cause} and "
         f"{_signed(parts[other])} with the {other}{remark}."
     )
 
