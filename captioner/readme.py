@@ -16,8 +16,8 @@ from captioner.comparison import COMPARISON, CONSTANT, PEOPLE
 from captioner.config import FIRST, SHIPPED, STAGES, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.evaluation import SEARCH
+from captioner.figures import ancestor_sentences, open_question, study_chart, survived
 from captioner.figures import ancestors as recipes
-from captioner.figures import open_question, study_chart, survived
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.limits import LIMITS
 from captioner.figures.published import in_short
@@ -186,10 +186,10 @@ _NOT_HERE = ("dev BLEU-4", "dev ROUGE-L", "of them trained", "published")  # The
 def ancestors(folder: Path) -> str:
     """The older recipes beside each other, then what the table says; a sentence before the first of them was trained."""
     records = read_records(folder)
-    told = recipes.sentences(records)
+    told = ancestor_sentences.sentences(records, read_study(folder))
     rows = [{name: text for name, text in row.items() if name not in _NOT_HERE} for row in recipes.rows(records)]
     if not rows:
-        return _filled(recipes.NONE_YET)
+        return _filled(ancestor_sentences.NONE_YET)
     cells = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     table = "".join(f"| {' | '.join(row)} |\n" for row in cells)
     return table + "".join(f"\n{_filled(text)}" for text in told)

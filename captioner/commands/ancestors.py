@@ -3,6 +3,7 @@
 from argparse import Namespace
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands import card, choices
@@ -33,7 +34,7 @@ def run(options: Namespace) -> int:
     if options.json:
         print_json([dict(record.data) for record in records])
     else:
-        _print_text(records, len(plan()))
+        _print_text(records, len(plan()), out)
     return 0
 
 
@@ -71,14 +72,15 @@ def _run_missing(
     return list(finished.values())
 
 
-def _print_text(records: Sequence["Record"], planned: int) -> None:
-    from captioner.figures import ancestors, open_question
+def _print_text(records: Sequence["Record"], planned: int, out: Path) -> None:
+    from captioner.figures import ancestor_sentences, ancestors, open_question
+    from captioner.figures.study_file import read_study
 
     print(f"{len(records)} of {planned} trainings; 95% intervals in brackets")
     for recipe, rows in groupby(ancestors.rows(records), key=lambda row: row["recipe"]):
         print(f"\n{recipe}\n")
         print_table({row["vectors"]: _cells(row) for row in rows})
-    for text in (*ancestors.sentences(records), *open_question.sentences(records)):
+    for text in (*ancestor_sentences.sentences(records, read_study(out)), *open_question.sentences(records)):
         print(f"\n{text}")
 
 

@@ -9,10 +9,10 @@ PUBLISHED_ON = ("flickr8k", "test")
 # What captioners with a frozen CNN reach on this data, of all that we know of and as they published it.
 FROZEN_CIDER = (0.44, 0.535)
 
-_OTHER_BLEU = "another implementation of BLEU, without the penalty for shortness"
+OTHER_BLEU = "another implementation of BLEU, without the penalty for shortness"
 _XU = (
     "Xu et al., Show, Attend and Tell: Neural Image Caption Generation with Visual Attention, ICML 2015, table 1",
-    f"{_OTHER_BLEU}, and for the two systems of 2014 as they were told: only roughly comparable",
+    f"{OTHER_BLEU}, and for the two systems of 2014 as they were told: only roughly comparable",
 )
 _TANTI = (
     "Tanti, Gatt and Camilleri, Where to put the image in an image caption generator, Natural Language Engineering, 2018",
@@ -85,6 +85,6 @@ def in_short() -> str:
     return (
         f"The published captioners with a frozen CNN that we know of reach a CIDEr of {lowest} to {highest} on this data. Only "
         "decoders on the CNN as it comes should be held against them, not those on one adapted to the same photographs. Hard "
-        f"attention (Xu et al., 2015) reaches a BLEU-4 of {hard.metrics['bleu4']}, but by {_OTHER_BLEU}, so it is only roughly "
+        f"attention (Xu et al., 2015) reaches a BLEU-4 of {hard.metrics['bleu4']}, but by {OTHER_BLEU}, so it is only roughly "
         "comparable."
     )

@@ -6,30 +6,31 @@ import streamlit as st
 
 from captioner.ancestor_records import Record, read_records
 from captioner.errors import CheckpointError
-from captioner.figures import ancestors, open_question, question_charts
+from captioner.figures import ancestor_sentences, ancestors, open_question, question_charts
+from captioner.figures.study_file import Study
 from captioner.views import score_cards as cards
 from captioner.views.resources import refuse
 
 
-def show(folder: Path) -> None:
+def show(folder: Path, study: Study | None) -> None:
     st.header("Where it comes from: older recipes on the same photographs", anchor=False)
     try:
         records = read_records(folder)
     except CheckpointError as error:
         refuse(error)
         return
-    _show_table(records)
+    _show_table(records, study)
     _show_question(records)
 
 
-def _show_table(records: list[Record]) -> None:
-    told = ancestors.sentences(records)
+def _show_table(records: list[Record], study: Study | None) -> None:
+    told = ancestor_sentences.sentences(records, study)
     if ancestors.table_records(records):
         st.altair_chart(ancestors.chart(records), alt=ancestors.summary(records))
         st.html(cards.paragraph(ancestors.DIAMONDS, "beside"))
         with st.expander("The whole table: all scores on dev and test, parameters, times"):
             st.dataframe(ancestors.as_table(records), alt=" ".join(told), height="content")
-    for text in told or [ancestors.NONE_YET]:
+    for text in told or [ancestor_sentences.NONE_YET]:
         st.html(cards.paragraph(text, "beside"))
 
 

@@ -49,7 +49,7 @@ def show() -> None:
     _show_gauge(folder)
     if board is None or board.data == PUBLISHED_ON[0]:
         _show_published()
-    ancestors.show(folder)
+    ancestors.show(folder, trainings)
     st.header("What the figures mean", anchor=False)
     with st.expander("Every figure in one line"):
         st.html(cards.glossary())

@@ -1,4 +1,4 @@
-"""What the table of older recipes says, against sums worked by hand."""
+"""The table of older recipes and its chart, against sums worked by hand."""
 
 import pytest
 from written_ancestors import gave_up, record, write_ancestors
@@ -6,6 +6,7 @@ from written_ancestors import gave_up, record, write_ancestors
 from captioner.ancestor_records import plan
 from captioner.config import VARIANTS
 from captioner.figures import ancestors
+from captioner.figures.ancestor_sentences import NONE_YET, held_against, sentences
 from captioner.figures.published import PUBLISHED
 from captioner.presets import ANCESTORS
 
@@ -52,25 +53,15 @@ def test_every_recipe_has_a_published_relative():
     assert known == {"course": 0.469, "show-and-tell": 0.481, "resnet152-lstm": 0.469, "stacked": 0.469}
 
 
-def test_recipes_are_held_against_their_relatives_by_their_means():
-    ciders = {"course": (0.43, 0.44, 0.45), "show-and-tell": (0.44, 0.45, 0.46), "resnet152-lstm": (0.5, 0.6, 0.7)}
-    records = [record(one, cider=ciders.get(one.preset, (0.4,) * 3)[list(VARIANTS).index(one.variant)]) for one in TABLE]
-    told = ancestors.held_against(records)
-    like, below = told.partition("Within 0.03 of theirs or above: ")[2].split(" Further below: ")
-    assert like == "course 0.440 (Merge, 2018: 0.469) and resnet152-lstm 0.600 (Pre-inject, 2018: 0.469)."
-    assert below == "show-and-tell 0.450 (Init-inject, 2018: 0.481) and stacked 0.400 (Merge, 2018: 0.469)."
-    assert "attention" not in told  # Its relative was not scored by CIDEr.
-
-
 def test_other_photographs_have_no_published_relatives():
     records = [record(one, data="shapes") for one in TABLE]
-    assert ancestors.held_against(records) == "" and {row["published"] for row in ancestors.rows(records)} == {""}
+    assert held_against(records) == "" and {row["published"] for row in ancestors.rows(records)} == {""}
 
 
 def test_what_was_changed_or_given_up_is_not_in_the_table():
     records = [record(STACKED), record(RELU), record(JOINED), gave_up(TABLE[0])]
     assert [one.ancestor for one in ancestors.table_records(records)] == [STACKED]
-    assert ancestors.rows([gave_up(TABLE[0])]) == [] and ancestors.sentences([gave_up(TABLE[0])]) == []
+    assert ancestors.rows([gave_up(TABLE[0])]) == [] and sentences([gave_up(TABLE[0])]) == []
 
 
 def test_meteor_has_a_column_where_all_have_it():
@@ -81,35 +72,12 @@ def test_meteor_has_a_column_where_all_have_it():
     assert "test METEOR" not in ancestors.rows([with_it, record(TABLE[1])])[0]
 
 
-def test_the_conditions_are_those_of_the_records():
-    told = ancestors.conditions([record(TABLE[0], cores=1), record(TABLE[1])])
-    assert "through efficientnet-lite2 and were trained once (seed 1) on 1 to 2 cores;" in told
-    assert "on 1 core;" in ancestors.conditions([record(TABLE[0], cores=1)])
-    assert "another CNN" in told and "another CNN" not in ancestors.conditions([record(TABLE[0], data="shapes")])
-
-
-def test_what_relu_does_is_told_from_both_trainings():
-    relu = record(RELU, cider=0.123, losses=[[6.5, 6.25], [6.0, 5.75]])
-    told = ancestors.relu_note([record(STACKED), relu])
-    assert "a dev loss of 5.750 instead of 2.800" in told and "test CIDEr of 0.123 instead of 0.500" in told
-    assert "training loss of its first epoch is 6.500 instead of 4.000" in told
-    told = ancestors.relu_note([record(STACKED), gave_up(RELU)])
-    assert told.endswith("could not be trained to its end: after 1 whole epoch its loss ran away.")
-    assert ancestors.relu_note([relu]) == ancestors.relu_note([record(STACKED)]) == ""
-
-
-def test_what_other_splits_do_is_told_from_both_trainings():
-    told = ancestors.splits_note([record(STACKED), record(JOINED, cider=0.55)])
-    assert "(6,999 photographs in place of 5,999)" in told and "0.550 (0.520 to 0.580) instead of 0.500" in told
-    assert ancestors.splits_note([record(STACKED)]) == ""
-
-
 def test_without_records_there_is_nothing_to_say(tmp_path):
-    assert ancestors.sentences([]) == [] and ancestors.rows([]) == []
-    assert "python -m captioner ancestors" in ancestors.NONE_YET
+    assert sentences([]) == [] and ancestors.rows([]) == []
+    assert "python -m captioner ancestors" in NONE_YET
 
 
 @pytest.mark.parametrize("preset", ANCESTORS)
 def test_one_recipe_alone_is_told(preset):
     own = [record(one) for one in TABLE if one.preset == preset]
-    assert len(ancestors.rows(own)) == 3 and ancestors.sentences(own)
+    assert len(ancestors.rows(own)) == 3 and sentences(own)
