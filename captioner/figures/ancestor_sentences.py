@@ -23,7 +23,7 @@ _OURS = find_preset("triptych-frozen")
 
 def sentences(records: Sequence[Record], study: Study | None = None) -> list[str]:
     """What the table says; nothing that takes a training which is not there."""
-    told = [held_against(records), descendant(records, study), conditions(records), relu_note(records), splits_note(records)]
+    told = [held_against(records), conditions(records), descendant(records, study), relu_note(records), splits_note(records)]
     return list(filter(None, told))
 
 
