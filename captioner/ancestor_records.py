@@ -1,6 +1,7 @@
 """The comparison of the older recipes: which trainings it takes, and what is kept of each in one small file.
 
-Training them is left to `captioner.ancestor_trials`, what they say to `captioner.figures.ancestors` and `open_question`.
+Training them is left to `captioner.ancestor_trials`, what they say to `captioner.figures`: `ancestors`, `ancestor_sentences` and
+`open_question`.
 """
 
 import math
@@ -19,7 +20,7 @@ from captioner.settings import to_json
 ANCESTORS_FILE = "ancestors.json"
 SPLITS = ("dev", "test")
 MEASURED = ("cider", "bleu4", "rouge_l")
-_NUMBERS = ("fastest_epoch", "ms_per_caption", "trainable", "frozen", "cores", "trained_on")
+_NUMBERS = ("fastest_epoch", "ms_per_caption", "trainable", "frozen", "cores", "trained_on", "words")
 COURSE, STACKED = "course", "stacked"
 DIMENSIONS, ENDS = (10, 50, 100, 300), (10, 300)
 QUESTION_SEEDS = (1, 2)
@@ -137,8 +138,10 @@ def _record(row: Mapping[str, Any], path: Path) -> Record:
     texts = [row[name] for name in ("made_with", "data", "encoder", "gave_up")]
     if not row["gave_up"]:
         numbers += [row[name] for name in _NUMBERS]
-        numbers += [part["metrics"][name] for part in scored for name in MEASURED]
-        numbers += [end for part in scored for name in MEASURED for end in _pair(part["intervals"][name])]
+        if not all(name in part[what] for part in scored for name in MEASURED for what in ("metrics", "intervals")):
+            raise ValueError
+        numbers += [value for part in scored for value in part["metrics"].values()]
+        numbers += [end for part in scored for ends in part["intervals"].values() for end in _pair(ends)]
     whole = row["gave_up"] or ("test" in row and row["losses"])
     told = all(isinstance(text, str) for text in texts) and all(map(math.isfinite, numbers))
     if not (whole and told) or not all(len(pair) == 2 for pair in row["losses"]):

@@ -93,7 +93,7 @@ def published(_folder: Path) -> str:
 
 
 def _filled(text: str) -> str:
-    return textwrap.fill(text, 120) + "\n"
+    return textwrap.fill(text, 120, break_on_hyphens=False) + "\n"  # A name such as show-and-tell stays whole.
 
 
 def _row(title: str, cells: Sequence[str]) -> str:

@@ -11,6 +11,8 @@ from captioner.config import FIRST, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.presets import ANCESTORS, PARTS, PRESETS
 
+SCORES = record(plan()[0]).data["test"]
+
 
 def test_the_plan_has_every_training_once():
     whole = plan()
@@ -70,9 +72,11 @@ def test_records_of_other_settings_are_refused(tmp_path, monkeypatch):
         {"fastest_epoch": None},
         {"trainable": "many"},
         {"test": {"metrics": {"cider": 1}, "intervals": {}}},
+        {"test": SCORES | {"metrics": SCORES["metrics"] | {"meteor": "high"}}},
         {"dimensions": None},
         {"encoder": None},
         {"trained_on": "all"},
+        {"words": None},
     ],
 )
 def test_damaged_records_are_refused(tmp_path, change):

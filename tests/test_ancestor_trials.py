@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from standins import StubEncoder, small_dataset, small_preset
+from written_ancestors import write_ancestors
+from written_study import write_study
 
 from captioner import ancestor_records, training
 from captioner.__main__ import main
@@ -15,7 +17,8 @@ from captioner.checkpoints import load
 from captioner.config import JOINED, SearchConfig
 from captioner.errors import TrainingError
 from captioner.preparation import Sources
-from captioner.presets import PRESETS
+from captioner.presets import ANCESTORS, PRESETS
+from captioner.study import STUDY
 
 SMALL = replace(small_preset(epochs=2), name="small", search=SearchConfig(beam=2, maximum_words=5))
 
@@ -114,3 +117,18 @@ def test_the_command_trains_what_is_missing_and_tells_it(tmp_path, monkeypatch, 
     assert main([*command, "--data", "shapes"]) == 0 and "2 of 2 trainings are finished" in capsys.readouterr().err
     assert (tmp_path / ANCESTORS_FILE).read_bytes() == before
     assert main(command[:-1]) == 0 and "2 of 2 trainings" in capsys.readouterr().out
+
+
+def test_the_command_tells_the_finished_ones_as_tables_and_sentences(tmp_path, capsys):
+    write_ancestors(tmp_path)
+    write_study(tmp_path)
+    assert main(["ancestors", "--checkpoints", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "35 of 35 trainings" in told and all(f"\n{preset}\n" in told for preset in ANCESTORS)
+    assert "0.500 (0.470 to 0.530)" in told and "seconds of the fastest epoch" in told
+    assert "What they led to" in told and "It was the dimensions." in told
+    (tmp_path / STUDY).write_text("{}")
+    assert main(["ancestors", "--checkpoints", str(tmp_path)]) == 0
+    without = capsys.readouterr()
+    assert "What they led to" not in without.out and "It was the dimensions." in without.out
+    assert "study.json is damaged" in without.err

@@ -1,6 +1,7 @@
 """The README: the commands near its top, and figures that are the files' and nobody's memory."""
 
 import json
+import re
 import shutil
 import statistics
 from pathlib import Path
@@ -103,6 +104,7 @@ def test_unknown_figures_are_refused(folder: Path):
 def test_the_pages_say_what_the_files_say(page):
     text = page.read_text(encoding="utf-8")
     assert render(text, SHIPPED) == text
+    assert not re.findall(r"\w-\n\w+", text)  # It would be shown with a space after the hyphen.
 
 
 def test_the_study_is_told_stage_by_stage(folder: Path):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.commands import card, choices
 from captioner.commands.report import in_turn, note, print_json, print_table
-from captioner.errors import TrainingError
+from captioner.errors import CheckpointError, TrainingError
 from captioner.presets import PARTS
 from captioner.workers import refuse_several
 
 if TYPE_CHECKING:
     from captioner.ancestor_records import Ancestor, Record
     from captioner.ancestor_trials import Workshop
+    from captioner.figures.study_file import Study
 
 ENCODER = "efficientnet-lite2"  # as it comes, for those of others were frozen, too
 
@@ -74,14 +75,24 @@ def _run_missing(
 
 def _print_text(records: Sequence["Record"], planned: int, out: Path) -> None:
     from captioner.figures import ancestor_sentences, ancestors, open_question
-    from captioner.figures.study_file import read_study
 
     print(f"{len(records)} of {planned} trainings; 95% intervals in brackets")
     for recipe, rows in groupby(ancestors.rows(records), key=lambda row: row["recipe"]):
         print(f"\n{recipe}\n")
         print_table({row["vectors"]: _cells(row) for row in rows})
-    for text in (*ancestor_sentences.sentences(records, read_study(out)), *open_question.sentences(records)):
+    for text in (*ancestor_sentences.sentences(records, _study(out)), *open_question.sentences(records)):
         print(f"\n{text}")
+
+
+def _study(out: Path) -> "Study | None":
+    """The study that lies beside the records; one that is damaged takes nothing from what these say."""
+    from captioner.figures.study_file import read_study
+
+    try:
+        return read_study(out)
+    except CheckpointError as error:
+        note(str(error))
+        return None
 
 
 def _cells(row: dict[str, Any]) -> dict[str, str]:

@@ -25,7 +25,8 @@ RELATIVES = {
 }
 _ROW, _FONT, _POINT = 16, 14, 90
 _INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
-DIAMONDS = "A line is the 95% interval. A diamond is the published system in which the photograph enters in the same way."
+_LINES = "A line is the 95% interval."
+_DIAMONDS = "A diamond is the published system in which the photograph enters in the same way."
 
 
 def table_records(records: Sequence[Record]) -> list[Record]:
@@ -46,7 +47,8 @@ def _as_it_is(record: Record) -> bool:
 def rows(records: Sequence[Record]) -> list[dict[str, str]]:
     """What a reader sees of each, as texts."""
     found = table_records(records)
-    measured = [name for name in (*MEASURED, "meteor") if all(name in one.data["test"]["metrics"] for one in found)]
+    parts = [one.data[split]["metrics"] for one in found for split in SPLITS if one.has(split)]
+    measured = [name for name in (*MEASURED, "meteor") if all(name in part for part in parts)]
     return [_row(record, measured) for record in found]
 
 
@@ -104,6 +106,12 @@ def chart(records: Sequence[Record]) -> "alt.LayerChart":
     diamonds = published.mark_point(shape="diamond", size=_POINT * 1.4, strokeWidth=2, color=_INK)
     diamonds = diamonds.encode(x=across, y=up, tooltip=["system:N", alt.Tooltip("cider:Q", format=".3f")])
     return alt.layer(bars, points, diamonds).properties(height=alt.Step(_ROW))
+
+
+def marks(records: Sequence[Record]) -> str:
+    """What is drawn in the chart."""
+    drawn = any(one and VERDICT_METRIC in one.metrics for one in map(relative_of, table_records(records)))
+    return f"{_LINES} {_DIAMONDS}" if drawn else _LINES
 
 
 def _scored(record: Record) -> tuple[str, str, float, float, float]:

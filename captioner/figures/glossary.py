@@ -56,6 +56,8 @@ GLOSSARY: tuple[Term, ...] = (
         "three ways for a whole photograph to enter: added to what the LSTM says, as its first state, as its first word",
     ),
     Term("seconds an epoch", "how long one pass over the training photographs took, the middle one of all passes"),
+    Term("seconds of the fastest epoch", "the same of the quickest pass; other work on the machine may have slowed the rest"),
+    Term("views", "in how many ways a training photograph is shown: whole, as a mirror image, or cropped; each epoch takes one"),
     Term("people", "each human caption scored as if a decoder had written it, against the other captions of its photograph"),
     Term(
         "one sentence for all",

@@ -18,7 +18,11 @@ NOT_YET = (
     "Whether it was the dimensions, the embedding or chance is not known yet: python -m captioner ancestors --data DIR "
     "--part question trains what it takes to tell."
 )
-_MOST = 0.8  # A cause that makes up so much of the gap accounts for it.
+_ROUGHLY = (
+    "Its words, captions and epochs were others, and of its curves the best loss is known, so the sizes of the two gaps can be "
+    "compared only roughly."
+)
+_MOST = 0.8  # A cause that makes up so much of both gaps, the one here and the course’s, accounts for it.
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,12 @@ class Group:
         """Of test, the mean over the seeds."""
         return fmean(record.metric("test", VERDICT_METRIC) for record in self.records)
 
+    @property
+    def spread(self) -> float:
+        """How far the seeds lie apart in it."""
+        ciders = [record.metric("test", VERDICT_METRIC) for record in self.records]
+        return max(ciders) - min(ciders)
+
     def losses(self, epochs: int) -> list[float]:
         """The training loss of each seed after so many epochs."""
         return [record.losses[epochs - 1][0] for record in self.records]
@@ -49,7 +59,8 @@ class Effects:
 
     epochs: int
     losses: Mapping[tuple[str, int], float]  # by table and dimensions
-    chance: float  # the largest difference of two seeds of the same setting
+    chance: float  # the largest difference of two trainings with the same vectors; random ones are drawn anew for each
+    seeds: int  # how often each setting was trained, at the least
     course: float  # what the course project's two curves lie apart at their best
 
     def cost(self, name: str) -> float:
@@ -65,15 +76,15 @@ class Effects:
     @property
     def gap(self) -> float:
         """FastText with the fewest dimensions above Word2Vec with the most: the course project's two decoders."""
-        return self.dimensions + self.embedding
+        return self.by_dimensions + self.by_embedding
 
     @property
-    def dimensions(self) -> float:
+    def by_dimensions(self) -> float:
         """The part of the gap that goes with the dimensions: their cost, as the mean over both tables."""
         return fmean(map(self.cost, EMBEDDINGS))
 
     @property
-    def embedding(self) -> float:
+    def by_embedding(self) -> float:
         """The part that goes with the embedding, as the mean over both ends; the two parts make up the gap."""
         return fmean(map(self.apart, ENDS))
 
@@ -104,8 +115,9 @@ def measure(found: Sequence[Group]) -> Effects | None:
         return None
     epochs = reached(found)
     losses = {(group.variant.name, group.dimensions): group.losses(epochs) for group in found}
-    chance = max(max(ends) - min(ends) for ends in losses.values())
-    return Effects(epochs, {key: fmean(ends) for key, ends in losses.items()}, chance, _course_gap())
+    chance = max(max(ends) - min(ends) for (name, _), ends in losses.items() if name in EMBEDDINGS)
+    means = {key: fmean(ends) for key, ends in losses.items()}
+    return Effects(epochs, means, chance, min(map(len, losses.values())), _course_gap())
 
 
 def reached(found: Sequence[Group]) -> int:
@@ -140,7 +152,7 @@ def asked() -> str:
     return (
         f"A well-known course project trained one decoder with Word2Vec and one with FastText. The first came to a training loss "
         f"of {word2vec.best:.2f}, the second no further than {fasttext.best:.2f}, and why was left open. Its Word2Vec had "
-        f"{word2vec.dimensions} numbers a word, its FastText {fasttext.dimensions}."
+        f"{word2vec.dimensions} dimensions (numbers a word), its FastText {fasttext.dimensions}."
     )
 
 
@@ -151,14 +163,19 @@ def told(effects: Effects) -> str:
     costs = listed([f"{_signed(effects.cost(name))} with {_title(name)}" for name in tables])
     widths = [width for width in DIMENSIONS if all((name, width) in effects.losses for name in EMBEDDINGS)]
     apart = listed([f"{_signed(effects.apart(width))} at {width}" for width in widths])
+    seeds = f"{effects.seeds} seed{'s' * (effects.seeds > 1)}"
     random = ""
     if effects.meaningless is not None:
-        random = f" Rows drawn at random, which mean nothing, change it by {_signed(effects.meaningless)} at {most} dimensions."
+        random = (
+            f" Random is a table of numbers drawn at random for each training, which mean nothing; at {most} dimensions it "
+            f"changes the loss by {_signed(effects.meaningless)} against the mean of the two."
+        )
     return (
-        f"The same decoder was trained here with both at several dimensions; training losses are compared after "
-        f"{effects.epochs} epochs, the last that all reached. {fewest} dimensions in place of {most} change the loss by {costs}. "
+        f"The same decoder was trained here with both at several dimensions, from at least {seeds} each; training losses are "
+        f"compared after {effects.epochs} epochs. {fewest} dimensions in place of {most} change the loss by {costs}. "
         f"FastText in place of Word2Vec changes it by {apart} dimensions.{random} Trainings that differ in nothing but the "
-        f"decoder’s random numbers lie up to {number(effects.chance)} apart; the vectors themselves were trained once."
+        f"decoder’s random numbers lie up to {number(effects.chance)} apart with Word2Vec and FastText; their vectors were "
+        "trained once, so whether other vectors of the same kind would do alike is not known."
     )
 
 
@@ -166,7 +183,10 @@ def scored(found: Sequence[Group]) -> str:
     """What it means for the captions."""
     ends = [group for group in found if group.dimensions in ENDS]
     told = listed([f"{number(group.cider)} with {group.variant.title} of {group.dimensions}" for group in ends])
-    return f"Their captions, in test CIDEr, means over the seeds: {told} dimensions."
+    return (
+        f"Their captions, in test CIDEr, means over the seeds: {told} dimensions. Seeds of one setting lie up to "
+        f"{number(max(group.spread for group in ends))} apart."
+    )
 
 
 def verdict(effects: Effects) -> str:
@@ -179,15 +199,16 @@ def verdict(effects: Effects) -> str:
     share = effects.gap / effects.course
     back = f"{here}: they lie {number(effects.gap)} apart, {share:.0%} of the {number(effects.course)} between the course’s two."
     back += "" if share >= _MOST else " The rest has a cause that was not repeated here."
+    back += f" {_ROUGHLY}"
     costs, apart = [effects.cost(name) for name in EMBEDDINGS], [effects.apart(width) for width in ENDS]
     if _disagree(costs, effects.chance) or _disagree(apart, effects.chance):
         return f"Neither dimensions nor embedding explain it by themselves, for each changes what the other does. {back}"
-    parts = {"dimensions": effects.dimensions, "embedding": effects.embedding}
+    parts = {"dimensions": effects.by_dimensions, "embedding": effects.by_embedding}
     cause = max(parts, key=parts.get)
     other = next(name for name in parts if name != cause)
     remark = ", which works the other way" if parts[other] < 0 else ""
     remark = ", which chance can explain" if abs(parts[other]) <= effects.chance else remark
-    mostly = "It was" if parts[cause] >= _MOST * effects.gap else "More than anything it was"
+    mostly = "It was" if parts[cause] >= _MOST * max(effects.gap, effects.course) else "More than anything it was"
     return (
         f"{mostly} the {cause}. {back} Of the {number(effects.gap)}, {_signed(parts[cause])} goes with the {cause} and "
         f"{_signed(parts[other])} with the {other}{remark}."

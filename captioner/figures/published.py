@@ -29,6 +29,8 @@ class System:
     source: str
     scoring: str
     runs: tuple[dict[str, float], ...]
+    cnn: str = ""
+    trainings: int = 1  # of which its figures are the mean
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -49,6 +51,8 @@ PUBLISHED: tuple[System, ...] = (
             (0.4882, 0.1945, 0.4455, 0.6138, 0.4274, 0.2883, 0.1934),
             (0.4883, 0.1941, 0.4475, 0.6110, 0.4270, 0.2898, 0.1948),
         ),
+        "VGG16",
+        3,
     ),
     System(
         "Merge, 2018",
@@ -58,18 +62,28 @@ PUBLISHED: tuple[System, ...] = (
             (0.4483, 0.1908, 0.4387, 0.6012, 0.4132, 0.2731, 0.1785),
             (0.4792, 0.1931, 0.4448, 0.5908, 0.4053, 0.2665, 0.1724),
         ),
+        "VGG16",
+        3,
     ),
     System(
         "Pre-inject, 2018",
         _TANTI[0],
         "mean of their three runs, as they published it; they gave no captions of it away",
         ({"cider": 0.469},),
+        "VGG16",
+        3,
     ),
     System(
-        "Hard attention, 2015", *_XU, ({"bleu1": 0.67, "bleu2": 0.457, "bleu3": 0.314, "bleu4": 0.213, "meteor": 0.2030},)
+        "Hard attention, 2015",
+        *_XU,
+        ({"bleu1": 0.67, "bleu2": 0.457, "bleu3": 0.314, "bleu4": 0.213, "meteor": 0.2030},),
+        "VGG19",
     ),
     System(
-        "Soft attention, 2015", *_XU, ({"bleu1": 0.67, "bleu2": 0.448, "bleu3": 0.299, "bleu4": 0.195, "meteor": 0.1893},)
+        "Soft attention, 2015",
+        *_XU,
+        ({"bleu1": 0.67, "bleu2": 0.448, "bleu3": 0.299, "bleu4": 0.195, "meteor": 0.1893},),
+        "VGG19",
     ),
     System("Google NIC, 2014", *_XU, ({"bleu1": 0.63, "bleu2": 0.41, "bleu3": 0.27},)),
     System(

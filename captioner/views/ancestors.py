@@ -27,7 +27,7 @@ def _show_table(records: list[Record], study: Study | None) -> None:
     told = ancestor_sentences.sentences(records, study)
     if ancestors.table_records(records):
         st.altair_chart(ancestors.chart(records), alt=ancestors.summary(records))
-        st.html(cards.paragraph(ancestors.DIAMONDS, "beside"))
+        st.html(cards.paragraph(ancestors.marks(records), "beside"))
         with st.expander("The whole table: all scores on dev and test, parameters, times"):
             st.dataframe(ancestors.as_table(records), alt=" ".join(told), height="content")
     for text in told or [ancestor_sentences.NONE_YET]:

@@ -44,6 +44,7 @@ def test_the_chart_has_each_decoder_its_interval_and_what_was_published():
     assert "show-and-tell with Word2Vec 0.440; " in ancestors.summary(records)
     alone = ancestors.chart([record(TABLE[0], data="shapes")]).to_dict()
     assert alone["datasets"][alone["layer"][2]["data"]["name"]] == []
+    assert "diamond" in ancestors.marks(records) and "diamond" not in ancestors.marks([record(TABLE[0], data="shapes")])
 
 
 def test_every_recipe_has_a_published_relative():
@@ -70,6 +71,7 @@ def test_meteor_has_a_column_where_all_have_it():
     with_it = record(TABLE[0], dev=score, test=score)
     assert ancestors.rows([with_it])[0]["test METEOR"] == "0.190"
     assert "test METEOR" not in ancestors.rows([with_it, record(TABLE[1])])[0]
+    assert "test METEOR" not in ancestors.rows([record(TABLE[0], test=score)])[0]  # Dev is without it.
 
 
 def test_without_records_there_is_nothing_to_say(tmp_path):
