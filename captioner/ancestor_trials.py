@@ -51,8 +51,8 @@ class Workshop:
         """Refuse a record that was made with something else."""
         if record.data["made_with"] != self.made_with(record.ancestor):
             raise TrainingError(
-                f"The record of {record.ancestor} was made with other data, text, settings or another encoder; keep this "
-                "comparison in a folder of its own with --checkpoints."
+                f"The record of {record.ancestor} was made with other data, text, settings or another encoder; give the --data, "
+                "--corpus and --encoder that it was made with, or keep this comparison in a folder of its own with --checkpoints."
             )
 
     @cached_property

@@ -115,4 +115,4 @@ def _put_in(network: Any, name: str, path: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:120].rstrip(".")
+    return (str(error) or type(error).__name__).splitlines()[0][:300].rstrip(".")

@@ -195,6 +195,12 @@ def ancestors(folder: Path) -> str:
     return table + "".join(f"\n{_filled(text)}" for text in told)
 
 
+def presets(_folder: Path) -> str:
+    """The older recipes in words."""
+    rows = [f"| `{name}` | {how} | {what} |\n" for name, (how, what) in recipes.RECIPES.items()]
+    return "| preset | how the photograph enters | what else it is |\n|---|---|---|\n" + "".join(rows)
+
+
 def question(folder: Path) -> str:
     """The open question and its answer, as far as the records tell it."""
     records = read_records(folder)
@@ -238,6 +244,7 @@ FIGURES = {
     "bench": benches,
     "survives": survives,
     "workers": workers,
+    "presets": presets,
     "ancestors": ancestors,
     "question": question,
     "limits": limits,

@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _train(command: argparse.ArgumentParser) -> None:
-    goes_on = "Interrupted; the same command with --resume goes on after the last finished epoch."
+    goes_on = "Interrupted; the same command with --resume goes on after the last finished epoch, if there is one."
     command.set_defaults(interrupted=goes_on)
     data(command, "or the word shapes: generated pictures that need no files")
     variants(command, f"; besides, to hold them against: {', '.join(CONTROLS)}")
@@ -100,7 +100,7 @@ def _train(command: argparse.ArgumentParser) -> None:
 
 
 def _adapt(command: argparse.ArgumentParser) -> None:
-    goes_on = "Interrupted; the same command with --resume goes on after the last finished epoch."
+    goes_on = "Interrupted; the same command with --resume goes on after the last finished epoch, if there is one."
     command.set_defaults(interrupted=goes_on)
     data(command, "or the word shapes")
     started = "a finished run of all three, with the CNN as it comes; they are not changed"
@@ -111,7 +111,7 @@ def _adapt(command: argparse.ArgumentParser) -> None:
 
 
 def _study(command: argparse.ArgumentParser) -> None:
-    goes_on = "Interrupted; the same command goes on after the last finished epoch."
+    goes_on = "Interrupted; the same command goes on after the last finished epoch, if there is one."
     command.set_defaults(interrupted=goes_on)
     command.description = (
         "Train and score what is missing of the comparison, and tell what all finished runs show; without --data only the latter."
@@ -134,7 +134,7 @@ def _study(command: argparse.ArgumentParser) -> None:
 
 
 def _ancestors(command: argparse.ArgumentParser) -> None:
-    goes_on = "Interrupted; the same command goes on after the last finished epoch."
+    goes_on = "Interrupted; the same command goes on after the last finished epoch, if there is one."
     command.set_defaults(interrupted=goes_on)
     command.description = (
         "Train and score what is missing of the recipes that ours descends from, and tell what all of them show; without --data "
@@ -180,7 +180,7 @@ def _caption(command: argparse.ArgumentParser) -> None:
     beam(command)
     best = f"the K best captions of each (default: 1; {caption.TOP} in the form of show-and-tell)"
     command.add_argument("--top", type=number(int, 1, 50), metavar="K", help=best)
-    form = "how captions are printed: ours, or with numbers and probabilities, as Show and Tell does (default: ours)"
+    form = "how captions are printed: one to a line, or several with probabilities as Show and Tell does (default: lines)"
     command.add_argument("--format", choices=caption.FORMATS, default=caption.FORMATS[0], help=form)
     command.add_argument("--out", type=Path, metavar="FILE", help="write the JSON there, picture by picture")
     done = "add to the file of --out the pictures that have no captions there yet; those that failed are tried again"

@@ -32,6 +32,7 @@ def run(options: Namespace) -> int:
     preset = _preset(options, names)
     choices.check_files([*options.corpus, options.word2vec, options.fasttext])
     data = choices.dataset(options)
+    note(f"{data.name}: {len(data.split('train')):,} photographs to train on, {len(data.split('dev')):,} on dev.")
     out = options.out or _default_folder(preset, data.name, options)
     workers = _join()
     left = workers.share(lambda: _left_to_train(out, names, options.resume), lambda left: json.dumps(left).encode(), json.loads)

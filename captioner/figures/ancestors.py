@@ -1,5 +1,6 @@
 """The older recipes beside each other and beside what was published of their like, as rows and a chart. No Streamlit."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,31 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
+# How the photograph enters, and what else the recipe is; with the marks of Markdown.
+RECIPES = {
+    "course": (
+        "*merge*: its mean feature, made 256 numbers, is added to what the LSTM says",
+        "dropout 0.5 at photograph and words, one LSTM of 256, a hidden layer; the well-known course project",
+    ),
+    "show-and-tell": (
+        "*init*: it is the LSTM's first state",
+        "words and LSTM of 512, no hidden layer, beam 3; after Vinyals et al., 2015",
+    ),
+    "resnet152-lstm": (
+        "*pre*: it is the first word, after a linear layer and batch normalisation",
+        "an LSTM of 512, words seen 4 times, greedy, up to 20 words; a popular tutorial's",
+    ),
+    "stacked": (
+        "*merge*: the means of nine blocks of regions laid end to end, in place of one mean",
+        "4 LSTMs one above the other, words seen 10 times; `--splits 7000-1000` trains on train and dev together, and leaves "
+        "test alone to score on",
+    ),
+    "attention": (
+        "*attention*, additive as it was first published: it looks before the LSTM reads a word",
+        "an LSTM of 512; after Xu et al., 2015, without their gate and their second loss. Ours looks after the LSTM, with "
+        "several heads (`--set attention=heads`)",
+    ),
+}
 # The published system in which the photograph enters in the same way.
 RELATIVES = {
     "course": "Merge, 2018",
@@ -56,12 +82,13 @@ def _row(record: Record, measured: Sequence[str]) -> dict[str, str]:
     data, relative = record.data, relative_of(record)
     scores = {f"{split} {TITLES[name]}": score(record, split, name) for split in reversed(SPLITS) for name in measured}
     published = {"published": f"{relative.title}: {_told(relative)}" if relative else ""}
-    return {"recipe": record.ancestor.preset, "vectors": record.title} | published | scores | {
+    return {"recipe": record.ancestor.preset, "vectors": record.title} | scores | {
+        "words": f"{data['words']:,}",
         "parameters": f"{data['trainable'] + data['frozen']:,}",
         "of them trained": f"{data['trainable']:,}",
         "seconds of the fastest epoch": f"{data['fastest_epoch']:.0f}",
         "milliseconds a caption": f"{data['ms_per_caption']:.0f}",
-    }
+    } | published
 
 
 def score(record: Record, split: str, name: str) -> str:
@@ -129,6 +156,11 @@ def _colours() -> Any:
     scale = alt.Scale(domain=_titles(), range=[variant.colour for variant in VARIANTS.values()])
     legend = alt.Legend(orient="top", title=None, symbolSize=_POINT, labelFontSize=_FONT, labelColor=_INK)
     return alt.Color("vectors:N", scale=scale, legend=legend)
+
+
+def recipes() -> list[tuple[str, str]]:
+    """Each recipe in one line of plain text."""
+    return [(name, re.sub("[*`]", "", "; ".join(parts))) for name, parts in RECIPES.items()]
 
 
 def summary(records: Sequence[Record]) -> str:

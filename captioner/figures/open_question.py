@@ -19,9 +19,10 @@ NOT_YET = (
     "--part question trains what it takes to tell."
 )
 _ROUGHLY = (
-    "Its words, captions and epochs were others, and of its curves the best loss is known, so the sizes of the two gaps can be "
+    "The course’s words, captions and epochs were others, and of its curves the best loss is known, so the two gaps can be "
     "compared only roughly."
 )
+_NEAR = ", though by no more than seeds lie apart"
 _MOST = 0.8  # A cause that makes up so much of both gaps, the one here and the course’s, accounts for it.
 
 
@@ -172,8 +173,9 @@ def told(effects: Effects) -> str:
         )
     return (
         f"The same decoder was trained here with both at several dimensions, from at least {seeds} each; training losses are "
-        f"compared after {effects.epochs} epochs. {fewest} dimensions in place of {most} change the loss by {costs}. "
-        f"FastText in place of Word2Vec changes it by {apart} dimensions.{random} Trainings that differ in nothing but the "
+        f"compared after {effects.epochs} epochs. Seed 1 at {most} dimensions is the training in the table "
+        f"above. {fewest} dimensions in place of {most} change the loss by {costs}. FastText in place "
+        f"of Word2Vec changes it by {apart} dimensions.{random} Trainings that differ in nothing but the "
         f"decoder’s random numbers lie up to {number(effects.chance)} apart with Word2Vec and FastText; their vectors were "
         "trained once, so whether other vectors of the same kind would do alike is not known."
     )
@@ -181,12 +183,20 @@ def told(effects: Effects) -> str:
 
 def scored(found: Sequence[Group]) -> str:
     """What it means for the captions."""
-    ends = [group for group in found if group.dimensions in ENDS]
-    told = listed([f"{number(group.cider)} with {group.variant.title} of {group.dimensions}" for group in ends])
-    return (
-        f"Their captions, in test CIDEr, means over the seeds: {told} dimensions. Seeds of one setting lie up to "
-        f"{number(max(group.spread for group in ends))} apart."
+    tables = {group.variant.title: [one for one in found if one.variant == group.variant] for group in found}
+    ciders = (
+        f"{title} {listed([f'{number(one.cider)} at {one.dimensions}' for one in groups])}" for title, groups in tables.items()
     )
+    spread = max(group.spread for group in found)
+    told = f"Their captions, in test CIDEr by dimensions, means over the seeds: {'; '.join(ciders)}."
+    told += f" Seeds of one setting lie up to {number(spread)} apart."
+    best = {title: max(groups, key=lambda one: one.cider) for title, groups in tables.items()}
+    least = {title: min(groups, key=lambda one: fmean(one.losses(reached(found)))) for title, groups in tables.items()}
+    other = [f"{title} at {best[title].dimensions}" for title in tables if best[title] is not least[title]]
+    if not other:
+        return told
+    near = all(best[title].cider - least[title].cider <= spread for title in tables)
+    return f"{told} The least loss does not make the best captions: best is {listed(other)}{_NEAR if near else ''}."
 
 
 def verdict(effects: Effects) -> str:
@@ -211,7 +221,7 @@ def verdict(effects: Effects) -> str:
     mostly = "It was" if parts[cause] >= _MOST * max(effects.gap, effects.course) else "More than anything it was"
     return (
         f"{mostly} the {cause}. {back} Of the {number(effects.gap)}, {_signed(parts[cause])} goes with the {cause} and "
-        f"{_signed(parts[other])} with the {other}{remark}."
+        f"{_signed(parts[other])} with the {other}{remark} (each averaged over the other)."
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DASHES = {300: [1, 0], 100: [8, 3], 50: [4, 3], 10: [1, 3]}
+POINTS = "A point is one training; a line goes through the means over the seeds, from one number of dimensions to the next."
 _HEIGHT, _FONT, _POINT = 340, 14, 90
 _INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 
@@ -71,7 +72,9 @@ def _by_table(channel: type, found: Sequence[Group], what: str, **more: Any) -> 
     values = [getattr(variant, what) for variant in variants.values()]
     scale = alt.Scale(domain=list(variants), range=[value if what == "colour" else list(value) for value in values])
     # Dashes in the legend would be drawn around its points.
-    legend = alt.Legend(orient="top", title=None, symbolSize=_POINT, symbolStrokeWidth=0, labelFontSize=_FONT, labelColor=_INK)
+    legend = alt.Legend(
+        orient="top", title=None, symbolSize=_POINT, symbolStrokeWidth=0, symbolOpacity=1, labelFontSize=_FONT, labelColor=_INK
+    )
     return channel("vectors:N", scale=scale, **({"legend": legend} | more))
 
 
@@ -96,7 +99,7 @@ def chart(found: Sequence[Group]) -> "alt.LayerChart":
     rows = curve_rows(found)
     widths = sorted(set(rows.dimensions), reverse=True)
     dashes = alt.Scale(domain=widths, range=[_DASHES[width] for width in widths])
-    legend = alt.Legend(orient="top", title="numbers a word", symbolType="stroke", symbolSize=400, labelFontSize=_FONT)
+    legend = alt.Legend(orient="bottom", title="numbers a word", symbolType="stroke", symbolSize=400, labelFontSize=_FONT)
     across = alt.X("epoch:Q", axis=axis(tickMinStep=1), scale=alt.Scale(nice=False))
     base = alt.Chart(rows).encode(x=across, color=_by_table(alt.Color, found, "colour"), detail="dimensions:N")
     up = {"title": "training loss", "axis": axis(tickCount=5), "scale": alt.Scale(zero=False)}

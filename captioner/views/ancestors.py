@@ -30,6 +30,8 @@ def _show_table(records: list[Record], study: Study | None) -> None:
         st.html(cards.paragraph(ancestors.marks(records), "beside"))
         with st.expander("The whole table: all scores on dev and test, parameters, times"):
             st.dataframe(ancestors.as_table(records), alt=" ".join(told), height="content")
+    with st.expander("The recipes in a line each"):
+        st.html(cards.terms(ancestors.recipes()))
     for text in told or [ancestor_sentences.NONE_YET]:
         st.html(cards.paragraph(text, "beside"))
 
@@ -42,6 +44,7 @@ def _show_question(records: list[Record]) -> None:
     if found:
         summary = question_charts.summary(found)
         st.altair_chart(question_charts.end_chart(found), alt=summary)
+        st.html(cards.paragraph(question_charts.POINTS, "beside"))
         with st.expander("All curves, and all trainings of the question as a table"):
             st.altair_chart(question_charts.chart(found), alt=summary)
             table = question_charts.as_table(found, open_question.reached(found))

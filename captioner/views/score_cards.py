@@ -1,7 +1,7 @@
 """Scores as HTML tables: what each decoder reached, and how its captions are worded. Every text is escaped."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from captioner.comparison import PEOPLE
 from captioner.config import VARIANTS, Variant
@@ -72,8 +72,13 @@ def _table(caption: str, heads: Sequence[Variant | str], rows: Mapping[str, Cell
 
 
 def glossary() -> str:
-    terms = "".join(f"<dt>{html.escape(term.name)}</dt><dd>{html.escape(term.meaning)}</dd>" for term in GLOSSARY)
-    return f'<dl class="glossary">{terms}</dl>'
+    return terms([(term.name, term.meaning) for term in GLOSSARY])
+
+
+def terms(rows: Iterable[tuple[str, str]]) -> str:
+    """Names with a line each."""
+    lines = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(meaning)}</dd>" for name, meaning in rows)
+    return f'<dl class="glossary">{lines}</dl>'
 
 
 def _head(head: Variant | str) -> str:

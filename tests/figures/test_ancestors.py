@@ -22,7 +22,8 @@ def test_a_row_for_every_recipe_and_embedding(tmp_path):
     course = rows[1]
     assert course["test CIDEr"] == "0.500 (0.470 to 0.530)" and course["dev CIDEr"] == "0.500 (0.470 to 0.530)"
     scores = [f"{split} {title}" for split in ("test", "dev") for title in ("CIDEr", "BLEU-4", "ROUGE-L")]
-    assert list(course)[2:9] == ["published", *scores]
+    assert list(course)[2:8] == scores and list(course)[-1] == "published"
+    assert course["words"] == "100"
     assert course["parameters"] == f"{5000 + 100 * 300:,}" and course["of them trained"] == "5,000"
     assert (course["seconds of the fastest epoch"], course["milliseconds a caption"]) == ("41", "12")
     assert course["published"] == "Merge, 2018: CIDEr 0.469" and rows[-1]["published"] == "Soft attention, 2015: BLEU-4 0.195"
@@ -52,6 +53,12 @@ def test_every_recipe_has_a_published_relative():
     assert set(ancestors.RELATIVES) == set(ANCESTORS) and set(ancestors.RELATIVES.values()) <= set(titles)
     known = {name: round(titles[ancestors.RELATIVES[name]].metrics["cider"], 3) for name in ANCESTORS[:4]}
     assert known == {"course": 0.469, "show-and-tell": 0.481, "resnet152-lstm": 0.469, "stacked": 0.469}
+
+
+def test_every_recipe_is_told_in_a_line():
+    told = dict(ancestors.recipes())
+    assert tuple(told) == ANCESTORS and not any(mark in text for text in told.values() for mark in "*`")
+    assert told["show-and-tell"].startswith("init: it is the LSTM's first state; words and LSTM of 512, ")
 
 
 def test_other_photographs_have_no_published_relatives():

@@ -14,6 +14,7 @@ from written_study import write_study
 from captioner.config import SHIPPED, VARIANTS
 from captioner.figures.glossary import GLOSSARY
 from captioner.folders import write_json
+from captioner.presets import ANCESTORS
 from captioner.views.places import FOLDER_VARIABLE
 
 
@@ -53,7 +54,7 @@ def test_the_verdict_stands_first_and_what_it_rests_on_below(folder):
     assert "People score 0.820" in beside(page) and "0.480 to 0.550 in CIDEr, not 0.500 to 0.570" in beside(page)
     assert "people use 6.0 times as many different words" in beside(page)
     assert shown(page).index('class="verdict"') < shown(page).index('class="figures"')
-    assert shown(page).count("<dt>") == len(GLOSSARY)
+    assert shown(page).count("<dt>") == len(GLOSSARY) + len(ANCESTORS)
 
 
 def test_trainings_with_several_seeds_have_their_part(folder):
