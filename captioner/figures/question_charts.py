@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _DASHES = {300: [1, 0], 100: [8, 3], 50: [4, 3], 10: [1, 3]}
 POINTS = "A point is one training; a line goes through the means over the seeds, from one number of dimensions to the next."
-_HEIGHT, _FONT, _POINT = 340, 14, 90
+_HEIGHT, _LEGEND, _FONT, _POINT = 340, 90, 14, 90  # The legend below a chart takes of its height.
 _INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 
 
@@ -107,7 +107,7 @@ def chart(found: Sequence[Group]) -> "alt.LayerChart":
     dash = alt.StrokeDash("dimensions:N", scale=dashes, legend=legend)
     lines = base.mark_line(strokeWidth=2.5).encode(y=alt.Y("loss:Q", **up), strokeDash=dash, tooltip=tips)
     bands = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", **up), y2="high:Q")
-    shown = alt.layer(bands, lines).properties(height=_HEIGHT)
+    shown = alt.layer(bands, lines).properties(height=_HEIGHT + _LEGEND)
     return shown.configure_legend(labelColor=_INK, titleColor=_INK, titleFontSize=_FONT)
 
 

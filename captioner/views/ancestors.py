@@ -25,13 +25,13 @@ def show(folder: Path, study: Study | None) -> None:
 
 def _show_table(records: list[Record], study: Study | None) -> None:
     told = ancestor_sentences.sentences(records, study)
+    with st.expander("The recipes in a line each"):
+        st.html(cards.terms(ancestors.recipes()))
     if ancestors.table_records(records):
         st.altair_chart(ancestors.chart(records), alt=ancestors.summary(records))
         st.html(cards.paragraph(ancestors.marks(records), "beside"))
         with st.expander("The whole table: all scores on dev and test, parameters, times"):
             st.dataframe(ancestors.as_table(records), alt=" ".join(told), height="content")
-    with st.expander("The recipes in a line each"):
-        st.html(cards.terms(ancestors.recipes()))
     for text in told or [ancestor_sentences.NONE_YET]:
         st.html(cards.paragraph(text, "beside"))
 
