@@ -47,9 +47,11 @@ ARGUMENTS = [
 # Opened by the address of a page, Streamlit first asks for its services under that address, then under the root.
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 # The run has ended, nothing of an earlier one is left, every chart is drawn and every picture is there.
+# A chart in an expander that is closed may be drawn only when that is opened.
 _QUIET = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
     && !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')
-    && [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(chart => chart.querySelector('.marks'))
+    && [...document.querySelectorAll('[data-testid=stVegaLiteChart]')]
+        .every(chart => chart.querySelector('.marks') || !chart.checkVisibility())
     && [...document.images].every(image => image.complete)"""
 
 
