@@ -120,13 +120,14 @@ class LiveTraining:
 
     def _reason(self, status: int) -> TrainingError:
         """Why it failed, as a sentence: its own where it had one. Taken at once, since the next training removes its output."""
+        if status < 0:  # What it said before was not why.
+            cause = f"the system ended it with signal {-status}, perhaps for want of memory"
+            return TrainingError(f"The training ended early: {cause}. Start it again.")
         lines = self._lines()
         ours = [line.removeprefix(_OURS) for line in lines if line.startswith(_OURS)]
         if ours:
             return TrainingError(f"The training ended early. {ours[-1]}")
-        killed = f"the system ended it with signal {-status}, perhaps for want of memory" if status < 0 else ""
-        cause = killed or " ".join(lines[-1:]) or "it gave no reason"
-        return TrainingError(f"The training ended early: {cause}. Start it again.")
+        return TrainingError(f"The training ended early: {' '.join(lines[-1:]) or 'it gave no reason'}. Start it again.")
 
     def _lines(self) -> list[str]:
         """Of its output, which is short: a line every few seconds. None where somebody removed it."""
