@@ -36,6 +36,7 @@ from captioner.config import CONTROLS, FIRST, SPLITTINGS, STAGES, VARIANTS
 from captioner.presets import PARTS, PRESETS
 
 WRONG = 2  # the exit status where a sentence says what was wrong
+_GOES_ON = "Interrupted; the same command{} goes on after the last finished epoch, if there is one."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,8 +72,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _train(command: argparse.ArgumentParser) -> None:
-    goes_on = "Interrupted; the same command with --resume goes on after the last finished epoch, if there is one."
-    command.set_defaults(interrupted=goes_on)
+    command.set_defaults(interrupted=_GOES_ON.format(" with --resume"))
     data(command, "or the word shapes: generated pictures that need no files")
     variants(command, f"; besides, to hold them against: {', '.join(CONTROLS)}")
     command.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych; for --data shapes, shapes)")
@@ -100,8 +100,7 @@ def _train(command: argparse.ArgumentParser) -> None:
 
 
 def _adapt(command: argparse.ArgumentParser) -> None:
-    goes_on = "Interrupted; the same command with --resume goes on after the last finished epoch, if there is one."
-    command.set_defaults(interrupted=goes_on)
+    command.set_defaults(interrupted=_GOES_ON.format(" with --resume"))
     data(command, "or the word shapes")
     started = "a finished run of all three, with the CNN as it comes; they are not changed"
     command.add_argument("--from", type=Path, dest="start", required=True, metavar="DIR", help=started)
@@ -111,8 +110,7 @@ def _adapt(command: argparse.ArgumentParser) -> None:
 
 
 def _study(command: argparse.ArgumentParser) -> None:
-    goes_on = "Interrupted; the same command goes on after the last finished epoch, if there is one."
-    command.set_defaults(interrupted=goes_on)
+    command.set_defaults(interrupted=_GOES_ON.format(""))
     command.description = (
         "Train and score what is missing of the comparison, and tell what all finished runs show; without --data only the latter."
     )
@@ -134,8 +132,7 @@ def _study(command: argparse.ArgumentParser) -> None:
 
 
 def _ancestors(command: argparse.ArgumentParser) -> None:
-    goes_on = "Interrupted; the same command goes on after the last finished epoch, if there is one."
-    command.set_defaults(interrupted=goes_on)
+    command.set_defaults(interrupted=_GOES_ON.format(""))
     command.description = (
         "Train and score what is missing of the recipes that ours descends from, and tell what all of them show; without --data "
         "only the latter."

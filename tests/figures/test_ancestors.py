@@ -8,7 +8,7 @@ from captioner.config import VARIANTS
 from captioner.figures import ancestors
 from captioner.figures.ancestor_sentences import NONE_YET, held_against, sentences
 from captioner.figures.published import PUBLISHED
-from captioner.presets import ANCESTORS
+from captioner.presets import ANCESTORS, find_preset
 
 TABLE = plan(["table"])
 STACKED, RELU, JOINED = plan(["notes"])
@@ -59,6 +59,21 @@ def test_every_recipe_is_told_in_a_line():
     told = dict(ancestors.recipes())
     assert tuple(told) == ANCESTORS and not any(mark in text for text in told.values() for mark in "*`")
     assert told["show-and-tell"].startswith("init: it is the LSTM's first state; words and LSTM of 512, ")
+
+
+def test_what_is_told_of_the_recipes_is_what_their_presets_hold():
+    told = dict(ancestors.recipes())
+    course, show, resnet, stacked, attention = (find_preset(name) for name in ANCESTORS)
+    dropout = course.decoder.dropout
+    assert dropout == course.decoder.feature_dropout and f"dropout {dropout} at photograph and words" in told["course"]
+    assert f"made {course.decoder.image_units} numbers" in told["course"] and f"LSTM of {course.decoder.units}," in told["course"]
+    assert show.decoder.units == show.decoder.embedding_dimensions and not show.decoder.hidden_units
+    assert f"words and LSTM of {show.decoder.units}, no hidden layer, beam {show.search.beam};" in told["show-and-tell"]
+    assert resnet.search.beam == 1 and resnet.decoder.image_norm == "batch"
+    words = f"words seen {resnet.training.minimum_count} times, greedy, up to {resnet.search.maximum_words} words"
+    assert f"LSTM of {resnet.decoder.units}, {words};" in told["resnet152-lstm"]
+    lstms = f"{stacked.decoder.layers} LSTMs one above the other, words seen {stacked.training.minimum_count} times;"
+    assert lstms in told["stacked"] and f"LSTM of {attention.decoder.units};" in told["attention"]
 
 
 def test_other_photographs_have_no_published_relatives():
