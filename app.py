@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from captioner.views.start import pages
+from captioner.views.navigation import pages
 
 st.set_page_config("Triptych", Path(__file__).with_name("captioner") / "views" / "icon.svg", layout="wide")
 st.navigation(pages(), position="top").run()

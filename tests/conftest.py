@@ -34,14 +34,14 @@ def cache(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def preparation(cache):
     """What small decoders share before they are trained; some files of tests make one of their own."""
-    from standins import small_preparation
+    from support.standins import small_preparation
 
     return small_preparation(cache)
 
 
 @pytest.fixture(scope="session")
 def encoder(session):
-    from captioner.encoder import load_encoder
+    from captioner.vision.encoder import load_encoder
 
     return load_encoder()
 
@@ -50,10 +50,10 @@ def encoder(session):
 def tiny_run(encoder, tmp_path_factory) -> Path:
     """A checkpoints folder with three decoders that saw 48 pictures of shapes for three epochs; copy it to write into it."""
     from captioner.config import VARIANTS
-    from captioner.datasets import shapes
-    from captioner.preparation import Preparation
+    from captioner.data.datasets import shapes
     from captioner.presets import PRESETS
-    from captioner.runs import Run
+    from captioner.training.run import Run
+    from captioner.training.run_inputs import Preparation
 
     folder = tmp_path_factory.mktemp("runs") / "tiny-shapes"
     preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=3))

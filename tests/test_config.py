@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from captioner.config import VARIANTS, DecoderConfig, find_variant
+from captioner.config_io import to_json
 from captioner.errors import ConfigError
 from captioner.presets import PRESETS, find_preset
-from captioner.settings import to_json
 
 
 def test_rows_are_found_by_their_names():

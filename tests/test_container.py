@@ -18,17 +18,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import dockerfile
 import pytest
 import yaml
-from box import BASE, VENV, Box, can_confine
-from dockerfile import BASE_PATH, Step
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from test_house import ROOT, imported
 
 from captioner.commands import serve
-from captioner.doctor import _NEEDED_MB, OLDEST_PYTHON
+from captioner.reports.doctor import _NEEDED_MB, OLDEST_PYTHON
+from support import dockerfile
+from support.box import BASE, VENV, Box, can_confine
+from support.dockerfile import BASE_PATH, Step
 
 STAGES = dockerfile.read(ROOT / "Dockerfile")
 IMAGE = STAGES[-1]

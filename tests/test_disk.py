@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from pages import open_view, refusals, sentences
-from written_data import write_flickr8k
 
 from captioner.config import VARIANTS
-from captioner.folders import exists
-from captioner.views.places import FOLDER_VARIABLE
+from captioner.storage import exists
+from captioner.views.launch_options import FOLDER_VARIABLE
+from support.pages import open_view, refusals, sentences
+from support.written_data import write_flickr8k
 
 ROOT = Path(__file__).resolve().parent.parent
 # A program of its own that may write no file larger than so many bytes, which the system tells it as it tells of a full disk.

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from pins import PINS, pictures
 
-from captioner.captioning import Captioner
-from captioner.checkpoints import stages_in
+from captioner.captioning.captioner import Captioner
 from captioner.config import SHIPPED
-from captioner.evaluation import load_search_config
+from captioner.model.checkpoints import stages_in
+from captioner.scoring.evaluation import load_search_config
+from support.pins import PINS, pictures
 
 STORED = json.loads(PINS.read_text(encoding="utf-8"))
 

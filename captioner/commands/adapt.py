@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 from captioner.commands import choices
 from captioner.commands.report import note, print_json
 from captioner.config import FIRST, VARIANTS, AdaptationConfig
-from captioner.epochs import Epoch, Progressed
+from captioner.config_io import with_settings
 from captioner.errors import DatasetError, ImageError, TrainingError
-from captioner.folders import exists, load_folder, parse_json, remove_folder, save_folder
-from captioner.settings import with_settings
-from captioner.workers import refuse_several
+from captioner.storage import exists, load_folder, parse_json, remove_folder, save_folder
+from captioner.training.history import Epoch, Progressed
+from captioner.training.worker_group import refuse_several
 
 if TYPE_CHECKING:
-    from captioner.checkpoints import Checkpoint
-    from captioner.datasets import Dataset, Record
-    from captioner.decoder import Decoder
+    from captioner.data.datasets import Dataset, Record
+    from captioner.model.checkpoints import Checkpoint
+    from captioner.model.decoder import Decoder
 
 HOW, STATE = "how.json", "state.json"
 
 
 def run(options: Namespace) -> int:
-    from captioner.encoder import SHIPPED_ADAPTED
+    from captioner.vision.encoder import SHIPPED_ADAPTED
 
     refuse_several("Adapting the encoder")
     out, config = options.out or SHIPPED_ADAPTED, with_settings(AdaptationConfig(), dict(options.settings))
@@ -48,10 +48,10 @@ def _adapt(options: Namespace, config: AdaptationConfig, waiting: Path) -> tuple
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
-    from captioner.adaptation import adapt
-    from captioner.checkpoints import load_all, stage_folder
-    from captioner.comparison import fingerprint
-    from captioner.training import Examples
+    from captioner.model.checkpoints import load_all, stage_folder
+    from captioner.scoring.comparison import fingerprint
+    from captioner.training.encoder_finetuning import adapt
+    from captioner.training.trainer import Examples
 
     folder = stage_folder(options.start, FIRST)
     checkpoints = load_all(folder)
@@ -71,7 +71,7 @@ def _adapt(options: Namespace, config: AdaptationConfig, waiting: Path) -> tuple
 
 
 def _check_decoders(folder: Path, checkpoints: Mapping[str, "Checkpoint"]) -> None:
-    from captioner.encoder import LITE2
+    from captioner.vision.encoder import LITE2
 
     first = next(iter(checkpoints.values()))
     if set(checkpoints) != set(VARIANTS):
@@ -85,7 +85,7 @@ def _check_decoders(folder: Path, checkpoints: Mapping[str, "Checkpoint"]) -> No
 
 def _readable(data: "Dataset", split: str) -> list["Record"]:
     """The photographs of a split, without those that cannot be read, which are told."""
-    from captioner.images import read
+    from captioner.data.images import read
 
     found = []
     for record in data.split(split):
@@ -134,7 +134,7 @@ def _save(out: Path, progressed: Progressed, how: dict[str, Any]) -> None:
     import numpy as np
     from safetensors.numpy import save
 
-    from captioner.encoder import ADAPTED_WEIGHTS
+    from captioner.vision.encoder import ADAPTED_WEIGHTS
 
     halves = {name: values.astype(np.float16) for name, values in progressed.best.items()}
     history = progressed.history("encoder", how["seed"], "finished")

@@ -10,18 +10,18 @@ from captioner.commands import card, choices
 from captioner.commands.report import in_turn, note, print_json, print_table
 from captioner.errors import CheckpointError, TrainingError
 from captioner.presets import PARTS
-from captioner.workers import refuse_several
+from captioner.training.worker_group import refuse_several
 
 if TYPE_CHECKING:
-    from captioner.ancestor_records import Ancestor, Record
-    from captioner.ancestor_trials import Workshop
-    from captioner.figures.study_file import Study
+    from captioner.experiments.ancestor_records import Ancestor, Record
+    from captioner.experiments.ancestor_trials import Workshop
+    from captioner.figures.scores.study_file import Study
 
 ENCODER = "efficientnet-lite2"  # as it comes, for those of others were frozen, too
 
 
 def run(options: Namespace) -> int:
-    from captioner.ancestor_records import plan, read_records
+    from captioner.experiments.ancestor_records import plan, read_records
 
     choices.refuse_without_data(options, "part", "corpus", "encoder", "encoder_weights")
     choices.check_files(options.corpus)
@@ -43,8 +43,8 @@ def _workshop(options: Namespace) -> "Workshop":
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
-    from captioner.ancestor_trials import Workshop
-    from captioner.preparation import Sources
+    from captioner.experiments.ancestor_trials import Workshop
+    from captioner.training.run_inputs import Sources
 
     out = choices.checkpoints(options)
     encoder = choices.encoder(options, options.encoder or ENCODER, out)
@@ -56,7 +56,7 @@ def _run_missing(
     workshop: "Workshop", wanted: Sequence["Ancestor"], records: Sequence["Record"], options: Namespace
 ) -> list["Record"]:
     """One after the other; how long it still takes is told from how long those before took."""
-    from captioner.ancestor_records import save_records
+    from captioner.experiments.ancestor_records import save_records
 
     for record in records:
         workshop.check(record)
@@ -74,19 +74,19 @@ def _run_missing(
 
 
 def _print_text(records: Sequence["Record"], planned: int, out: Path) -> None:
-    from captioner.figures import ancestor_sentences, ancestors, open_question
+    from captioner.figures.recipes import ancestor_sentences, dimensions_question, recipe_table
 
     print(f"{len(records)} of {planned} trainings; 95% intervals in brackets")
-    for recipe, rows in groupby(ancestors.rows(records), key=lambda row: row["recipe"]):
+    for recipe, rows in groupby(recipe_table.rows(records), key=lambda row: row["recipe"]):
         print(f"\n{recipe}\n")
         print_table({row["vectors"]: _cells(row) for row in rows})
-    for text in (*ancestor_sentences.sentences(records, _study(out)), *open_question.sentences(records)):
+    for text in (*ancestor_sentences.sentences(records, _study(out)), *dimensions_question.sentences(records)):
         print(f"\n{text}")
 
 
 def _study(out: Path) -> "Study | None":
     """The study that lies beside the records; one that is damaged takes nothing from what these say."""
-    from captioner.figures.study_file import read_study
+    from captioner.figures.scores.study_file import read_study
 
     try:
         return read_study(out)

@@ -1,4 +1,4 @@
-"""`bench`: prints what `captioner.bench` measures."""
+"""`bench`: prints what `captioner.benchmarks.captioning` measures."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -24,36 +24,36 @@ def run(options: Namespace) -> int:
         )
     if options.workers:
         return _workers(options, preset)
-    from captioner import bench
+    from captioner.benchmarks import captioning
 
     if options.large:
         result = _large(options.gigabytes)
     elif options.bulk:
-        from captioner.bench_bulk import bulk_bench
+        from captioner.benchmarks.bench_bulk import bulk_bench
 
         data = Path(options.data) if options.data else None
         result = bulk_bench(choices.decoders(options), options.photographs, data, options.encoder_weights)
     elif options.training:
-        result = bench.training_bench(options.data, choices.cache(options), preset)
+        result = captioning.training_bench(options.data, choices.cache(options), preset)
     else:
-        result = bench.caption_bench(choices.decoders(options), weights=options.encoder_weights)
+        result = captioning.caption_bench(choices.decoders(options), weights=options.encoder_weights)
     if options.json:
         print_json(result)
     else:
-        print(bench.table(result))
+        print(captioning.table(result))
     return 0
 
 
 def _large(gigabytes: float) -> dict[str, dict[str, float]]:
-    from captioner.bench_large import SPARSE, large_bench
+    from captioner.benchmarks.bench_large import SPARSE, large_bench
 
     note(SPARSE)
     return large_bench(gigabytes)
 
 
 def _workers(options: Namespace, preset: str) -> int:
-    from captioner.bench_workers import workers_bench
-    from captioner.coco_table import table, told
+    from captioner.benchmarks.bench_workers import workers_bench
+    from captioner.benchmarks.coco_table import table, told
 
     result = workers_bench(options.data, choices.cache(options), preset)
     if options.json:

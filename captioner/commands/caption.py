@@ -9,17 +9,17 @@ from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from captioner.captioning.listing import Entry, Listing
 from captioner.commands import choices
 from captioner.commands.report import note
 from captioner.config import SearchConfig, find_variant
 from captioner.errors import ConfigError, ImageError
-from captioner.listing import Entry, Listing
 from captioner.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioner.captioning import Captioner
+    from captioner.captioning.captioner import Captioner
 
 FORMATS = ("lines", "show-and-tell")
 TOP = 3  # captions in the form of Show and Tell
@@ -64,9 +64,9 @@ def _listing(options: Namespace, captioner: "Captioner", places: Sequence[str], 
 
 def _entries(captioner: "Captioner", places: list[str], config: SearchConfig, top: int) -> Iterable[dict[str, Any]]:
     """What is told about each picture, in their order; of many also how fast it goes."""
-    from captioner.bulk import FEW, entries
+    from captioner.captioning.bulk import FEW, entries
 
-    size = captioner.encoder.size
+    size = captioner.vision.encoder.size
     with Progress("captions", len(places), "pictures") if len(places) > FEW else nullcontext() as bar:
         for entry in entries(captioner, places, lambda place: _read(place, size), config, top):
             yield entry
@@ -92,7 +92,7 @@ def _search_config(options: Namespace, top: int) -> SearchConfig:
 
 def _pictures(given: str) -> list[str]:
     """The path itself, or the pictures right inside it when it is a folder that has some."""
-    from captioner.images import SUFFIXES
+    from captioner.data.images import SUFFIXES
 
     try:
         names = sorted(name for name in os.listdir(given) if name.lower().endswith(SUFFIXES) and not name.startswith("."))
@@ -103,7 +103,7 @@ def _pictures(given: str) -> list[str]:
 
 def _read(path: str, size: int) -> "np.ndarray":
     """The picture, as small as the network takes it."""
-    from captioner.images import SUFFIXES, read_file
+    from captioner.data.images import SUFFIXES, read_file
 
     if os.path.isdir(path):
         raise ImageError(f"The folder '{path}' shows no pictures to us; put some there ({', '.join(SUFFIXES)}).")

@@ -9,8 +9,8 @@ from captioner.errors import CheckpointError, EncoderError
 
 
 def run(options: Namespace) -> int:
-    from captioner.card import CARD, TEXT, read_card, write_card
-    from captioner.card_text import markdown
+    from captioner.reports.card_text import markdown
+    from captioner.reports.model_card import CARD, TEXT, read_card, write_card
 
     folder = choices.decoders(options)
     card = read_card(folder)
@@ -26,7 +26,7 @@ def run(options: Namespace) -> int:
 
 def keep(folder: Path) -> None:
     """Make the card of a run anew; what was trained or scored is not lost because its card cannot be written."""
-    from captioner.card import write_card
+    from captioner.reports.model_card import write_card
 
     try:
         write_card(folder)

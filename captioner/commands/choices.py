@@ -11,9 +11,9 @@ from captioner.config import CONTROLS, JOINED, STANDARD, VARIANTS, SearchConfig,
 from captioner.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
-    from captioner.captioning import Captioner
-    from captioner.datasets import Dataset
-    from captioner.encoder import Encoder
+    from captioner.captioning.captioner import Captioner
+    from captioner.data.datasets import Dataset
+    from captioner.vision.encoder import Encoder
 
 ALL = "all"
 SEEN_DEV = f"These decoders were trained on the photographs of dev, too (--splits {JOINED})"
@@ -37,14 +37,14 @@ def checkpoints(options: Namespace) -> Path:
 
 def decoders(options: Namespace) -> Path:
     """Where the decoders of the stage asked for lie, or those of the last stage that is there."""
-    from captioner.checkpoints import stage_folder
+    from captioner.model.checkpoints import stage_folder
 
     return stage_folder(checkpoints(options), options.stage)
 
 
 def trained_on_dev(options: Namespace) -> bool:
     """Whether the photographs of dev are among those that the decoders asked for were trained on."""
-    from captioner import provenance
+    from captioner.training import provenance
 
     return provenance.trained_on_dev(decoders(options), variants(options) if "variant" in options else None)
 
@@ -74,14 +74,14 @@ def check_files(files: Sequence[Path | None]) -> None:
 
 
 def cache(options: Namespace) -> Path:
-    from captioner.features import default_folder
+    from captioner.vision.feature_cache import default_folder
 
     return options.cache or default_folder()
 
 
 def dataset(options: Namespace) -> "Dataset":
     """The data set, split as was asked for, after telling what of it is left out."""
-    from captioner.datasets import load, resplit
+    from captioner.data.datasets import load, resplit
 
     found = resplit(load(options.data), getattr(options, "splits", STANDARD))
     for line in found.notes:
@@ -91,7 +91,7 @@ def dataset(options: Namespace) -> "Dataset":
 
 def search_config(options: Namespace) -> SearchConfig:
     """The decoders' own setting, but for what the options say."""
-    from captioner.evaluation import load_search_config
+    from captioner.scoring.evaluation import load_search_config
 
     config = load_search_config(decoders(options))
     if options.beam is not None:
@@ -106,14 +106,14 @@ def captioner(options: Namespace) -> "Captioner":
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
-    from captioner.captioning import Captioner
+    from captioner.captioning.captioner import Captioner
 
     return Captioner.load(decoders(options), variants(options), weights=options.encoder_weights)
 
 
 def encoder(options: Namespace, name: str, near: Path) -> "Encoder":
     """The encoder of that name, with the weights that were given for it."""
-    from captioner.applications import KERAS
-    from captioner.encoder import load_encoder
+    from captioner.vision.encoder import load_encoder
+    from captioner.vision.keras_applications import KERAS
 
     return load_encoder(name, weights=options.encoder_weights or KERAS, near=near)

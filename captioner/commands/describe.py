@@ -5,9 +5,9 @@ from argparse import Namespace
 from captioner.commands import choices
 from captioner.commands.report import print_json, print_table
 from captioner.config import FIRST, VARIANTS, Preset
+from captioner.config_io import changed
 from captioner.errors import ConfigError
 from captioner.presets import find_preset
-from captioner.settings import changed
 
 FEATURES, REGIONS = 1280, 81  # of the encoder that comes with the program, which every preset looks through
 
@@ -17,7 +17,7 @@ def run(options: Namespace) -> int:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
-    from captioner.description import describe
+    from captioner.commands.description import describe
 
     found = describe(preset, options.variant, options.vocabulary, options.features, options.regions, options.rows)
     if options.json:

@@ -10,7 +10,7 @@ _WRONG = 1
 
 
 def run(options: Namespace) -> int:
-    from captioner.doctor import examine
+    from captioner.reports.doctor import examine
 
     findings = []
     for finding in examine(options.checkpoints or SHIPPED, options.encoder_weights):

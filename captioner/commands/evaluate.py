@@ -12,19 +12,19 @@ from captioner.config import JOINED, STANDARD, find_variant
 from captioner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from captioner.captioning import Captioner
-    from captioner.datasets import Dataset, Record
-    from captioner.evaluation import BeamTrials, Evaluation, Subjects
+    from captioner.captioning.captioner import Captioner
+    from captioner.data.datasets import Dataset, Record
+    from captioner.scoring.evaluation import BeamTrials, Evaluation, Subjects
 
 KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 def run(options: Namespace) -> int:
     from captioner.config import SHIPPED
-    from captioner.datasets import resplit
-    from captioner.evaluation import Subjects, evaluate
-    from captioner.features import FeatureCache
-    from captioner.tried import keep
+    from captioner.data.datasets import resplit
+    from captioner.reports.tried import keep
+    from captioner.scoring.evaluation import Subjects, evaluate
+    from captioner.vision.feature_cache import FeatureCache
 
     if options.keep and (options.split != "dev" or not KEPT_NAME.fullmatch(options.keep)):
         raise ConfigError(
@@ -38,7 +38,7 @@ def run(options: Namespace) -> int:
         raise ConfigError(f"{choices.SEEN_DEV}, so nothing is chosen or kept by scores there; score them with --split test.")
     config, data = choices.search_config(options), choices.dataset(options)
     captioner = choices.captioner(options)
-    subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options), captioner.encoder))
+    subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options), captioner.vision.encoder))
     _tell_failed(subjects)
     tried = _choose(options, captioner, subjects, data.name) if options.choose else None
     evaluation = tried.best if tried else evaluate(captioner, subjects, config)
@@ -68,7 +68,7 @@ def _tell_failed(subjects: "Subjects") -> None:
 
 
 def _choose(options: Namespace, captioner: "Captioner", dev: "Subjects", data: str) -> "BeamTrials":
-    from captioner.evaluation import choose_beam, save_beam, search_of_recipe
+    from captioner.scoring.evaluation import choose_beam, save_beam, search_of_recipe
 
     folder = choices.decoders(options)
     tried = choose_beam(captioner, dev, search_of_recipe(folder))
@@ -78,7 +78,7 @@ def _choose(options: Namespace, captioner: "Captioner", dev: "Subjects", data: s
 
 def _may_store(options: Namespace, data: str, evaluation: "Evaluation") -> bool:
     """Whether these are the scores of the decoders as everybody uses them, on the data that their other scores are of."""
-    from captioner.evaluation import load_scores, load_search_config
+    from captioner.scoring.evaluation import load_scores, load_search_config
 
     folder = choices.decoders(options)
     own = load_search_config(folder)
@@ -96,8 +96,8 @@ def _store(
     options: Namespace, data: str, subjects: "Subjects", evaluation: "Evaluation", training: Sequence["Record"]
 ) -> None:
     """Keep the scores beside the decoders and, where all of them were scored, what the scores mean beside each other."""
-    from captioner.comparison import compare, complete, save_comparison, subject
-    from captioner.evaluation import save_scores
+    from captioner.scoring.comparison import compare, complete, save_comparison, subject
+    from captioner.scoring.evaluation import save_scores
 
     folder, variants = choices.decoders(options), tuple(evaluation.scores)
     save_scores(folder, options.split, data, evaluation)

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from captioner.captioning import Captioner
-    from captioner.datasets import Record
-    from captioner.evaluation import Subjects
-    from captioner.familiarity import Familiarity
-    from captioner.features import FeatureCache
-    from captioner.gauge import Curve
+    from captioner.captioning.captioner import Captioner
+    from captioner.data.datasets import Record
+    from captioner.scoring.evaluation import Subjects
+    from captioner.scoring.familiarity import Familiarity
+    from captioner.scoring.novelty_curve import Curve
+    from captioner.vision.feature_cache import FeatureCache
 
 
 def run(options: Namespace) -> int:
@@ -28,20 +28,20 @@ def run(options: Namespace) -> int:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
-    from captioner.captioning import Captioner
-    from captioner.evaluation import Subjects
-    from captioner.familiarity import Familiarity
-    from captioner.features import FeatureCache
-    from captioner.gauge_file import save_curve
+    from captioner.captioning.captioner import Captioner
+    from captioner.scoring.evaluation import Subjects
+    from captioner.scoring.familiarity import Familiarity
+    from captioner.scoring.novelty_file import save_curve
+    from captioner.vision.feature_cache import FeatureCache
     from captioner.vocabulary import tokenize
 
     folder, data = choices.decoders(options), choices.dataset(options)
     captioner = Captioner.load(folder, weights=options.encoder_weights)
-    cache = FeatureCache(choices.cache(options), captioner.encoder)
+    cache = FeatureCache(choices.cache(options), captioner.vision.encoder)
     train, dev = _usable(data.split("train"), cache), Subjects.of(data.split("dev"), cache)
     _tell(dev.failed)
     captions = [[word for caption in record.captions for word in tokenize(caption)] for record in train]
-    held_out, encoder = cache.pooled(dev.records), captioner.encoder.fingerprint
+    held_out, encoder = cache.pooled(dev.records), captioner.vision.encoder.fingerprint
     found, there = Familiarity.fit(cache.pooled(train), held_out, captions, encoder, data.name), _there(folder)
     if found.agrees(there):
         found = there  # Another stage's curve may have been measured with it, and stays good.
@@ -55,9 +55,9 @@ def run(options: Namespace) -> int:
 
 def _measure(folder: "Path", data: str, captioner: "Captioner", dev: "Subjects", strangeness: "np.ndarray") -> "Curve":
     """How the decoders' captions, found with their own setting, fit the dev photographs along the order of strangeness."""
-    from captioner.evaluation import evaluate, load_search_config
-    from captioner.gauge import measure
-    from captioner.gauge_file import subject
+    from captioner.scoring.evaluation import evaluate, load_search_config
+    from captioner.scoring.novelty_curve import measure
+    from captioner.scoring.novelty_file import subject
 
     evaluation = evaluate(captioner, dev, load_search_config(folder))
     of = subject(folder, data, len(dev.records))
@@ -65,8 +65,8 @@ def _measure(folder: "Path", data: str, captioner: "Captioner", dev: "Subjects",
 
 
 def _print_json(folder: "Path", found: "Familiarity", curve: "Curve") -> None:
-    from captioner.familiarity import place
-    from captioner.gauge_file import to_json
+    from captioner.scoring.familiarity import place
+    from captioner.scoring.novelty_file import to_json
 
     kinds = [{"words": kind.words, "photographs": kind.photographs} for kind in found.kinds]
     counts = {"photographs": found.photographs, "held_out": found.held_out}
@@ -75,7 +75,7 @@ def _print_json(folder: "Path", found: "Familiarity", curve: "Curve") -> None:
 
 def _print_text(folder: "Path", found: "Familiarity", curve: "Curve") -> None:
     from captioner.config import VARIANTS
-    from captioner.familiarity import place
+    from captioner.scoring.familiarity import place
 
     counts = f"{found.photographs} photographs in {len(found.kinds)} kinds; {found.held_out} held out"
     print(f"Summed up {counts}. Kept in {place(folder)}")
@@ -106,7 +106,7 @@ def _tell(failed: Mapping[str, str]) -> None:
 
 def _there(folder: "Path") -> "Familiarity | None":
     """The summary that lies there already; a damaged one is written anew."""
-    from captioner.familiarity import Familiarity
+    from captioner.scoring.familiarity import Familiarity
 
     try:
         return Familiarity.load(folder)

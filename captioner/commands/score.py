@@ -10,12 +10,12 @@ from captioner.commands.report import print_json, print_table, with_interval
 from captioner.errors import DatasetError
 
 if TYPE_CHECKING:
-    from captioner.datasets import Dataset
+    from captioner.data.datasets import Dataset
 
 
 def run(options: Namespace) -> int:
-    from captioner.intervals import interval
-    from captioner.metrics import Scorer
+    from captioner.scoring.bootstrap import interval
+    from captioner.scoring.metrics import Scorer
 
     names, captions = _names(options.images), _lines(options.captions)
     if len(names) != len(captions):
@@ -51,6 +51,6 @@ def _names(path: Path) -> list[str]:
 
 def _lines(path: Path) -> list[str]:
     """Every line, the empty ones too: a decoder may have had nothing to say."""
-    from captioner.layouts import read_text
+    from captioner.data.dataset_formats import read_text
 
     return read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")

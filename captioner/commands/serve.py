@@ -26,7 +26,7 @@ _NOT_LOADED = 2
 
 
 def run(options: Namespace) -> int:
-    from captioner.checkpoints import load_all
+    from captioner.model.checkpoints import load_all
 
     keys, folder = api_keys(), choices.decoders(options)
     with _listening(options.host, options.port) as listener, open(os.dup(2), "w", encoding="utf-8") as log:
@@ -82,9 +82,9 @@ def _application(
 
     if not options.page:
         return create_app(load, keys, journal, give_up)
-    from captioner.service.beside import Beside
+    from captioner.service.mount_page import Beside
     from captioner.views.asgi import page
-    from captioner.views.places import FOLDER_VARIABLE
+    from captioner.views.launch_options import FOLDER_VARIABLE
 
     os.environ[FOLDER_VARIABLE] = str(choices.checkpoints(options))  # The page reads its decoders from there.
     beside = page()

@@ -8,17 +8,17 @@ from captioner.commands import card, choices
 from captioner.commands.report import in_turn, note, print_json, print_table
 from captioner.errors import TrainingError
 from captioner.presets import find_preset
-from captioner.workers import refuse_several
+from captioner.training.worker_group import refuse_several
 
 if TYPE_CHECKING:
-    from captioner.trial_records import Plan
-    from captioner.trials import Workshop
+    from captioner.experiments.trial_records import Plan
+    from captioner.experiments.trials import Workshop
 
 
 def run(options: Namespace) -> int:
-    from captioner.folders import write_json
-    from captioner.study import STUDY, conclude
-    from captioner.trial_records import Plan, records
+    from captioner.experiments.study import STUDY, conclude
+    from captioner.experiments.trial_records import Plan, records
+    from captioner.storage import write_json
 
     choices.refuse_without_data(options, "corpus")
     choices.check_files(options.corpus)
@@ -54,9 +54,9 @@ class _Workshops:
         self._options, self._dataset, self._opened = options, choices.dataset(options), {}
 
     def of(self, preset: str) -> "Workshop":
-        from captioner.encoder import load_encoder
-        from captioner.preparation import Sources
-        from captioner.trials import Workshop
+        from captioner.experiments.trials import Workshop
+        from captioner.training.run_inputs import Sources
+        from captioner.vision.encoder import load_encoder
 
         if preset not in self._opened:
             options, found, out = self._options, find_preset(preset), choices.checkpoints(self._options)
@@ -68,7 +68,7 @@ class _Workshops:
 
 def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finished_one: Callable[[], None]) -> None:
     """One after the other; how long it still takes is told from how long those before took."""
-    from captioner.trial_records import records
+    from captioner.experiments.trial_records import records
 
     if not options.corpus and any(trial.variant.endswith("-captions") for trial in plan.trials()):
         note("Without --corpus the controls made of the captions alone are no different from what they are held against.")
@@ -96,8 +96,8 @@ def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finish
 
 def _print_text(concluded: dict[str, Any]) -> None:
     """In the words of the page."""
-    from captioner.figures.study_chart import cells
-    from captioner.figures.study_file import parsed
+    from captioner.figures.scores.study_chart import cells
+    from captioner.figures.scores.study_file import parsed
 
     study = parsed(concluded)
     print(f"{study.finished} of {study.planned} runs; mean over seeds, standard deviation in brackets\n")

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from captioner.commands import card, choices
 from captioner.commands.report import note, print_json, print_table
 from captioner.config import FIRST, REWARD, VARIANTS, Preset
+from captioner.config_io import changed, to_json
+from captioner.data.dataset_formats import SHAPES
 from captioner.errors import TrainingError
-from captioner.event_log import EventLog, require_tensorboard
-from captioner.layouts import SHAPES
 from captioner.presets import ON_SHAPES, PRESETS, find_preset
-from captioner.settings import changed, to_json
-from captioner.workers import Alone, find_place, join, refuse_several
+from captioner.training.tensorboard import EventLog, require_tensorboard
+from captioner.training.worker_group import Alone, find_place, join, refuse_several
 
 if TYPE_CHECKING:
-    from captioner.preparation import Preparation
+    from captioner.training.run_inputs import Preparation
 
 DEFAULT_PRESET = "triptych"
 
@@ -50,7 +50,7 @@ def run(options: Namespace) -> int:
 
 def _join() -> Alone:
     """The other workers, where `TF_CONFIG` names some, if they run the same program."""
-    from captioner import provenance
+    from captioner.training import provenance
 
     if not (place := find_place()):
         return Alone()
@@ -67,7 +67,7 @@ def _preset(options: Namespace, names: tuple[str, ...]) -> Preset:
     else:
         preset = find_preset(options.preset or (options.data if options.data in PRESETS else DEFAULT_PRESET))
     if options.encoder:
-        from captioner.encoder import find_encoder
+        from captioner.vision.encoder import find_encoder
 
         preset = replace(preset, encoder=find_encoder(options.encoder))
     fewer = {"epochs": str(ON_SHAPES[preset.name])} if options.data == SHAPES and preset.name in ON_SHAPES else {}
@@ -76,7 +76,7 @@ def _preset(options: Namespace, names: tuple[str, ...]) -> Preset:
 
 def _preset_of_start(options: Namespace, names: tuple[str, ...]) -> Preset:
     """The decoders' own preset, with the second stage's settings of the one that was asked for, if one was."""
-    from captioner.checkpoints import load
+    from captioner.model.checkpoints import load
 
     if not options.start:
         raise TrainingError("The stage reward goes on with trained decoders; name the folder of their run with --from.")
@@ -94,7 +94,7 @@ def _default_folder(preset: Preset, data: str, options: Namespace) -> Path:
 
 def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]:
     """The variants that are not finished; without `resume` none of them may have been begun."""
-    from captioner.folders import exists
+    from captioner.storage import exists
 
     begun = [name for name in names if exists(out / ".resume" / name)]
     finished = [name for name in names if exists(out / name) and name not in begun]
@@ -106,8 +106,8 @@ def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]
 
 
 def _prepare(options: Namespace, data: Any, preset: Preset, out: Path, workers: Alone) -> "Preparation":
-    from captioner.preparation import Preparation, Sources
     from captioner.runtime import start_tensorflow
+    from captioner.training.run_inputs import Preparation, Sources
 
     start_tensorflow(repeatable=True)
     sources = Sources(tuple(options.corpus), options.word2vec, options.fasttext)
@@ -130,7 +130,7 @@ def _logs(left: list[str], options: Namespace, out: Path) -> dict[str, EventLog]
 
 
 def _train(preparation: "Preparation", name: str, options: Namespace, out: Path, log: EventLog | None) -> None:
-    from captioner.runs import Run, Start
+    from captioner.training.run import Run, Start
 
     start = Start.load(_start(options), name, preparation) if options.start else None
     run = Run(preparation, name, options.seed, out, start, log)
@@ -143,15 +143,15 @@ def _train(preparation: "Preparation", name: str, options: Namespace, out: Path,
 
 def _start(options: Namespace) -> Path:
     """The folder of the decoders to start from; where stages lie in it, those of the first."""
-    from captioner.checkpoints import stage_folder
+    from captioner.model.checkpoints import stage_folder
 
     return stage_folder(options.start, FIRST)
 
 
 def _report(out: Path, names: tuple[str, ...], options: Namespace) -> None:
-    from captioner.checkpoints import HISTORY
-    from captioner.folders import read_json
-    from captioner.provenance import trained_on_dev
+    from captioner.model.checkpoints import HISTORY
+    from captioner.storage import read_json
+    from captioner.training.provenance import trained_on_dev
 
     results = {name: _result(read_json(out / name / HISTORY)) for name in names}
     if options.json:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from captioner.config import CONTROLS
-from captioner.wording import RARE
+from captioner.scoring.caption_style import RARE
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the decoders cannot do: of those that ship, said once for the README and for the page; of any others, for their card."""
 
-from captioner.layouts import SHAPES
+from captioner.data.dataset_formats import SHAPES
 
 LIMITS = (
     "The decoders have seen about 6,000 photographs, mostly of people and dogs outdoors, and know the words that occurred five "

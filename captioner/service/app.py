@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 
-from captioner.bulk import entry
+from captioner.captioning.bulk import entry
 from captioner.config import VARIANTS
 from captioner.errors import ConfigError, ImageError
 from captioner.service import problems

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from captioner.batching import Batcher
 from captioner.config import SearchConfig
+from captioner.data.images import read
 from captioner.errors import ConfigError
-from captioner.evaluation import load_search_config
-from captioner.images import read
+from captioner.scoring.evaluation import load_search_config
+from captioner.service.batching import Batcher
 
 if TYPE_CHECKING:
-    from captioner.captioning import Caption, Captioner
+    from captioner.captioning.captioner import Caption, Captioner
 
 MOST_TOGETHER, WAITING, PATIENCE = 32, 128, 0.003  # photographs, photographs, seconds
 _WORKERS = 2  # While one batch is encoded, the other is captioned.
@@ -54,10 +54,10 @@ class Engine:
     @classmethod
     def load(cls, folder: Path, weights: Path | None = None, **more: object) -> "Engine":
         """The decoders of this folder with the search setting that was chosen for them."""
-        from captioner.captioning import Captioner
+        from captioner.captioning.captioner import Captioner
 
         captioner, search = Captioner.load(folder, weights=weights), load_search_config(folder)
-        size = captioner.encoder.size
+        size = captioner.vision.encoder.size
         captioner.caption([np.zeros((size, size, 3), np.uint8)], search)  # The network is built up at its first picture.
         return cls(captioner, search, **more)
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from captioner.config import VARIANTS
-from captioner.images import FORMATS, MAXIMUM_BYTES
+from captioner.data.images import FORMATS, MAXIMUM_BYTES
 from captioner.service.problems import MEDIA_TYPE, Kind
 
 MOST_FILES, MOST_CAPTIONS = 16, 10

@@ -10,8 +10,8 @@ from typing import Any
 
 from starlette.datastructures import UploadFile
 
+from captioner.data.images import MAXIMUM_BYTES
 from captioner.errors import BusyError, ImageError, TriptychError
-from captioner.images import MAXIMUM_BYTES
 from captioner.runtime import cores
 from captioner.service import problems
 from captioner.service.engine import Captions, Engine, Job, Timed, Wish

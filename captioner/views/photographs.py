@@ -11,9 +11,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
+from captioner.data.images import FORMATS, MAXIMUM_BYTES, read, resize
+from captioner.data.samples import SAMPLES, Sample
 from captioner.errors import BusyError, ImageError
-from captioner.images import FORMATS, MAXIMUM_BYTES, read, resize
-from captioner.samples import SAMPLES, Sample
 from captioner.views import server
 from captioner.views.resources import GATE
 

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from captioner.applications import APPLICATIONS, KERAS, START_WITH
-from captioner.checkpoints import load_all, told_by_settings
 from captioner.config import STAGES
-from captioner.encoder import LITE2, input_size
 from captioner.errors import CheckpointError, TriptychError
-from captioner.familiarity import place
-from captioner.folders import MANIFEST
-from captioner.gate import Gate
+from captioner.model.checkpoints import load_all, told_by_settings
 from captioner.runtime import cores
-from captioner.views.places import named_encoder_weights, without_places
+from captioner.scoring.familiarity import place
+from captioner.service.gate import Gate
+from captioner.storage import MANIFEST
+from captioner.views.launch_options import named_encoder_weights, without_places
+from captioner.vision.encoder import LITE2, input_size
+from captioner.vision.keras_applications import APPLICATIONS, KERAS, START_WITH
 
 if TYPE_CHECKING:
-    from captioner.captioning import Captioner
-    from captioner.encoder import Encoder
+    from captioner.captioning.captioner import Captioner
+    from captioner.vision.encoder import Encoder
 
 GATE = Gate(cores())  # Of the whole process, for all of its visitors.
 STYLES = Path(__file__).parent
@@ -67,7 +67,7 @@ def _load(version: Stamp, folder: Path) -> "Captioner":
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
-    from captioner.captioning import Captioner
+    from captioner.captioning.captioner import Captioner
 
     checkpoints = load_all(folder)
     mark = next(iter(checkpoints.values())).encoder
@@ -81,7 +81,7 @@ def _load(version: Stamp, folder: Path) -> "Captioner":
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _load_encoder(name: str, fingerprint: str, _near: Path) -> "Encoder":
     """The one that the decoders of all stages share; its fingerprint tells it from another of the same name."""
-    from captioner.encoder import load_encoder
+    from captioner.vision.encoder import load_encoder
 
     encoder = load_encoder(name, weights=named_encoder_weights() or KERAS, near=_near)
     if encoder.fingerprint != fingerprint:  # Raised here, so that the wrong one is not kept under the right one's name.

@@ -8,7 +8,7 @@ from streamlit import net_util, runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileManager, UploadedFileRec
 
-from captioner.images import MAXIMUM_BYTES
+from captioner.data.images import MAXIMUM_BYTES
 from captioner.runtime import few_heaps
 
 MOST_FILES, MOST_BYTES = 100, 200 << 20  # of one visit at a time; a page takes fifty at once, and lets go of them

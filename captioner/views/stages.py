@@ -5,10 +5,10 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from captioner.checkpoints import stage_folder, stages_in
 from captioner.config import STAGES
 from captioner.errors import CheckpointError
-from captioner.views.places import checkpoints_folder, named_stage
+from captioner.model.checkpoints import stage_folder, stages_in
+from captioner.views.launch_options import checkpoints_folder, named_stage
 from captioner.views.resources import refuse
 
 _STAGE, _STAGE_KEPT = "stage", "stage-kept"

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))  # For the scripts here; under pytest it is there already.
 
-from captioner.views.places import FOLDER_VARIABLE  # noqa: E402
+from captioner.views.launch_options import FOLDER_VARIABLE  # noqa: E402
 
 PATIENCE, WAITING = 240, 60  # seconds; loading TensorFlow on a busy machine takes a while
 CARDS = ".sentence"

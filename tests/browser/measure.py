@@ -18,7 +18,7 @@ from browsing import DARK, PAGES, WIDE, App, Visit, browser, find_chromium, quie
 from PIL import Image
 
 from captioner.config import VARIANTS
-from captioner.samples import SAMPLES
+from captioner.data.samples import SAMPLES
 
 RUNS = 20
 WORDS = ".st-key-at button"

@@ -8,8 +8,8 @@ from browsing import DARK, PHONE
 from reading import photograph, scrolls_sideways, upload, wait_for_captions
 
 from captioner.config import VARIANTS
-from captioner.images import MAXIMUM_BYTES
-from captioner.samples import SAMPLES
+from captioner.data.images import MAXIMUM_BYTES
+from captioner.data.samples import SAMPLES
 
 TITLES = [variant.title for variant in VARIANTS.values()]
 _COPY = """async () => {

@@ -9,7 +9,7 @@ from browsing import CARDS, CHART, DARK, PAGES, PHONE, quiet
 from reading import chosen, scrolls_sideways, wait_for_captions
 
 from captioner.config import VARIANTS
-from captioner.samples import SAMPLES
+from captioner.data.samples import SAMPLES
 
 
 def background(page) -> list[int]:

@@ -7,11 +7,11 @@ from browsing import CARDS, PAGES, PHONE, Visit, quiet
 from PIL import Image, ImageOps
 from reading import chosen, photograph, scrolls_sideways, upload, wait_for_captions
 
-from captioner.captioning import Caption, Captioner
+from captioner.captioning.captioner import Caption, Captioner
 from captioner.config import VARIANTS
-from captioner.evaluation import load_search_config
-from captioner.images import read
-from captioner.samples import SAMPLES
+from captioner.data.images import read
+from captioner.data.samples import SAMPLES
+from captioner.scoring.evaluation import load_search_config
 from captioner.views.cards import odds
 
 TELEPHONE = PHONE | {"has_touch": True, "is_mobile": True, "device_scale_factor": 3}

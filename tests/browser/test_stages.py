@@ -4,7 +4,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from browsing import Visit, quiet, started, violations
-from standins import write_stages
+
+from support.standins import write_stages
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from hardening.strangers import cut, encoded, no_pictures, odd_names, photograph
 from hardening.visitor import TooLarge, Visitor
 
 from captioner.config import VARIANTS
-from captioner.images import MAXIMUM_BYTES
+from captioner.data.images import MAXIMUM_BYTES
 from captioner.views.photographs import MOST_AT_ONCE
 from captioner.views.server import MOST_FILES
 

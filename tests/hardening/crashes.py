@@ -20,10 +20,9 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from written_data import write_flickr8k  # noqa: E402
-
 from captioner.errors import TriptychError  # noqa: E402
-from captioner.folders import exists, load_folder, read_json  # noqa: E402
+from captioner.storage import exists, load_folder, read_json  # noqa: E402
+from support.written_data import write_flickr8k  # noqa: E402
 
 VARIANTS = ("word2vec", "fasttext")
 KILLS, PER_RUN = 50, 5
@@ -34,7 +33,9 @@ _PATIENCE = 300
 # The command itself, but that it says on a pipe what it begins to do, for whoever wants to kill it just then.
 _TELLING = """
 import functools, os, sys
-from captioner import checkpoints, features, preparation, runs, training
+from captioner.model import checkpoints
+from captioner.training import run as runs, run_inputs, trainer
+from captioner.vision import feature_cache
 from captioner.__main__ import main
 pipe = int(sys.argv[1])
 def telling(owner, name, phase):
@@ -44,9 +45,9 @@ def telling(owner, name, phase):
         os.write(pipe, (phase + "\\n").encode())
         return work(*given, **more)
     setattr(owner, name, told)
-telling(features.FeatureCache, "_add", "caching features")
-telling(preparation.Preparation, "table", "training word vectors")
-telling(training.Trainer, "epoch", "training a decoder")
+telling(feature_cache.FeatureCache, "_add", "caching features")
+telling(run_inputs.Preparation, "table", "training word vectors")
+telling(trainer.Trainer, "epoch", "training a decoder")
 for module in (runs, checkpoints):
     telling(module, "save_folder", "saving")
 sys.exit(main(sys.argv[2:]))

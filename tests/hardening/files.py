@@ -96,11 +96,11 @@ def library(files: Iterator[Stranger]) -> Door:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
-    from captioner.captioning import Captioner
-    from captioner.checkpoints import stage_folder
+    from captioner.captioning.captioner import Captioner
     from captioner.config import SHIPPED
+    from captioner.data.images import read
     from captioner.errors import ImageError
-    from captioner.images import read
+    from captioner.model.checkpoints import stage_folder
     from captioner.runtime import give_back
 
     captioner, memory, door = Captioner.load(stage_folder(SHIPPED)), Memory("self"), Door()

@@ -1,4 +1,4 @@
-"""Looks for a file that breaks `captioner/images.py`, guided by what code it reaches: `python tests/hardening/fuzz.py`
+"""Looks for a file that breaks `captioner/data/images.py`, guided by what code it reaches: `python tests/hardening/fuzz.py`
 
 Ten minutes by default, with atheris (`pip install atheris`, Linux only). Anything but a picture or a sentence of ours ends it,
 and so does a file that takes more than ten seconds. Prints how many files were tried and how much code they reached.
@@ -22,7 +22,7 @@ def fuzz(arguments: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["PIL", "captioner"]):
-        from captioner import images
+        from captioner.data import images
     from captioner.errors import ImageError
 
     # So that it tries many files and not a few large ones, and large pictures, as they are then, all the same.

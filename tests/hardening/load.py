@@ -25,7 +25,7 @@ from browsing import App, started  # noqa: E402
 from PIL import Image  # noqa: E402
 from visitor import Lost, Visitor  # noqa: E402
 
-from captioner.samples import SAMPLES  # noqa: E402
+from captioner.data.samples import SAMPLES  # noqa: E402
 
 VISITORS, SECONDS = (1, 8, 32), 300
 _SIZE = (640, 480)
@@ -125,11 +125,11 @@ def wrong(said: dict[int, list[str]], photographs: Photographs) -> list[str]:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
-    from captioner.captioning import Captioner
-    from captioner.checkpoints import stage_folder
+    from captioner.captioning.captioner import Captioner
     from captioner.config import SHIPPED
-    from captioner.evaluation import load_search_config
-    from captioner.images import read
+    from captioner.data.images import read
+    from captioner.model.checkpoints import stage_folder
+    from captioner.scoring.evaluation import load_search_config
 
     folder = stage_folder(SHIPPED)
     captioner, config = Captioner.load(folder), load_search_config(folder)

@@ -26,7 +26,7 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from captioner.bench import photograph  # noqa: E402
+from captioner.benchmarks.captioning import photograph  # noqa: E402
 
 CLIENTS, SECONDS = 64, 60
 LEAST_GAIN = 2.5  # so many times the throughput of one client
@@ -159,11 +159,11 @@ def alone(photographs: Photographs, numbers: Sequence[int]) -> dict[int, Said]:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
-    from captioner.captioning import Captioner
-    from captioner.checkpoints import stage_folder
+    from captioner.captioning.captioner import Captioner
     from captioner.config import SHIPPED
-    from captioner.evaluation import load_search_config
-    from captioner.images import read
+    from captioner.data.images import read
+    from captioner.model.checkpoints import stage_folder
+    from captioner.scoring.evaluation import load_search_config
 
     folder = stage_folder(SHIPPED)
     captioner, config = Captioner.load(folder), load_search_config(folder)

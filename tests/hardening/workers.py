@@ -24,13 +24,13 @@ import numpy as np  # noqa: E402
 from safetensors.numpy import load_file  # noqa: E402
 from safetensors.numpy import save as save_tensors  # noqa: E402
 
-from captioner.bench_workers import run_workers  # noqa: E402
+from captioner.benchmarks.bench_workers import run_workers  # noqa: E402
 from captioner.config import Preset  # noqa: E402
-from captioner.features import default_folder  # noqa: E402
-from captioner.folders import write_bytes  # noqa: E402
 from captioner.presets import find_preset  # noqa: E402
 from captioner.runtime import start_tensorflow  # noqa: E402
-from captioner.workers import join  # noqa: E402
+from captioner.storage import write_bytes  # noqa: E402
+from captioner.training.worker_group import join  # noqa: E402
+from captioner.vision.feature_cache import default_folder  # noqa: E402
 
 STEPS, PROCESSES, PRESET = 200, (2, 4), "triptych"
 ALLOWED = 1e-4
@@ -52,10 +52,10 @@ def work(folder: Path, precision: str, order: str, data: str, cache: Path, prese
     start_tensorflow(repeatable=True)
     import keras
 
-    from captioner.datasets import load
-    from captioner.encoder import load_encoder
-    from captioner.preparation import Preparation
-    from captioner.runs import Run
+    from captioner.data.datasets import load
+    from captioner.training.run import Run
+    from captioner.training.run_inputs import Preparation
+    from captioner.vision.encoder import load_encoder
 
     chosen, found = find_preset(preset), load(data)
     keras.config.set_floatx(precision)
@@ -77,7 +77,7 @@ def work(folder: Path, precision: str, order: str, data: str, cache: Path, prese
 
 def take_backward() -> None:
     """From now on this process takes the photographs of every batch the other way round, and so adds up in another order."""
-    from captioner.training import Examples
+    from captioner.training.trainer import Examples
 
     batch = Examples.batch
     Examples.batch = lambda self, chosen, views=None: batch(self, chosen[::-1], views and views[::-1])

@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from pages import open_view, refusals, sentences
-from standins import small_checkpoint
 
-from captioner.checkpoints import EncoderMark, save
 from captioner.config import VARIANTS
-from captioner.encoder import load_encoder
-from captioner.views import ailments
-from captioner.views.places import FOLDER_VARIABLE
+from captioner.model.checkpoints import EncoderMark, save
+from captioner.views import startup_problems
+from captioner.views.launch_options import FOLDER_VARIABLE
+from captioner.vision.encoder import load_encoder
+from support.pages import open_view, refusals, sentences
+from support.standins import small_checkpoint
 
 NETWORK = "mobilenetv2"  # one that is built and saved quickly
 
@@ -43,13 +43,13 @@ def page(decoders, monkeypatch):
     """The page of captions, started as `streamlit run app.py -- --encoder-weights FILE` starts it."""
 
     def open_with(*arguments):
-        ailments._examined.clear()
+        startup_problems._examined.clear()
         monkeypatch.setenv(FOLDER_VARIABLE, str(decoders))
         monkeypatch.setattr("sys.argv", ["app.py", *map(str, arguments)])
         return open_view("caption").run()
 
     yield open_with
-    ailments._examined.clear()
+    startup_problems._examined.clear()
 
 
 def test_another_file_than_theirs_is_told_by_its_option(page, weights):

@@ -7,7 +7,7 @@ from streamlit import net_util
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-from captioner.images import MAXIMUM_BYTES
+from captioner.data.images import MAXIMUM_BYTES
 from captioner.views import server
 
 

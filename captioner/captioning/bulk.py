@@ -1,0 +1,83 @@
+"""Captions of many pictures: read, encoded and captioned on all cores at once, told in their own order as they are ready.
+
+Where the pictures come from and what becomes of the captions is left to whoever asks; memory does not grow with their number.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from captioner.config import SearchConfig
+from captioner.errors import ImageError
+from captioner.runtime import cores
+
+if TYPE_CHECKING:
+    from captioner.captioning.captioner import Caption, Captioner
+
+    Captions = dict[str, list[Caption]]
+
+FEW, MANY = 16, 64  # Together through the network: the fewest for which a second batch is begun beside the first, and the most.
+
+Place = TypeVar("Place")
+
+
+def entries(
+    captioner: "Captioner", places: Sequence[str], read: Callable[[str], np.ndarray], config: SearchConfig, top: int = 1
+) -> Iterator[dict[str, Any]]:
+    """What is told about each picture, in their order, as plain data."""
+    for place, found in caption_all(captioner, places, read, config):
+        yield entry(place, found, captioner.stage, top)
+
+
+def entry(image: str, found: "Captions | ImageError", stage: str, top: int) -> dict[str, Any]:
+    """What is told about one picture, the same by every door of the program: its best captions, or why it has none."""
+    if isinstance(found, ImageError):
+        return {"image": image, "error": str(found)}
+    captions = {name: [caption.to_json() for caption in best[:top]] for name, best in found.items()}
+    return {"image": image, "stage": stage, "captions": captions}
+
+
+def caption_all(
+    captioner: "Captioner", places: Sequence[Place], read: Callable[[Place], np.ndarray], config: SearchConfig
+) -> "Iterator[tuple[Place, Captions | ImageError]]":
+    """The captions of every picture, or why it has none.
+
+    `read` makes a picture of a place, small already so that a batch of large ones fits in memory, or raises an `ImageError`.
+    While one batch waits for files another one is in the network.
+    """
+    workers = cores()
+    size = min(MANY, max(FEW, -(-len(places) // workers)))
+    batches = (places[first : first + size] for first in range(0, len(places), size))
+    waiting: deque[Future] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="bulk") as pool:
+        try:
+            for batch in batches:
+                waiting.append(pool.submit(_caption, captioner, batch, read, config))
+                if len(waiting) > workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for batch in waiting:
+                batch.cancel()
+
+
+def _caption(
+    captioner: "Captioner", places: Sequence[Place], read: Callable[[Place], np.ndarray], config: SearchConfig
+) -> "list[tuple[Place, Captions | ImageError]]":
+    pictures = [_read(place, read) for place in places]
+    captions = iter(captioner.caption([picture for picture in pictures if not isinstance(picture, ImageError)], config))
+    return [
+        (place, picture if isinstance(picture, ImageError) else next(captions))
+        for place, picture in zip(places, pictures, strict=True)
+    ]
+
+
+def _read(place: Place, read: Callable[[Place], np.ndarray]) -> np.ndarray | ImageError:
+    try:
+        return read(place)
+    except ImageError as error:
+        return error

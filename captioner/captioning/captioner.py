@@ -1,0 +1,253 @@
+"""The Captioner: photographs in, captions of every decoder out, with their probabilities and where they looked.
+
+A photograph is encoded once for all decoders. Reading files is left to `captioner.data.images`, the looking for words to
+`captioner.captioning.beam_search`.
+"""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from captioner.captioning.beam_search import State, follow, search
+from captioner.captioning.hypotheses import Hypothesis
+from captioner.captioning.numpy_decoder import QuickDecoder
+from captioner.captioning.search_trace import Candidate, Trace
+from captioner.config import SearchConfig
+from captioner.data.images import resize
+from captioner.errors import CheckpointError, ConfigError
+from captioner.model.checkpoints import Checkpoint, EncoderMark, load_all
+from captioner.vision.encoder import Encoder, load_encoder
+from captioner.vision.keras_applications import APPLICATIONS, KERAS, START_WITH
+from captioner.vocabulary import END, END_WORD, Vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class Caption:
+    """One caption and why. The tuples over steps have one entry per word, and one for the end when it is finished."""
+
+    variant: str
+    text: str
+    words: tuple[str, ...]
+    log_probability: float
+    word_log_probabilities: tuple[float, ...]
+    alternatives: tuple[tuple[tuple[str, float], ...], ...] = field(repr=False)
+    attention: np.ndarray | None = field(repr=False)  # (steps, rows, columns)
+    finished: bool
+    milliseconds: float
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The words, and the end where the caption has one: what the tuples over steps belong to."""
+        return self.words + ((END_WORD,) if self.finished else ())
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, the way every door of the program gives a caption out."""
+        words = len(self.words)
+        return {
+            "text": self.text,
+            "log_probability": self.log_probability,
+            "words": list(self.words),
+            "word_log_probabilities": list(self.word_log_probabilities[:words]),
+            "end_log_probability": self.word_log_probabilities[words] if self.finished else None,
+        }
+
+
+class Searcher:
+    """One decoder that looks for captions."""
+
+    def __init__(self, checkpoint: Checkpoint):
+        self._decoder = QuickDecoder(checkpoint.build())
+
+    def search(
+        self, features: np.ndarray, config: SearchConfig, prefix: Sequence[int] = (), trace: Trace | None = None
+    ) -> list[list[Hypothesis]]:
+        """The hypotheses of each photograph's features (photographs, regions, channels), best first."""
+        grids, state = self._begin(features)
+        images = len(features)
+        return search(grids.step, state, images, config, prefix=prefix, trace=trace, shortlist=grids.shortlist)
+
+    def follow(self, features: np.ndarray, ids: Sequence[int]) -> Hypothesis:
+        """A caption that is there already, judged for one photograph's features (1, regions, channels)."""
+        grids, state = self._begin(features)
+        return follow(grids.step, state, ids)
+
+    def _begin(self, features: np.ndarray) -> tuple["_Grids", State]:
+        """These photographs' grids with the steps over them, and the first state, one row each."""
+        grid, state = self._decoder.start(features)
+        return _Grids(self._decoder, grid), state
+
+
+class _Grids:
+    """What a decoder looks at during one search: the grids of the photographs whose captions still go on."""
+
+    def __init__(self, decoder: QuickDecoder, grid: np.ndarray):
+        self._decoder, self._grid, self._live = decoder, grid, np.arange(len(grid))
+
+    def step(self, state: State, words: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
+        return self._decoder.step(self._of(images), state, words)
+
+    def shortlist(
+        self, state: State, words: np.ndarray, images: np.ndarray, count: int, forbidden: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, State, np.ndarray | None]:
+        return self._decoder.best(self._of(images), state, words, count, forbidden)
+
+    def _of(self, images: np.ndarray) -> np.ndarray:
+        """The grids of these rows' photographs, which come in their order and never come back once they are gone."""
+        live = np.unique(images)
+        if len(live) < len(self._live):
+            self._grid, self._live = self._grid[np.searchsorted(self._live, live)], live
+        return self._grid
+
+
+class Captioner:
+    """One encoder and its decoders. Safe to share between threads: compiled functions hold no state between calls."""
+
+    def __init__(self, encoder: Encoder, checkpoints: dict[str, Checkpoint]):
+        self.encoder, self.checkpoints = encoder, checkpoints
+        self.vocabulary: Vocabulary = next(iter(checkpoints.values())).vocabulary
+        self._decoders = {name: Searcher(checkpoint) for name, checkpoint in checkpoints.items()}
+        # The decoders work side by side, a thread each; threads of NumPy's own within each would only be in their way.
+        self._limits = threadpool_limits(1, "blas")
+        self._pool = ThreadPoolExecutor(len(checkpoints), thread_name_prefix="decoder")
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        variants: Sequence[str] | None = None,
+        encoder: Encoder | None = None,
+        stage: str | None = None,
+        weights: Path | None = None,
+    ) -> "Captioner":
+        """The decoders of a checkpoints folder, all or some, with the encoder that they were trained with.
+
+        `weights` is the file of an encoder's that does not come with its own.
+        """
+        return cls.of(load_all(Path(folder), tuple(variants) if variants else None, stage), encoder, Path(folder), weights)
+
+    @classmethod
+    def of(
+        cls,
+        checkpoints: dict[str, Checkpoint],
+        encoder: Encoder | None = None,
+        near: Path | None = None,
+        weights: Path | None = None,
+    ) -> "Captioner":
+        """The decoders of these checkpoints; an encoder that is there already is taken when it is the right one.
+
+        `near` is the folder that they lie in: an adapted encoder is looked for beside them.
+        """
+        mark = next(iter(checkpoints.values())).encoder
+        encoder = encoder or load_encoder(mark.name, weights=weights or KERAS, near=near)
+        if EncoderMark.of(encoder) != mark:
+            todo = START_WITH if encoder.name == mark.name in APPLICATIONS else "use the encoder that they were trained with"
+            raise CheckpointError(
+                f"The decoders were trained with the encoder {mark.name} ({mark.fingerprint}), "
+                f"but this one is {encoder.name} ({encoder.fingerprint}); {todo}."
+            )
+        return cls(encoder, checkpoints)
+
+    @property
+    def stage(self) -> str:
+        """The stage of training that all of the decoders have gone through last."""
+        return next(iter(self.checkpoints.values())).stage
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        return tuple(self._decoders)
+
+    def encode(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Checked pictures of any size, uint8 (height, width, 3), to features (pictures, regions, channels)."""
+        return self.encoder.encode(np.stack([resize(picture, self.encoder.size) for picture in pictures]))
+
+    def caption(
+        self, pictures: Sequence[np.ndarray], config: SearchConfig = SearchConfig(), variants: Sequence[str] | None = None
+    ) -> list[dict[str, list[Caption]]]:
+        """For each picture the captions of each decoder, best first; the decoders work side by side."""
+        return self.caption_features(self.encode(pictures), config, variants) if len(pictures) else []
+
+    def caption_features(
+        self,
+        features: np.ndarray,
+        config: SearchConfig = SearchConfig(),
+        variants: Sequence[str] | None = None,
+        beginning: Sequence[str] = (),
+    ) -> list[dict[str, list[Caption]]]:
+        """The same for features (pictures, regions, channels) that are there already, in any float type.
+
+        With a `beginning` every caption starts with these words, and the decoders go on from there.
+        """
+        if not len(features):
+            return []
+        names, prefix = self._names(variants), self.vocabulary.encode(beginning)
+        features = features.astype(np.float32, copy=False)
+        columns = list(self._pool.map(lambda name: self._captions(name, features, config, prefix), names))
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def follow(
+        self, features: np.ndarray, words: Sequence[str], variants: Sequence[str] | None = None, finished: bool = True
+    ) -> dict[str, Caption]:
+        """How likely each decoder finds these words for one picture's features (regions, channels), and its own choices.
+
+        A word that the vocabulary lacks is judged as the unknown word, which stands for all such words together.
+        """
+        ids = self.vocabulary.encode(words) + [END] * finished
+        features = features.astype(np.float32, copy=False)[None]
+
+        def judge(name: str) -> Caption:
+            start = time.perf_counter()
+            found = self._decoders[name].follow(features, ids)
+            return self._caption(name, found, (time.perf_counter() - start) * 1000)
+
+        names = self._names(variants)
+        return dict(zip(names, self._pool.map(judge, names), strict=True))
+
+    def tree(
+        self, features: np.ndarray, variant: str, config: SearchConfig, beginning: Sequence[str] = ()
+    ) -> tuple[list[Candidate], list[int]]:
+        """All that one decoder's search considered for one picture's features, and the way to its best caption."""
+        self._names((variant,))
+        trace, features = Trace(), features.astype(np.float32, copy=False)[None]
+        best = self._decoders[variant].search(features, config, self.vocabulary.encode(beginning), trace)[0][0]
+        return trace.candidates, trace.find(best.ids + (END,) * best.finished)
+
+    def _names(self, variants: Sequence[str] | None) -> tuple[str, ...]:
+        names = tuple(variants) if variants else self.variants
+        for name in names:
+            if name not in self._decoders:
+                raise ConfigError(f"There is no decoder '{name}' here; choose among {', '.join(self.variants)}.")
+        return names
+
+    def _captions(
+        self, variant: str, features: np.ndarray, config: SearchConfig, prefix: Sequence[int]
+    ) -> list[list[Caption]]:
+        start = time.perf_counter()
+        found = self._decoders[variant].search(features, config, prefix)
+        milliseconds = (time.perf_counter() - start) * 1000 / len(features)
+        return [[self._caption(variant, hypothesis, milliseconds) for hypothesis in beam] for beam in found]
+
+    def _caption(self, variant: str, found: Hypothesis, milliseconds: float) -> Caption:
+        words = tuple(self.vocabulary.decode(found.ids))
+        alternatives = tuple(
+            tuple((self.vocabulary.words[number], probability) for number, probability in step) for step in found.alternatives
+        )
+        attention = found.attention
+        if attention is not None:
+            attention = attention.reshape(len(attention), self.encoder.rows, self.encoder.columns)
+        return Caption(
+            variant=variant,
+            text=" ".join(words),
+            words=words,
+            log_probability=found.log_probability,
+            word_log_probabilities=found.log_probabilities,
+            alternatives=alternatives,
+            attention=attention,
+            finished=found.finished,
+            milliseconds=milliseconds,
+        )

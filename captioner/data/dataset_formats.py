@@ -1,0 +1,162 @@
+"""The files in which data sets come: Flickr8k in both layouts and COCO's captions, recognised and read as text.
+
+What of it is there, and what is left out, is left to `captioner.data.datasets`.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioner.errors import DatasetError
+
+SHAPES = "shapes"
+SPLITS = ("train", "dev", "test")
+
+_TOKENS, _LIST, _TABLE, _COCO = "Flickr8k.token.txt", "Flickr_8k.{}Images.txt", "captions.txt", "captions_{}{}.json"
+_PHOTOGRAPHS = ("Flickr8k_Dataset/Flicker8k_Dataset", "Flicker8k_Dataset", "Flickr8k_Dataset", "Images", "images")
+_YEARS = ("2017", "2014")
+
+Captions = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the files of a data set say, before anything is left out; lists and folders go by split."""
+
+    name: str
+    captions: Captions
+    lists: dict[str, list[str]]
+    folders: dict[str, Path]
+
+
+def recognise(folder: Path) -> Layout:
+    """The layout of the data set in this folder, by the names of its files."""
+    if tokens := _find(folder, _TOKENS):
+        return _flickr8k(folder, tokens)
+    if table := _find(folder, _TABLE):
+        return _flickr8k_table(folder, table)
+    for year in _YEARS:
+        if annotations := _find(folder, _COCO.format("train", year)):
+            return _coco(folder, annotations.parent, year)
+    raise DatasetError(
+        f"The folder '{folder}' holds neither {_TOKENS} nor {_TABLE} nor annotations/{_COCO.format('train', _YEARS[0])}; "
+        f"give the folder of Flickr8k or COCO, or the word {SHAPES}."
+    )
+
+
+def _flickr8k(folder: Path, tokens: Path) -> Layout:
+    """The official layout: a file of numbered captions, and a list of names for every split."""
+    captions: Captions = {}
+    for number, line in _lines(tokens):
+        key, _, text = line.partition("\t")
+        name, _, place = key.strip().rpartition("#")
+        if not name or not place.isdigit():
+            raise DatasetError(f"{tokens.name}, line {number}: expected 'image.jpg#0<TAB>caption', but found '{line[:60]}'.")
+        captions.setdefault(name, []).append(text)
+    lists = {split: [line.strip() for _, line in _lines(tokens.with_name(_LIST.format(split)))] for split in SPLITS}
+    return Layout("flickr8k", captions, lists, dict.fromkeys(SPLITS, _photographs(folder, tokens)))
+
+
+def _flickr8k_table(folder: Path, table: Path) -> Layout:
+    """The other layout: one table of names and captions; the names' hashes decide which six in eight are train."""
+    captions: Captions = {}
+    for name, text in _rows(table):
+        captions.setdefault(name, []).append(text)
+    names = _shuffled(captions)
+    part = max(1, round(len(names) / 8))
+    lists = {"train": names[2 * part :], "dev": names[:part], "test": names[part : 2 * part]}
+    return Layout("flickr8k", captions, lists, dict.fromkeys(SPLITS, _photographs(folder, table)))
+
+
+def _coco(folder: Path, annotations: Path, year: str) -> Layout:
+    """COCO: its train file is train; the photographs of its val file are shared between dev and test by their names' hashes."""
+    train, val = (_annotations(annotations / _COCO.format(part, year)) for part in ("train", "val"))
+    names = _shuffled(val)
+    half = len(names) // 2
+    lists = {"train": list(train), "dev": names[:half], "test": names[half:]}
+    folders = [_first_folder([folder / f"{part}{year}", folder / f"images/{part}{year}"]) for part in ("train", "val", "val")]
+    return Layout(f"coco{year}", train | val, lists, dict(zip(SPLITS, folders, strict=True)))
+
+
+def _annotations(path: Path) -> Captions:
+    """The captions of a COCO file by photograph; captions of photographs that it does not list are passed over."""
+    try:
+        content = json.loads(read_text(path))
+        names = {image["id"]: image["file_name"] for image in content["images"]}
+        captions: Captions = {name + "": [] for name in names.values()}
+        for annotation in content["annotations"]:
+            if annotation["image_id"] in names:
+                captions[names[annotation["image_id"]]].append(annotation["caption"] + "")
+    except json.JSONDecodeError as error:
+        raise DatasetError(f"{path.name}, line {error.lineno}: this is not JSON ({error.msg}); get the file again.") from error
+    except (KeyError, TypeError, RecursionError) as error:
+        raise DatasetError(
+            f"{path.name} is not a COCO captions file: expected images with id and file_name, and annotations with image_id "
+            f"and caption, but met {type(error).__name__} {error}; get the file again."
+        ) from error
+    return captions
+
+
+def _rows(table: Path) -> Iterator[tuple[str, str]]:
+    reader = csv.reader(io.StringIO(read_text(table), newline=""), strict=True)
+    start = 1
+    try:
+        header = ",".join(cell.strip().lower() for cell in next(reader, []))
+        if header != "image,caption":
+            raise DatasetError(f"{table.name}, line 1: expected 'image,caption', but found '{header[:60]}'.")
+        start = reader.line_num + 1
+        for row in reader:
+            if len(row) == 1 and row[0].strip():
+                raise DatasetError(f"{table.name}, line {start}: expected 'image.jpg,caption', but found '{row[0][:60]}'.")
+            if len(row) > 1:
+                # Commas of a caption that stands without quotation marks are the caption's own.
+                yield row[0].strip(), ",".join(row[1:])
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DatasetError(f"{table.name}, line {start}: {error}; check the quotation marks from there on.") from error
+
+
+def _shuffled(names: Iterable[str]) -> list[str]:
+    """Names in an order that depends on nothing but the names."""
+    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    """The file of this name in the folder or in a folder right inside it."""
+    inside = sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir())
+    return next((place / name for place in (folder, *inside) if (place / name).is_file()), None)
+
+
+def _photographs(folder: Path, captions: Path) -> Path:
+    """Flickr8k's folder of photographs under one of its names, or else the one that holds the captions."""
+    return _first_folder([*(folder / name for name in _PHOTOGRAPHS), captions.parent])
+
+
+def _first_folder(candidates: list[Path]) -> Path:
+    for candidate in candidates:
+        if candidate.is_dir():
+            return candidate
+    raise DatasetError(f"There is no folder '{candidates[0]}' with the photographs; put them there.")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines that hold something, with their numbers."""
+    lines = enumerate(io.StringIO(read_text(path), newline=None), 1)
+    return ((number, line.rstrip("\n")) for number, line in lines if line.strip())
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, without a byte-order mark."""
+    try:
+        data = path.read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise DatasetError(f"{path.name} cannot be read ({error.strerror}); put it into '{path.parent}'.") from error
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DatasetError(f"{path.name}, line {line}: byte {error.start} is not UTF-8; save the file as UTF-8.") from error

@@ -1,0 +1,1 @@
+"""Experiments: many runs, trained, scored and recorded as data."""

@@ -1,0 +1,250 @@
+"""What training wrote down epoch by epoch: where the runs lie, their histories, and their curves over one or several seeds.
+
+A run is a folder that holds `learned/`, `word2vec/`, `fasttext/`; further seeds of it lie beside them in `seeds/<seed>/`.
+"""
+
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from captioner.config import STAGES, VARIANTS, Variant, find_variant
+from captioner.errors import CheckpointError
+from captioner.model.checkpoints import HISTORY
+from captioner.storage import read_json
+from captioner.training.history import Epoch
+
+RUNNING, FINISHED, STOPPED, INTERRUPTED = "running", "finished", "stopped", "interrupted"
+SEEDS = "seeds"
+_WRITTEN_STATES = (RUNNING, FINISHED, STOPPED)
+_DEPTH = 3  # How far below a named folder a run may lie.
+# A run whose history was not written for so long has been killed: several epochs, and longer than a short pause.
+_SILENT_EPOCHS, _SILENT_SECONDS = 5, 60
+
+
+@dataclass(frozen=True)
+class History:
+    """One decoder's training with one seed, as far as it has come; `earlier` epochs belong to the run it started from."""
+
+    variant: Variant
+    seed: int
+    state: str
+    epochs: tuple[Epoch, ...]
+    earlier: int
+    best_epoch: int
+    silent: float  # seconds since it was written
+
+    @property
+    def best(self) -> Epoch:
+        return next(epoch for epoch in self.epochs if epoch.epoch == self.best_epoch)
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """The median, since the first epoch also compiles and a machine may be busy with something else; of the last stage."""
+        return median(epoch.seconds for epoch in self.epochs if epoch.stage == self.epochs[-1].stage)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it was written so lately that whoever writes it may still be at work.
+
+        What was written in the future was written before the clock was set back, nobody knows when.
+        """
+        return abs(self.silent) < max(_SILENT_SECONDS, _SILENT_EPOCHS * self.seconds_per_epoch)
+
+
+@dataclass(frozen=True)
+class Band:
+    """One figure over the seeds of a run; with a single seed the three are the same."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def over(cls, values: Sequence[float]) -> "Band":
+        return cls(fmean(values), min(values), max(values))
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a decoder stood after an epoch and so many minutes of training."""
+
+    epoch: int
+    minutes: float
+    stage: str
+    training: Band
+    dev: Band
+    reward: Band | None
+    dev_cider: Band | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One decoder's training in a run, over all its seeds."""
+
+    histories: tuple[History, ...]
+
+    @property
+    def variant(self) -> Variant:
+        return self.histories[0].variant
+
+    @property
+    def state(self) -> str:
+        states = {history.state for history in self.histories}
+        return next(state for state in (RUNNING, INTERRUPTED, STOPPED, FINISHED) if state in states)
+
+    @property
+    def stage(self) -> str:
+        """The one that it has come to."""
+        return self.points[-1].stage
+
+    @property
+    def earlier(self) -> int:
+        """How many epochs lie before what came last: a stage, or a run that went on from another."""
+        return sum(point.stage != self.stage for point in self.points) or self.histories[0].earlier
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        """In each stage as far as every seed has come; a mean over fewer and fewer seeds would leap where one of them ends."""
+        rows = [row for stage in STAGES for row in zip(*(_timed(history, stage) for history in self.histories), strict=False)]
+        return tuple(_point(number, row) for number, row in enumerate(rows, 1))
+
+    @property
+    def best(self) -> Point:
+        """The epoch whose weights are kept; over several seeds, the one with the best mean."""
+        if len(self.histories) == 1:
+            return next(point for point in self.points if point.epoch == self.histories[0].best_epoch)
+        if self.rewarded:
+            return max(self.rewarded, key=lambda point: point.dev_cider.mean)
+        return min(self.points, key=lambda point: point.dev.mean)
+
+    @property
+    def rewarded(self) -> list[Point]:
+        """The epochs in which whole captions were rewarded."""
+        return [point for point in self.points if point.reward and point.dev_cider]
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        return fmean(history.seconds_per_epoch for history in self.histories)
+
+
+def _timed(history: History, stage: str) -> list[tuple[Epoch, float]]:
+    """Every epoch of a stage, with the minutes that have passed at its end since training began."""
+    passed = accumulate(epoch.seconds / 60 for epoch in history.epochs)
+    return [(epoch, minutes) for epoch, minutes in zip(history.epochs, passed, strict=True) if epoch.stage == stage]
+
+
+def _point(number: int, seeds: Sequence[tuple[Epoch, float]]) -> Point:
+    def band(name: str) -> Band | None:
+        values = [getattr(epoch, name) for epoch, _ in seeds]
+        return None if None in values else Band.over(values)
+
+    figures = [band(name) for name in ("train_loss", "dev_loss", "reward", "dev_cider")]
+    return Point(number, fmean(minutes for _, minutes in seeds), seeds[0][0].stage, *figures)
+
+
+def find_runs(folders: Sequence[Path]) -> list[Path]:
+    """The runs in these folders: a folder itself, where it is one, then those below it, in the order of their names."""
+    return list(dict.fromkeys(run for folder in folders for run in _runs_below(folder, _DEPTH)))
+
+
+def _runs_below(folder: Path, depth: int) -> Iterator[Path]:
+    if _is_run(folder):
+        yield folder
+    if depth:
+        for below in _inside(folder):
+            if below.name not in (*VARIANTS, SEEDS) and not below.name.startswith(".") and not os.path.islink(below):
+                yield from _runs_below(below, depth - 1)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where it is none, may not be looked into, or was removed just now."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _is_run(folder: Path) -> bool:
+    return any(os.path.isfile(folder / name / HISTORY) for name in VARIANTS)
+
+
+def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list[CheckpointError]]:
+    """The curves of a run, and for every decoder or seed without a usable history the reason.
+
+    `alive` says whether somebody is known to be training it; without it the age of the files decides.
+    """
+    curves, problems = [], []
+    for name in VARIANTS:
+        histories = []
+        seeds = (seed / name / HISTORY for seed in _inside(folder / SEEDS))
+        for path in (folder / name / HISTORY, *filter(os.path.isfile, seeds)):
+            try:
+                found = _judged(read_history(path), alive)
+                if found.seed not in {history.seed for history in histories}:  # What ships is one of the seeds beside it.
+                    histories.append(found)
+            except CheckpointError as error:
+                problems.append(error)
+        if histories:
+            curves.append(Curve(tuple(histories)))
+    return curves, problems
+
+
+def in_progress(curves: Sequence[Curve]) -> bool:
+    """Whether more is to be expected: a decoder is being trained, or one has just been and the next has not begun."""
+    between = 0 < len(curves) < len(VARIANTS) and all(curve.state == FINISHED for curve in curves)
+    return any(curve.state == RUNNING for curve in curves) or (between and any(curve.histories[0].fresh for curve in curves))
+
+
+def read_history(path: Path) -> History:
+    """One file, as it is; the folder it lies in names the decoder."""
+    variant = find_variant(path.parent.name)
+    try:
+        written = path.stat().st_mtime
+    except OSError as error:
+        raise CheckpointError(
+            f"{variant.title} has no curve yet: there is no {HISTORY} in {path.parent}; "
+            "it appears after the first epoch of training."
+        ) from error
+    history = _parsed(variant, read_json(path), time.time() - written)
+    if history is None:
+        raise CheckpointError(
+            f"The {HISTORY} of {variant.title} is not complete: it should hold a state, epochs with their losses, and the best "
+            "epoch; copy it again, or train this decoder anew."
+        )
+    return history
+
+
+def _parsed(variant: Variant, data: Any, silent: float) -> History | None:
+    try:
+        epochs = tuple(_epoch(row) for row in data["epochs"])
+        earlier, best = int(data.get("earlier", 0)), int(data["best_epoch"])
+        history = History(variant, int(data["seed"]), str(data["state"]), epochs, earlier, best, silent)
+        numbered = [epoch.epoch for epoch in epochs] == list(range(1, len(epochs) + 1))
+        staged = [list(STAGES).index(epoch.stage) for epoch in epochs]
+        ordered = numbered and staged == sorted(staged)
+        usable = history.state in _WRITTEN_STATES and history.best in epochs and ordered and 0 <= earlier <= len(epochs)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, StopIteration):
+        return None
+    return history if usable else None
+
+
+def _epoch(row: Any) -> Epoch:
+    epoch = Epoch.of(row)
+    whole = all(math.isfinite(loss) and loss > 0 for loss in (epoch.train_loss, epoch.dev_loss)) and 0 <= epoch.seconds < math.inf
+    figures = [figure for figure in (epoch.reward, epoch.dev_cider) if figure is not None]
+    if not whole or epoch.stage not in STAGES or not all(map(math.isfinite, figures)):
+        raise ValueError
+    return epoch
+
+
+def _judged(history: History, alive: bool | None) -> History:
+    """A history says that it is running until somebody writes otherwise, and who was killed could not."""
+    going = history.fresh if alive is None else alive
+    return history if going or history.state != RUNNING else replace(history, state=INTERRUPTED)

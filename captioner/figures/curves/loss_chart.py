@@ -1,0 +1,193 @@
+"""The loss curves as one Altair chart that follows the theme; which numbers it shows is left to `captioner.figures.curves.loss_data`."""
+
+from typing import TYPE_CHECKING, Any
+
+from captioner.figures.curves.loss_data import EPOCHS, SPLITS, Picture
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
+STRENGTH = {"training": 1.5, "dev": 3.5}  # widths of the lines
+COURSE_WIDTH = 1.0
+RAW_OPACITY, BAND_OPACITY = 0.3, 0.18
+_OPACITY = {"training": 0.85, "dev": 1.0}
+_HEIGHT, _TICKS = 500, 8
+
+
+def loss_chart(picture: Picture) -> "alt.LayerChart":
+    """Dev loss strong, training loss thin, each decoder in its colour and dashes, its best epoch as a named dot."""
+    import altair as alt
+
+    base = _base(picture)
+    layers = [
+        *_bands(base, picture),
+        *_second_stage(picture),
+        *_raw(base, picture),
+        *(_line(base, split, _OPACITY[split]) for split in SPLITS),
+        *_course(base, picture),
+        *_bests(base, picture),
+        _hover(base, picture),
+    ]
+    ink = {"labelColor": INK, "titleColor": INK}
+    return alt.layer(*layers).properties(height=_HEIGHT).configure_axis(**ink).configure_legend(**ink)
+
+
+def _base(picture: Picture) -> "alt.Chart":
+    import altair as alt
+
+    decoders = picture.variants
+    return alt.Chart(picture.lines).encode(
+        x=_across(picture),
+        y=_upwards(picture, "loss"),
+        color=_by_decoder(alt.Color, [variant.colour for variant in decoders], picture),
+        strokeDash=_by_decoder(alt.StrokeDash, [list(variant.dash) for variant in decoders], picture),
+    )
+
+
+def _upwards(picture: Picture, column: str) -> "alt.Y":
+    import altair as alt
+
+    scale = picture.scale
+    kind = {"type": "log"} if scale.log else {"zero": False}
+    losses = alt.Scale(domain=[scale.low, scale.high], nice=False, **kind)
+    return alt.Y(f"{column}:Q", title="loss per word (nats)", scale=losses, axis=alt.Axis(tickCount=_TICKS, format="~g"))
+
+
+def _across(picture: Picture) -> "alt.X":
+    import altair as alt
+
+    whole = {"tickMinStep": 1, "format": "d"} if picture.look.axis == EPOCHS else {}
+    axis = alt.Axis(grid=False, tickCount=_TICKS, **whole)
+    title = "epoch" if picture.look.axis == EPOCHS else "minutes of training"
+    return alt.X("place:Q", title=title, axis=axis, scale=alt.Scale(domain=list(picture.places), nice=False))
+
+
+def _by_decoder(channel: Any, values: list, picture: Picture) -> Any:
+    import altair as alt
+
+    titles = [variant.title for variant in picture.variants]
+    legend = alt.Legend(
+        orient="top",
+        symbolType="stroke",
+        symbolSize=500,
+        symbolStrokeWidth=3.5,
+        symbolOpacity=1,
+        labelFontSize=13,
+        columnPadding=2,
+    )
+    return channel("decoder:N", title=None, scale=alt.Scale(domain=titles, range=values), legend=legend)
+
+
+def _line(base: "alt.Chart", split: str, opacity: float) -> "alt.Chart":
+    return base.transform_filter(f"datum.split == '{split}'").mark_line(strokeWidth=STRENGTH[split], opacity=opacity)
+
+
+def _raw(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
+    """Behind smoothed lines, faint, what was measured."""
+    if not picture.look.smoothed:
+        return []
+    return [_line(base, split, RAW_OPACITY).encode(y=_upwards(picture, "raw")) for split in SPLITS]
+
+
+def _bands(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
+    """From the lowest to the highest seed, where a run has several."""
+    if all(len(curve.histories) == 1 for curve in picture.curves):
+        return []
+    areas = (base.transform_filter(f"datum.split == '{split}'") for split in SPLITS)
+    ends = {"y": _upwards(picture, "low"), "y2": "high:Q"}
+    return [area.mark_area(opacity=BAND_OPACITY).encode(**ends, strokeDash=_none()) for area in areas]
+
+
+def _none() -> Any:
+    import altair as alt
+
+    return alt.StrokeDashValue([1, 0])
+
+
+def _bests(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
+    import altair as alt
+
+    if not picture.labels:
+        return []
+    marked = _with_data(base, _label_rows(picture))
+    pole = marked.mark_rule(opacity=0.45).encode(y2="name_at:Q", color=alt.value(INK), strokeDash=_none())
+    dots = marked.mark_point(size=150, filled=True, opacity=1).encode(strokeDash=_none())
+    return [pole, dots, *(_names(marked, picture, *side) for side in (("right", -7), ("left", 7)))]
+
+
+def _names(marked: "alt.Chart", picture: Picture, align: str, aside: int) -> "alt.Chart":
+    """Those names that stand to the left of their poles, or those to the right."""
+    import altair as alt
+
+    chosen = marked.transform_filter(f"datum.align == '{align}'")
+    text = chosen.mark_text(align=align, dx=aside, fontSize=13, fontWeight=600)
+    return text.encode(y=_upwards(picture, "name_at"), text="text:N", color=alt.value(INK), strokeDash=_none())
+
+
+def _label_rows(picture: Picture) -> "pd.DataFrame":
+    import pandas as pd
+
+    rows = [
+        (each.variant.title, each.place, each.loss, each.name_at, each.text, "right" if each.to_the_left else "left")
+        for each in picture.labels
+    ]
+    return pd.DataFrame(rows, columns=["decoder", "place", "loss", "name_at", "text", "align"])
+
+
+def _with_data(base: "alt.Chart", rows: "pd.DataFrame") -> "alt.Chart":
+    chart = base.copy()
+    chart.data = rows
+    return chart
+
+
+def _second_stage(picture: Picture) -> list["alt.Chart"]:
+    """A faint upright rule where the run went on from an earlier one; several have their names one above the other."""
+    import altair as alt
+    import pandas as pd
+
+    layers = []
+    for number, (place, text) in enumerate(picture.second_stage):
+        chart = alt.Chart(pd.DataFrame({"place": [place], "text": [f"{text} begins"]})).encode(x=_across(picture))
+        name = chart.mark_text(align="right", dx=-6, dy=-10 - 18 * number, fontSize=13, color=INK)
+        layers.append(chart.mark_rule(color=INK, opacity=0.35, strokeDash=[2, 2]))
+        layers.append(name.encode(y=alt.value("height"), text="text:N"))
+    return layers
+
+
+def _course(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
+    """The course project's curves, thin and beaded, with their names at their ends."""
+    import altair as alt
+
+    rows = picture.course_lines
+    if rows.empty:
+        return []
+    lines = _with_data(base, rows).encode(strokeDash=_none())
+    beaded = lines.mark_line(strokeWidth=COURSE_WIDTH, point={"shape": "diamond", "size": 22, "filled": False, "strokeWidth": 1})
+    ends = _with_data(base, rows.groupby("name").tail(1))
+    names = ends.mark_text(align="right", dy=-16, fontSize=13, color=INK)
+    return [beaded, names.encode(text="name:N", color=alt.value(INK), strokeDash=_none())]
+
+
+def _hover(base: "alt.Chart", picture: Picture) -> "alt.Chart":
+    """A rule at the epoch under the pointer, which tells the measured losses, smoothed or not."""
+    import altair as alt
+
+    rows = hover_rows(picture)
+    near = alt.selection_point(fields=["place"], nearest=True, on="pointerover", empty=False, clear="pointerout")
+    told = [alt.Tooltip(column, type="nominal") for column in rows.columns.drop("place")]
+    opacity = alt.condition(near, alt.value(0.8), alt.value(0))
+    chart = alt.Chart(rows).mark_rule(strokeWidth=1.5, color=INK).encode(x=_across(picture), opacity=opacity, tooltip=told)
+    return chart.add_params(near)
+
+
+def hover_rows(picture: Picture) -> "pd.DataFrame":
+    """A row per place on the axis. Over epochs it tells of all decoders, over minutes of the one that ended an epoch there."""
+    lines = picture.lines.assign(raw=picture.lines.raw.map("{:.3f}".format))
+    if picture.look.axis == EPOCHS:
+        lines["column"] = lines.decoder + ", " + lines.split
+        rows = lines.pivot(index="epoch", columns="column", values="raw")[list(dict.fromkeys(lines.column))].fillna("–")
+        return rows.reset_index().assign(place=lambda rows: rows.epoch)
+    rows = lines.pivot(index=["decoder", "epoch", "place"], columns="split", values="raw")[list(SPLITS)].reset_index()
+    return rows.assign(minutes=rows.place.map("{:.1f}".format))[["place", "decoder", "epoch", "minutes", *SPLITS]]

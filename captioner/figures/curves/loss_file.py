@@ -1,0 +1,98 @@
+"""The loss curves as a PNG or SVG file for a report, in the same colours and dashes as on the page; drawn with Matplotlib."""
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from captioner.config import Variant
+from captioner.figures.curves.loss_chart import BAND_OPACITY, COURSE_WIDTH, RAW_OPACITY, STRENGTH
+from captioner.figures.curves.loss_data import EPOCHS, SPLITS, Picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SIZE, _RESOLUTION = (10, 5.6), 160
+
+
+def loss_file(picture: Picture, kind: str) -> bytes:
+    """The figure as the bytes of a file, `png` or `svg`; the same picture gives the same bytes."""
+    import matplotlib
+
+    file = BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "triptych"}):
+        loss_figure(picture).savefig(file, format=kind, dpi=_RESOLUTION, metadata={"Date": None} if kind == "svg" else None)
+    return file.getvalue()
+
+
+def loss_figure(picture: Picture) -> "Figure":
+    """Dev loss strong, training loss thin, the best epochs named: on white, whatever the page's theme."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.subplots()
+    _set_axes(axes, picture)
+    for variant in picture.variants:
+        for split in SPLITS:
+            _draw_line(axes, picture, variant, split)
+    _draw_course(axes, picture)
+    _draw_bests(axes, picture)
+    for number, (place, text) in enumerate(picture.second_stage):
+        axes.axvline(place, color="black", alpha=0.35, linewidth=1, linestyle=":")
+        axes.annotate(f"{text} begins ", (place, 0.02 + 0.04 * number), xycoords=("data", "axes fraction"), ha="right")
+    axes.legend(loc="upper right", frameon=False, handlelength=4)
+    return figure
+
+
+def _set_axes(axes: "Axes", picture: Picture) -> None:
+    from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
+
+    axes.set(xlabel="epoch" if picture.look.axis == EPOCHS else "minutes of training", ylabel="loss per word (nats)")
+    if picture.scale.log:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(MaxNLocator(10))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_major_locator(MaxNLocator(10, integer=picture.look.axis == EPOCHS))
+    axes.set_ylim(picture.scale.low, picture.scale.high)
+    axes.margins(x=0.02)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", alpha=0.25)
+
+
+def style(variant: Variant) -> dict[str, Any]:
+    """A decoder's colour and dashes as Matplotlib's line arguments; its dashes are given in pixels, not in line widths."""
+    return {"color": variant.colour, "linestyle": (0, variant.dash)}
+
+
+def _draw_line(axes: "Axes", picture: Picture, variant: Variant, split: str) -> None:
+    lines = picture.lines
+    rows = lines[(lines.decoder == variant.title) & (lines.split == split)]
+    if rows.empty:
+        return
+    look = style(variant)
+    if (rows.high > rows.low).any():
+        axes.fill_between(rows.place, rows.low, rows.high, color=variant.colour, alpha=BAND_OPACITY, linewidth=0)
+    if picture.look.smoothed:
+        axes.plot(rows.place, rows.raw, linewidth=STRENGTH[split], alpha=RAW_OPACITY, **look)
+    label = f"{variant.title}, {split}"
+    axes.plot(rows.place, rows.loss, linewidth=STRENGTH[split] * 0.75, label=label, **look)
+
+
+def _draw_course(axes: "Axes", picture: Picture) -> None:
+    for curve in picture.course:
+        rows = picture.course_lines[picture.course_lines.name == curve.name]
+        if rows.empty:
+            continue
+        beads = {"marker": "D", "markersize": 2.5, "fillstyle": "none"}
+        axes.plot(rows.place, rows.loss, color=curve.variant.colour, linewidth=COURSE_WIDTH, **beads)
+        end = rows.iloc[-1]
+        axes.annotate(curve.name, (end.place, end.loss), (0, 10), textcoords="offset points", ha="right")
+
+
+def _draw_bests(axes: "Axes", picture: Picture) -> None:
+    for label in picture.labels:
+        axes.vlines(label.place, *sorted((label.loss, label.name_at)), color="black", alpha=0.45, linewidth=1)
+        axes.plot(label.place, label.loss, "o", color=label.variant.colour, markersize=8)
+        side, aside = ("right", -5) if label.to_the_left else ("left", 5)
+        where = {"xytext": (aside, 0), "textcoords": "offset points", "ha": side, "va": "center"}
+        axes.annotate(label.text, (label.place, label.name_at), weight="bold", **where)

@@ -1,0 +1,1 @@
+"""What is drawn of a decoder: its architecture and one decoding step."""

@@ -1,0 +1,127 @@
+"""What a finished run says about itself: its settings in plain words, and how many numbers its decoders have.
+
+Only the heads of the weight files are read, so this needs neither TensorFlow nor the weights.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioner.config import FIRST, REWARD, VARIANTS, DecoderConfig, Preset, Variant
+from captioner.config_io import preset_from_json
+from captioner.errors import CheckpointError, ConfigError
+from captioner.figures.decoder.parameters import TABLE, Parameters, count_parameters, tensor_shapes
+from captioner.model.checkpoints import CONFIG, EncoderMark, read_stage
+from captioner.model.region_blocks import BLOCKS
+from captioner.storage import read_json
+from captioner.vocabulary import SPECIAL_WORDS
+
+_ENTRIES = {
+    "attention": "looked at part by part, before each word (attention)",
+    "merge": "joined to the sentence before each word (merge)",
+    "init": "the decoder's first thought (init)",
+    "pre": "the first word of the sentence (pre)",
+}
+# The switches of older recipes, each where it is moved.
+_MOVED = {
+    ("attention", "additive"): "additive attention, before the LSTM reads a word",
+    ("pooling", "blocks"): f"the means of {BLOCKS} blocks of the photograph, end to end, in place of one mean",
+    ("image_norm", "batch"): "batch normalisation of the photograph’s numbers",
+    ("activation", "relu"): "ReLU in place of tanh in the LSTM",
+    ("dropout_at", "words"): "dropout of the words’ vectors and the photograph alone",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One decoder: the settings it was trained with, and its numbers (parameters), which training moves or leaves alone."""
+
+    variant: Variant
+    seed: int
+    preset: Preset
+    encoder: EncoderMark
+    words: int
+    parameters: Parameters
+    stage: str = FIRST
+
+
+def read_all(folder: Path) -> tuple[list[Settings], list[CheckpointError]]:
+    """The settings of a run's finished decoders; one that is still in training has none yet."""
+    found, problems = [], []
+    for name in VARIANTS:
+        if os.path.isfile(folder / name / CONFIG):
+            try:
+                found.append(read_settings(folder / name))
+            except CheckpointError as error:
+                problems.append(error)
+    return found, problems
+
+
+def read_settings(folder: Path) -> Settings:
+    variant = VARIANTS[folder.name]
+    table = tensor_shapes(folder / TABLE)
+    try:
+        config = read_json(folder / CONFIG)
+        preset, encoder = preset_from_json(config["preset"]), EncoderMark.from_json(config["encoder"])
+        (rows, _dimensions), seed = table["vectors"], int(config["seed"])
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        raise CheckpointError(f"The settings of {variant.title} in {folder} cannot be read; copy them again.") from error
+    return Settings(variant, seed, preset, encoder, rows - len(SPECIAL_WORDS), count_parameters(folder), read_stage(folder))
+
+
+def moved(config: DecoderConfig) -> tuple[str, ...]:
+    """The switches of older recipes that are moved, in words; without attention its kind makes no difference."""
+    found = {switch: told for switch, told in _MOVED.items() if getattr(config, switch[0]) == switch[1]}
+    return tuple(told for (name, _), told in found.items() if name != "attention" or config.additive)
+
+
+def in_words(settings: list[Settings]) -> list[tuple[str, str]]:
+    """Names and values of the settings; where the decoders differ, each one's value with its name."""
+    rows = [dict(_rows(each)) for each in settings]
+    return [(name, _joined(name, rows, settings)) for name in dict.fromkeys(name for row in rows for name in row)]
+
+
+def _joined(name: str, rows: list[dict[str, str]], settings: list[Settings]) -> str:
+    values = [row.get(name, "none") for row in rows]
+    if len(set(values)) == 1:
+        return values[0]
+    return ", ".join(f"{each.variant.title} {value}" for each, value in zip(settings, values, strict=True))
+
+
+def _rows(settings: Settings) -> list[tuple[str, str]]:
+    decoder, schedule, encoder = settings.preset.decoder, settings.preset.schedule(settings.stage), settings.encoder
+    return [
+        ("Recipe (preset)", settings.preset.name),
+        ("What looks (encoder)", f"{encoder.name}: {encoder.rows} × {encoder.columns} places, {encoder.channels:,} numbers each"),
+        ("The photograph is", _ENTRIES.get(decoder.image_entry, decoder.image_entry)),
+        ("Words it knows", f"{settings.words:,}"),
+        ("Numbers per word (dimensions)", f"{decoder.embedding_dimensions:,}"),
+        ("Memory (LSTM units)", f"{decoder.units:,}" + f" in each of {decoder.layers} layers" * (decoder.layers > 1)),
+        *_moved_row(decoder),
+        ("Largest step (learning rate)", f"{schedule.learning_rate:g}"),
+        ("Photographs per step (batch)", f"{schedule.images_per_batch:,}"),
+        *_own_rows(settings),
+        ("Weight decay", f"{schedule.weight_decay:g}"),
+        ("At most", f"{schedule.epochs} epochs; stops after {schedule.patience} without a better one"),
+        ("Seed", str(settings.seed)),
+    ]
+
+
+def _moved_row(decoder: DecoderConfig) -> list[tuple[str, str]]:
+    told = moved(decoder)
+    return [("Otherwise than usual", "; ".join(told))] if told else []
+
+
+def _own_rows(settings: Settings) -> list[tuple[str, str]]:
+    """What only the stage that the decoder has come to knows."""
+    decoder, training, reward = settings.preset.decoder, settings.preset.training, settings.preset.reward
+    if settings.stage == REWARD:
+        return [
+            ("Captions drawn per photograph", str(reward.samples)),
+            ("Scores of words divided by (temperature)", f"{reward.temper:g}"),
+            ("Left out by chance (dropout)", f"of the photograph {reward.feature_dropout:g}"),
+        ]
+    return [
+        ("Left out by chance (dropout)", f"{decoder.dropout:g}; of the photograph {decoder.feature_dropout:g}"),
+        ("Label smoothing", f"{training.label_smoothing:g}"),
+    ]

@@ -1,0 +1,178 @@
+"""The older recipes beside each other and beside what was published of their like, as rows and a chart. No Streamlit."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from captioner.config import STANDARD, VARIANTS
+from captioner.experiments.ancestor_records import MEASURED, SPLITS, Record
+from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON, System
+from captioner.figures.scores.score_charts import SHAPES, axis
+from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC
+from captioner.figures.scores.verdict import number
+from captioner.presets import ANCESTORS, find_preset
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+# How the photograph enters, and what else the recipe is; with the marks of Markdown.
+RECIPES = {
+    "course": (
+        "*merge*: its mean feature, made 256 numbers, is added to what the LSTM says",
+        "dropout 0.5 at photograph and words, one LSTM of 256, a hidden layer; the well-known course project",
+    ),
+    "show-and-tell": (
+        "*init*: it is the LSTM's first state",
+        "words and LSTM of 512, no hidden layer, beam 3; after Vinyals et al., 2015",
+    ),
+    "resnet152-lstm": (
+        "*pre*: it is the first word, after a linear layer and batch normalisation",
+        "an LSTM of 512, words seen 4 times, greedy, up to 20 words; a popular tutorial's",
+    ),
+    "stacked": (
+        "*merge*: the means of nine blocks of regions laid end to end, in place of one mean",
+        "4 LSTMs one above the other, words seen 10 times; `--splits 7000-1000` trains on train and dev together, and leaves "
+        "test alone to score on",
+    ),
+    "attention": (
+        "*attention*, additive as it was first published: it looks before the LSTM reads a word",
+        "an LSTM of 512; after Xu et al., 2015, without their gate and their second loss. Ours looks after the LSTM, with "
+        "several heads (`--set attention=heads`)",
+    ),
+}
+# The published system in which the photograph enters in the same way.
+RELATIVES = {
+    "course": "Merge, 2018",
+    "show-and-tell": "Init-inject, 2018",
+    "resnet152-lstm": "Pre-inject, 2018",
+    "stacked": "Merge, 2018",
+    "attention": "Soft attention, 2015",
+}
+_ROW, _FONT, _POINT = 16, 14, 90
+_INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
+_LINES = "A line is the 95% interval."
+_DIAMONDS = "A diamond is the published system in which the photograph enters in the same way."
+
+
+def table_records(records: Sequence[Record]) -> list[Record]:
+    """Each recipe as it is, with each of the three embeddings and the first seed; in the order of both."""
+    found = {
+        (one.ancestor.preset, one.ancestor.variant): one
+        for one in records
+        if _as_it_is(one) and one.ancestor.seed == 1 and not one.gave_up
+    }
+    return [found[preset, variant] for preset in ANCESTORS for variant in VARIANTS if (preset, variant) in found]
+
+
+def _as_it_is(record: Record) -> bool:
+    ancestor = record.ancestor
+    return ancestor.settings == find_preset(ancestor.preset) and ancestor.splits == STANDARD
+
+
+def rows(records: Sequence[Record]) -> list[dict[str, str]]:
+    """What a reader sees of each, as texts."""
+    found = table_records(records)
+    parts = [one.data[split]["metrics"] for one in found for split in SPLITS if one.has(split)]
+    measured = [name for name in (*MEASURED, "meteor") if all(name in part for part in parts)]
+    return [_row(record, measured) for record in found]
+
+
+def _row(record: Record, measured: Sequence[str]) -> dict[str, str]:
+    data, relative = record.data, relative_of(record)
+    scores = {f"{split} {TITLES[name]}": score(record, split, name) for split in reversed(SPLITS) for name in measured}
+    published = {"published": f"{relative.title}: {_told(relative)}" if relative else ""}
+    return {"recipe": record.ancestor.preset, "vectors": record.title} | scores | {
+        "words": f"{data['words']:,}",
+        "parameters": f"{data['trainable'] + data['frozen']:,}",
+        "of them trained": f"{data['trainable']:,}",
+        "seconds of the fastest epoch": f"{data['fastest_epoch']:.0f}",
+        "milliseconds a caption": f"{data['ms_per_caption']:.0f}",
+    } | published
+
+
+def score(record: Record, split: str, name: str) -> str:
+    if not record.has(split):
+        return ""
+    ends = record.data[split]["intervals"].get(name)
+    interval = f" ({number(ends[0])} to {number(ends[1])})" if ends else ""
+    return f"{number(record.metric(split, name))}{interval}"
+
+
+def relative_of(record: Record) -> System | None:
+    """The published system in which the photograph enters in the same way, where it was scored on the same photographs."""
+    if record.data["data"] != PUBLISHED_ON[0]:
+        return None
+    return next(system for system in PUBLISHED if system.title == RELATIVES[record.ancestor.preset])
+
+
+def _told(system: System) -> str:
+    """Its CIDEr, or where it has none the BLEU-4 that it has."""
+    name = VERDICT_METRIC if VERDICT_METRIC in system.metrics else "bleu4"
+    return f"{TITLES[name]} {number(system.metrics[name])}"
+
+
+def chart(records: Sequence[Record]) -> "alt.LayerChart":
+    """For each recipe its decoders in their colours and shapes with intervals, and a diamond for what was published."""
+    import altair as alt
+    import pandas as pd
+
+    found = table_records(records)
+    rows = pd.DataFrame([_scored(record) for record in found], columns=["recipe", "vectors", "cider", "low", "high"])
+    others = {one.ancestor.preset: relative_of(one) for one in found}
+    known = [(name, one.title, one.metrics.get(VERDICT_METRIC)) for name, one in others.items() if one]
+    published = alt.Chart(pd.DataFrame(known, columns=["recipe", "system", "cider"]).dropna())
+    up = alt.Y("recipe:N", title=None, sort=list(ANCESTORS), axis=axis(labelLimit=0, ticks=False, domain=False))
+    across = alt.X("cider:Q", title="test CIDEr, more is better", scale=alt.Scale(zero=False, padding=12), axis=axis())
+    beside = alt.YOffset("vectors:N", sort=_titles())
+    base = alt.Chart(rows).encode(y=up, yOffset=beside, color=_colours())
+    bars = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q"), x2="high:Q")
+    tips = ["recipe:N", "vectors:N", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("cider", "low", "high"))]
+    shapes = alt.Shape("vectors:N", scale=alt.Scale(domain=_titles(), range=list(SHAPES.values())), legend=None)
+    points = base.mark_point(filled=True, size=_POINT, opacity=1).encode(x=across, shape=shapes, tooltip=tips)
+    diamonds = published.mark_point(shape="diamond", size=_POINT * 1.4, strokeWidth=2, color=_INK)
+    diamonds = diamonds.encode(x=across, y=up, tooltip=["system:N", alt.Tooltip("cider:Q", format=".3f")])
+    return alt.layer(bars, points, diamonds).properties(height=alt.Step(_ROW))
+
+
+def marks(records: Sequence[Record]) -> str:
+    """What is drawn in the chart."""
+    drawn = any(one and VERDICT_METRIC in one.metrics for one in map(relative_of, table_records(records)))
+    return f"{_LINES} {_DIAMONDS}" if drawn else _LINES
+
+
+def _scored(record: Record) -> tuple[str, str, float, float, float]:
+    low, high = record.data["test"]["intervals"][VERDICT_METRIC]
+    return record.ancestor.preset, record.title, record.metric("test", VERDICT_METRIC), low, high
+
+
+def _titles() -> list[str]:
+    return [variant.title for variant in VARIANTS.values()]
+
+
+def _colours() -> Any:
+    import altair as alt
+
+    scale = alt.Scale(domain=_titles(), range=[variant.colour for variant in VARIANTS.values()])
+    legend = alt.Legend(orient="top", title=None, symbolSize=_POINT, labelFontSize=_FONT, labelColor=_INK)
+    return alt.Color("vectors:N", scale=scale, legend=legend)
+
+
+def recipes() -> list[tuple[str, str]]:
+    """Each recipe in one line of plain text."""
+    return [(name, re.sub("[*`]", "", "; ".join(parts))) for name, parts in RECIPES.items()]
+
+
+def summary(records: Sequence[Record]) -> str:
+    """The chart in words, for who cannot see it."""
+    found = [_scored(record) for record in table_records(records)]
+    return f"Test CIDEr: {'; '.join(f'{recipe} with {vectors} {number(cider)}' for recipe, vectors, cider, *_ in found)}."
+
+
+def as_table(records: Sequence[Record]) -> "pd.DataFrame":
+    import pandas as pd
+
+    found = rows(records)
+    index = [f"{row['recipe']}, {row['vectors']}" for row in found]
+    table = pd.DataFrame(found, index=index).drop(columns=["recipe", "vectors"])
+    return table.rename_axis("recipe, vectors")

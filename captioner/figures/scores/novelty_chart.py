@@ -1,0 +1,122 @@
+"""The chart of CIDEr along the order of strangeness, the table behind it, and what it says in words. Knows no Streamlit."""
+
+from typing import TYPE_CHECKING
+
+from captioner.config import VARIANTS
+from captioner.figures.scores.score_charts import axis
+from captioner.figures.scores.verdict import listed
+from captioner.scoring.novelty_curve import BETTER, MEAN, USUAL, WORSE, Curve, Estimate, Stretch
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+_INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
+_LABELS = {BETTER: "better than usual", WORSE: "worse than usual"}
+_HEIGHT, _FONT, _LINE, _POINT = 340, 14, 17, 90
+
+
+def verdict(curve: Curve) -> str:
+    """Whether strangeness tells anything of the captions, in one or two sentences."""
+    start = f"On {curve.whole.photographs:,} dev photographs"
+    if curve.flat:
+        return (
+            f"{start} familiarity hardly predicts how well captions fit: the rank correlation of strangeness with CIDEr is "
+            f"{told(curve.correlation[MEAN])}, and neither end of the order lies beyond chance."
+        )
+    ends = [f"{told(zone.cider[MEAN])} on {strangest(zone)}" for name, zone in curve.zones.items() if name != USUAL]
+    return (
+        f"{start} captions fit worse the stranger the photograph, though loosely: mean CIDEr is {listed(ends)}, and "
+        f"{curve.whole.cider[MEAN].value:.2f} on all. Of two photographs the stranger one has the worse captions "
+        f"{100 * curve.stranger_is_worse:.0f} times of 100; the rank correlation is {told(curve.correlation[MEAN])}."
+    )
+
+
+def strangest(zone: Stretch) -> str:
+    """A zone at one end of the order."""
+    return f"the {zone.photographs:,} {'least strange' if zone.start == 0 else 'strangest'}"
+
+
+def told(found: Estimate) -> str:
+    """
+    >>> told(Estimate(-0.208, -0.268, -0.147))
+    '−0.21 (−0.27 to −0.15)'
+    """
+    value, low, high = (f"{figure:.2f}".replace("-", "−") for figure in found)
+    return f"{value} ({low} to {high})"
+
+
+def rows(curve: Curve) -> "pd.DataFrame":
+    """A row for each bin and each decoder, and for their mean."""
+    import pandas as pd
+
+    names = {name: VARIANTS[name].title if name in VARIANTS else name for name in curve.whole.cider}
+    found = [
+        (names[name], one.start, one.end, (one.start + one.end) / 2, *estimate)
+        for one in curve.bins
+        for name, estimate in one.cider.items()
+    ]
+    return pd.DataFrame(found, columns=["who", "start", "end", "middle", "cider", "low", "high"])
+
+
+def chart(curve: Curve) -> "alt.LayerChart":
+    """The decoders as thin lines in their colours and dashes, their mean as points with intervals; the zones shaded."""
+    import altair as alt
+    import pandas as pd
+
+    table = rows(curve)
+    x = alt.X("middle:Q", title="how many of 100 photographs are less strange", scale=alt.Scale(domain=[0, 100]), axis=axis())
+    y = alt.Y("cider:Q", title="CIDEr on dev", scale=alt.Scale(domainMin=0), axis=axis(tickCount=5))
+    tips = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("cider", "low", "high")]
+    base = alt.Chart(table[table.who == MEAN])
+    intervals = base.mark_rule(strokeWidth=4, color=_INK, opacity=0.55).encode(x=x, y="low:Q", y2="high:Q")
+    points = base.mark_point(filled=True, size=_POINT, color=_INK, opacity=1)
+    points = points.encode(x=x, y=y, tooltip=["start:Q", "end:Q", *tips])
+    whole = pd.DataFrame({"cider": [curve.whole.cider[MEAN].value]})
+    usual = alt.Chart(whole).mark_rule(strokeWidth=2, strokeDash=[6, 4], color=_INK).encode(y=y)
+    return alt.layer(*_zones(curve), usual, _lines(table, x, y), intervals, points).properties(height=_HEIGHT)
+
+
+def _lines(table: "pd.DataFrame", x: "alt.X", y: "alt.Y") -> "alt.Chart":
+    """A line for each decoder; the legend says which colour is whose."""
+    import altair as alt
+
+    titles = [variant.title for variant in VARIANTS.values() if variant.title in set(table.who)]
+    colours = [variant.colour for variant in VARIANTS.values() if variant.title in titles]
+    dashes = [list(variant.dash) for variant in VARIANTS.values() if variant.title in titles]
+    legend = alt.Legend(orient="top", title=None, symbolType="stroke", symbolSize=400, labelFontSize=_FONT, labelColor=_INK)
+    colour = alt.Color("who:N", scale=alt.Scale(domain=titles, range=colours), legend=legend)
+    dash = alt.StrokeDash("who:N", scale=alt.Scale(domain=titles, range=dashes), legend=legend)
+    return alt.Chart(table[table.who != MEAN]).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour, strokeDash=dash)
+
+
+def _zones(curve: Curve) -> "list[alt.Chart]":
+    """The stretches in which captions are surely better or worse than usual, named at their foot, where no interval reaches."""
+    import altair as alt
+    import pandas as pd
+
+    zones = [(zone.start, zone.end, _LABELS[name]) for name, zone in curve.zones.items() if name != USUAL]
+    base = alt.Chart(pd.DataFrame(zones, columns=["start", "end", "label"]).assign(foot=0))
+    shade = base.mark_rect(color=_INK, opacity=0.08).encode(x="start:Q", x2="end:Q")
+    names = base.transform_calculate(middle="(datum.start + datum.end) / 2")
+    names = names.mark_text(baseline="bottom", dy=-6 - 2 * _LINE, fontSize=_FONT, lineHeight=_LINE, lineBreak=" ", color=_INK)
+    return [shade, names.encode(x="middle:Q", y="foot:Q", text="label:N")]
+
+
+def as_table(curve: Curve) -> "pd.DataFrame":
+    """Every bin, as texts; the correlation in the last row."""
+    import pandas as pd
+
+    stretches = {f"{one.start:.0f} to {one.end:.0f}": one.cider for one in (*curve.bins, curve.whole)}
+    titles = {name: VARIANTS[name].title if name in VARIANTS else name for name in curve.whole.cider}
+    cells = {
+        row: {titles[name]: told(found) for name, found in figures.items()}
+        for row, figures in (stretches | {"rank correlation": curve.correlation}).items()
+    }
+    return pd.DataFrame.from_dict(cells, orient="index").rename_axis("less strange, of 100")
+
+
+def summary(curve: Curve) -> str:
+    """The chart in words, for who cannot see it."""
+    facts = [f"{one.start:.0f} to {one.end:.0f}: {one.cider[MEAN].value:.2f}" for one in curve.bins]
+    return "Mean CIDEr on dev, from the least strange photographs to the strangest; " + ", ".join(facts) + "."

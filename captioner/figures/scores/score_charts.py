@@ -1,0 +1,215 @@
+"""Charts of scores, and the tables behind them: everybody's score with its interval, the paired differences, the beams.
+
+Knows no Streamlit. What the numbers say in words is left to `captioner.figures.scores.verdict`.
+"""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from captioner.config import VARIANTS, Variant
+from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON
+from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC, Board, TriedBeams
+from captioner.figures.scores.verdict import Gap, listed, number
+from captioner.scoring.baselines import Yardstick
+from captioner.scoring.comparison import CONSTANT, PEOPLE
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+RODS = {PEOPLE: "People", CONSTANT: "One sentence for all"}
+SHAPES = {"learned": "circle", "word2vec": "square", "fasttext": "triangle-up"}
+GAP_NUMBERS = ["difference", "low", "high"]
+_INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
+_BREAK = "|"  # where a name goes on in a second line
+_ROW, _FONT, _POINT = 40, 14, 100
+
+
+def score_rows(board: Board, metric: str) -> "pd.DataFrame":
+    """Who reached what by one metric, best first: the decoders, the yardsticks, and what others published."""
+    import pandas as pd
+
+    rows = [_row(entry.variant.title, "decoder", entry.score, metric) for entry in board.entries]
+    if board.comparison:
+        rows += [_row(RODS[name], "yardstick", rod, metric) for name, rod in board.comparison.yardsticks.items()]
+    if (board.data, board.split) == PUBLISHED_ON:
+        rows += [_row(system.title, "published", Yardstick(system.metrics, {}), metric) for system in PUBLISHED]
+    table = pd.DataFrame([row for row in rows if row], columns=["who", "kind", "score", "low", "high"])
+    return table.sort_values("score", ascending=False, ignore_index=True)
+
+
+def _row(who: str, kind: str, score: Yardstick, metric: str) -> tuple | None:
+    if metric not in score.metrics:
+        return None
+    return (who, kind, score.metrics[metric], *score.intervals.get(metric, (None, None)))
+
+
+def score_chart(rows: "pd.DataFrame", metric: str) -> "alt.LayerChart":
+    """A row for each, decoders in their colour and shape, others as hollow diamonds; a thick line is the 95% interval."""
+    import altair as alt
+
+    rows = rows.assign(label=rows.score.map(number), end=rows.high.fillna(rows.score))
+    chart = alt.Chart(rows).encode(y=_names("who", list(rows.who)), color=_colours(list(rows.who)))
+    value = alt.X("score:Q", title=f"{TITLES[metric]}, more is better", axis=axis(), scale=alt.Scale(domainMin=0))
+    tooltip = ["who:N", *(alt.Tooltip(name, type="quantitative", format=".3f") for name in ("score", "low", "high"))]
+    # An own line for each dash: dashes that follow from the data would be drawn for points, too.
+    bars = [
+        chart.transform_filter(_is(variant)).mark_rule(strokeWidth=4, strokeDash=list(variant.dash))
+        for variant in VARIANTS.values()
+    ]
+    bars.append(chart.transform_filter("datum.kind == 'yardstick'").mark_rule(strokeWidth=2))
+    intervals = [bar.encode(x="low:Q", x2="high:Q") for bar in bars]
+    points = [
+        chart.transform_filter(_is(variant)).mark_point(shape=SHAPES[name], filled=True, size=_POINT, opacity=1)
+        for name, variant in VARIANTS.items()
+    ]
+    others = chart.transform_filter("datum.kind != 'decoder'").mark_point(shape="diamond", size=_POINT * 0.6, strokeWidth=2)
+    marks = [mark.encode(x=value, tooltip=tooltip) for mark in (*points, others)]
+    labels = chart.mark_text(align="left", dx=11, fontSize=_FONT)
+    labels = labels.encode(x="end:Q", text="label:N", color=alt.value(_INK))
+    return alt.layer(*intervals, *marks, labels).properties(height=alt.Step(_ROW))
+
+
+def score_table(rows: "pd.DataFrame", board: Board, metric: str) -> "pd.DataFrame":
+    """The same as texts, empty where there is no number; decoders are also held against as few captions as people are."""
+    fewer = board.comparison.against_fewer if board.comparison else {}
+    scores = {VARIANTS[name].title: score.metrics.get(metric) for name, score in fewer.items()}
+    table = rows.set_index("who").drop(columns="kind").assign(fewer=lambda table: table.index.map(scores))
+    return table.astype(float).map(_text_of).rename(columns={"fewer": "against one caption fewer"})
+
+
+def _text_of(value: float) -> str:
+    return "" if math.isnan(value) else number(value)
+
+
+def score_summary(rows: "pd.DataFrame", metric: str) -> str:
+    """The chart in words, for who cannot see it."""
+    return f"{TITLES[metric]}, best first: " + listed([f"{row.who} {number(row.score)}" for row in rows.itertuples()]) + "."
+
+
+def gap_table(gaps: list[Gap]) -> "pd.DataFrame":
+    import pandas as pd
+
+    rows = [(f"{gap.better} − {gap.worse}", gap.value, gap.low, gap.high, _meaning(gap)) for gap in gaps]
+    return pd.DataFrame(rows, columns=["pair", "difference", "low", "high", "meaning"])
+
+
+def gap_chart(gaps: list[Gap], metric: str) -> "alt.LayerChart":
+    """Every two decoders' difference with its interval, and the line of no difference that the interval holds or leaves out."""
+    import altair as alt
+    import pandas as pd
+
+    rows = gap_table(gaps)
+    rows["label"] = rows.pair + _BREAK + rows.meaning
+    chart = alt.Chart(rows).encode(y=_names("label", list(rows.label)))
+    value = alt.X("difference:Q", title=f"difference in {TITLES[metric]}", axis=axis())
+    tooltip = ["pair:N", *(alt.Tooltip(name, type="quantitative", format=".3f") for name in ("difference", "low", "high"))]
+    zero = alt.Chart(pd.DataFrame({"difference": [0]})).mark_rule(strokeWidth=2, strokeDash=[6, 4], color=_INK)
+    bars = chart.mark_rule(strokeWidth=4, color=_INK, opacity=0.75).encode(x="low:Q", x2="high:Q")
+    points = chart.mark_point(shape="circle", filled=True, size=_POINT, color=_INK, opacity=1).encode(x=value, tooltip=tooltip)
+    return alt.layer(zero.encode(x="difference:Q"), bars, points).properties(height=alt.Step(_ROW * 1.4))
+
+
+def gap_summary(gaps: list[Gap], metric: str) -> str:
+    facts = [f"{gap.better} above {gap.worse} by {gap}, {_meaning(gap)}" for gap in gaps]
+    return f"Paired differences in {TITLES[metric]}: " + "; ".join(facts) + "."
+
+
+def beam_chart(tried: TriedBeams) -> "alt.Chart":
+    """CIDEr on dev by beam, at the chosen length preference; colours, dashes and shapes are the decoders' own."""
+    import altair as alt
+    import pandas as pd
+
+    rows = [(VARIANTS[name].title, trial.beam, value) for trial in tried.by_beam for name, value in trial.cider.items()]
+    variants = [VARIANTS[name] for name in tried.by_beam[0].cider]
+    legend = alt.Legend(orient="top", title=None, symbolSize=_POINT, symbolStrokeWidth=0, labelFontSize=_FONT, labelColor=_INK)
+    titles = [variant.title for variant in variants]
+
+    def by_decoder(channel: Any, values: list, legend: Any = legend) -> Any:
+        return channel("decoder:N", scale=alt.Scale(domain=titles, range=values), legend=legend)
+
+    chart = alt.Chart(pd.DataFrame(rows, columns=["decoder", "beam", "cider"])).encode(
+        x=alt.X("beam:O", title="beam", axis=alt.Axis(labelAngle=0, **_text())),
+        y=alt.Y("cider:Q", title="CIDEr on dev", scale=alt.Scale(zero=False, padding=12), axis=axis(tickCount=5)),
+        color=by_decoder(alt.Color, [variant.colour for variant in variants]),
+    )
+    # Dashes in the legend would be drawn around its points.
+    dashes = by_decoder(alt.StrokeDash, [list(one.dash) for one in variants], legend=None)
+    lines = chart.mark_line(strokeWidth=3).encode(strokeDash=dashes)
+    points = chart.mark_point(filled=True, size=_POINT, opacity=1).encode(
+        shape=by_decoder(alt.Shape, [SHAPES[one.name] for one in variants]),
+        tooltip=["decoder:N", "beam:O", alt.Tooltip("cider:Q", format=".3f")],
+    )
+    return alt.layer(lines, points).properties(height=300)
+
+
+def beam_table(tried: TriedBeams) -> "pd.DataFrame":
+    """Every setting that was tried."""
+    import pandas as pd
+
+    rows = [
+        {"beam": trial.beam, "length preference": "" if trial.beam == 1 else f"{trial.length_preference:g}"}
+        | {VARIANTS[name].title: value for name, value in trial.cider.items()}
+        | {"mean": sum(trial.cider.values()) / len(trial.cider)}
+        for trial in tried.trials
+    ]
+    return pd.DataFrame(rows).set_index(["beam", "length preference"])
+
+
+def beam_summary(tried: TriedBeams) -> str:
+    facts = [
+        f"beam {trial.beam}: " + listed([f"{VARIANTS[name].title} {number(value)}" for name, value in trial.cider.items()])
+        for trial in tried.by_beam
+    ]
+    return "CIDEr on dev by beam; " + "; ".join(facts) + "."
+
+
+def published_table() -> "pd.DataFrame":
+    """What others reached, as texts; a column per metric, empty where they gave none."""
+    import pandas as pd
+
+    rows = {
+        system.title: {title: number(system.metrics[name]) if name in system.metrics else "" for name, title in TITLES.items()}
+        for system in PUBLISHED
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("system")
+
+
+def published_summary() -> str:
+    named = [(system, "bleu1" if "bleu1" in system.metrics else VERDICT_METRIC) for system in PUBLISHED]
+    known = [f"{system.title} {TITLES[name]} {number(system.metrics[name])}" for system, name in named]
+    return "Published figures: " + listed(known) + "; all of them in the table."
+
+
+def _meaning(gap: Gap) -> str:
+    return "beyond chance" if gap.proven else "can be chance"
+
+
+def _is(variant: Variant) -> str:
+    return f"datum.who == '{variant.title}'"
+
+
+def _colours(names: list[str]) -> Any:
+    import altair as alt
+
+    colours = {variant.title: variant.colour for variant in VARIANTS.values()}
+    return alt.Color("who:N", legend=None, scale=alt.Scale(domain=names, range=[colours.get(name, _INK) for name in names]))
+
+
+def _names(field: str, order: list[str]) -> Any:
+    import altair as alt
+
+    lines = {"labelExpr": f"split(datum.label, '{_BREAK}')", "labelLineHeight": _FONT * 1.3}
+    axis = alt.Axis(labelLimit=0, ticks=False, domain=False, grid=True, labelPadding=8, **lines, **_text())
+    return alt.Y(f"{field}:N", title=None, sort=order, axis=axis)
+
+
+def axis(**more: Any) -> Any:
+    """An axis without a grid, in the size and the ink of the text around the chart."""
+    import altair as alt
+
+    return alt.Axis(grid=False, **(_text() | {"tickCount": 6} | more))
+
+
+def _text() -> dict[str, Any]:
+    return {"labelColor": _INK, "titleColor": _INK, "labelFontSize": _FONT, "titleFontSize": _FONT, "labelFlush": False}

@@ -1,0 +1,1 @@
+"""What the Words page draws."""

@@ -1,0 +1,1 @@
+"""The decoder, its layers and losses, packed captions, and checkpoints on disk."""

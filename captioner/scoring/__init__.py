@@ -1,0 +1,1 @@
+"""Metrics, confidence intervals, evaluation, comparison, caption style and familiarity."""

@@ -1,0 +1,82 @@
+"""How sure a score is: bootstrap intervals over images, for one system, a mean over several, and a difference between two.
+
+Whole images are drawn again with replacement and every metric is computed anew from what `Scores` keeps of each. CIDEr's
+word weights stay those of all images: they belong to the references, not to the sample.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from captioner.errors import ConfigError, DatasetError
+from captioner.scoring.metrics import Scores, summarise
+
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+_CELLS_AT_ONCE = 4_000_000
+
+
+class Difference(NamedTuple):
+    """How much higher the first system scores, and the interval of that; one that leaves out 0 is no accident."""
+
+    value: float
+    low: float
+    high: float
+
+
+def interval(
+    scores: Scores, resamples: int = RESAMPLES, confidence: float = CONFIDENCE, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """The percentile interval of every metric (METEOR apart, which has no values per image)."""
+    return mean_interval([scores], resamples, confidence, seed)
+
+
+def mean_interval(
+    several: Sequence[Scores], resamples: int = RESAMPLES, confidence: float = CONFIDENCE, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """The interval of every metric's mean over several systems, all computed on the same drawn images."""
+    drawn = _resample(several, resamples, confidence, seed)
+    return {name: percentiles(np.mean([part[name] for part in drawn], axis=0), confidence) for name in drawn[0]}
+
+
+def paired_difference(
+    first: Scores, second: Scores, resamples: int = RESAMPLES, confidence: float = CONFIDENCE, seed: int = 0
+) -> dict[str, Difference]:
+    """First minus second for every metric; both are computed on the same drawn images, which the interval gains from."""
+    drawn_first, drawn_second = _resample([first, second], resamples, confidence, seed)
+    return {
+        name: Difference(
+            first.metrics[name] - second.metrics[name], *percentiles(drawn_first[name] - drawn_second[name], confidence)
+        )
+        for name in drawn_first
+    }
+
+
+def _resample(systems: Sequence[Scores], resamples: int, confidence: float, seed: int) -> list[dict[str, np.ndarray]]:
+    """For every system, each metric on every resample (resamples,)."""
+    images = [len(scores.table) for scores in systems]
+    if len(set(images)) > 1:
+        raise DatasetError(f"Two systems can be compared on the same images only, but these have {images[0]} and {images[1]}.")
+    if resamples < 1 or not 0 < confidence < 1:
+        raise ConfigError(
+            f"A bootstrap needs 1 resample or more and a confidence between 0 and 1, but got {resamples} and {confidence}."
+        )
+    tables = np.concatenate([scores.table for scores in systems], axis=1)  # (images, systems * columns)
+    sums = np.concatenate([counts @ tables for counts in draws(images[0], resamples, seed)])  # (resamples, systems * columns)
+    return [summarise(part, images[0]) for part in np.split(sums, len(systems), axis=1)]
+
+
+def draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each image is drawn in each resample, in blocks that fit in memory."""
+    random = np.random.default_rng(seed)
+    block = max(1, _CELLS_AT_ONCE // images)
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        drawn = random.integers(images, size=(rows, images)) + images * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images).astype(np.float64)  # (rows, images)
+
+
+def percentiles(values: np.ndarray, confidence: float) -> tuple[float, float]:
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)

@@ -1,0 +1,166 @@
+"""Puts a folder of files on disk whole or not at all, and takes it back only when every byte is as it was.
+
+Files are written into a temporary folder beside the goal, flushed to the disk, and renamed; `manifest.json` holds the
+sha256 of each. What the files mean is left to `captioner.model.checkpoints`.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from captioner.errors import CheckpointError
+from captioner.tensorfile import Pieces
+
+MANIFEST = "manifest.json"
+_FORMAT = 1
+_MOST_FILES, _LARGEST_FOLDER, _LARGEST_JSON = 16, 2_000_000_000, 20_000_000
+
+
+def save_folder(folder: Path, files: Mapping[str, bytes | Pieces], companions: Mapping[str, bytes] = {}) -> None:
+    """Replace a folder by these files; at every moment either the old folder or the new one is whole.
+
+    A file may be given in pieces. Companions lie beside the files but outside the manifest, so they may be rewritten later.
+    """
+    new, old = _beside(folder, "new"), _beside(folder, "old")
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        for name, data in {**companions, **files}.items():
+            _write(new / name, data)
+        hashes = {name: _sha256(data) for name, data in sorted(files.items())}
+        _write(new / MANIFEST, json.dumps({"format": _FORMAT, "files": hashes}, indent=1).encode())
+        _flush_folder(new)
+        _swap(folder, new, old)
+    except OSError as error:
+        raise CheckpointError(f"{folder} cannot be written ({error.strerror}); make room or choose another folder.") from error
+
+
+def load_folder(folder: Path) -> dict[str, bytes]:
+    """All files that the manifest names, each checked against its hash."""
+    whole = _whole(folder)
+    if whole is None:
+        raise CheckpointError(f"There is no checkpoint in {folder.name} (no {MANIFEST}); train it or choose another folder.")
+    manifest = read_json(whole / MANIFEST)
+    hashes = manifest.get("files") if isinstance(manifest, dict) and manifest.get("format") == _FORMAT else None
+    if not isinstance(hashes, dict) or len(hashes) > _MOST_FILES or not all(Path(name).name == name for name in hashes):
+        raise CheckpointError(f"The {MANIFEST} of {folder.name} is not a list of files of format {_FORMAT}; copy it all again.")
+    size = sum((whole / name).stat().st_size for name in hashes if os.path.isfile(whole / name))
+    if size > _LARGEST_FOLDER:
+        raise CheckpointError(
+            f"The files of {folder.name} are {size:,} bytes long together, more than the {_LARGEST_FOLDER:,} that they may have; "
+            "copy it all again."
+        )
+    return {name: _checked(whole / name, expected) for name, expected in hashes.items()}
+
+
+def exists(folder: Path) -> bool:
+    """Whether a whole folder was saved there at some time."""
+    return _whole(folder) is not None
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder; cut off at any moment, what is left does not pass for a whole one."""
+    for path in (_beside(folder, "new"), _beside(folder, "old"), folder):
+        (path / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Replace one JSON file at once."""
+    write_bytes(path, (json.dumps(data, indent=1) + "\n").encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace one file at once, so that a reader sees the old or the new one and never half of it."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(temporary, data)
+        temporary.replace(path)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written ({error.strerror}); make room or choose another folder.") from error
+
+
+def read_json(path: Path) -> Any:
+    return parse_json(read_bytes(path, _LARGEST_JSON), path.name)
+
+
+def read_bytes(path: Path, largest: int) -> bytes:
+    """A whole file, refused by its size before it is read."""
+    if not os.path.isfile(path):  # Unlike Path.is_file, it has an answer to every name.
+        raise CheckpointError(f"The file {path.name!r} of {path.parent.name} is missing; copy the checkpoint again.")
+    try:
+        size = path.stat().st_size
+        if size > largest:
+            raise CheckpointError(f"The file {path.name} is {size:,} bytes long, more than the {largest:,} that it may have.")
+        return path.read_bytes()
+    except MemoryError as error:
+        raise CheckpointError(f"The file {path.name} needs more memory than there is ({size:,} bytes).") from error
+    except OSError as error:
+        raise CheckpointError(f"The file {path.name} cannot be read ({error.strerror}); copy the checkpoint again.") from error
+
+
+def parse_json(data: bytes, name: str) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"The file {name} is not readable JSON; copy the checkpoint again.") from error
+
+
+def _whole(folder: Path) -> Path | None:
+    """Where the folder lies whole; beside its place, when a save was cut off between its two renames."""
+    return next((path for path in (folder, _beside(folder, "old")) if os.path.isfile(path / MANIFEST)), None)
+
+
+def _checked(path: Path, expected: Any) -> bytes:
+    data = read_bytes(path, _LARGEST_JSON if path.suffix == ".json" else _LARGEST_FOLDER)
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise CheckpointError(
+            f"The file {path.name} of {path.parent.name} is not the one that was saved (its sha256 differs from the manifest's); "
+            "copy the checkpoint again."
+        )
+    return data
+
+
+def _swap(folder: Path, new: Path, old: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    new.rename(folder)
+    _flush_folder(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(folder: Path, kind: str) -> Path:
+    return folder.with_name(f".{folder.name}.{kind}")
+
+
+def _sha256(data: bytes | Pieces) -> str:
+    found = hashlib.sha256()
+    for piece in _pieces(data):
+        found.update(piece)
+    return found.hexdigest()
+
+
+def _pieces(data: bytes | Pieces) -> Pieces:
+    return data if isinstance(data, tuple) else (data,)
+
+
+def _write(path: Path, data: bytes | Pieces) -> None:
+    with path.open("wb") as file:
+        for piece in _pieces(data):
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make renames last through a power cut, where the system lets a folder be flushed."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)

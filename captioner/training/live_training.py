@@ -1,0 +1,138 @@
+"""Trains three small decoders on generated shapes in a process of its own, one at a time, while a page looks on.
+
+It starts, stops and judges the process; its curves are read from its folder as those of any run.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from captioner.config import Preset
+from captioner.errors import TrainingError
+from captioner.presets import PRESETS
+from captioner.runtime import is_alive
+from captioner.training.worker_group import VARIABLE
+
+PRESET = PRESETS["shapes"]
+ARGUMENTS = ("train", "--data", "shapes", "--preset", PRESET.name)
+IDLE, RUNNING, STOPPING, STOPPED, FINISHED, FAILED = "idle", "running", "stopping", "stopped", "finished", "failed"
+_GRACE = 10  # seconds to end politely in
+_OUTPUT = "output.txt"
+_OURS = "triptych: "
+_PREFIX = "triptych-live-"
+
+
+def _sweep() -> None:
+    """Take away the runs of servers that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        server = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if server.isdecimal() and not is_alive(int(server)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class LiveTraining:
+    """One training at a time for all who watch; `close` ends it and removes what it wrote."""
+
+    def __init__(self, arguments: Sequence[str] = ARGUMENTS, preset: Preset = PRESET):
+        self.arguments, self.preset = tuple(arguments), preset
+        self.state = IDLE
+        self.folder: Path | None = None  # of the run that is shown
+        self.failure: TrainingError | None = None  # why the last one that failed did
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen | None = None
+        self._waiter: threading.Thread | None = None
+
+    @property
+    def active(self) -> bool:
+        return self.state in (RUNNING, STOPPING)
+
+    def start(self) -> None:
+        """Begin anew, in a fresh folder; who watched the old run sees the new one."""
+        with self._lock:
+            if self.active:
+                raise TrainingError("The three decoders are being trained already; watch it here, or stop it first.")
+            self._remove()
+            self.state = IDLE
+            self._process = self._begin()
+            self.state = RUNNING
+            self._waiter = threading.Thread(target=self._wait, args=(self._process,), daemon=True)
+            self._waiter.start()
+
+    def _begin(self) -> subprocess.Popen:
+        root = Path(__file__).resolve().parents[2]
+        try:
+            _sweep()
+            self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+            command = [sys.executable, "-m", "captioner.leash", *self.arguments, "--out", str(self.folder)]
+            alone = {name: value for name, value in os.environ.items() if name != VARIABLE}
+            with (self.folder / _OUTPUT).open("wb") as output:
+                pipes = {"stdin": subprocess.PIPE, "stdout": output, "stderr": subprocess.STDOUT}
+                return subprocess.Popen(command, cwd=root, env=alone, start_new_session=True, **pipes)
+        except OSError as error:
+            raise TrainingError(f"The training could not be started ({error.strerror}); try again later.") from error
+
+    def _wait(self, process: subprocess.Popen) -> None:
+        """Take the process's last word as soon as it has ended, whether anybody watches or not."""
+        status = process.wait()
+        process.stdin.close()
+        with self._lock:
+            if status and self.state != STOPPING:
+                self.failure = self._reason(status)
+            self.state = STOPPED if self.state == STOPPING else FINISHED if status == 0 else FAILED
+
+    def stop(self) -> None:
+        """Ask it to end, and see to it that it does; returns at once."""
+        with self._lock:
+            if self.state == RUNNING:
+                self._ask_to_end()
+                force = threading.Timer(_GRACE, self._process.kill)
+                force.daemon = True
+                force.start()
+
+    def _ask_to_end(self) -> None:
+        self.state = STOPPING
+        self._process.stdin.close()
+
+    def wait(self, seconds: float | None = None) -> str:
+        """Wait until it has ended, at most so long, and return its state."""
+        if self._waiter:
+            self._waiter.join(seconds)
+        return self.state
+
+    def close(self) -> None:
+        """End it for good: for the end of the server."""
+        with self._lock:  # No timer as in `stop`: a program that ends can start no thread.
+            if self.state == RUNNING:
+                self._ask_to_end()
+        if self.wait(_GRACE) == STOPPING:
+            self._process.kill()
+            self.wait(_GRACE)
+        self._remove()
+
+    def _remove(self) -> None:
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _reason(self, status: int) -> TrainingError:
+        """Why it failed, as a sentence: its own where it had one. Taken at once, since the next training removes its output."""
+        if status < 0:  # What it said before was not why.
+            cause = f"the system ended it with signal {-status}, perhaps for want of memory"
+            return TrainingError(f"The training ended early: {cause}. Start it again.")
+        lines = self._lines()
+        ours = [line.removeprefix(_OURS) for line in lines if line.startswith(_OURS)]
+        if ours:
+            return TrainingError(f"The training ended early. {ours[-1]}")
+        return TrainingError(f"The training ended early: {' '.join(lines[-1:]) or 'it gave no reason'}. Start it again.")
+
+    def _lines(self) -> list[str]:
+        """Of its output, which is short: a line every few seconds. None where somebody removed it."""
+        try:
+            text = (self.folder / _OUTPUT).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return []
+        return [line.strip() for line in text.splitlines() if line.strip()]

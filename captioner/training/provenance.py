@@ -1,0 +1,204 @@
+"""Where a run comes from: which data and which code, put down while it is trained and never guessed afterwards.
+
+What is made of it is left to `captioner.reports.model_card`.
+"""
+
+import functools
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from captioner.config import CONTROLS, VARIANTS
+from captioner.data.datasets import Record, is_joined
+from captioner.errors import CheckpointError, TrainingError
+from captioner.model.checkpoints import HISTORY
+from captioner.storage import read_json
+from captioner.vision.encoder import file_sha256
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("captioner", "embeddings")
+_PATIENCE = 20  # seconds that git may take
+
+
+@dataclass(frozen=True)
+class Code:
+    """The hash of our own source files, and the commit they are of where git knows one; `changed` when they differ from it."""
+
+    source: str
+    commit: str | None = None
+    changed: bool | None = None
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of text or of finished vectors, and what it was for."""
+
+    role: str
+    name: str
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, role: str, path: Path) -> "File":
+        try:
+            return cls(role, path.name, path.stat().st_size, file_sha256(path))
+        except OSError as error:
+            raise TrainingError(f"The file {path} cannot be read ({error.strerror}); check that it may be.") from error
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run was trained on and stopped by: its photographs and captions by split, and the hashes of what is in them.
+
+    Who has the data can work both hashes out: each is the sha256 of a text with a line for every caption, or every picture,
+    in the order of the lists: the split, the photograph's name and the caption, or the first 32 digits of the sha256 of the
+    picture's file, with tabs between them.
+    """
+
+    name: str
+    photographs: Mapping[str, int]
+    captions: Mapping[str, int]
+    left_out: int  # photographs that could not be read
+    captions_sha256: str
+    pictures_sha256: str
+    files: tuple[File, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, splits: Mapping[str, Sequence[Record]], key: Callable[[Record], str], left_out: int) -> "Data":
+        """`key` gives the hash of a record's picture."""
+        records = [(split, record) for split, part in splits.items() for record in part]
+        captions = ((split, record.name, text) for split, record in records for text in record.captions)
+        pictures = ((split, record.name, key(record)) for split, record in records)
+        return cls(
+            name,
+            {split: len(part) for split, part in splits.items()},
+            {split: sum(len(record.captions) for record in part) for split, part in splits.items()},
+            left_out,
+            _sha256_of_lines(captions),
+            _sha256_of_lines(pictures),
+        )
+
+
+def _sha256_of_lines(rows: Iterable[Sequence[str]]) -> str:
+    found = hashlib.sha256()
+    for row in rows:
+        found.update(("\t".join(row) + "\n").encode(errors="surrogatepass"))
+    return found.hexdigest()
+
+
+@functools.cache
+def code() -> Code:
+    """This program's own, asked for once: what a process has loaded does not change when somebody edits the files."""
+    return code_in(ROOT)
+
+
+def program() -> str:
+    """What processes must have in common to compute the same: our own source, and the libraries that do the arithmetic."""
+    import keras
+    import numpy
+    import PIL
+    import tensorflow
+
+    return " ".join([code().source, *(library.__version__ for library in (tensorflow, keras, numpy, PIL))])
+
+
+def code_in(root: Path) -> Code:
+    """Of the program whose packages lie in this folder."""
+    return Code(_source(root), *_commit(root))
+
+
+def _source(root: Path) -> str:
+    """One hash over all Python files, with their places; the ends of lines count for nothing, since git may change them."""
+    digest = hashlib.sha256()
+    for path in sorted(path for package in PACKAGES for path in (root / package).rglob("*.py")):
+        own = hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+        digest.update(f"{path.relative_to(root).as_posix()} {own}\n".encode())
+    return digest.hexdigest()
+
+
+def _commit(root: Path) -> tuple[str | None, bool | None]:
+    """The commit that is checked out in this very folder, and whether the packages have been changed since."""
+    top, commit = _git(root, "rev-parse", "--show-toplevel"), _git(root, "rev-parse", "--verify", "HEAD")
+    if not (top and commit) or Path(top).resolve() != root.resolve():
+        return None, None
+    changes = _git(root, "status", "--porcelain", "--", *PACKAGES)
+    return (None, None) if changes is None else (commit, bool(changes))
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """What git says, or None where it is missing, refuses, or takes too long."""
+    # Whoever runs this from a hook of git's own has told git of another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, env=environment, timeout=_PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
+
+
+# As it stands in a history ----------------------------------------------------------------------------------------------
+
+
+def to_json(what: Code | Data) -> dict[str, Any]:
+    """What is known of it, as plain data."""
+    told = {name: value for name, value in asdict(what).items() if value is not None}
+    return told | ({"files": list(told["files"])} if "files" in told else {})
+
+
+def read_code(stored: Any) -> list[Code | None]:
+    """The code of every part of a training, in turn; None for a part of which it was not put down."""
+    if stored is None:
+        return [None]
+    if not isinstance(stored, list) or not stored:
+        raise _damaged("code")
+    return [None if part is None else _read(Code, part, {"source": str}, {"commit": str, "changed": bool}) for part in stored]
+
+
+def read_data(stored: Any) -> Data | None:
+    """None where it was not put down."""
+    if stored is None:
+        return None
+    texts = dict.fromkeys(("name", "captions_sha256", "pictures_sha256"), str)
+    found = _read(Data, stored, texts | {"photographs": dict, "captions": dict, "left_out": int}, {"files": list})
+    if not all(type(count) is int for part in (found.photographs, found.captions) for count in part.values()):
+        raise _damaged("data")
+    kinds = {"role": str, "name": str, "bytes": int, "sha256": str}
+    return Data(**vars(found) | {"files": tuple(_read(File, file, kinds, {}) for file in found.files)})
+
+
+def trained_on_dev(folder: Path, variants: Sequence[str] | None = None) -> bool:
+    """Whether one of these decoders, or a run that it started from, was trained on train and dev joined.
+
+    A run that did not put down its data was made before they could be joined; a damaged history is told of by the card.
+    """
+    histories = (Path(folder) / name / HISTORY for name in variants or (*VARIANTS, *CONTROLS))
+    return any(_had_dev(path) for path in histories if path.is_file())
+
+
+def _had_dev(path: Path) -> bool:
+    try:
+        part = read_json(path)
+        while part is not None:
+            data, part = read_data(part.get("data")), part.get("started_from")
+            if data and is_joined(data.name):
+                return True
+    except (CheckpointError, AttributeError):
+        pass
+    return False
+
+
+def _read(kind: type, stored: Any, needed: Mapping[str, type], more: Mapping[str, type]) -> Any:
+    kinds = {**needed, **more}
+    known = isinstance(stored, dict) and set(needed) <= set(stored) <= set(kinds)
+    if not known or not all(type(value) is kinds[name] for name, value in stored.items()):
+        raise _damaged(kind.__name__.lower())
+    return kind(**stored)
+
+
+def _damaged(what: str) -> CheckpointError:
+    return CheckpointError(f"A history does not say of its {what} what this version of the program can read; copy it again.")

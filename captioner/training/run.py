@@ -1,0 +1,248 @@
+"""A training run to its checkpoint: begun, interrupted after any epoch, gone on with, or started from another one.
+
+What it shares with others is left to `captioner.training.run_inputs`, loops and losses to `captioner.training.trainer`, files to
+`captioner.model.checkpoints` and `captioner.storage`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors.numpy import save as save_tensors
+
+from captioner.config import FIRST, REWARD, Preset, find_variant
+from captioner.errors import TrainingError
+from captioner.model.checkpoints import (
+    HISTORY,
+    TABLE_WEIGHT,
+    Checkpoint,
+    EncoderMark,
+    finished_history,
+    load,
+    put_weights,
+    read_tensors,
+    save,
+)
+from captioner.storage import exists, load_folder, parse_json, read_json, remove_folder, save_folder, write_json
+from captioner.tensorfile import pieces
+from captioner.training import provenance
+from captioner.training.embedding_tables import Table, files_used
+from captioner.training.history import Epoch, Progressed
+from captioner.training.provenance import File
+from captioner.training.run_inputs import Preparation
+from embeddings.table import EmbeddingTable
+
+if TYPE_CHECKING:
+    from captioner.model.decoder import Decoder
+    from captioner.training.trainer import Examples
+
+_TRAINED = " Trained with the decoder."
+_ORIGIN = ("data", "code", "started_from")  # The entries of a history that say where the run comes from.
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A finished run of the same variant, whose weights and words another run starts from."""
+
+    checkpoint: Checkpoint
+    history: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path, variant: str, preparation: Preparation) -> "Start":
+        """The decoder in `folder`, if it belongs to the same words and encoder."""
+        checkpoint = load(Path(folder) / variant)
+        if checkpoint.stage != FIRST:
+            raise TrainingError(
+                f"The decoder in {folder} has been through the second stage already; start from one of the first stage."
+            )
+        same = checkpoint.vocabulary.words == preparation.vocabulary.words
+        if checkpoint.variant != variant or not same or checkpoint.encoder != EncoderMark.of(preparation.encoder):
+            raise TrainingError(
+                f"The decoder in {folder} is of another variant, data set or encoder, so {variant} cannot start from it; "
+                "name the folder of a run on the same data."
+            )
+        return cls(checkpoint, finished_history(Path(folder) / variant))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(save_tensors(dict(self.checkpoint.weights))).hexdigest()[:16]
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What its history says of where it comes from; one of an earlier version says less."""
+        told = {name: self.history[name] for name in ("made_with", *_ORIGIN) if name in self.history}
+        return {"stage": self.checkpoint.stage, "seed": self.checkpoint.seed} | told
+
+
+class Run:
+    """One variant's training in one folder; it can be interrupted after any epoch and gone on with."""
+
+    def __init__(
+        self,
+        preparation: Preparation,
+        variant: str,
+        seed: int,
+        out: Path,
+        start: Start | None = None,
+        watch: Callable[[Progressed], None] | None = None,
+    ):
+        self.preparation, self.variant, self.seed, self.start, self.watch = preparation, variant, seed, start, watch
+        self.workers = preparation.workers
+        self.fingerprint = preparation.fingerprint(variant, seed) + (start.fingerprint if start else "")
+        self.folder = Path(out) / variant
+        self.resume_folder = Path(out) / ".resume" / variant
+        # Vectors that come from another run are told of there.
+        files = () if start else tuple(File.of(role, path) for role, path in files_used(variant, preparation.sources))
+        self._data = provenance.to_json(replace(preparation.data, files=files))
+        self._code: list[dict[str, Any] | None] = [provenance.to_json(provenance.code())]
+
+    def execute(self, resume: bool = False) -> Progressed:
+        """Train, writing history and state after every epoch, and the checkpoint at the end; of several workers one writes."""
+        from captioner.training.distributed_trainer import pack_begun, unpack_begun
+
+        self.workers.agree(json.dumps([self.fingerprint, self._data]), "data or settings")
+        progressed, (table, extra) = self.workers.share(lambda: self._begin(resume), pack_begun, unpack_begun)
+        try:
+            progressed = self._train(progressed, table, extra)
+            if self.workers.first:
+                self._finish(progressed, table, extra)
+            self.workers.wait()
+        except BaseException:
+            self.stopped()
+            raise
+        return progressed
+
+    def _train(self, progressed: "Progressed | None", table: EmbeddingTable, extra: dict[str, bytes]) -> Progressed:
+        from captioner.model.decoder import Decoder
+        from captioner.training.trainer import Examples
+
+        shared = self.preparation
+        frozen = find_variant(self.variant).frozen
+        channels, regions = shared.encoder.channels, shared.encoder.regions
+        decoder = Decoder(self._preset(table).decoder, table.vectors, channels, frozen, self.seed, regions)
+        if self.start:
+            put_weights(decoder, self.start.checkpoint.weights, self.variant)
+        examples = Examples.of(shared.train, shared.vocabulary, shared.cache)
+        dev = Examples.of(shared.dev, shared.vocabulary, shared.cache)
+
+        def keep(progressed: Progressed) -> None:
+            if self.watch:  # First: cut off in between, the same epoch comes again, and none is missing.
+                self.watch(progressed)
+            self._keep(progressed, table, extra)
+
+        more = {"views": shared.views, "progressed": progressed, "label": self.variant, "shown": self.workers.first}
+        if self.workers.first:
+            more["after_epoch"] = keep
+        return self._train_stage(decoder, examples, dev, more)
+
+    def _train_stage(self, decoder: "Decoder", examples: "Examples", dev: "Examples", more: dict[str, Any]) -> Progressed:
+        from captioner.training.distributed_trainer import trainer_of
+        from captioner.training.self_critical import train_by_reward
+        from captioner.training.trainer import train
+
+        shared = self.preparation
+        if shared.stage == REWARD:
+            return train_by_reward(decoder, examples, dev, shared.vocabulary, shared.preset.reward, self.seed, **more)
+        if self.workers.several:
+            more["make_trainer"] = trainer_of(self.workers)
+        return train(decoder, examples, dev, shared.preset.training, self.seed, **more)
+
+    def _preset(self, table: EmbeddingTable) -> Preset:
+        """The preset with this table's width, which finished vectors bring with them."""
+        preset = self.preparation.preset
+        return replace(preset, decoder=replace(preset.decoder, embedding_dimensions=table.dimensions))
+
+    def _begin(self, resume: bool) -> tuple["Progressed | None", Table]:
+        if exists(self.resume_folder) and resume:
+            return self._resumed()
+        if exists(self.folder) and resume:
+            raise TrainingError(f"The run in {self.folder} is finished; there is nothing to resume. Train into another --out.")
+        if exists(self.folder) or exists(self.resume_folder):
+            raise TrainingError(f"{self.folder} already holds a run; go on with --resume, or train into another --out.")
+        if self.start:
+            return self._started(self.start), (self.start.checkpoint.table, dict(self.start.checkpoint.extra))
+        return None, self.preparation.table(self.variant, self.seed)
+
+    @staticmethod
+    def _started(start: Start) -> Progressed:
+        return Progressed(before=[Epoch.of(epoch) for epoch in start.history["epochs"]])
+
+    def _resumed(self) -> tuple[Progressed, Table]:
+        files = load_folder(self.resume_folder)
+        try:
+            mark = parse_json(files["run.json"], "run.json")
+            if mark["fingerprint"] == self.fingerprint:
+                self._code = _with(mark.get("code", [None]), self._code[-1])
+                return _unpack(mark, files)
+        except (KeyError, TypeError) as error:
+            raise TrainingError(
+                f"The interrupted run in {self.folder} was begun by another version of the program; train into another --out."
+            ) from error
+        raise TrainingError(
+            f"The interrupted run in {self.folder} had other settings, another seed or other data; resume it with its own, "
+            "or train into another --out."
+        )
+
+    def _keep(self, progressed: Progressed, table: EmbeddingTable, extra: Mapping[str, bytes]) -> None:
+        """Put down all that is needed to go on, then the history that a page follows."""
+        mark = {
+            "fingerprint": self.fingerprint,
+            **progressed.to_json(),
+            "extra": sorted(extra),
+            "code": self._code,
+        }
+        files = {
+            "run.json": json.dumps(mark).encode(),
+            "state.safetensors": pieces(progressed.variables),
+            "best.safetensors": pieces(progressed.best),
+        }
+        save_folder(self.resume_folder, files | table.to_files() | dict(extra))
+        write_json(self.folder / HISTORY, self._history(progressed, "running"))
+
+    def stopped(self) -> None:
+        """Mark the history of an interrupted run, so that a page does not wait for its next epoch."""
+        path = self.folder / HISTORY
+        if self.workers.first and path.is_file() and not exists(self.folder):
+            write_json(path, read_json(path) | {"state": "stopped"})
+
+    def _finish(self, progressed: Progressed, table: EmbeddingTable, extra: dict[str, bytes]) -> None:
+        weights = dict(progressed.best)
+        learned = weights.pop(TABLE_WEIGHT, None)
+        if learned is not None:
+            table = replace(table, vectors=learned, source=f"{table.source.removesuffix(_TRAINED)}{_TRAINED}")
+        shared = self.preparation
+        checkpoint = Checkpoint(
+            variant=self.variant,
+            seed=self.seed,
+            preset=self._preset(table),
+            encoder=EncoderMark.of(shared.encoder),
+            vocabulary=shared.vocabulary,
+            table=table,
+            weights=weights,
+            extra=extra,
+            stage=shared.stage,
+        )
+        save(self.folder, checkpoint, self._history(progressed, "finished"))
+        remove_folder(self.resume_folder)
+
+    def _history(self, progressed: Progressed, state: str) -> dict:
+        made_with = self.preparation.fingerprint(self.variant, self.seed)
+        origin = {"made_with": made_with, "data": self._data, "code": self._code}
+        origin |= {"started_from": self.start.origin} if self.start else {}
+        return progressed.history(self.variant, self.seed, state) | origin
+
+
+def _with(earlier: list[dict[str, Any] | None], now: dict[str, Any]) -> list[dict[str, Any] | None]:
+    """The code of every part of a training that was interrupted; parts that had the same are one."""
+    return earlier if earlier[-1:] == [now] else [*earlier, now]
+
+
+def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[Progressed, Table]:
+    """What `Run` had put down after its last whole epoch."""
+    state, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
+    extra = {name: files[name] for name in mark["extra"]}
+    return Progressed.of(mark, variables=state, best=best), (EmbeddingTable.from_files(files), extra)

@@ -1,0 +1,1 @@
+"""The Caption page."""

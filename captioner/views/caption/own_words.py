@@ -1,0 +1,103 @@
+"""Your own words: a caption that the visitor types, and how surprised each decoder is by every word of it."""
+
+import html
+import math
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from captioner.config import VARIANTS
+from captioner.views import cards, html_tables
+from captioner.views.resources import refusals
+from captioner.views.results import Findings
+from captioner.vocabulary import END_WORD, tokenize
+
+if TYPE_CHECKING:
+    from captioner.captioning.captioner import Caption
+
+_LONGEST, _MOST_WORDS = 300, 40
+_SCALE = 16.0  # bits; a bar as long as its cell
+_EXPLANATION = (
+    "Describe the photograph yourself. The likelier a decoder finds your next word, the less it is surprised. The sentence’s "
+    "probability is the product over its words and its end. No sentence of three is “right”: likelier only means more like "
+    "what the decoder learned to write."
+)
+_TOO_STRANGE = "Most of these words are unknown to them, so nothing can be said about the sentence as a whole."
+
+
+@st.fragment
+@refusals()
+def show(findings: Findings) -> None:
+    st.header("Your own words", anchor=False)
+    text = st.text_input(
+        "A caption of your own", key="say", bind="query-params", max_chars=_LONGEST, placeholder="a puppy plays on the lawn",
+        help=_EXPLANATION,
+    )  # fmt: skip
+    words = tokenize(text)
+    if len(words) > _MOST_WORDS:
+        st.caption(f"The first {_MOST_WORDS} of {len(words)} words are judged.")
+        words = words[:_MOST_WORDS]
+    if words:
+        known = [word in findings.captioner.vocabulary for word in words] + [True]
+        _show_judgement(words, known, findings.followed(words))
+    elif text.strip():
+        st.caption("There is no word in this; a word is made of letters or digits.")
+
+
+def _show_judgement(words: list[str], known: list[bool], followed: dict[str, "Caption"]) -> None:
+    totals = {name: _known_sum(caption, known) for name, caption in followed.items()}
+    strange = [word for word, is_known in zip(words, known, strict=False) if not is_known]
+    if strange:
+        st.html(f"<p>{html.escape(unknown_sentence(list(dict.fromkeys(strange))))}</p>")
+    if len(strange) == len(words):
+        return
+    judged = 2 * len(strange) <= len(words)
+    st.html(f'<p class="verdict">{verdict(totals)}</p>' if judged else f"<p>{_TOO_STRANGE}</p>")
+    rows = [
+        (
+            cards.written(word),
+            *(_cell(name, caption.word_log_probabilities[place], known[place]) for name, caption in followed.items()),
+        )
+        for place, word in enumerate((*words, END_WORD))
+    ]
+    if judged:
+        whole = "all the words they know" if strange else "the whole sentence"
+        rows.append((whole, *(f"<b>{cards.odds(total)}</b>" for total in totals.values())))
+    headings = ["word", *(cards.rule(VARIANTS[name]) + html.escape(VARIANTS[name].title) for name in followed)]
+    table_rows = (html_tables.row(*cells) for cells in rows)
+    label = "How likely each decoder found each word; the longer the bar, the greater its surprise"
+    st.html(html_tables.table(headings, table_rows, label))
+
+
+def _known_sum(caption: "Caption", known: list[bool]) -> float:
+    return math.fsum(gain for gain, is_known in zip(caption.word_log_probabilities, known, strict=True) if is_known)
+
+
+def _cell(name: str, gain: float, known: bool) -> str:
+    if not known:
+        return "unknown"
+    width = min(1.0, -gain / math.log(2) / _SCALE)
+    bar = f'<span class="bar"><span style="width:{width:.1%};background:{VARIANTS[name].colour}"></span></span>'
+    return f"{cards.odds(gain)}{bar}"
+
+
+def verdict(totals: dict[str, float]) -> str:
+    """Which decoder finds the sentence likeliest, and by how much.
+
+    >>> verdict({"learned": math.log(0.02), "word2vec": math.log(0.01)})
+    'Learned finds it likeliest: 1 in 50. Then Word2Vec: 1 in 100.'
+    """
+    first, *others = sorted(totals, key=lambda name: -totals[name])
+    if not others:
+        return f"{VARIANTS[first].title} finds it {cards.odds(totals[first])} likely."
+    rest = ", ".join(f"{VARIANTS[name].title}: {cards.odds(totals[name])}" for name in others)
+    return f"{VARIANTS[first].title} finds it likeliest: {cards.odds(totals[first])}. Then {rest}."
+
+
+def unknown_sentence(words: list[str]) -> str:
+    """
+    >>> unknown_sentence(["lawnmower", "zebra"])
+    'No decoder knows lawnmower, zebra: they read them as “some unknown word”, and do not count them.'
+    """
+    them = "it" if len(words) == 1 else "them"
+    return f"No decoder knows {', '.join(words)}: they read {them} as “some unknown word”, and do not count {them}."

@@ -1,0 +1,129 @@
+"""The first page: one photograph, and what each of the three decoders writes about it, with how sure it was and why."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from captioner.config import VARIANTS, SearchConfig
+from captioner.errors import CheckpointError, EncoderError, ImageError, TriptychError
+from captioner.figures.decoder.differences import difference
+from captioner.views import cards, photographs, startup_problems
+from captioner.views.caption import earlier, own_words, settings, several, why
+from captioner.views.caption import familiarity as familiar
+from captioner.views.launch_options import checkpoints_folder
+from captioner.views.photographs import Photograph
+from captioner.views.resources import open_page, picture_size, refuse
+from captioner.views.results import Captions, Findings
+
+if TYPE_CHECKING:
+    from captioner.captioning.captioner import Caption
+
+_MORE = 4
+_CARD_HEIGHT = 230
+_ONE_AND_THREE = "One network looked at the photograph; three decoders put what it saw into words."
+_NEARLY_WON = 5
+
+
+def show() -> None:
+    with st.container(key="top"):
+        left, right = st.columns([5, 6], gap="large", vertical_alignment="center")
+    try:
+        with right:
+            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+                open_page("Triptych")
+                folder, chosen = settings.choose()
+                # One alternative more: the word that was written is usually among them.
+                config = replace(chosen, alternatives=_NEARLY_WON + 1)
+            st.markdown("One photograph, three decoders, three captions.")
+            photograph = photographs.choose(picture_size(folder))
+        with left:
+            st.container(key="photograph").image(photograph.preview, alt=photograph.description)
+            if remark := photographs.too_small(photograph):
+                st.markdown(remark)
+        _show_findings(folder, photograph, config)
+    except ImageError as error:
+        with left:  # In the photograph's place.
+            refuse(error)
+        _show_several(folder, config)
+    except (CheckpointError, EncoderError) as error:
+        refuse(error)
+        startup_problems.show(checkpoints_folder())
+    except TriptychError as error:
+        refuse(error)
+
+
+def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig) -> None:
+    with ExitStack() as waiting:
+        for column in st.columns(len(VARIANTS)):
+            waiting.enter_context(column)
+            waiting.enter_context(st.skeleton(height=_CARD_HEIGHT))
+        findings = Findings(folder, photograph)
+        captions = findings.captions(config)
+    _show_cards(folder, captions)
+    familiarity, classes = st.columns(2, gap="large")
+    with familiarity:
+        _show_familiarity(findings)
+    with classes:
+        familiar.show_classes(findings)
+    _show_several(folder, config)
+    why.show(findings, captions, config)
+    own_words.show(findings)
+    earlier.show(photograph, captions)
+
+
+def _show_familiarity(findings: Findings) -> None:
+    try:
+        familiar.show(findings)
+    except TriptychError as error:
+        refuse(error)
+
+
+def _show_cards(folder: Path, captions: Captions) -> None:
+    marks = cards.differing([found[0].words for found in captions.values()])
+    columns = st.columns(len(captions))
+    for column, (name, found), mark in zip(columns, captions.items(), marks, strict=True):
+        with column.container(border=True, height="stretch", key=f"card-{name}", gap="xsmall"):
+            st.html(cards.heading(VARIANTS[name]) + cards.sentence(found[0].words, mark, found[0].finished))
+            st.markdown(_measures(found[0]), help=_explanation(found[0]))
+            _show_more(found[1 : 1 + _MORE])
+    if len(captions) > 1:
+        alike = len({found[0].words for found in captions.values()}) == 1
+        st.markdown(f"{_ONE_AND_THREE} {difference(folder)} {compared(any(map(any, marks)), alike)}")
+
+
+def compared(differ: bool, alike: bool) -> str:
+    """What the underlining means."""
+    if differ:
+        return "Underlined: words, or repeats of words, that not all of them have."
+    return "All of them wrote the same sentence." if alike else "All of them used the same words, in another order."
+
+
+def _measures(caption: "Caption") -> str:
+    return f"{cards.odds(caption.log_probability)} · {cards.duration(caption.milliseconds / 1000)}"
+
+
+def _explanation(caption: "Caption") -> str:
+    return (
+        f"How sure it was ({cards.odds(caption.log_probability)}): if the decoder drew its words by lot, each as often as it "
+        "finds it likely here, this is how often it would write exactly this sentence. "
+        f"Log-probability {caption.log_probability:.2f} nats. The search for the words took {caption.milliseconds:.1f} ms."
+        + ("" if caption.finished else " It was cut off at the greatest length, so its end is not counted.")
+    )
+
+
+def _show_more(captions: list["Caption"]) -> None:
+    if captions:
+        with st.expander(f"{len(captions)} more captions" if len(captions) > 1 else "1 more caption", type="compact"):
+            st.html(cards.runners_up(captions))
+
+
+def _show_several(folder: Path, config: SearchConfig) -> None:
+    arrivals = photographs.several()
+    if arrivals:
+        try:
+            several.show(folder, arrivals, config)
+        except TriptychError as error:
+            refuse(error)

@@ -1,0 +1,51 @@
+"""The parts of the page of scores about older recipes: one table of them, and an open question. Every figure is from a file."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from captioner.errors import CheckpointError
+from captioner.experiments.ancestor_records import Record, read_records
+from captioner.figures.recipes import ancestor_sentences, dimensions_question, question_charts, recipe_table
+from captioner.figures.scores.study_file import Study
+from captioner.views.resources import refuse
+from captioner.views.scores import score_cards as cards
+
+
+def show(folder: Path, study: Study | None) -> None:
+    st.header("Where it comes from: older recipes on the same photographs", anchor=False)
+    try:
+        records = read_records(folder)
+    except CheckpointError as error:
+        refuse(error)
+        return
+    _show_table(records, study)
+    _show_question(records)
+
+
+def _show_table(records: list[Record], study: Study | None) -> None:
+    told = ancestor_sentences.sentences(records, study)
+    with st.expander("The recipes in a line each"):
+        st.html(cards.terms(recipe_table.recipes()))
+    if recipe_table.table_records(records):
+        st.altair_chart(recipe_table.chart(records), alt=recipe_table.summary(records))
+        st.html(cards.paragraph(recipe_table.marks(records), "beside"))
+        with st.expander("The whole table: all scores on dev and test, parameters, times"):
+            st.dataframe(recipe_table.as_table(records), alt=" ".join(told), height="content")
+    for text in told or [ancestor_sentences.NONE_YET]:
+        st.html(cards.paragraph(text, "beside"))
+
+
+def _show_question(records: list[Record]) -> None:
+    st.header(dimensions_question.title(records), anchor=False)
+    for text in dimensions_question.sentences(records):
+        st.html(cards.paragraph(text, "beside"))
+    found = dimensions_question.groups(records)
+    if found:
+        summary = question_charts.summary(found)
+        st.altair_chart(question_charts.end_chart(found), alt=summary)
+        st.html(cards.paragraph(question_charts.POINTS, "beside"))
+        with st.expander("All curves, and all trainings of the question as a table"):
+            st.altair_chart(question_charts.chart(found), alt=summary)
+            table = question_charts.as_table(found, dimensions_question.reached(found))
+            st.dataframe(table.style.format(precision=3), alt=summary)

@@ -1,0 +1,1 @@
+"""The CNN: encoders, their class names and the feature cache."""

@@ -1,0 +1,223 @@
+"""The feature cache: what the encoder made of every picture, kept on disk and memory-mapped, so that it is made once.
+
+A cache is a folder per encoder and input size, filled by shards. A shard is one float16 array and one list of keys; a key
+is the hash of a picture's bytes and the name of the view. A shard counts once its list is there, so an interruption loses
+the shard in work and nothing else. How much of the arrays is in memory at a time is left to `captioner.vision.feature_shards`.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from captioner.data.datasets import Record
+from captioner.data.images import read, resize
+from captioner.errors import FeatureError, ImageError
+from captioner.progress import Progress
+from captioner.runtime import is_alive
+from captioner.vision.encoder import Encoder
+from captioner.vision.feature_shards import SHARD_ROWS, Shards
+
+_BATCH = 32
+_PART = ".part"  # The end of the name of a file that is being written; before it stand the machine and the process.
+_HOST = re.sub(r"\W", "-", platform.node())
+
+Crop = tuple[float, float, float, float]  # left, top, right, bottom, as fractions
+
+
+class View(NamedTuple):
+    """One way to look at a training picture: which part of it, and whether in the mirror."""
+
+    crop: Crop = (0.0, 0.0, 1.0, 1.0)
+    mirrored: bool = False
+
+    def apply(self, rgb: np.ndarray, size: int) -> np.ndarray:
+        """The view as the encoder takes it, uint8 (size, size, 3)."""
+        height, width = rgb.shape[:2]
+        left, top, right, bottom = self.crop
+        columns = slice(int(left * width), max(int(right * width), int(left * width) + 1))
+        rows = slice(int(top * height), max(int(bottom * height), int(top * height) + 1))
+        picture = resize(rgb[rows, columns], size)
+        return picture[:, ::-1] if self.mirrored else picture
+
+
+_SHARE = 0.8
+VIEWS: dict[str, View] = {
+    "whole": View(),
+    "mirrored": View(mirrored=True),
+    "top-left": View((0.0, 0.0, _SHARE, _SHARE)),
+    "bottom-right": View((1 - _SHARE, 1 - _SHARE, 1.0, 1.0)),
+    "top-right-mirrored": View((1 - _SHARE, 0.0, 1.0, _SHARE), mirrored=True),
+    "bottom-left-mirrored": View((0.0, 1 - _SHARE, _SHARE, 1.0), mirrored=True),
+}
+WHOLE = "whole"
+
+Wanted = tuple[Record, str]
+
+
+def default_folder() -> Path:
+    """Where features are kept when nobody says otherwise: TRIPTYCH_CACHE, or triptych in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("TRIPTYCH_CACHE") or Path(base) / "triptych")
+
+
+def content_key(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+class FeatureCache:
+    """Reads rows by key from memory-mapped shards and adds what is missing."""
+
+    def __init__(self, folder: Path, encoder: Encoder):
+        self.folder = Path(folder) / f"{encoder.name}-{encoder.fingerprint}"
+        self.encoder = encoder
+        self._keys: dict[Hashable, str] = {}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FeatureError(f"The feature cache {folder} cannot be made ({error.strerror}); name another.") from error
+        _sweep(self.folder)
+        self.look_again()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._rows.values()))
+
+    @property
+    def row_bytes(self) -> int:
+        """What the features of one view of one picture take."""
+        return self._shards.row_bytes
+
+    def key(self, record: Record) -> str:
+        """The hash of a record's picture; its bytes are read once in the life of this object."""
+        if record.source not in self._keys:
+            self._keys[record.source] = sys.intern(content_key(record.read()))
+        return self._keys[record.source]
+
+    def has(self, record: Record, view: str = WHOLE) -> bool:
+        return self.key(record) in self._rows.get(view, ())
+
+    def rows(self, records: Sequence[Record], views: Sequence[str] | None = None) -> np.ndarray:
+        """The features of these records, float16 (records, regions, channels); one view's name per record."""
+        names = views if views is not None else [WHOLE] * len(records)
+        return self._shards.read([self._rows[view][self.key(record)] for record, view in zip(records, names, strict=True)])
+
+    def pooled(self, records: Sequence[Record]) -> np.ndarray:
+        """The mean over the regions of each whole picture, float32 (records, channels)."""
+        parts = (records[first : first + _BATCH] for first in range(0, len(records), _BATCH))
+        return np.concatenate([self.rows(part).astype(np.float32).mean(axis=1) for part in parts])
+
+    def look_again(self) -> None:
+        """Take in use all that is in the folder by now; of what is there twice the same as whoever opens it next."""
+        self._shards = Shards((self.encoder.regions, self.encoder.channels))
+        self._rows: dict[str, dict[str, int]] = {}  # by view, then by the hash of the picture
+        for index in sorted(self.folder.glob("*.json")):
+            self._open(index)
+
+    def fill(self, records: Sequence[Record], views: Sequence[str] = (WHOLE,)) -> dict[str, str]:
+        """Encode what is missing, shard by shard; returns the pictures that could not be read, by name, and why."""
+        failed = self._unopened(records)
+        opened = [record for record in records if record.name not in failed]
+        missing = ((record, view) for record in opened for view in views if not self.has(record, view))
+        wanted = list({(self.key(record), view): (record, view) for record, view in missing}.values())
+        refused: dict[str, str] = {}  # Why, by key: several records may hold the same bytes.
+        with ThreadPoolExecutor(2) as pool, Progress("features", len(wanted), "pictures") as progress:
+            for first in range(0, len(wanted), SHARD_ROWS):
+                self._add(wanted[first : first + SHARD_ROWS], refused, progress, pool)
+        return failed | {record.name: refused[self.key(record)] for record in opened if self.key(record) in refused}
+
+    def _unopened(self, records: Sequence[Record]) -> dict[str, str]:
+        """The records whose bytes cannot be had at all, by name, and why."""
+        failed = {}
+        for record in records:
+            try:
+                self.key(record)
+            except ImageError as error:
+                failed[record.name] = str(error)
+        return failed
+
+    def _add(self, wanted: list[Wanted], refused: dict[str, str], progress: Progress, pool: ThreadPoolExecutor) -> None:
+        """Encode one shard; pictures are decoded in other threads while the network works on those before them."""
+        pictures = pool.map(self._picture, wanted)
+        keys, blocks = [], []
+        for first in range(0, len(wanted), _BATCH):
+            good = []
+            for record, view in wanted[first : first + _BATCH]:
+                picture = next(pictures)
+                if isinstance(picture, ImageError):
+                    refused[self.key(record)] = str(picture)
+                else:
+                    keys.append(f"{self.key(record)} {view}")
+                    good.append(picture)
+            if good:
+                blocks.append(self.encoder.encode(np.stack(good)).astype(np.float16))
+            progress.advance(len(wanted[first : first + _BATCH]))
+        if keys:
+            self._write(keys, np.concatenate(blocks))
+
+    def _picture(self, wanted: Wanted) -> np.ndarray | ImageError:
+        record, view = wanted
+        try:
+            return VIEWS[view].apply(read(record.read(), record.name), self.encoder.size)
+        except ImageError as error:
+            return error
+
+    def _write(self, keys: list[str], features: np.ndarray) -> None:
+        """Put a shard down: the array first, its list of keys last, each under its name only when it is whole."""
+        name = content_key("\n".join(keys).encode())
+        try:
+            with _whole_file(self.folder / f"{name}.npy") as file:
+                np.save(file, features)
+            with _whole_file(self.folder / f"{name}.json") as file:
+                file.write(json.dumps(keys).encode())
+        except OSError as error:
+            reason = error.strerror or "the disk did not take all of it"  # NumPy tells it without the system's reason.
+            raise FeatureError(f"The feature cache {self.folder} cannot be written ({reason}); make room.") from error
+        self._open(self.folder / f"{name}.json")
+
+    def _open(self, index: Path) -> None:
+        """Take a shard in use, unless its array is not what its list of keys says: then it is made anew."""
+        try:
+            keys = json.loads(index.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            return
+        first = self._shards.add(index.with_suffix(".npy"), len(keys))
+        for row, key in enumerate(keys if first is not None else (), first or 0):
+            picture, _, view = key.partition(" ")
+            self._rows.setdefault(view, {})[sys.intern(picture)] = row
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name only when everything was written."""
+    temporary = path.with_name(f".{path.name}.{_HOST}.{os.getpid()}{_PART}")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what writers of this machine left behind that were killed; somebody else may be writing at this moment.
+
+    What may not be taken away stays: a cache that can only be read is as good.
+    """
+    for path in folder.glob(f".*{_PART}"):
+        host, writer = path.name.split(".")[-3:-1]
+        if host == _HOST and writer.isdecimal() and not is_alive(int(writer)):
+            with suppress(OSError):
+                path.unlink()

@@ -1,0 +1,72 @@
+"""The bench of large data, made small: that all is measured on what it says, in processes of their own."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from captioner.benchmarks import bench_large, captioning, synthetic
+from captioner.benchmarks.memory import peak_megabytes
+from captioner.benchmarks.synthetic import VIEW_NAMES, SilentEncoder, write_cache, write_coco
+from captioner.benchmarks.table import FIGURES
+from captioner.training import order
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    for name, value in (("_SMALL", 32), ("_ROUNDS", 2), ("_STEPS", 2), ("_WARM_UP", 1)):
+        monkeypatch.setattr(bench_large, name, value)
+
+
+def test_training_is_measured_on_both_caches(tmp_path, monkeypatch):
+    encoder = SilentEncoder(3, 3, 6)
+    write_cache(tmp_path / "large", 200, encoder)
+    write_cache(tmp_path / "small", 32, encoder)
+    monkeypatch.setattr(order, "MIXED_BYTES", 0)
+    found = bench_large.training(tmp_path, 200, "tiny", encoder)
+    assert set(found) <= set(FIGURES) and found["cache_photographs"] == 200
+    assert found["cache_gb"] == pytest.approx(200 * len(VIEW_NAMES) * 9 * 6 * 2 / 1e9)
+    assert found["epoch_read_gb"] == pytest.approx(found["cache_gb"] / len(VIEW_NAMES))  # one view of each photograph
+    assert min(found[name] for name in ("prepare_s", "small_step_ms", "large_step_ms", "step_ratio")) > 0
+    assert found["training_peak_gb"] * 1e9 / 2**20 == pytest.approx(peak_megabytes(), rel=0.05)
+
+
+def test_reading_is_measured(tmp_path):
+    write_coco(tmp_path, 60, 10)
+    found = bench_large.reading(tmp_path)
+    files = [path.read_text() for path in (tmp_path / "annotations").glob("*.json")]
+    assert set(found) <= set(FIGURES)
+    assert found["captions"] == sum(len(json.loads(text)["annotations"]) for text in files) == 350
+    assert found["file_mb"] == pytest.approx(sum(map(len, files)) / 1e6) and found["read_s"] > 0 < found["vocabulary_s"]
+
+
+def test_each_is_measured_in_a_process_of_its_own(monkeypatch):
+    calls = []
+
+    def apart(module, part, folder, *more):
+        calls.append((module, part, *more))
+        held = sorted(path.relative_to(folder).parts[0] for path in Path(folder).rglob("*.json"))
+        calls.append((sorted(set(held)), Path(folder)))
+        return {"captions" if part == "reading" else "cache_gb": 3.0}
+
+    monkeypatch.setattr(bench_large, "apart", apart)
+    monkeypatch.setattr(bench_large, "_COCO", (20, 4))
+    result = bench_large.large_bench(0.1)
+    photographs = round(0.1e9 / SilentEncoder().photograph_bytes)
+    assert result == {"large": {"cache_gb": 3.0}, "coco": {"captions": 3.0}}
+    assert calls[0] == ("captioner.benchmarks.bench_large", "training", str(photographs)) and calls[1][0] == ["large", "small"]
+    assert calls[2] == ("captioner.benchmarks.bench_large", "reading") and calls[3][0] == ["annotations"]
+    assert not calls[1][1].exists() and not calls[3][1].exists()  # Nothing is left behind.
+    assert captioning.table(result).splitlines()[0].endswith("3 GB")
+
+
+def test_a_process_of_its_own_reads_what_was_made_up(tmp_path):
+    write_coco(tmp_path, 30, 4)
+    assert captioning.apart("captioner.benchmarks.bench_large", "reading", str(tmp_path))["captions"] == 5 * (30 + 4)
+
+
+def test_captions_of_one_length_class_need_one_loop():
+    from captioner.model.packing import STEP_BUCKET
+
+    longest = max(len(caption.split()) for group in synthetic.captions(50) for caption in group) + 1
+    assert -(-longest // STEP_BUCKET) == -(-(min(synthetic._LENGTHS) + 1) // STEP_BUCKET)

@@ -1,0 +1,217 @@
+"""The Captioner against its own decoder asked the slow way, alone and in a crowd."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from captioner.config import VARIANTS, SearchConfig, find_variant
+from captioner.errors import CheckpointError, ConfigError
+from captioner.model.checkpoints import Checkpoint, EncoderMark, save
+from captioner.vocabulary import END, PADDING, SPECIAL_WORDS, START, UNKNOWN, Vocabulary
+from embeddings.table import learned_start
+from support.standins import MARK, SMALL_DECODER, StubEncoder, small_checkpoint, small_preset
+
+WORDS = Vocabulary((*SPECIAL_WORDS, *"a the dog cat runs sits on grass".split()))
+GREEDY = SearchConfig(method="greedy", maximum_words=9)
+
+
+def make(variant="learned", image_entry="attention", seed=1):
+    """A checkpoint whose weights are drawn large enough for different photographs to get different captions."""
+    from captioner.model.decoder import Decoder
+
+    config = replace(SMALL_DECODER, image_entry=image_entry)
+    table = learned_start(WORDS.words, config.embedding_dimensions, 1.0, seed)
+    decoder = Decoder(config, table.vectors, StubEncoder.channels, find_variant(variant).frozen)
+    random = np.random.default_rng(seed)
+    weights = {v.path: random.normal(0, 1.0, v.shape).astype(np.float32) for v in decoder.weights if v is not decoder.table}
+    weights["image/kernel"] *= 3
+    weights["words/bias"][END] += 2
+    preset = replace(small_preset(), decoder=config)
+    return Checkpoint(variant, seed, preset, EncoderMark.of(StubEncoder()), WORDS, table, weights)
+
+
+@pytest.fixture(scope="module")
+def captioner():
+    from captioner.captioning.captioner import Captioner
+
+    return Captioner(StubEncoder(), {name: make(name, seed=seed) for seed, name in enumerate(VARIANTS)})
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    random = np.random.default_rng(3)
+    return [random.integers(0, 256, (2, 3, 3), np.uint8).repeat(20, 0).repeat(11, 1) for _ in range(8)]
+
+
+def plain(caption):
+    return caption.text, pytest.approx(caption.log_probability, abs=1e-4), pytest.approx(caption.word_log_probabilities, abs=1e-4)
+
+
+def slowly(decoder, features, most):
+    """Greedy captioning that computes the whole prefix anew for every word."""
+    from captioner.model.packing import pack
+
+    ids, gains = [], []
+    while len(ids) < most and END not in ids:
+        packed = pack([[ids]])
+        scores = decoder.logits(features, packed.arrays(), len(packed.counts)).numpy()[-1].astype(np.float64)
+        logs = scores - scores.max() - np.log(np.exp(scores - scores.max()).sum())
+        allowed = [word for word in range(len(logs)) if word not in (PADDING, START, UNKNOWN)]
+        ids.append(max(allowed, key=lambda word: logs[word]))
+        gains.append(logs[ids[-1]])
+    return ids, gains
+
+
+# Seeds whose weights say different things of different photographs, some of them to the end.
+@pytest.mark.parametrize(("image_entry", "seed"), [("attention", 5), ("merge", 3), ("init", 2), ("pre", 1)])
+def test_the_fast_path_says_what_the_slow_one_says(pictures, image_entry, seed):
+    from captioner.captioning.captioner import Captioner
+
+    checkpoint = make(image_entry=image_entry, seed=seed)
+    captioner, decoder = Captioner(StubEncoder(), {"learned": checkpoint}), checkpoint.build()
+    texts = set()
+    for picture in pictures[:4]:
+        features = captioner.encode([picture])
+        ids, gains = slowly(decoder, features, GREEDY.maximum_words)
+        caption = captioner.caption([picture], GREEDY)[0]["learned"][0]
+        assert caption.steps == tuple(WORDS.decode(ids)) and caption.finished == (ids[-1] == END)
+        assert caption.word_log_probabilities == pytest.approx(gains, abs=1e-4)
+        texts.add(caption.text)
+    assert len(texts) > 1, "A decoder that says one thing only shows nothing here."
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
+def test_a_picture_alone_gets_what_it_gets_among_others(captioner, pictures, method):
+    config = replace(GREEDY, method=method, seed=4)
+    together = captioner.caption(pictures, config)
+    assert len(together) == len(pictures) and all(tuple(found) == captioner.variants == tuple(VARIANTS) for found in together)
+    for picture, found in zip(pictures[:3], together, strict=False):
+        alone = captioner.caption([picture], config)[0]
+        for name in VARIANTS:
+            assert [plain(caption) for caption in found[name]] == [
+                (caption.text, caption.log_probability, caption.word_log_probabilities) for caption in alone[name]
+            ]
+
+
+def test_many_threads_get_what_each_gets_alone(captioner, pictures):
+    def texts(picture):
+        found = captioner.caption([picture])[0]
+        return {name: [(caption.text, caption.log_probability) for caption in captions] for name, captions in found.items()}
+
+    alone = [texts(picture) for picture in pictures]
+    with ThreadPoolExecutor(8) as pool:
+        for crowd in (list(pool.map(texts, pictures)) for _ in range(3)):
+            for one, other in zip(alone, crowd, strict=True):
+                for name in VARIANTS:
+                    assert [text for text, _ in one[name]] == [text for text, _ in other[name]]
+                    assert [gain for _, gain in one[name]] == pytest.approx([gain for _, gain in other[name]], abs=1e-5)
+
+
+def test_what_a_caption_tells(captioner, pictures):
+    config = SearchConfig(beam=3, maximum_words=9, alternatives=4)
+    for found in captioner.caption(pictures[:3], config):
+        for name, captions in found.items():
+            assert [caption.variant for caption in captions] == [name] * 3
+            for caption in captions:
+                check_caption(caption)
+
+
+def check_caption(caption):
+    steps, gains = len(caption.steps), caption.word_log_probabilities
+    assert caption.text == " ".join(caption.words) and not set(caption.words) & set(SPECIAL_WORDS)
+    assert steps == len(caption.words) + caption.finished == len(gains) == len(caption.alternatives)
+    assert caption.log_probability == pytest.approx(sum(gains)) and caption.milliseconds > 0
+    assert caption.attention.shape == (steps, 3, 3)
+    np.testing.assert_allclose(caption.attention.sum(axis=(1, 2)), 1, atol=1e-5)
+    for word, gain, others in zip(caption.steps, gains, caption.alternatives, strict=True):
+        assert len(others) == 4 and dict(others).get(word, np.exp(gain)) == pytest.approx(np.exp(gain), rel=1e-4)
+
+
+def test_only_some_decoders_and_no_pictures(captioner, pictures):
+    some = ["fasttext", "learned"]
+    assert [list(found) for found in captioner.caption(pictures[:2], GREEDY, some)] == [some, some]
+    assert captioner.caption([], GREEDY) == [] == captioner.caption_features(np.zeros((0, 9, 6), np.float16))
+    with pytest.raises(ConfigError, match="no decoder 'glove' here; choose among learned, word2vec, fasttext"):
+        captioner.caption(pictures[:1], GREEDY, ["glove"])
+
+
+def test_features_of_the_cache_do_as_well(captioner, pictures):
+    features = captioner.encode(pictures[:2])
+    whole, half = (captioner.caption_features(given, GREEDY) for given in (features, features.astype(np.float16)))
+    for one, other in zip(whole, half, strict=True):
+        assert one["learned"][0].log_probability == pytest.approx(other["learned"][0].log_probability, abs=0.05)
+
+
+def test_a_folder_of_decoders(tmp_path, pictures, captioner):
+    from captioner.captioning.captioner import Captioner
+
+    for seed, name in enumerate(VARIANTS):
+        save(tmp_path / name, make(name, seed=seed), {})
+    loaded = Captioner.load(tmp_path, ["word2vec"], StubEncoder())
+    assert loaded.variants == ("word2vec",) and loaded.stage == "first"
+    found, expected = (given.caption(pictures[:1], GREEDY)[0]["word2vec"][0] for given in (loaded, captioner))
+    assert found.log_probability == pytest.approx(expected.log_probability, abs=0.1)  # Stored weights have 16 bits.
+    other = StubEncoder()
+    other.fingerprint = "f" * 16
+    with pytest.raises(CheckpointError, match=r"trained with the encoder stub \(0123456789abcdef\), but this one is stub \(ffff"):
+        Captioner.load(tmp_path, encoder=other)
+
+
+def test_a_network_of_keras_with_other_weights_is_told_by_its_option(tmp_path):
+    from captioner.captioning.captioner import Captioner
+
+    save(tmp_path / "learned", small_checkpoint(mark=MARK), {})
+    other = StubEncoder()
+    for name, sentence in (("vgg16", "; start with --encoder-weights and the file"), ("stub", "; use the encoder that they")):
+        other.name, other.fingerprint = name, "f" * 16
+        with pytest.raises(CheckpointError, match=sentence):
+            Captioner.load(tmp_path, encoder=other)
+
+
+def test_decoders_that_were_trained(tiny_run, encoder):
+    from captioner.captioning.captioner import Captioner
+    from captioner.data.datasets import shapes
+    from captioner.data.images import read
+
+    captioner = Captioner.load(tiny_run, encoder=encoder)
+    (found,) = captioner.caption([read(shapes(0, 0, 1).split("test")[0].read())])
+    for captions in found.values():
+        assert set(captions[0].words) & {"a", "an", "there", "the", "one"} and captions[0].attention.shape[1:] == (9, 9)
+
+
+def test_following_its_own_caption_a_decoder_repeats_its_probabilities(captioner, pictures):
+    features = captioner.encode(pictures[:1])
+    for name, found in captioner.caption_features(features, GREEDY)[0].items():
+        followed = captioner.follow(features[0], found[0].words, finished=found[0].finished)
+        assert tuple(followed) == captioner.variants
+        assert followed[name].word_log_probabilities == pytest.approx(found[0].word_log_probabilities, abs=1e-5)
+        assert followed[name].words == found[0].words and followed[name].finished == found[0].finished
+        assert np.allclose(followed[name].attention, found[0].attention, atol=1e-6)
+
+
+def test_an_unknown_word_is_judged_as_the_unknown_word(captioner, pictures):
+    features = captioner.encode(pictures[:1])[0]
+    strange, same = (captioner.follow(features, ["a", word, "sits"]) for word in ("zebra", "<unk>"))
+    for name in captioner.variants:
+        assert strange[name].word_log_probabilities == same[name].word_log_probabilities
+        assert strange[name].words == ("a", "<unk>", "sits")
+
+
+def test_all_decoders_go_on_from_the_same_beginning(captioner, pictures):
+    features = captioner.encode(pictures[:2])
+    for found in captioner.caption_features(features, GREEDY, beginning=("the", "cat")):
+        for name, best_first in found.items():
+            assert best_first[0].words[:2] == ("the", "cat") and best_first[0].variant == name
+
+
+def test_the_tree_of_a_decoder_leads_to_its_caption(captioner, pictures):
+    features, config = captioner.encode(pictures[:1]), SearchConfig(beam=3, maximum_words=9)
+    for name, found in captioner.caption_features(features, config, beginning=("the",))[0].items():
+        candidates, path = captioner.tree(features[0], name, config, ("the",))
+        words = [captioner.vocabulary.words[candidates[number].word] for number in path]
+        assert tuple(words) == found[0].steps
+        assert candidates[path[-1]].total == pytest.approx(found[0].log_probability, abs=1e-5)
+    with pytest.raises(ConfigError, match="no decoder 'glove'"):
+        captioner.tree(features[0], "glove", config)

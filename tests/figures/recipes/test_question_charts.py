@@ -1,0 +1,38 @@
+"""The charts of the open question, against records of known make."""
+
+import pytest
+
+from captioner.experiments.ancestor_records import plan
+from captioner.figures.recipes import dimensions_question, question_charts
+from support.written_ancestors import EPOCHS, record
+
+
+def made(**figures):
+    return [record(ancestor, **figures) for ancestor in plan(["question"])]
+
+
+def test_the_chart_has_a_line_for_every_table_and_width():
+    found = dimensions_question.groups(made(seed=0.02))
+    rows = question_charts.curve_rows(found)
+    assert len(rows) == 10 * EPOCHS and set(rows.vectors) == {"Word2Vec", "FastText", "Random"}
+    last = rows[(rows.vectors == "Word2Vec") & (rows.dimensions == 10) & (rows.epoch == EPOCHS)].iloc[0]
+    assert (last.low, last.loss, last.high) == pytest.approx((3.3, 3.31, 3.32))
+    drawn = question_charts.chart(found).to_dict()
+    assert [layer["mark"]["type"] for layer in drawn["layer"]] == ["area", "line"]
+    assert "Word2Vec, 10 3.310" in question_charts.summary(found)
+
+
+def test_the_chart_of_the_ends_has_a_point_for_every_training():
+    drawn = question_charts.end_chart(dimensions_question.groups(made(seed=0.02))).to_dict()
+    (rows,) = drawn["datasets"].values()
+    ends = {(row["vectors"], row["dimensions"], row["seed"]): row["loss"] for row in rows}
+    assert len(rows) == len(ends) == 20
+    assert (ends["Word2Vec", 10, 1], ends["FastText", 10, 2]) == pytest.approx((3.3, 3.37))
+    lines, points = drawn["layer"]
+    assert lines["encoding"]["y"]["aggregate"] == "mean" and points["encoding"]["y"]["title"] == "training loss after 4 epochs"
+
+
+def test_the_table_has_means_over_seeds():
+    table = question_charts.as_table(dimensions_question.groups(made()), EPOCHS)
+    assert table.loc["FastText, 10", f"training loss after {EPOCHS} epochs"] == pytest.approx(2.5 + 0.8 + 0.05 + 0.01)
+    assert set(table.seeds) == {2} and table.loc["Random, 300", "test CIDEr"] == pytest.approx(0.5)

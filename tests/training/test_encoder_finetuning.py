@@ -1,0 +1,171 @@
+"""The encoder trained on: what moves, what stays, that it repeats itself, and that what is saved is what was trained."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from captioner.config import AdaptationConfig
+from captioner.data.datasets import shapes
+from captioner.errors import EncoderError
+from captioner.presets import PRESETS
+from captioner.vocabulary import Vocabulary, tokenize
+from support.standins import SMALL_DECODER
+
+SIDE = 64  # Small pictures give a grid of 2 x 2; everything else is the real network.
+SETTINGS = AdaptationConfig(epochs=2, images_per_batch=4, learning_rate=1e-4, decoder_learning_rate=1e-2, warmup_epochs=0)
+SETTINGS = replace(SETTINGS, first_block="blocks_20", averaging=0.5)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    from captioner.training.trainer import Examples
+
+    drawn = shapes(12, 4, 1)
+    words = [tokenize(caption) for record in drawn.split("train") for caption in record.captions]
+    vocabulary = Vocabulary.build(words, 1)
+    return vocabulary, *(Examples.of(drawn.split(split), vocabulary, None) for split in ("train", "dev"))
+
+
+def adapter(vocabulary, examples, seed=1):
+    from captioner.model.decoder import Decoder
+    from captioner.training.encoder_finetuning import Adapter
+    from captioner.vision.encoder import network
+    from embeddings.table import learned_start
+
+    table = learned_start(vocabulary.words, SMALL_DECODER.embedding_dimensions, 0.1, 1)
+    decoders = {name: Decoder(SMALL_DECODER, table.vectors, 1280, name == "word2vec", 1) for name in ("learned", "word2vec")}
+    return Adapter(network(SIDE), decoders, SETTINGS, seed, 3)
+
+
+def run(one, examples, dev, begun=None, epochs=2):
+    from captioner.training.trainer import train
+
+    config = replace(SETTINGS, epochs=epochs)
+    return train(one.decoders[0], examples, dev, config, 1, progressed=begun, make_trainer=lambda *_: one)
+
+
+@pytest.fixture(scope="module")
+def whole(parts):
+    """A whole adaptation: the adapter after it, the weights and tables before it, and what came of it."""
+    vocabulary, examples, dev = parts
+    one = adapter(vocabulary, examples)
+    before = {variable.path: variable.numpy() for variable in one.model.variables}
+    tables = [decoder.table.numpy() for decoder in one.decoders]
+    return one, before, tables, run(one, examples, dev)
+
+
+def test_what_moves_and_what_stays(whole):
+    one, before, tables, progressed = whole
+    moving = {variable.path for variable in one.moving}
+    assert {path.partition("/")[0].split("_")[1] for path in moving} == {"20", "head"}
+    for variable in one.model.variables:
+        assert (variable.numpy() != before[variable.path]).any() == (variable.path in moving), variable.path
+    assert (one.decoders[0].table.numpy() != tables[0]).any() and (one.decoders[1].table.numpy() == tables[1]).all()
+    assert set(progressed.best) == moving and [epoch.epoch for epoch in progressed.epochs] == [1, 2]
+    assert progressed.epochs[1].train_loss < progressed.epochs[0].train_loss
+
+
+def test_dev_loss_is_the_mean_over_the_decoders(parts):
+    import tensorflow as tf
+
+    from captioner.data.images import read
+    from captioner.model.losses import word_losses
+    from captioner.model.packing import pack
+    from captioner.vision.feature_cache import View
+
+    vocabulary, examples, dev = parts
+    one = adapter(vocabulary, examples)
+    pictures = np.stack([View().apply(read(record.read(), record.name), SIDE) for record in dev.records])
+    grid = one.model(tf.constant(pictures, tf.float32), training=False)
+    features, packed = tf.reshape(grid, (4, -1, 1280)), pack(dev.captions)
+    losses = [
+        float(word_losses(decoder.logits(features, packed.arrays(), len(packed.counts)), packed.targets, 0.0)[0])
+        for decoder in one.decoders
+    ]
+    assert one.dev_loss(dev) == pytest.approx(np.mean(losses), abs=1e-5)
+
+
+def test_it_goes_on_where_it_stopped(parts, whole):
+    vocabulary, examples, dev = parts
+    half = run(adapter(vocabulary, examples), examples, dev, epochs=1)
+    resumed = run(adapter(vocabulary, examples), examples, dev, begun=half)
+    assert len(resumed.epochs) == 2
+    assert all((resumed.variables[name] == values).all() for name, values in whole[-1].variables.items())
+
+
+def test_crops_lie_within_the_photograph():
+    from captioner.training.encoder_finetuning import random_view
+
+    views = [random_view(np.random.default_rng(seed), 0.6) for seed in range(400)]
+    whole = [view for view in views if view.crop == (0.0, 0.0, 1.0, 1.0)]
+    assert 60 < len(whole) < 140 and 160 < sum(view.mirrored for view in views) < 240
+    for left, top, right, bottom in (view.crop for view in views):
+        assert 0 <= left < right <= 1 and 0 <= top < bottom <= 1
+        assert 0.58 < (right - left) * (bottom - top) <= 1
+
+
+def test_an_adapted_encoder_comes_back(tmp_path, encoder):
+    """Saved in 16 bits beside decoders, found from there, with features that differ as its weights do."""
+    from safetensors.numpy import save
+
+    from captioner.storage import save_folder
+    from captioner.vision.encoder import ADAPTED, ADAPTED_WEIGHTS, load_encoder, network
+
+    kernel = next(variable for variable in network().variables if variable.path == "conv_head/kernel")
+    changed = (kernel.numpy() * 1.25).astype(np.float16)
+    save_folder(tmp_path / "encoder", {ADAPTED_WEIGHTS: save({"conv_head/kernel": changed})})
+    found = load_encoder(ADAPTED, near=tmp_path / "first")
+    assert found.name == ADAPTED and found.fingerprint != encoder.fingerprint
+    assert found.fingerprint == load_encoder(ADAPTED, near=tmp_path).fingerprint
+    picture = np.random.default_rng(0).integers(0, 256, (1, 260, 260, 3), dtype=np.uint8)
+    before, after = encoder.encode(picture), found.encode(picture)
+    assert (before != after).any() and before.shape == after.shape
+    assert found.classify(after).shape == (1, 1000)
+    for wrong in ({"nowhere/kernel": changed}, {"conv_head/kernel": changed[..., :5]}):
+        save_folder(tmp_path / "encoder", {ADAPTED_WEIGHTS: save(wrong)})
+        with pytest.raises(EncoderError, match="does not fit the network"):
+            load_encoder(ADAPTED, near=tmp_path)
+    save_folder(tmp_path / "encoder", {ADAPTED_WEIGHTS: b"no tensors"})
+    with pytest.raises(EncoderError, match="cannot be used"):
+        load_encoder(ADAPTED, near=tmp_path)
+
+
+def test_interrupted_by_command_and_gone_on_with(tmp_path, tiny_run, monkeypatch, capsys):
+    """The real network on a handful of pictures; then decoders are trained on what came out and caption with it."""
+    import json
+
+    from captioner.__main__ import main
+    from captioner.captioning.captioner import Captioner
+    from captioner.data import datasets
+    from captioner.training import encoder_finetuning
+
+    monkeypatch.setattr(datasets, "shapes", lambda: shapes(8, 4, 2))
+    command = ["adapt", "--data", "shapes", "--from", str(tiny_run), "--out", str(tmp_path / "encoder"), "--json"]
+    command += ["--set", "epochs=2", "--set", "images_per_batch=4", "--set", "first_block=conv_head"]
+    epoch = encoder_finetuning.Adapter.epoch
+
+    def stop_in_the_second(self, number, *rest):
+        if number == 2:
+            raise KeyboardInterrupt
+        return epoch(self, number, *rest)
+
+    assert main([*command[:-1], "first_block=block_4"]) == 2
+    assert "No convolution of the encoder begins with 'block_4'" in capsys.readouterr().err
+    assert main([*command[:3], "--from", str(tiny_run / "learned")]) == 2
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(encoder_finetuning.Adapter, "epoch", stop_in_the_second)
+        assert main(command) == 130
+    assert main(command) == 2 and "go on with --resume" in capsys.readouterr().err
+    assert main([*command, "--resume"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["epochs"]) == 2 and not (tmp_path / ".resume" / "encoder").exists()
+    train = ["train", "--data", "shapes", "--preset", "tiny", "--epochs", "1", "--variant", "learned"]
+    monkeypatch.setitem(PRESETS, "tiny", replace(PRESETS["tiny"], encoder="efficientnet-lite2-adapted"))
+    assert main([*train, "--out", str(tmp_path / "first"), "--cache", str(tmp_path / "cache")]) == 0
+    assert main(["adapt", "--data", "shapes", "--from", str(tmp_path / "first"), "--out", str(tmp_path / "again")]) == 2
+    assert "lacks some; train them" in capsys.readouterr().err
+    captioner = Captioner.load(tmp_path / "first")
+    assert captioner.vision.encoder.name == "efficientnet-lite2-adapted"
+    assert captioner.caption([np.zeros((50, 50, 3), np.uint8)])[0]["learned"][0].text is not None

@@ -1,0 +1,145 @@
+"""The order of an epoch: as it always was for what memory holds, and shard by shard, mixed within a window, beyond that."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from captioner.benchmarks import synthetic
+from captioner.benchmarks.synthetic import VIEW_NAMES, SilentEncoder
+from captioner.config_io import to_json
+from captioner.training import order
+from captioner.training.order import shards_of, visiting_order, window
+from captioner.training.run import Run
+from captioner.vision.feature_cache import FeatureCache
+from support.standins import small_preparation, stop_after_an_epoch
+
+ROW = 81 * 1280 * 2  # bytes of the default encoder's grid, float16
+
+
+@pytest.fixture
+def in_windows(monkeypatch):
+    """Shards of four rows, of which two are mixed at a time, whatever there is."""
+    monkeypatch.setattr(order, "SHARD_ROWS", 4)
+    monkeypatch.setattr(order, "MIXED_BYTES", 0)
+    monkeypatch.setattr(order, "WINDOW_BYTES", 2 * 4 * 9 * 6 * 2)  # of the stand-in's grid
+
+
+def test_flickr8k_is_mixed_as_a_whole_and_coco_is_not():
+    assert window(6_000, 6, ROW) == 0
+    assert window(118_287, 1, ROW) == window(118_287, 6, ROW) == 4 * 2**30 // (512 * ROW) > 1
+    assert window(10, 1, order.MIXED_BYTES) == 1  # A window is one shard at least.
+
+
+def test_what_memory_holds_is_visited_in_the_order_of_old():
+    """Written out from the program before it knew windows: seed 1, epoch 2, twelve photographs of two views, five at a time."""
+    from captioner.training.trainer import Examples, shuffled
+
+    records = tuple(synthetic.records(12))
+    cache = type("Cache", (), {"row_bytes": ROW})
+    drawn = list(shuffled(Examples(records, (), cache), 5, ("whole", "mirrored"), np.random.default_rng((1, 2))))
+    assert [chosen.tolist() for chosen, _ in drawn] == [[6, 9, 0, 5, 3], [4, 11, 8, 10, 1], [7, 2]]
+    assert ["".join(name[0] for name in names) for _, names in drawn] == ["mwmmw", "wmwmm", "mm"]
+
+
+def drawn(photographs, views, at_once, seed=1):
+    return visiting_order(photographs, views, at_once, np.random.default_rng(seed))
+
+
+SIZES = [(2_000, 6, 3), (2_000, 1, 2), (1, 6, 40), (511, 1, 1), (5_000, 2, 99)]
+
+
+@pytest.mark.parametrize(("photographs", "views", "at_once"), SIZES)
+def test_each_photograph_once_and_the_same_for_the_same_seed(photographs, views, at_once):
+    found = drawn(photographs, views, at_once)
+    assert sorted(found.tolist()) == list(range(photographs))
+    assert found.tolist() == drawn(photographs, views, at_once).tolist()
+    assert photographs == 1 or found.tolist() != drawn(photographs, views, at_once, seed=2).tolist()
+
+
+def test_shards_are_those_of_a_cache_that_is_filled_in_one_go():
+    shards = shards_of(1_000, 3)
+    assert [number for shard in shards for number in shard.tolist()] == list(range(1_000))
+    assert all({number * 3 // 512 for number in shard.tolist()} == {place} for place, shard in enumerate(shards))
+
+
+def test_a_window_mixes_all_of_it_and_nothing_else():
+    """Two shards of 512 photographs at a time: their places within the window say nothing of where they come from."""
+    found = drawn(4_096, 1, 2)
+    for first in range(0, 4_096, 1_024):
+        part = found[first : first + 1_024]
+        shards = sorted({number // 512 for number in part.tolist()})
+        assert len(shards) == 2 and len(set(part.tolist())) == 1_024
+        halves = [np.isin(half // 512, shards[:1]).sum() for half in (part[:512], part[512:])]
+        assert min(halves) > 200  # Of 512, half are expected.
+    assert {tuple(sorted({number // 512 for number in found[first : first + 1_024].tolist()})) for first in (0, 1_024)} != {
+        (0, 1), (2, 3),
+    }  # fmt: skip
+
+
+def test_training_reads_few_shards_at_a_time(tmp_path, monkeypatch, in_windows):
+    from captioner.training.trainer import Examples, shuffled
+
+    encoder = SilentEncoder(3, 3, 6)
+    monkeypatch.setattr(synthetic, "SHARD_ROWS", 4)
+    synthetic.write_cache(tmp_path, 40, encoder)
+    examples = Examples(tuple(synthetic.records(40)), (), FeatureCache(tmp_path, encoder))
+    read = []
+    monkeypatch.setattr(examples.cache._shards, "read", read.extend)
+    for chosen, views in shuffled(examples, 4, VIEW_NAMES, np.random.default_rng(1)):  # A window is four photographs.
+        before = len(read)
+        examples.cache.rows([examples.records[number] for number in chosen], views)
+        assert len({row // 4 for row in read[before:]}) <= 2
+    assert len(read) == len(set(read)) == 40 and len({row // 2 for row in read}) == 40
+
+
+def check_equal(one, other):
+    assert set(one) == set(other)
+    assert all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
+def test_a_run_in_windows_goes_on_to_the_same_end(tmp_path, monkeypatch, in_windows):
+    """Stopped in its second epoch, of which nothing was kept: its number alone decides its order when it is begun anew."""
+    preparation = small_preparation(tmp_path / "cache")
+    whole = Run(preparation, "learned", 1, tmp_path / "whole").execute()
+    stop_after_an_epoch(Run(preparation, "learned", 1, tmp_path / "broken"), monkeypatch)
+    rows, batches = preparation.cache.rows, []
+
+    def interrupt(*arguments):
+        batches.append(arguments)
+        if len(batches) == 2:
+            raise KeyboardInterrupt
+        return rows(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(preparation.cache, "rows", interrupt)
+        Run(preparation, "learned", 1, tmp_path / "broken").execute(resume=True)
+    check_equal(Run(preparation, "learned", 1, tmp_path / "broken").execute(resume=True).variables, whole.variables)
+
+
+def test_a_run_is_marked_where_its_order_is_another(tmp_path, monkeypatch):
+    preparation = small_preparation(tmp_path)
+    before = preparation.fingerprint("learned", 1)
+    own, shared = ["learned", 1, "first"], [preparation.encoder.fingerprint, preparation.vocabulary.fingerprint]
+    facts = [*own, to_json(preparation.preset.up_to("first")), *shared, []]
+    pictures = [[preparation.cache.key(record), record.captions] for record in (*preparation.train, *preparation.dev)]
+    assert before == hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]  # as it always was
+    monkeypatch.setattr(order, "MIXED_BYTES", 0)
+    marked = preparation.fingerprint("learned", 1)
+    monkeypatch.setattr(order, "WINDOW_BYTES", 2 * order.WINDOW_BYTES)
+    assert len({before, marked, preparation.fingerprint("learned", 1)}) == 3
+
+
+def test_the_second_stage_visits_in_the_same_order(tmp_path, monkeypatch, in_windows):
+    from captioner.training import self_critical, trainer
+
+    preparation = small_preparation(tmp_path)
+    examples = trainer.Examples.of(preparation.train, preparation.vocabulary, preparation.cache)
+    seen = [chosen.tolist() for chosen, _ in self_critical.shuffled(examples, 4, preparation.views, np.random.default_rng((1, 1)))]
+    config = replace(preparation.preset.training, images_per_batch=4)
+    chosen = []
+    monkeypatch.setattr(trainer.Examples, "batch", lambda self, some, views: chosen.append(some.tolist()) or (None, None))
+    list(trainer.batches(examples, replace(config, word_dropout=0.0), 1, 1, preparation.views))
+    assert chosen == seen and sorted(sum(seen, [])) == list(range(12))

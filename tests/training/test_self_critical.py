@@ -1,0 +1,287 @@
+"""The second stage: what is rewarded, how captions are drawn, and that the gradient is the one of what was drawn."""
+
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from captioner.config import FIRST, REWARD, RewardConfig
+from captioner.errors import TrainingError
+from captioner.scoring.metrics import score
+from captioner.training.run import Run, Start
+from captioner.vocabulary import END, PADDING, START, UNKNOWN, tokenize
+from support.standins import (
+    SMALL_DECODER,
+    SMALL_VOCABULARY,
+    StubEncoder,
+    small_checkpoint,
+    small_preparation,
+    small_preset,
+    stop_after_an_epoch,
+)
+
+SETTINGS = RewardConfig(
+    epochs=3, images_per_batch=4, learning_rate=1e-2, views=1, temper=0.8, feature_dropout=0.2, maximum_words=9, warmup_epochs=0
+)
+
+
+@pytest.fixture(scope="module")
+def preparation(tmp_path_factory):
+    return small_preparation(tmp_path_factory.mktemp("features"), small_preset(epochs=12, views=1, learning_rate=0.03))
+
+
+@pytest.fixture(scope="module")
+def examples(preparation):
+    from captioner.training.trainer import Examples
+
+    parts = (preparation.train, preparation.dev)
+    return tuple(Examples.of(records, preparation.vocabulary, preparation.cache) for records in parts)
+
+
+@pytest.fixture(scope="module")
+def first_stage(preparation, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("first")
+    Run(preparation, "learned", 1, folder).execute()
+    return folder
+
+
+def new_trainer(preparation, examples, config=SETTINGS, seed=1):
+    from captioner.model.decoder import Decoder
+    from captioner.scoring.metrics import Scorer
+    from captioner.training.self_critical import Rewards, RewardTrainer
+
+    table, _ = preparation.table("learned", seed)
+    decoder = Decoder(SMALL_DECODER, table.vectors, preparation.encoder.channels, False, seed)
+    rewards = Rewards(examples[0], preparation.vocabulary)
+    return RewardTrainer(decoder, config, seed, 3, rewards, Scorer([record.captions for record in examples[1].records]))
+
+
+def features_of(examples, count):
+    return examples[0].cache.rows(examples[0].records[:count]).astype(np.float32)
+
+
+def test_the_end_word_is_rewarded(preparation, examples):
+    """Against the scorer that stands against published scores, with the end word written into every text."""
+    from captioner.training.self_critical import Rewards
+
+    rewards, vocabulary = Rewards(examples[0], preparation.vocabulary), preparation.vocabulary
+    records = examples[0].records
+    references = [[f"{caption} endword" for caption in record.captions] for record in records]
+    for image, record in enumerate(records[:3]):
+        said = [tokenize(records[0].captions[0])] * len(records)
+        ids = vocabulary.encode(said[0])
+        for words, text in (([*ids, END], [*said[0], "endword"]), (ids, said[0])):
+            texts = list(said)
+            texts[image] = text
+            before = list(said)
+            before[image] = []
+            alone = (score(texts, references)["cider"] - score(before, references)["cider"]) * len(records)
+            assert rewards(image, words) == pytest.approx(alone, abs=1e-9)
+    whole = vocabulary.encode(tokenize(records[0].captions[0]))
+    assert rewards(0, [*whole, END]) > rewards(0, whole)
+
+
+def test_saying_a_thing_twice_and_breaking_off_cost_the_penalty(preparation, examples):
+    from captioner.training.self_critical import Rewards
+
+    plain, strict = (Rewards(examples[0], preparation.vocabulary, penalty) for penalty in (0.0, 0.5))
+    words = preparation.vocabulary.encode(tokenize(examples[0].records[0].captions[0]))
+    article = preparation.vocabulary.encode(["a"])
+    assert words[:2] != words[2:4]
+    for caption, cost in ((words, 0), (words[:2] + words[:2], 0.5), (words + article, 0.5), (article, 0.5), ([], 0)):
+        for end in ([], [END]):
+            assert strict(0, caption + end) == pytest.approx(plain(0, caption + end) - cost)
+
+
+def test_a_caption_is_held_against_the_others_of_its_photograph():
+    from captioner.training.self_critical import advantages
+
+    rewards = np.random.default_rng(0).random((4, 5))
+    for photograph, row in enumerate(rewards):
+        for place, own in enumerate(row):
+            others = [value for other, value in enumerate(row) if other != place]
+            assert advantages(rewards)[photograph, place] == pytest.approx(own - sum(others) / 4)
+
+
+def test_tempering_divides_every_score():
+    from captioner.training.self_critical import temper
+
+    decoder, features = small_checkpoint().build(), np.random.default_rng(0).random((2, 9, 6), np.float32)
+
+    def scores():
+        grid, state = decoder.start(features)
+        gates = decoder.gates_of_words().numpy()[[START, START]]
+        return decoder.step(grid, state, gates)[0].numpy()
+
+    before = scores()
+    temper(decoder, 0.5)
+    expected = np.exp(2 * before) / np.exp(2 * before).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(np.exp(scores()), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("entry", ["attention", "merge", "init", "pre"])
+def test_the_likeliest_caption_is_the_greedy_one(entry):
+    from captioner.training.self_critical import Writer
+
+    decoder, features = small_checkpoint(image_entry=entry).build(), np.random.default_rng(1).random((7, 9, 6), np.float32)
+    gates = decoder.gates_of_words().numpy()
+    written = Writer(decoder, 8, 2).likeliest(features)
+    for row, caption in zip(features, written, strict=True):
+        grid, state = decoder.start(row[None])
+        words, current = [], START
+        while current != END and len(words) < 8:
+            found, state, _ = decoder.step(grid, state, gates[[current]])
+            scores = found.numpy()[0]
+            scores[[PADDING, START, UNKNOWN]] = -np.inf
+            current = int(np.argmax(scores))
+            words.append(current)
+        assert caption == [word for word in words if word != END]
+
+
+def test_captions_are_drawn_by_the_probabilities_of_their_words():
+    """Many draws for one photograph against the probabilities that the step gives, renormalised without the forbidden words."""
+    from captioner.training.self_critical import Writer
+
+    decoder, features = small_checkpoint().build(), np.random.default_rng(2).random((2, 9, 6), np.float32)
+    drawn = Writer(decoder, 6, 4000).drawn(features, np.array([3, 4], np.int32))
+    assert drawn.shape[0] == 8000 and not np.isin(drawn, (PADDING, START, UNKNOWN)).any()
+    again = Writer(decoder, 6, 4000).drawn(features, np.array([3, 4], np.int32))
+    np.testing.assert_array_equal(drawn, again)
+    assert (drawn != Writer(decoder, 6, 4000).drawn(features, np.array([3, 5], np.int32))[:, : drawn.shape[1]]).any()
+    gates = decoder.gates_of_words().numpy()
+    for number, captions in enumerate(np.split(drawn, 2)):
+        grid, state = decoder.start(features[number : number + 1])
+        first, after, _ = decoder.step(grid, state, gates[[START]])
+        expected = renormalised(first.numpy()[0])
+        check_shares(captions[:, 0], expected)
+        common = Counter(word for word in captions[:, 0] if word != END).most_common(1)[0][0]
+        following = captions[captions[:, 0] == common]
+        second = decoder.step(grid, after, gates[[common]])[0].numpy()[0]
+        check_shares(following[:, 1], renormalised(second))
+    for caption in drawn:
+        assert all(after == END for before, after in pairwise(caption) if before == END)
+
+
+def test_no_random_number_is_used_twice():
+    """Not in another step of the same batch, nor at a step before or after of the next."""
+    from captioner.training.self_critical import _choose
+
+    even = np.zeros((50, 1000), np.float32)
+    drawn = [_choose(even, np.array([1, batch], np.int32), step).numpy().tobytes() for batch in range(5) for step in range(5)]
+    assert len(set(drawn)) == len(drawn)
+
+
+def renormalised(log_probabilities):
+    probabilities = np.exp(log_probabilities)
+    probabilities[[PADDING, START, UNKNOWN]] = 0
+    return probabilities / probabilities.sum()
+
+
+def check_shares(words, probabilities):
+    """How often each word was drawn, against its probability: within four and a half standard deviations each."""
+    found = np.bincount(words, minlength=len(SMALL_VOCABULARY)) / len(words)
+    spread = np.sqrt(probabilities * (1 - probabilities) / len(words))
+    assert (np.abs(found - probabilities) <= 4.5 * spread + 1e-6).all(), (found, probabilities)
+
+
+def test_the_gradient_is_that_of_the_captions_drawn(preparation, examples, monkeypatch):
+    """Against the plain sum of gains times log-probabilities, word by word, over the captions that were drawn."""
+    import tensorflow as tf
+
+    from captioner.training.self_critical import advantages, until_end
+
+    trainer = new_trainer(preparation, examples)
+    chosen, features = np.arange(4), examples[0].cache.rows(examples[0].records[:4])
+    seed = np.array([1, 0], np.int32)
+    kept = trainer._dropped(features, seed)
+    drawn = [until_end(row) for row in trainer.writer.drawn(kept, seed)]
+    rewards = np.array([trainer.rewards(row // 5, words + [END] * ended) for row, (words, ended) in enumerate(drawn)])
+    gains = advantages(rewards.reshape(-1, 5)).ravel()
+    assert any(not ended for _, ended in drawn) and any(ended for _, ended in drawn)
+
+    decoder, variables = trainer.decoder, trainer.decoder.trainable_variables
+    never = tf.constant(trainer.writer.never)
+    with tf.GradientTape() as tape:
+        total, words_drawn = 0.0, 0
+        for row, (words, ended) in enumerate(drawn):
+            grid, state = decoder.start(kept[row // 5 : row // 5 + 1])
+            for before, word in pairwise([START, *words, *([END] * ended)]):
+                log_probabilities, state, _ = decoder.step(grid, state, tf.gather(decoder.gates_of_words(), [before]))
+                total += float(gains[row]) * tf.nn.log_softmax(log_probabilities[0] + never)[word]
+            words_drawn += len(words) + 1
+        loss = -total / words_drawn
+    expected = tape.gradient(loss, [variable.value for variable in variables])
+
+    seen = []
+
+    def look(gradients, _variables):
+        seen.append([tf.convert_to_tensor(gradient) for gradient in gradients])
+
+    monkeypatch.setattr(trainer.optimizer, "apply", look)
+    tf.config.run_functions_eagerly(True)
+    try:
+        assert trainer._learn(features, chosen) == pytest.approx(rewards.mean(), abs=1e-6)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    for variable, found, wanted in zip(variables, seen[0], expected, strict=True):
+        np.testing.assert_allclose(found, tf.convert_to_tensor(wanted), atol=2e-6, err_msg=variable.path)
+
+
+def test_channels_are_dropped_for_a_whole_photograph(preparation, examples):
+    trainer = new_trainer(preparation, examples)
+    kept = trainer._dropped(np.ones((200, 9, 6), np.float16), np.array([1, 2], np.int32)).numpy()
+    assert (kept == kept[:, :1]).all() and set(np.unique(kept)) == {0, np.float32(1 / 0.8)}
+    assert (kept == 0).mean() == pytest.approx(0.2, abs=0.04)
+
+
+def run(preparation, folder, start, **changes):
+    preset = replace(preparation.preset, reward=replace(SETTINGS, **changes))
+    second = small_preparation(preparation.cache.folder.parent, preset, stage=REWARD)
+    return Run(second, "learned", 1, folder, Start.load(start, "learned", second))
+
+
+def test_reward_rises_and_the_history_goes_on(preparation, first_stage, tmp_path):
+    progressed = run(preparation, tmp_path, first_stage, epochs=20, patience=20).execute()
+    epochs = progressed.epochs
+    assert epochs[-1].reward > epochs[0].reward + 0.05
+    assert all(epoch.stage == REWARD and epoch.dev_cider is not None and epoch.dev_loss > 0 for epoch in epochs)
+    assert progressed.best_epoch == 1 + int(np.argmax([epoch.dev_cider for epoch in epochs]))
+    history = progressed.history("learned", 1, "finished")
+    assert [epoch["stage"] for epoch in history["epochs"]] == [FIRST] * 12 + [REWARD] * 20
+    assert "reward" not in history["epochs"][0] and history["best_epoch"] == 12 + progressed.best_epoch
+
+
+def test_dev_cider_is_that_of_greedy_captions(preparation, first_stage, examples):
+    """Against captions written through the Captioner's own search and scored by the evaluation."""
+    from captioner.captioning.captioner import Captioner
+    from captioner.config import SearchConfig
+    from captioner.model.checkpoints import load
+    from captioner.scoring.metrics import Scorer
+    from captioner.training.self_critical import Rewards, RewardTrainer
+
+    checkpoint = load(first_stage / "learned")
+    scorer = Scorer([record.captions for record in examples[1].records])
+    rewards = Rewards(examples[0], preparation.vocabulary)
+    trainer = RewardTrainer(checkpoint.build(), replace(SETTINGS, temper=1.0, maximum_words=30), 1, 3, rewards, scorer)
+    captioner = Captioner(StubEncoder(), {"learned": checkpoint})
+    features = examples[1].cache.rows(examples[1].records).astype(np.float32)
+    config = SearchConfig(method="greedy", alternatives=0)
+    texts = [found["learned"][0].text for found in captioner.caption_features(features, config)]
+    assert trainer._dev_cider(examples[1]) == pytest.approx(scorer.score(texts).metrics["cider"], abs=1e-9)
+
+
+def test_what_was_rewarded_is_not_started_from_again(preparation, first_stage, tmp_path):
+    run(preparation, tmp_path / "second", first_stage, epochs=1).execute()
+    with pytest.raises(TrainingError, match="through the second stage already"):
+        run(preparation, tmp_path / "third", tmp_path / "second")
+
+
+def test_interrupted_and_gone_on_with(preparation, first_stage, tmp_path, monkeypatch):
+    whole = run(preparation, tmp_path / "whole", first_stage).execute()
+    broken = run(preparation, tmp_path / "broken", first_stage)
+    stop_after_an_epoch(broken, monkeypatch)
+    resumed = run(preparation, tmp_path / "broken", first_stage).execute(resume=True)
+    assert all((resumed.variables[name] == values).all() for name, values in whole.variables.items())
+    assert [epoch.dev_cider for epoch in resumed.epochs] == [epoch.dev_cider for epoch in whole.epochs]

@@ -1,0 +1,108 @@
+"""Logs for TensorBoard: read back by TensorFlow's own reader of event files, and by TensorBoard's where it is installed."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from captioner.__main__ import main
+from captioner.config import REWARD
+from captioner.errors import ConfigError, TrainingError
+from captioner.training import tensorboard
+from captioner.training.history import Epoch, Progressed
+from captioner.training.tensorboard import EventLog, require_tensorboard
+from support.event_files import points
+
+needs_tensorboard = pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="tensorboard is not installed.")
+
+
+def first(number):
+    return Epoch(number, train_loss=4.0 / number, dev_loss=3.0 / number, seconds=9.0, learning_rate=0.25 / number)
+
+
+def rewarded(number):
+    return Epoch(number, 2.5, 2.75, 9.0, 0.5, REWARD, reward=0.25 * number, dev_cider=0.125 * number)
+
+
+@pytest.fixture
+def log(tmp_path):
+    return EventLog(tmp_path / "logs" / "learned-1-first")
+
+
+def test_every_epoch_is_written_once(log):
+    progressed = Progressed()
+    for number in (1, 2, 3):
+        progressed.epochs.append(first(number))
+        log(progressed)
+        assert len(list(points(log.folder))) == 3 * number  # On the disk at once, for who looks on.
+    assert list(points(log.folder))[:3] == [("loss/training", 1, 4.0), ("loss/dev", 1, 3.0), ("learning_rate", 1, 0.25)]
+    assert [value for tag, _, value in points(log.folder) if tag == "loss/dev"] == [3.0, 1.5, 1.0]
+    assert len(list(log.folder.iterdir())) == 1
+
+
+def test_the_second_stage_has_its_own_figures_numbered_as_in_the_history(log):
+    log(Progressed([rewarded(1)], before=[first(1), first(2)]))
+    found = {tag: (step, value) for tag, step, value in points(log.folder)}
+    assert found == {
+        "loss/training": (3, 2.5),
+        "loss/dev": (3, 2.75),
+        "learning_rate": (3, 0.5),
+        "reward": (3, 0.25),
+        "CIDEr/dev": (3, 0.125),
+    }
+
+
+def test_a_run_that_goes_on_goes_on_in_its_log_or_begins_it_with_what_it_has(log, tmp_path):
+    log(Progressed([first(1)]))
+    EventLog(log.folder)(Progressed([first(1), first(2)]))
+    late = EventLog(tmp_path / "late")
+    late(Progressed([first(1), first(2)]))
+    for folder in (log.folder, late.folder):
+        assert [step for tag, step, _ in points(folder) if tag == "loss/dev"] == [1, 2]
+
+
+def test_a_log_of_another_run_is_left_alone(log):
+    log.prepare(goes_on=False)
+    log(Progressed([first(1)]))
+    log.prepare(goes_on=True)
+    with pytest.raises(TrainingError, match="already holds the log of another run; name another folder"):
+        EventLog(log.folder).prepare(goes_on=False)
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match="cannot be made"):
+        EventLog(tmp_path / "file" / "logs").prepare(goes_on=False)
+    with pytest.raises(TrainingError, match="cannot be written; make room"):
+        EventLog(tmp_path / "file" / "logs")(Progressed([first(1)]))
+
+
+def test_without_tensorboard_nothing_is_begun(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="run pip install tensorboard, or leave the option out"):
+        require_tensorboard()
+    assert main(["train", "--data", str(tmp_path / "nowhere"), "--tensorboard", str(tmp_path / "logs")]) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.count("\n") == 1 and "the package tensorboard, which is not installed" in told.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_with_tensorboard_the_data_is_what_is_looked_at_next(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: object())
+    assert main(["train", "--data", str(tmp_path / "nowhere"), "--tensorboard", str(tmp_path / "logs")]) == 2
+    assert "There is no folder" in capsys.readouterr().err
+
+
+@needs_tensorboard
+def test_tensorboard_reads_the_same(log):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    progressed = Progressed(before=[first(1)])
+    for number in (1, 2):
+        progressed.epochs.append(rewarded(number))
+        log(progressed)
+    read = EventAccumulator(str(log.folder)).Reload()
+    assert set(read.Tags()["scalars"]) == set(tensorboard.SCALARS)
+    for tag, name in tensorboard.SCALARS.items():
+        assert [point.step for point in read.Scalars(tag)] == [2, 3]
+        np.testing.assert_allclose([point.value for point in read.Scalars(tag)], [getattr(rewarded(n), name) for n in (1, 2)])

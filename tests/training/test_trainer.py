@@ -1,0 +1,164 @@
+"""Losses, averages and rates against NumPy; that a run repeats itself is tested in test_runs."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from captioner.errors import TrainingError
+from captioner.vocabulary import END, START, UNKNOWN
+from support.standins import SMALL_DECODER, small_preparation, small_preset
+
+
+@pytest.fixture(scope="module")
+def preparation(tmp_path_factory):
+    return small_preparation(tmp_path_factory.mktemp("features"))
+
+
+@pytest.fixture(scope="module")
+def examples(preparation):
+    from captioner.training.trainer import Examples
+
+    parts = (preparation.train, preparation.dev)
+    return tuple(Examples.of(records, preparation.vocabulary, preparation.cache) for records in parts)
+
+
+def new_decoder(preparation, frozen=False, seed=1, config=SMALL_DECODER):
+    from captioner.model.decoder import Decoder
+
+    table, _ = preparation.table("learned", seed)
+    return Decoder(config, table.vectors, preparation.encoder.channels, frozen, seed)
+
+
+def settings(**changes):
+    return small_preset(**changes).training
+
+
+def test_the_dev_loss_counts_every_real_word_once(preparation, examples, monkeypatch):
+    from captioner.training import trainer as training
+
+    decoder, dev = new_decoder(preparation), examples[1]
+    total, words = 0.0, 0
+    for record, captions in zip(dev.records, dev.captions, strict=True):
+        grid, first = decoder.start(preparation.cache.rows([record]).astype(np.float32))
+        for caption in captions:
+            state = first
+            for word, target in zip((START, *caption), (*caption, END), strict=True):
+                gates = decoder.gates_of_words().numpy()[word : word + 1]
+                log_probabilities, state, _ = decoder.step(grid, state, gates)
+                total, words = total - float(log_probabilities[0, target]), words + 1
+    monkeypatch.setattr(training, "_DEV_IMAGES_PER_BATCH", 3)
+    assert training.Trainer(decoder, settings(), 0, 3).dev_loss(dev) == pytest.approx(total / words, abs=1e-4)
+
+
+def test_one_training_follows_every_rule(preparation, examples):
+    """One batch an epoch, so that every step can be looked at: averages, history, best weights, and what may not move."""
+    from captioner.training.trainer import train
+
+    decoder, config = new_decoder(preparation), settings(epochs=5, images_per_batch=12, averaging=0.3)
+    start = {variable.path: variable.numpy() for variable in decoder.trainable_variables}
+    seen, bests = [], []
+
+    def look(progressed):
+        seen.append(dict(progressed.variables))
+        bests.append((progressed.best_epoch, progressed.best))
+
+    progressed = train(decoder, *examples, config, 1, preparation.views, after_epoch=look)
+    averages = dict(start)
+    for step, variables in enumerate(seen, 1):
+        keep = min(0.3, (1 + step) / (10 + step))
+        for name in start:
+            averages[name] = keep * averages[name] + (1 - keep) * variables[f"weights/{name}"]
+            np.testing.assert_allclose(variables[f"averages/{name}"], averages[name], atol=1e-6)
+    assert all((seen[-1][f"weights/{name}"] != values).any() for name, values in start.items())
+    losses = [epoch.dev_loss for epoch in progressed.epochs]
+    assert [epoch.epoch for epoch in progressed.epochs] == [1, 2, 3, 4, 5] and losses[-1] < losses[0]
+    assert progressed.best_epoch == 1 + int(np.argmin(losses))
+    for number, (best, weights) in enumerate(bests, 1):
+        assert best == 1 + int(np.argmin(losses[:number]))
+        assert all((weights[name] == seen[best - 1][f"averages/{name}"]).all() for name in start)
+    history = progressed.history("learned", 1, "finished")
+    assert history["epochs"][2]["dev_loss"] == losses[2] and history["state"] == "finished" and history["seed"] == 1
+
+
+def test_a_frozen_table_stays_bit_for_bit(preparation, examples):
+    from captioner.training.trainer import train
+
+    decoder = new_decoder(preparation, frozen=True)
+    before = decoder.table.numpy().tobytes()
+    progressed = train(decoder, *examples, settings(epochs=1), 1)
+    assert decoder.table.numpy().tobytes() == before
+    assert not any("table" in name for name in (*progressed.variables, *progressed.best))
+
+
+def test_the_learning_rate_rises_and_falls_as_a_cosine():
+    from captioner.training.trainer import optimizer
+
+    adam = optimizer(settings(epochs=5, learning_rate=0.2, warmup_epochs=0.5), steps_per_epoch=10)
+    for step in (0, 1, 3, 5, 6, 20, 40, 50, 60):
+        adam.iterations.assign(step)
+        expected = 0.2 * step / 5 if step < 5 else 0.1 * (1 + math.cos(math.pi * min(step - 5, 45) / 45))
+        assert float(adam.learning_rate) == pytest.approx(expected, abs=1e-6)
+
+
+def test_biases_do_not_decay(preparation):
+    from captioner.training.trainer import Trainer
+
+    decoder = new_decoder(preparation)
+    trainer = Trainer(decoder, settings(weight_decay=0.5, learning_rate=0.1, warmup_epochs=0), 0, 1)
+    before = {variable.path: variable.numpy() + 0 for variable in decoder.trainable_variables}
+    trainer.optimizer.iterations.assign(1)  # Past the warm-up, so that the rate is not zero.
+    trainer.optimizer.apply([np.zeros(variable.shape, np.float32) for variable in decoder.trainable_variables])
+    for variable in decoder.trainable_variables:
+        moved = (variable.numpy() != before[variable.path]).any()
+        assert moved == (not variable.path.endswith("bias")), variable.path
+
+
+def test_early_stop(preparation, examples):
+    from captioner.training.trainer import train
+
+    standing = settings(epochs=9, patience=2, learning_rate=0.0)
+    progressed = train(new_decoder(preparation), *examples, standing, 1)
+    assert len(progressed.epochs) == 3 and progressed.best_epoch == 1
+
+
+def test_batches_follow_from_seed_and_epoch_alone(examples):
+    from captioner.training.trainer import batches
+
+    def drawn(seed, epoch, **changes):
+        return list(batches(examples[0], settings(images_per_batch=5, **changes), seed, epoch, ("whole", "mirrored")))
+
+    first, again = drawn(1, 1), drawn(1, 1)
+    assert [len(features) for features, _ in first] == [5, 5, 2]
+    for (features, packed), (other, other_packed) in zip(first, again, strict=True):
+        np.testing.assert_array_equal(features, other)
+        assert all((one == two).all() for one, two in zip(packed.arrays(), other_packed.arrays(), strict=True))
+    assert len({drawn(seed, epoch)[0][0].tobytes() for seed, epoch in ((1, 1), (1, 2), (2, 1))}) == 3
+    targets = sorted(word for _, packed in first for word in packed.targets)
+    assert targets == sorted(word for group in examples[0].captions for caption in group for word in (*caption, END))
+    dropped = np.concatenate([packed.words == UNKNOWN for _, packed in drawn(1, 1, word_dropout=0.5)])
+    assert 0.4 < dropped.mean() < 0.6 and not any((packed.words == UNKNOWN).any() for _, packed in drawn(1, 1, word_dropout=0.0))
+
+
+def test_a_loss_that_is_no_number(preparation, examples):
+    from captioner.training.trainer import train
+
+    decoder = new_decoder(preparation)
+    decoder.output_words.bias.assign(np.full(decoder.vocabulary_size, np.nan))
+    with pytest.raises(TrainingError, match="loss became nan in epoch 1; lower the learning rate"):
+        train(decoder, *examples, settings(epochs=1), 1)
+    # Here only what comes after the last step of the epoch is no number.
+    wild = replace(settings(epochs=2, images_per_batch=12, warmup_epochs=0), learning_rate=math.inf)
+    with pytest.raises(TrainingError, match="in epoch [12]"):
+        train(new_decoder(preparation), *examples, wild, 1)
+
+
+def test_a_state_that_does_not_fit_is_refused(preparation):
+    from captioner.training.trainer import Trainer
+
+    trainer = Trainer(new_decoder(preparation), settings(), 0, 1)
+    state = trainer.variables()
+    state.pop("weights/words/bias")
+    with pytest.raises(TrainingError, match="does not hold 'weights/words/bias'"):
+        trainer.restore(state)

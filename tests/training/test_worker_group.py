@@ -1,0 +1,175 @@
+"""Several workers without several processes: their places, and what they tell each other."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import PIL
+import pytest
+import tensorflow as tf
+
+from captioner.__main__ import main
+from captioner.commands import train
+from captioner.errors import ConfigError, TrainingError
+from captioner.training.trainer import provenance
+from captioner.training.worker_group import Alone, Part, Place, find_place, join, refuse_several
+from captioner.vision import encoder as encoders
+from support.meeting import InThreads, Meeting
+from support.standins import StubEncoder
+
+ROOT = Path(__file__).resolve().parents[2]
+TWO = {"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 1}}
+
+
+def environment(config):
+    return {"TF_CONFIG": config if isinstance(config, str) else json.dumps(config)}
+
+
+def changed(**task):
+    return TWO | {"task": TWO["task"] | task}
+
+
+def test_a_place_among_several():
+    assert find_place(environment(TWO)) == Place(1, ("a:2222", "b:2222"))
+    chief = {"cluster": {"worker": ["b:1", "c:1"], "chief": ["a:1"]}, "task": {"type": "worker", "index": 1}}
+    assert find_place(environment(chief)) == Place(2, ("a:1", "b:1", "c:1"))
+    assert find_place(environment(chief | {"task": {"type": "chief", "index": 0}})).number == 0
+
+
+def test_who_is_alone():
+    one = {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}
+    assert [find_place(where) for where in ({}, environment(""), environment("{}"), environment(one))] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "worker 1", "[1]", "3", json.dumps({"cluster": TWO["cluster"]}), json.dumps({"task": TWO["task"]}),
+        changed(index=2), changed(index=-1), changed(index="1"), changed(index=True),
+        changed(type="ps"), changed(type="evaluator"),
+        TWO | {"cluster": {"worker": "a:2222"}}, TWO | {"cluster": {"worker": ["a", "b"]}},
+        TWO | {"cluster": {"worker": ["a:1", "b:99999"]}}, TWO | {"cluster": {"worker": ["a:1", "a:1"]}},
+        TWO | {"cluster": {"worker": ["a:1", 7]}}, TWO | {"cluster": TWO["cluster"] | {"ps": ["c:1"]}}, "[" * 100_000,
+    ],
+    ids=lambda config: str(config)[:60],
+)  # fmt: skip
+def test_a_place_that_makes_no_sense(config):
+    with pytest.raises(ConfigError, match="TF_CONFIG must be JSON such as") as told:
+        find_place(environment(config))
+    example = str(told.value).split("such as ")[1].rpartition(", with")[0]
+    assert find_place(environment(example)).number == 0
+
+
+def test_what_one_process_does_alone(monkeypatch, capsys, tmp_path):
+    refuse_several("A study", {})
+    monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
+    somewhere = ["--data", "shapes", "--from", str(tmp_path)]
+    for work, arguments in (
+        ("The second stage", ["train", "--stage", "reward", *somewhere]),
+        ("Adapting the encoder", ["adapt", *somewhere]),
+        ("A study", ["study", "--data", "shapes"]),
+    ):
+        assert main(arguments) == 2
+        assert f"triptych: {work} is the work of one process" in capsys.readouterr().err
+    monkeypatch.setenv("TF_CONFIG", "two of them")
+    assert main(["train", "--data", "shapes"]) == 2
+    assert "TF_CONFIG must be JSON" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("question", "what"), [(1, "code or libraries"), (2, "encoder or settings")])
+def test_a_worker_with_another_program_is_named_before_features_are_made(monkeypatch, capsys, tmp_path, question, what):
+    asked = []
+
+    class Differing(Alone):
+        part = Part(0, 2)
+
+        def unlike(self, mark):
+            asked.append(mark)
+            return [1] if len(asked) == question else []
+
+    monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
+    monkeypatch.setattr(train, "join", Differing)
+    monkeypatch.setattr(encoders, "load_encoder", lambda name, **_: StubEncoder())
+    assert main(["train", "--data", "shapes", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]) == 2
+    assert f"triptych: Worker 1 of 2 has other {what} than worker 0; start all of them" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    source, *versions = asked[0].split()
+    assert source == provenance.code().source and versions == [library.__version__ for library in (tf, keras, np, PIL)]
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"abcd", bytes(range(256)) * 41 + b"\xff"], ids=len)
+def test_all_hear_what_the_first_found(data):
+    def find(workers):
+        asked = []
+        heard = workers.share(lambda: asked.append(1) or data, bytes, lambda said: said + b"!")
+        return heard, len(asked)
+
+    assert Meeting(3).of_all(find) == [(data, 1), (data + b"!", 0), (data + b"!", 0)]
+    assert Alone().share(lambda: data, None, None) == data
+
+
+def test_all_end_with_the_sentence_that_the_first_ends_with():
+    def refuse():
+        raise ConfigError("There is no café.")
+
+    found = Meeting(2).of_all(lambda workers: workers.share(refuse, None, None))
+    assert [(type(error), str(error)) for error in found] == [
+        (ConfigError, "There is no café."), (TrainingError, "There is no café."),
+    ]  # fmt: skip
+
+
+def test_workers_that_mean_different_things_all_end():
+    assert Meeting(3).of_all(lambda workers: workers.agree("same", "data")) == [None] * 3
+    found = Meeting(3).of_all(lambda workers: workers.agree(str(workers.part.number == 2), "data or settings"))
+    assert [str(error).split(";")[0] for error in found] == ["Worker 2 of 3 has other data or settings than worker 0"] * 3
+
+
+@pytest.mark.parametrize("kind", ["Unavailable", "DeadlineExceeded", "Aborted", "Cancelled", "Internal"])
+def test_who_no_longer_answers_is_told_of_in_a_sentence(kind):
+    workers = InThreads(0, Meeting(3))
+    with pytest.raises(TrainingError, match="^One of the 3 workers no longer answers; start all of them again, with --resume"):
+        with workers._answering():
+            raise getattr(tf.errors, f"{kind}Error")(None, None, "connection reset by peer")
+    with pytest.raises(tf.errors.InvalidArgumentError), workers._answering():  # This one would be a mistake of ours.
+        raise tf.errors.InvalidArgumentError(None, None, "shapes differ")
+
+
+def test_joining(monkeypatch):
+    def fail(**_):
+        raise tf.errors.UnknownError(None, None, "Could not start gRPC server")
+
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert type(join()) is Alone
+    monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", fail)
+    with pytest.raises(TrainingError, match="Worker 1 could not join the 2 of TF_CONFIG; see that its address b:2222 is this"):
+        join()
+
+
+WAITS = """
+import os, signal, sys
+from captioner.training.worker_group import _interruptible
+within, after = (int(number) for number in sys.argv[1:])  # 0 does nothing.
+try:
+    with _interruptible():
+        signal.signal(signal.SIGTERM, lambda *_: None)  # As TensorFlow does.
+        os.kill(os.getpid(), within)
+    os.kill(os.getpid(), after)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize(
+    ("within", "after", "status", "said"),
+    [(signal.SIGINT, 0, -signal.SIGINT, ""), (0, signal.SIGTERM, -signal.SIGTERM, ""), (0, signal.SIGINT, 0, "interrupted\n")],
+)
+def test_waiting_can_be_interrupted_and_a_plain_kill_ends_a_worker(within, after, status, said):
+    """Within, the system itself ends the process; Python, which might not be asked for an hour, does not hear of it."""
+    command = [sys.executable, "-c", WAITS, str(int(within)), str(int(after))]
+    child = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    assert (child.returncode, child.stdout) == (status, said)

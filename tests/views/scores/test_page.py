@@ -1,0 +1,225 @@
+"""The page of scores without a browser: what it shows, each of its branches, and what it says when something is missing."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from captioner.config import SHIPPED, VARIANTS
+from captioner.figures.glossary import GLOSSARY
+from captioner.presets import ANCESTORS
+from captioner.storage import write_json
+from captioner.views.launch_options import FOLDER_VARIABLE
+from support.pages import open_view, refusals, shown
+from support.written_ancestors import write_ancestors
+from support.written_gauge import summary, write_curve
+from support.written_scores import write_all, write_scores
+from support.written_study import write_study
+
+
+@pytest.fixture
+def folder(tiny_run, tmp_path, monkeypatch):
+    """A copy of the trained run, without scores yet."""
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    trials = [{"beam": beam, "length_preference": 0.7, "variants": {"learned": {"cider": beam / 10}}} for beam in (1, 3)]
+    write_json(folder / "search.json", {"beam": 3, "length_preference": 0.7, "trials": trials})
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    return folder
+
+
+def verdict(page) -> str:
+    (found,) = re.findall(r'<p class="verdict">(.*?)</p>', shown(page))
+    return found
+
+
+def beside(page) -> str:
+    return "\n".join(re.findall(r'<p class="beside">(.*?)</p>', shown(page)))
+
+
+def charts(page) -> list[str]:
+    return [chart.proto.alt for chart in page.get("vega_lite_chart")]
+
+
+def test_the_verdict_stands_first_and_what_it_rests_on_below(folder):
+    write_all(folder)
+    page = open_view("scores").run()
+    assert not refusals(page)
+    assert verdict(page).startswith("On 1,000 test photographs no decoder is better than another beyond what chance explains")
+    assert "The 1,000 dev photographs say the same." in beside(page) and "trained only once (seed 1)" in beside(page)
+    assert "<small>0.540 to 0.600</small>" in shown(page) and "trainable parameters" in shown(page)
+    assert [chart.split(":")[0] for chart in charts(page)] == [
+        "CIDEr, best first", "Paired differences in CIDEr", "CIDEr on dev by beam; beam 1"
+    ]  # fmt: skip
+    assert "People score 0.820" in beside(page) and "0.480 to 0.550 in CIDEr, not 0.500 to 0.570" in beside(page)
+    assert "people use 6.0 times as many different words" in beside(page)
+    assert shown(page).index('class="verdict"') < shown(page).index('class="figures"')
+    assert shown(page).count("<dt>") == len(GLOSSARY) + len(ANCESTORS)
+
+
+def test_trainings_with_several_seeds_have_their_part(folder):
+    write_all(folder)
+    write_study(folder, planned=14)
+    page = open_view("scores").run()
+    assert not refusals(page) and "Trained again and again: is it the vectors, or luck?" in [one.value for one in page.header]
+    assert "over 2 trainings of each" in shown(page) and "Word2Vec is better than Learned by" in shown(page)
+    assert "1 of 14 planned trainings are still to come" in beside(page) and "Word2Vec above Random" in beside(page)
+    assert "Of each the training that was best on dev can be tried here." in beside(page)
+    assert "trained only once" not in beside(page) and shown(page).count('class="verdict"') == 1
+    assert any(text.startswith("CIDEr on test of every training; Learned 0.5") for text in charts(page))
+    (folder / "study.json").write_text("{}")
+    (told,) = refusals(open_view("scores").run())
+    assert "study.json is damaged" in told
+
+
+def test_older_recipes_have_their_part(folder):
+    write_all(folder)
+    page = open_view("scores").run()
+    headers = [one.value for one in page.header]
+    assert "An open question" in headers and not refusals(page)
+    assert "None of the recipes that this program descends from has been trained" in beside(page)
+    assert "is not known yet: python -m captioner ancestors --data DIR --part question" in beside(page)
+    write_ancestors(folder)
+    assert "What they led to" not in beside(open_view("scores").run())
+    write_study(folder)
+    page = open_view("scores").run()
+    assert "What they led to is this program’s own recipe. Its mean test CIDEr after the first stage: on the" in beside(page)
+    assert not refusals(page) and "As good or better: course 0.500 (Merge, 2018: 0.469)" in beside(page)
+    assert "It was the dimensions. Here FastText with 10" in beside(page) and "is not known yet" not in beside(page)
+    assert beside(page).index("It was the dimensions") < beside(page).index("compared after 4 epochs")
+    assert any(text.startswith("Training losses by epoch; at their ends: Word2Vec, 300 2.510") for text in charts(page))
+    tables = [frame.value for frame in page.dataframe]
+    assert any(len(table) == 15 and "milliseconds a caption" in table.columns for table in tables)
+    (folder / "ancestors.json").write_text("{}")
+    (told,) = refusals(open_view("scores").run())
+    assert "ancestors.json is damaged" in told
+
+
+def test_the_split_and_the_measure_can_be_chosen(folder):
+    write_all(folder, half=0.02)
+    page = open_view("scores").run()
+    page.segmented_control(key="split").set_value("dev").run()
+    assert verdict(page).startswith("On 1,000 dev photographs FastText is better than Word2Vec, which is better than Learned")
+    page.segmented_control(key="measure").set_value("bleu4").run()
+    assert charts(page)[0].startswith("BLEU-4, best first") and charts(page)[1].startswith("Paired differences in BLEU-4")
+    assert "Merge" not in charts(page)[0]
+    page.segmented_control(key="split").set_value("test").run()
+    assert "Merge, 2018" in charts(page)[0] and verdict(page).startswith("On 1,000 test")
+
+
+def test_splits_that_disagree_are_told(folder):
+    write_all(folder, ["test"])
+    write_all(folder, ["dev"], half=0.02)
+    page = open_view("scores").run()
+    assert "The 1,000 dev photographs say something else: there FastText is better than Learned" in beside(page)
+
+
+def test_without_scores_the_page_says_what_to_do_and_shows_the_rest(folder):
+    page = open_view("scores").run()
+    assert verdict(page) == "No decoder has been scored on the test photographs yet."
+    assert len(refusals(page)) == 3 and f"evaluate --data DIR --checkpoints {folder.name} --split test" in refusals(page)[0]
+    assert [chart[:12] for chart in charts(page)] == ["CIDEr on dev"] and "Xu et al." in beside(page)
+
+
+def test_of_decoders_that_saw_dev_only_test_counts(folder):
+    """Whatever an earlier version may have written beside them."""
+    write_all(folder)
+    for name in VARIANTS:
+        history = json.loads((folder / name / "history.json").read_text())
+        write_json(folder / name / "history.json", history | {"data": history["data"] | {"name": "shapes-7000-1000"}})
+    page = open_view("scores").run()
+    assert verdict(page).startswith("On 1,000 test photographs") and "dev photographs" not in beside(page)
+    (told,) = refusals(page)
+    assert "trained on the photographs of dev, too, so no beam could be chosen there" in told
+    page.segmented_control(key="split").set_value("dev").run()
+    assert "trained on the photographs of dev, too, so only test says" in refusals(page)[0] and "0.570" not in shown(page)
+
+
+def test_without_a_comparison_the_table_stays(folder):
+    write_scores(folder, "test")
+    page = open_view("scores").run()
+    assert "whether that is more than chance has not been computed" in verdict(page)
+    assert "have not been compared on test" in refusals(page)[0] and len(refusals(page)) == 1
+    assert '<table class="figures">' in shown(page) and len(charts(page)) == 2
+
+
+def test_a_stale_comparison_is_not_shown(folder):
+    write_all(folder)
+    manifest = folder / "learned" / "manifest.json"
+    manifest.write_text(manifest.read_text() + "\n")
+    page = open_view("scores").run()
+    assert "is of other decoders or another setting" in refusals(page)[0]
+    assert "has not been computed" in verdict(page) and "People" not in shown(page).split("<dl")[0]
+
+
+def test_damaged_files_are_sentences(folder):
+    write_all(folder)
+    (folder / "comparison.json").write_text("no")
+    (folder / "word2vec" / "scores.json").write_text("[]")
+    (folder / "learned" / "history.json").write_text("{}")
+    (folder / "search.json").write_text('{"beam": 3}')
+    page = open_view("scores").run()
+    found = "\n".join(refusals(page))
+    for part in ("comparison.json is not readable", "scores.json of word2vec", "history.json of Learned", "search.json holds no"):
+        assert part in found, part
+    assert verdict(page).startswith("On 1,000 test photographs FastText scores 0.570 and Learned 0.500")
+
+
+def test_files_that_are_json_and_yet_make_no_sense_are_sentences(folder):
+    write_all(folder)
+    stored = json.loads((folder / "learned" / "scores.json").read_text())
+    del stored["test"]["metrics"]["cider"]
+    write_json(folder / "learned" / "scores.json", stored)
+    compared = json.loads((folder / "comparison.json").read_text())
+    del compared["test"]["yardsticks"]["people"]
+    write_json(folder / "comparison.json", compared)
+    write_json(folder / "search.json", {"beam": 3, "length_preference": 0.7, "trials": []})
+    page = open_view("scores").run()
+    told = ("The scores of Learned on test are damaged", "comparison.json is damaged in its part on test", "search.json holds no")
+    assert [part in found for part, found in zip(told, refusals(page), strict=True)] == [True] * 3
+    assert "FastText scores 0.570 and Word2Vec 0.530" in verdict(page)
+
+
+def test_decoders_that_say_nothing_at_all_are_not_held_against_people(folder):
+    write_all(folder)
+    compared = json.loads((folder / "comparison.json").read_text())
+    for name in VARIANTS:
+        compared["test"]["wording"][name]["different_words"] = 0
+    write_json(folder / "comparison.json", compared)
+    page = open_view("scores").run()
+    assert not refusals(page) and "times as many different words" not in beside(page)
+
+
+def test_only_of_what_ships_it_is_said_that_the_readme_shows_it(folder, monkeypatch):
+    write_all(folder)
+    assert "README" not in open_view("scores").run().caption[-1].value
+    monkeypatch.setenv(FOLDER_VARIABLE, str(SHIPPED))
+    assert open_view("scores").run().caption[-1].value.endswith("so are the README’s.")
+
+
+def test_what_familiarity_foretells_is_shown_where_it_was_measured(folder):
+    write_all(folder)
+    assert "Are strange photographs captioned worse?" not in {header.value for header in open_view("scores").run().header}
+    summary().save(folder)
+    write_curve(folder)
+    page = open_view("scores").run()
+    assert "On 100 dev photographs captions fit worse the stranger" in beside(page) and not refusals(page)
+    assert charts(page)[-1].startswith("Mean CIDEr on dev, from the least strange") and len(charts(page)) == 4
+    write_curve(folder, flat=True)
+    assert "familiarity hardly predicts how well captions fit" in beside(open_view("scores").run())
+    summary(seed=1).save(folder)
+    page = open_view("scores").run()
+    assert "familiarity.json is of other decoders" in refusals(page)[0] and len(charts(page)) == 3
+
+
+def test_scores_of_other_data_are_not_held_against_flickr8k(folder):
+    write_all(folder, data="shapes")
+    page = open_view("scores").run()
+    assert "Xu et al." not in beside(page) and "Merge" not in charts(page)[0]
+
+
+def test_what_ships_is_shown_whole(monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(SHIPPED))
+    page = open_view("scores").run()
+    assert not refusals(page) and len(charts(page)) > 4
+    assert verdict(page).startswith("Mean test CIDEr over") and "On 1,000 test photographs" in beside(page)

