@@ -1,13 +1,13 @@
 """`adapt`: the encoder trained on, once, end to end with the three decoders of a finished run, then frozen for good."""
 
 import json
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.commands import choices
+from captioner.commands import arguments, choices
 from captioner.commands.report import note, print_json
 from captioner.config import FIRST, VARIANTS, AdaptationConfig
 from captioner.config_io import with_settings
@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from captioner.model.decoder import Decoder
 
 HOW, STATE = "how.json", "state.json"
+SUMMARY = "train the CNN on together with trained decoders, for others to start from"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(interrupted=arguments.GOES_ON.format(" with --resume"))
+    arguments.data(parser, "or the word shapes")
+    started = "a finished run of all three, with the CNN as it comes; they are not changed"
+    parser.add_argument("--from", type=Path, dest="start", required=True, metavar="DIR", help=started)
+    arguments.seed_and_settings(parser, "the adaptation's settings, as epochs=4")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to (default: checkpoints/encoder)")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted adaptation")
 
 
 def run(options: Namespace) -> int:

@@ -1,12 +1,12 @@
 """`ancestors`: the older recipes, trained and scored one after the other on the same data; says what all of them show."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.commands import card, choices
+from captioner.commands import arguments, card, choices
 from captioner.commands.report import in_turn, note, print_json, print_table
 from captioner.errors import CheckpointError, TrainingError
 from captioner.presets import PARTS
@@ -18,6 +18,25 @@ if TYPE_CHECKING:
     from captioner.figures.scores.study_file import Study
 
 ENCODER = "efficientnet-lite2"  # as it comes, for those of others were frozen, too
+SUMMARY = "train and score the recipes that ours descends from, and answer an open question"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(interrupted=arguments.GOES_ON.format(""))
+    parser.description = (
+        "Train and score what is missing of the recipes that ours descends from, and tell what all of them show; without --data "
+        "only the latter."
+    )
+    arguments.data(parser, "or the word shapes", required=False)
+    parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help="as for train")
+    parts = "table: every recipe with three embeddings; question: course with more and fewer dimensions; notes: on stacked; "
+    parts += "may be given several times (default: all)"
+    parser.add_argument("--part", action="append", choices=PARTS, metavar="PART", help=parts)
+    parser.add_argument("--encoder", metavar="NAME", help=f"as for train (default: {ENCODER})")
+    arguments.encoder_weights(parser)
+    parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where the records are kept (default: checkpoints)")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where they are trained (default: runs/ancestors within that)")
+    arguments.cache(parser)
 
 
 def run(options: Namespace) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from captioner.config import STAGES, VARIANTS
 
 _VARIANTS = f"{', '.join(VARIANTS)} or all; may be given several times (default: all)"
+GOES_ON = "Interrupted; the same command{} goes on after the last finished epoch, if there is one."
 SHIPPED_HELP = "the folder of trained decoders (default: those that come with the program)"
 
 

@@ -1,15 +1,35 @@
 """`bench`: prints what `captioner.benchmarks.captioning` measures."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from captioner.commands import choices
+from captioner.commands import arguments, choices
 from captioner.commands.report import note, print_json
 from captioner.errors import ConfigError
-from captioner.presets import find_preset
+from captioner.presets import PRESETS, find_preset
 
 GIGABYTES = 60.0  # of a made-up cache
 PHOTOGRAPHS = 8000  # captioned together
+SUMMARY = "time captioning or training, against the popular recipe"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--training", action="store_true", help="time an epoch of training instead of captioning")
+    large = "train on a made-up cache larger than memory, in sparse files, and read made-up captions in COCO's form"
+    what.add_argument("--large", action="store_true", help=large)
+    bulk = "caption thousands of files, against the encoder alone; with --data those of that folder, over and over"
+    what.add_argument("--bulk", action="store_true", help=bulk)
+    what.add_argument("--workers", action="store_true", help="time training by 1, 2 and 4 processes; compute COCO's cost")
+    size = f"for --large: gigabytes of that cache's address space; it takes no room on the disk (default: {GIGABYTES:g})"
+    parser.add_argument("--gigabytes", type=arguments.number(float, 0.1, 10_000), default=GIGABYTES, metavar="N", help=size)
+    many = f"for --bulk: how many files are captioned (default: {PHOTOGRAPHS:,})"
+    parser.add_argument("--photographs", type=arguments.number(int, 1), default=PHOTOGRAPHS, metavar="N", help=many)
+    arguments.data(parser, "for --training and --workers", required=False)
+    presets = f"for the same: {', '.join(PRESETS)} (default: triptych)"
+    parser.add_argument("--preset", default="triptych", metavar="NAME", help=presets)
+    arguments.decoders(parser)
+    arguments.cache(parser)
 
 
 def run(options: Namespace) -> int:

@@ -3,14 +3,15 @@
 import math
 import os
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.captioning.listing import Entry, Listing
-from captioner.commands import choices
+from captioner.commands import arguments, choices
 from captioner.commands.report import note
 from captioner.config import SearchConfig, find_variant
 from captioner.errors import ConfigError, ImageError
@@ -23,6 +24,26 @@ if TYPE_CHECKING:
 
 FORMATS = ("lines", "show-and-tell")
 TOP = 3  # captions in the form of Show and Tell
+SUMMARY = "caption pictures"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Caption pictures. The exit status is 0 when all were captioned and 1 when some were not. With --json every picture "
+        "is {image, stage, captions} or {image, error}; a caption's log_probability is the sum of its word_log_probabilities, "
+        "one per word, and of end_log_probability, which is null when the caption was cut off at the greatest length."
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE|FOLDER", help="pictures, or folders of them")
+    arguments.decoders(parser)
+    arguments.variants(parser)
+    arguments.beam(parser)
+    best = f"the K best captions of each (default: 1; {TOP} in the form of show-and-tell)"
+    parser.add_argument("--top", type=arguments.number(int, 1, 50), metavar="K", help=best)
+    form = "how captions are printed: one to a line, or several with probabilities as Show and Tell does (default: lines)"
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help=form)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the JSON there, picture by picture")
+    done = "add to the file of --out the pictures that have no captions there yet; those that failed are tried again"
+    parser.add_argument("--skip-done", action="store_true", help=done)
 
 
 def run(options: Namespace) -> int:

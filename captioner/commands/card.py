@@ -1,11 +1,22 @@
 """`card`: the papers of a run, made from its own files; the commands that train and score keep them in the run's folder."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from captioner.commands import choices
+from captioner.commands import arguments, choices
 from captioner.commands.report import note, print_json
 from captioner.errors import CheckpointError, EncoderError
+
+SUMMARY = "tell what is known of trained decoders: their data, settings, code, seeds, scores, limits, licence"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Tell what the files of trained decoders say of them, as a model card in Markdown. Training and scoring keep the same "
+        "card beside the decoders, in card.json and card.md; what was not put down at the time of training is told as such."
+    )
+    arguments.files(parser)
+    parser.add_argument("--write", action="store_true", help="write card.json and card.md beside the decoders, too")
 
 
 def run(options: Namespace) -> int:

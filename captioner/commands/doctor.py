@@ -1,12 +1,21 @@
 """`doctor`: looks the installation over and says what to do about each thing that is wrong."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
+from pathlib import Path
 
+from captioner.commands import arguments
 from captioner.commands.report import print_json
 from captioner.config import SHIPPED
 
 _WRONG = 1
+SUMMARY = "look the installation over, and say what to do about what is wrong"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.description = "Look the installation over. The exit status is 0 when all is well and 1 when something is wrong."
+    parser.add_argument("--checkpoints", type=Path, metavar="DIR", help=arguments.SHIPPED_HELP)
+    arguments.encoder_weights(parser)
 
 
 def run(options: Namespace) -> int:

@@ -1,12 +1,12 @@
 """`evaluate`: a split of a data set through the decoders, every metric with its interval; on request it chooses the beam."""
 
 import re
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from captioner.commands import card, choices
+from captioner.commands import arguments, card, choices
 from captioner.commands.report import note, print_json, print_table, with_interval
 from captioner.config import JOINED, STANDARD, find_variant
 from captioner.errors import ConfigError
@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     from captioner.scoring.evaluation import BeamTrials, Evaluation, Subjects
 
 KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+SUMMARY = "caption a split of a data set and score the captions"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    arguments.data(parser, "or the word shapes")
+    parser.add_argument("--split", choices=("dev", "test"), required=True, help="choose on dev, report test")
+    arguments.decoders(parser)
+    arguments.variants(parser)
+    arguments.beam(parser)
+    preference = "the higher, the longer the captions (default: the decoders' own)"
+    parser.add_argument("--length-preference", type=arguments.number(float, -10, 10), metavar="X", help=preference)
+    parser.add_argument(
+        "--choose", action="store_true", help="first try beams and length preferences, and keep the best as the decoders' own"
+    )
+    kept = "put the decoders' settings, history and scores on dev, without weights, among what was tried"
+    parser.add_argument("--keep", metavar="NAME", help=kept)
+    arguments.cache(parser)
 
 
 def run(options: Namespace) -> int:

@@ -1,11 +1,11 @@
 """`familiar`: sum up the training photographs, so that the page can say how familiar another photograph is, and measure what
 that says about its captions."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from captioner.commands import choices
+from captioner.commands import arguments, choices
 from captioner.commands.report import note, print_json, print_table, with_interval
 from captioner.errors import CheckpointError, ConfigError
 
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from captioner.scoring.familiarity import Familiarity
     from captioner.scoring.novelty_curve import Curve
     from captioner.vision.feature_cache import FeatureCache
+
+SUMMARY = "sum up the training photographs, and measure what being unlike them says about captions"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    arguments.data(parser, "or the word shapes; its train split is summed up, its dev split says how far apart photographs lie")
+    arguments.decoders(parser)
+    arguments.cache(parser)
 
 
 def run(options: Namespace) -> int:

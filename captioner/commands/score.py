@@ -1,16 +1,24 @@
 """`score`: the metrics of any captions, line for line, against the references of a data set."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.commands import choices
+from captioner.commands import arguments, choices
 from captioner.commands.report import print_json, print_table, with_interval
 from captioner.errors import DatasetError
 
 if TYPE_CHECKING:
     from captioner.data.datasets import Dataset
+
+SUMMARY = "score captions that somebody else wrote"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    arguments.data(parser, "or the word shapes; its captions are the references")
+    parser.add_argument("--images", type=Path, required=True, metavar="LIST", help="names of photographs, one a line")
+    parser.add_argument("--captions", type=Path, required=True, metavar="FILE", help="line n is the caption of line n of LIST")
 
 
 def run(options: Namespace) -> int:

@@ -3,13 +3,13 @@
 import logging
 import os
 import socket
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from captioner.commands import choices
+from captioner.commands import arguments, choices
 from captioner.commands.report import note
 from captioner.errors import ConfigError
 from captioner.runtime import few_heaps
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 KEYS_VARIABLE = "TRIPTYCH_API_KEYS"
 _SHORTEST_KEY, _GRACE = 16, 60
 _NOT_LOADED = 2
+SUMMARY = "caption pictures for programs, over HTTP"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Caption pictures over HTTP until it is ended; its addresses are described at /docs. Whoever asks must send one of the "
+        f"keys in the environment variable {KEYS_VARIABLE}, separated by commas, where it is set."
+    )
+    parser.set_defaults(interrupted="Ended.")
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens (default: this machine only)")
+    parser.add_argument("--port", type=arguments.number(int, 0, 65535), default=8000, metavar="N", help="(default: 8000)")
+    parser.add_argument("--page", action="store_true", help="serve the page, too, in the same process, at /")
+    arguments.decoders(parser)
 
 
 def run(options: Namespace) -> int:

@@ -1,18 +1,45 @@
 """`study`: the comparison with repeated seeds. Runs what is missing, scores it, and says what all runs together show."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.commands import card, choices
+from captioner.commands import arguments, card, choices
 from captioner.commands.report import in_turn, note, print_json, print_table
+from captioner.config import CONTROLS
 from captioner.errors import TrainingError
-from captioner.presets import find_preset
+from captioner.presets import PRESETS, find_preset
 from captioner.training.worker_group import refuse_several
 
 if TYPE_CHECKING:
     from captioner.experiments.trial_records import Plan
     from captioner.experiments.trials import Workshop
+
+SUMMARY = "train and score the three with several seeds, and what they are held against"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(interrupted=arguments.GOES_ON.format(""))
+    parser.description = (
+        "Train and score what is missing of the comparison, and tell what all finished runs show; without --data only the latter."
+    )
+    arguments.data(parser, "or the word shapes", required=False)
+    parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help="as for train")
+    parser.add_argument("--preset", default="triptych", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych)")
+    for name, default, what in (
+        ("--seeds", 5, "of each of the three in the first stage"),
+        ("--reward-seeds", 3, "of them that go on to the second"),
+        ("--control-seeds", 2, f"of {', '.join(CONTROLS)}"),
+        ("--frozen-seeds", 2, "of the three on the CNN as it comes, where the preset has a twin called NAME-frozen"),
+    ):
+        more = {"default": default, "metavar": "N", "help": f"seeds {what} ({default})"}
+        parser.add_argument(name, type=arguments.number(int, 0, 99), **more)
+    parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where the records are kept (default: checkpoints)")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where runs are trained (default: runs/study within that)")
+    ship = "put the best seed on dev of each decoder where every command finds it"
+    parser.add_argument("--ship", action="store_true", help=ship)
+    arguments.cache(parser)
 
 
 def run(options: Namespace) -> int:

@@ -1,14 +1,14 @@
 """`train`: decoders out of a data set, one after the other, each of which can be interrupted and gone on with."""
 
 import json
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.commands import card, choices
+from captioner.commands import arguments, card, choices
 from captioner.commands.report import note, print_json, print_table
-from captioner.config import FIRST, REWARD, VARIANTS, Preset
+from captioner.config import CONTROLS, FIRST, REWARD, SPLITTINGS, STAGES, VARIANTS, Preset
 from captioner.config_io import changed, to_json
 from captioner.data.dataset_formats import SHAPES
 from captioner.errors import TrainingError
@@ -20,6 +20,36 @@ if TYPE_CHECKING:
     from captioner.training.run_inputs import Preparation
 
 DEFAULT_PRESET = "triptych"
+SUMMARY = "train decoders on a data set"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(interrupted=arguments.GOES_ON.format(" with --resume"))
+    arguments.data(parser, "or the word shapes: generated pictures that need no files")
+    arguments.variants(parser, f"; besides, to hold them against: {', '.join(CONTROLS)}")
+    parser.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych; for --data shapes, shapes)")
+    ways = f"{', '.join(SPLITTINGS)}: the data set's own splits, or train and dev joined (default: {SPLITTINGS[0]})"
+    parser.add_argument("--splits", choices=SPLITTINGS, default=SPLITTINGS[0], help=ways)
+    looking = "the CNN, any of keras.applications by its name, as ResNet152 (default: the preset's)"
+    parser.add_argument("--encoder", metavar="NAME", help=looking)
+    arguments.encoder_weights(parser)
+    arguments.seed_and_settings(parser, "the preset's settings, as dropout=0.4")
+    most = "at most so many epochs (default: the preset's)"
+    parser.add_argument("--epochs", type=arguments.number(int, 1), metavar="N", help=most)
+    frozen = parser.add_argument_group("the frozen word vectors")
+    more_text = "more text to train them on, plain or .gz, a sentence a line; may be given several times"
+    frozen.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help=more_text)
+    frozen.add_argument("--word2vec", type=Path, metavar="FILE", help="finished vectors instead: word2vec format, text or binary")
+    frozen.add_argument("--fasttext", type=Path, metavar="FILE", help="finished vectors instead: fastText's .bin or .vec")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to (default: checkpoints/runs/PRESET-DATA-seedN)")
+    stage = "first: each next word of people's captions; reward: whole captions, rewarded by CIDEr, with --from (default: first)"
+    parser.add_argument("--stage", choices=tuple(STAGES), default=FIRST, help=stage)
+    started = "start from the trained decoders of a finished run"
+    parser.add_argument("--from", type=Path, dest="start", metavar="DIR", help=started)
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run; what is finished stays")
+    logs = "write the figures of every epoch for TensorBoard, into DIR/VARIANT-SEED-STAGE; takes the package tensorboard"
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help=logs)
+    arguments.cache(parser)
 
 
 def run(options: Namespace) -> int:
