@@ -4,20 +4,36 @@ Files are written into a temporary folder beside the goal, flushed to the disk, 
 sha256 of each. What the files mean is left to `captioner.model.checkpoints`.
 """
 
+import functools
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from captioner.errors import CheckpointError
-from captioner.tensorfile import Pieces
+
+if TYPE_CHECKING:
+    import numpy as np
+    from pydantic import TypeAdapter, ValidationError
+
+Pieces = tuple[bytes | memoryview, ...]
+Value = TypeVar("Value")
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
 _MOST_FILES, _LARGEST_FOLDER, _LARGEST_JSON = 16, 2_000_000_000, 20_000_000
+_TENSOR_TYPES = {
+    "float16": "F16", "float32": "F32", "float64": "F64", "int32": "I32", "int64": "I64", "uint8": "U8", "bool": "BOOL"
+}  # fmt: skip
+_UNFIT = {
+    "missing": "is missing",
+    "missing_argument": "is missing",
+    "unexpected_keyword_argument": "is not known to this version of the program",
+    "json_invalid": "should be readable JSON",
+}
 
 
 def save_folder(folder: Path, files: Mapping[str, bytes | Pieces], companions: Mapping[str, bytes] = {}) -> None:
@@ -55,6 +71,21 @@ def load_folder(folder: Path) -> dict[str, bytes]:
             "copy it all again."
         )
     return {name: _checked(whole / name, expected) for name, expected in hashes.items()}
+
+
+def tensor_pieces(tensors: "Mapping[str, np.ndarray]") -> Pieces:
+    """A safetensors file: its head, then the arrays themselves, so that writing a large state needs no copy of it in memory.
+
+    The arrays must not change until they are written.
+    """
+    head, place = {}, 0
+    for name, values in tensors.items():
+        ends = (place, place + values.nbytes)
+        head[name] = {"dtype": _TENSOR_TYPES[values.dtype.name], "shape": values.shape, "data_offsets": ends}
+        place = ends[1]
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)  # The arrays begin where a number of eight bytes may.
+    return len(text).to_bytes(8, "little"), text, *(values.ravel().data for values in tensors.values())
 
 
 def exists(folder: Path) -> bool:
@@ -109,6 +140,50 @@ def parse_json(data: bytes, name: str) -> Any:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"The file {name} is not readable JSON; copy the checkpoint again.") from error
+
+
+def read_as(path: Path, kind: type[Value], remedy: str = "copy it again", exact: bool = False) -> Value:
+    """Read a JSON file as a type such as a dataclass, strictly: no text for a number, no NaN, no infinity.
+
+    Older files lack fields that were added later, so a field with a default may be missing. Names that the type does not have
+    are ignored, or refused if `exact`. The remedy ends the sentence about what does not fit.
+    """
+    return _typed(read_bytes(path, _LARGEST_JSON), kind, f"{path.name} of {path.parent.name}", remedy, exact)
+
+
+def parse_as(data: Any, kind: type[Value], name: str, remedy: str = "copy it again", exact: bool = False) -> Value:
+    """Plain data from JSON, such as a part of a file, as a type; `name` says in the sentence what it is."""
+    try:
+        return _typed(json.dumps(data).encode(), kind, name, remedy, exact)
+    except RecursionError as error:
+        raise CheckpointError(f"{name}: the content is nested too deeply; {remedy}.") from error
+
+
+def _typed(data: bytes, kind: type[Value], name: str, remedy: str, exact: bool) -> Value:
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(kind).validate_json(b"[%b]" % data, extra="forbid" if exact else "ignore")[0]
+    except ValidationError as error:
+        raise CheckpointError(f"{name}: {_unfit(error)}; {remedy}.") from error
+
+
+@functools.cache
+def _adapter(kind: type[Value]) -> "TypeAdapter[tuple[Value]]":
+    """Imported only here: pydantic takes a quarter of a second, which the start of the page does not have."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(tuple[kind], config={"strict": True, "allow_inf_nan": False})  # A dataclass alone takes no config.
+
+
+def _unfit(error: "ValidationError") -> str:
+    """What is wrong in the first place where something is: the field, what it should be, and what it is."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(map(str, first["loc"][1:]))
+    wrong = _UNFIT.get(first["type"])
+    if wrong is None:
+        wrong = f"{first['msg'].replace('Input should', 'should')}, but is {first['input']!r:.60}"
+    return f"'{field}' {wrong}" if field else f"the content {wrong}"
 
 
 def _whole(folder: Path) -> Path | None:

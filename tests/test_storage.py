@@ -2,12 +2,29 @@
 
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
+import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from captioner import storage
 from captioner.errors import CheckpointError
-from captioner.storage import exists, load_folder, parse_json, read_bytes, read_json, remove_folder, save_folder, write_json
+from captioner.storage import (
+    exists,
+    load_folder,
+    parse_as,
+    parse_json,
+    read_as,
+    read_bytes,
+    read_json,
+    remove_folder,
+    save_folder,
+    tensor_pieces,
+    write_json,
+)
 
 OLD, NEW = {"a.json": b"1", "b.bin": b"old"}, {"a.json": b"2", "c.bin": b"new"}
 
@@ -170,3 +187,97 @@ def test_a_file_in_pieces_is_the_file_whole(tmp_path):
     assert load_folder(tmp_path / "pieces") == load_folder(tmp_path / "whole") == {"a.bin": b"onetwothree"}
     manifests = [(tmp_path / name / "manifest.json").read_bytes() for name in ("whole", "pieces")]
     assert manifests[0] == manifests[1]
+
+
+class Interval(NamedTuple):
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Part:
+    count: int
+    scores: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class Whole:
+    parts: tuple[Part, ...]
+    kind: Literal["one", "two"] = "one"
+    note: str | None = None
+
+
+GOOD = {"parts": [{"count": 3, "scores": {"cider": {"low": 1, "high": 2.5}}}]}
+
+
+def test_a_file_is_read_as_its_type(tmp_path):
+    path = tmp_path / "run" / "whole.json"
+    write_json(path, GOOD | {"of a later version": [1]})
+    found = read_as(path, Whole)
+    assert found == Whole((Part(3, {"cider": Interval(1.0, 2.5)}),)) and type(found.parts[0].scores["cider"].low) is float
+    assert read_as(path, dict[str, list])["of a later version"] == [1]
+    with pytest.raises(CheckpointError, match="^whole.json of run: 'of a later version' is not known .*; make it anew.$"):
+        read_as(path, Whole, "make it anew", exact=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"count": 3', '"count": "3"', "'parts.0.count' should be a valid integer, but is '3'; copy it again.$"),
+        ('"count": 3', '"count": 3.0', "'parts.0.count' should be a valid integer, but is 3.0"),
+        ('"count": 3', '"count": true', "'parts.0.count' should be a valid integer, but is True"),
+        ('"count": 3, ', "", "'parts.0.count' is missing"),
+        ('"high": 2.5', '"high": NaN', "'parts.0.scores.cider.high' should be a finite number, but is nan"),
+        ('"high": 2.5', '"high": 1e999', "'parts.0.scores.cider.high' should be a finite number, but is inf"),
+        ('"high": 2.5', '"high": 1' + "0" * 400, "'parts.0.scores.cider.high' should be a finite number, but is 1000*;"),
+        ('"high": 2.5', '"high": null', "'parts.0.scores.cider.high' should be a valid number, but is None"),
+        (', "high": 2.5', "", "'parts.0.scores.cider.high' is missing"),
+        ('"parts"', '"kind": "three", "parts"', "'kind' should be 'one' or 'two', but is 'three'"),
+        (json.dumps(GOOD), "[]", r"the content should be an object, but is \[\]"),
+        (json.dumps(GOOD), "", "content is missing"),
+        (json.dumps(GOOD), json.dumps(GOOD)[:-1], "content should be readable JSON"),
+        (json.dumps(GOOD), json.dumps(GOOD) + ", {}", "content"),
+        (json.dumps(GOOD), "[" * 100_000, "content should be readable JSON"),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path, old, new, sentence):
+    path = tmp_path / "run" / "whole.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(GOOD).replace(old, new))
+    with pytest.raises(CheckpointError, match=f"^whole.json of run: .*{sentence}"):
+        read_as(path, Whole)
+
+
+def test_a_part_of_a_file_is_read_as_its_type():
+    assert parse_as([{"low": 0, "high": 1}], tuple[Interval, ...], "scores") == (Interval(0, 1),)
+    with pytest.raises(CheckpointError, match="^scores: '0.low' should be a finite number, but is inf; copy it again.$"):
+        parse_as([{"low": float("inf"), "high": 1}], tuple[Interval, ...], "scores")
+    deep = []
+    for _ in range(5_000):
+        deep = [deep]
+    with pytest.raises(CheckpointError, match="^scores: .*deep"):
+        parse_as(deep, list, "scores")
+
+
+RANDOM = np.random.default_rng(0)
+ARRAYS = {
+    "grid/kernel": RANDOM.normal(size=(3, 5)).astype(np.float32),
+    "half é": RANDOM.normal(size=7).astype(np.float16),
+    "step": np.array(2**40, np.int64),
+    "turned": RANDOM.normal(size=(4, 6)).T,
+    "none": np.zeros((0, 3), np.int32),
+}
+
+
+@pytest.mark.parametrize("names", [[], ["step"], list(ARRAYS), list(ARRAYS)[::-1]])
+def test_safetensors_reads_tensors_written_in_pieces(names):
+    found = load(b"".join(tensor_pieces({name: ARRAYS[name] for name in names})))
+    assert set(found) == set(names)
+    for name in names:
+        assert found[name].dtype == ARRAYS[name].dtype and found[name].shape == ARRAYS[name].shape
+        np.testing.assert_array_equal(found[name], ARRAYS[name])
+
+
+def test_large_tensors_are_not_copied():
+    large = np.arange(1_000, dtype=np.float32)
+    assert np.shares_memory(np.frombuffer(tensor_pieces({"large": large})[2], np.float32), large)

@@ -25,8 +25,7 @@ from captioner.config import FIRST, Preset
 from captioner.data.datasets import Dataset, Record, load
 from captioner.presets import find_preset
 from captioner.progress import Progress
-from captioner.storage import save_folder
-from captioner.tensorfile import pieces
+from captioner.storage import save_folder, tensor_pieces
 from captioner.vocabulary import Vocabulary, tokenize
 
 if TYPE_CHECKING:
@@ -161,7 +160,7 @@ def _without_end(trainer: "Trainer", examples: "Examples") -> "Iterator[Batch]":
 def _put_down(trainer: "Trainer", folder: Path) -> dict[str, dict[str, np.ndarray]]:
     """What a run holds and writes after an epoch."""
     state = {"state.safetensors": trainer.variables(), "best.safetensors": trainer.averaged_weights()}
-    save_folder(folder / "state", {name: pieces(values) for name, values in state.items()})
+    save_folder(folder / "state", {name: tensor_pieces(values) for name, values in state.items()})
     return state
 
 

@@ -27,8 +27,16 @@ from captioner.model.checkpoints import (
     read_tensors,
     save,
 )
-from captioner.storage import exists, load_folder, parse_json, read_json, remove_folder, save_folder, write_json
-from captioner.tensorfile import pieces
+from captioner.storage import (
+    exists,
+    load_folder,
+    parse_json,
+    read_json,
+    remove_folder,
+    save_folder,
+    tensor_pieces,
+    write_json,
+)
 from captioner.training import provenance
 from captioner.training.embedding_tables import Table, files_used
 from captioner.training.history import Epoch, Progressed
@@ -197,8 +205,8 @@ class Run:
         }
         files = {
             "run.json": json.dumps(mark).encode(),
-            "state.safetensors": pieces(progressed.variables),
-            "best.safetensors": pieces(progressed.best),
+            "state.safetensors": tensor_pieces(progressed.variables),
+            "best.safetensors": tensor_pieces(progressed.best),
         }
         save_folder(self.resume_folder, files | table.to_files() | dict(extra))
         write_json(self.folder / HISTORY, self._history(progressed, "running"))
