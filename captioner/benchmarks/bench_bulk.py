@@ -69,7 +69,7 @@ def measure(checkpoints: Path, photographs: int, folder: Path, weights: Path | N
     from captioner.captioning.captioner import Captioner
 
     captioner, places = Captioner.load(checkpoints, weights=weights), _places(folder, photographs)
-    ready = np.stack([read_file(place, captioner.vision.encoder.size) for place in places[:_WARM_UP]])
+    ready = np.stack([read_file(place, captioner.encoder.size) for place in places[:_WARM_UP]])
     at_once = _fastest(captioner, ready)
     with TemporaryDirectory(prefix="triptych-") as place, Path(place, "captions.json").open("w") as file:
         listing = Listing(file)
@@ -101,7 +101,7 @@ def _places(folder: Path, photographs: int) -> list[str]:
 
 def _caption(captioner: "Captioner", places: Sequence[str], listing: Listing) -> float:
     """Seconds a photograph, from files to a listing on disk."""
-    size, start = captioner.vision.encoder.size, time.perf_counter()
+    size, start = captioner.encoder.size, time.perf_counter()
     for entry in bulk.entries(captioner, places, lambda place: read_file(place, size), _SEARCH):
         if len(entry.get("captions", ())) != len(VARIANTS):
             raise ImageError(entry.get("error", "A decoder is missing; the bench takes all three."))
@@ -120,7 +120,7 @@ def _encode(captioner: "Captioner", ready: np.ndarray, at_once: int, passes: int
     batches = [ready[first : first + bulk.MANY] for first in range(0, len(ready), bulk.MANY)] * passes
     with ThreadPoolExecutor(at_once) as pool:
         start = time.perf_counter()
-        for _ in pool.map(captioner.vision.encoder.encode, batches):
+        for _ in pool.map(captioner.encoder.encode, batches):
             pass
         return (time.perf_counter() - start) / (len(ready) * passes)
 

@@ -93,8 +93,8 @@ def _in_turn(captioner: "Captioner", photographs: int) -> tuple[float, float]:
     with Progress("captioning", _WARM_UP + photographs, "photographs") as bar:
         for number in range(_WARM_UP + photographs):
             data = photograph(number)
-            ready = read(data, size=captioner.vision.encoder.size)[None]  # (1, size, size, 3)
-            encoder.append(timed(lambda: captioner.vision.encoder.encode(ready))[0])
+            ready = read(data, size=captioner.encoder.size)[None]  # (1, size, size, 3)
+            encoder.append(timed(lambda: captioner.encoder.encode(ready))[0])
             end_to_end.append(timed(lambda: captioner.caption([read(data)], BEAM))[0])
             bar.advance()
     return median(encoder[_WARM_UP:]), median(end_to_end[_WARM_UP:])
@@ -104,8 +104,8 @@ def _recipe(captioner: "Captioner", photographs: int) -> float:
     """The median milliseconds of the recipe, once it has said the same as our own greedy search."""
     from captioner.benchmarks.keras_baseline import Recipe
 
-    regions = captioner.vision.encoder.regions
-    recipes = {name: Recipe(item.build(), regions, LENGTH) for name, item in captioner.model.checkpoints.items()}
+    regions = captioner.encoder.regions
+    recipes = {name: Recipe(item.build(), regions, LENGTH) for name, item in captioner.checkpoints.items()}
 
     def captions(data: bytes) -> dict[str, tuple[str, ...]]:
         features = captioner.encode([read(data)])[0]

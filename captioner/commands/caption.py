@@ -87,7 +87,7 @@ def _entries(captioner: "Captioner", places: list[str], config: SearchConfig, to
     """What is told about each picture, in their order; of many also how fast it goes."""
     from captioner.captioning.bulk import FEW, entries
 
-    size = captioner.vision.encoder.size
+    size = captioner.encoder.size
     with Progress("captions", len(places), "pictures") if len(places) > FEW else nullcontext() as bar:
         for entry in entries(captioner, places, lambda place: _read(place, size), config, top):
             yield entry

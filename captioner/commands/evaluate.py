@@ -55,7 +55,7 @@ def run(options: Namespace) -> int:
         raise ConfigError(f"{choices.SEEN_DEV}, so nothing is chosen or kept by scores there; score them with --split test.")
     config, data = choices.search_config(options), choices.dataset(options)
     captioner = choices.captioner(options)
-    subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options), captioner.vision.encoder))
+    subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options), captioner.encoder))
     _tell_failed(subjects)
     tried = _choose(options, captioner, subjects, data.name) if options.choose else None
     evaluation = tried.best if tried else evaluate(captioner, subjects, config)

@@ -45,11 +45,11 @@ def run(options: Namespace) -> int:
 
     folder, data = choices.decoders(options), choices.dataset(options)
     captioner = Captioner.load(folder, weights=options.encoder_weights)
-    cache = FeatureCache(choices.cache(options), captioner.vision.encoder)
+    cache = FeatureCache(choices.cache(options), captioner.encoder)
     train, dev = _usable(data.split("train"), cache), Subjects.of(data.split("dev"), cache)
     _tell(dev.failed)
     captions = [[word for caption in record.captions for word in tokenize(caption)] for record in train]
-    held_out, encoder = cache.pooled(dev.records), captioner.vision.encoder.fingerprint
+    held_out, encoder = cache.pooled(dev.records), captioner.encoder.fingerprint
     found, there = Familiarity.fit(cache.pooled(train), held_out, captions, encoder, data.name), _there(folder)
     if found.agrees(there):
         found = there  # Another stage's curve may have been measured with it, and stays good.

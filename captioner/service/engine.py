@@ -57,7 +57,7 @@ class Engine:
         from captioner.captioning.captioner import Captioner
 
         captioner, search = Captioner.load(folder, weights=weights), load_search_config(folder)
-        size = captioner.vision.encoder.size
+        size = captioner.encoder.size
         captioner.caption([np.zeros((size, size, 3), np.uint8)], search)  # The network is built up at its first picture.
         return cls(captioner, search, **more)
 

@@ -81,7 +81,7 @@ def best(beam=3):
 
 
 def test_captions_scores_intervals_and_differences_of_real_decoders(captioner, tmp_path):
-    subjects = Subjects.of(DEV, FeatureCache(tmp_path, captioner.vision.encoder))
+    subjects = Subjects.of(DEV, FeatureCache(tmp_path, captioner.encoder))
     found = evaluate(captioner, subjects, SearchConfig(beam=2))
     references = [record.captions for record in DEV]
     assert list(found.captions) == list(found.scores) == ["learned", "word2vec", "fasttext"]
@@ -96,7 +96,7 @@ def test_captions_scores_intervals_and_differences_of_real_decoders(captioner, t
 
 def test_the_cache_and_the_batch_change_no_caption(captioner, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "_PHOTOGRAPHS_AT_ONCE", 7)
-    found = evaluate(captioner, Subjects.of(DEV, FeatureCache(tmp_path, captioner.vision.encoder)), SearchConfig(beam=2), ("learned",))
+    found = evaluate(captioner, Subjects.of(DEV, FeatureCache(tmp_path, captioner.encoder)), SearchConfig(beam=2), ("learned",))
     alone = [captioner.caption([read(record.read())], SearchConfig(beam=2), ("learned",))[0]["learned"][0].text for record in DEV]
     # Features are kept in half precision, which may turn a near tie of hardly trained decoders.
     same = sum(one == other for one, other in zip(found.captions["learned"].values(), alone, strict=True))

@@ -116,12 +116,12 @@ def _choose(label: str, titles: list[str], key: str, first: str | None = None) -
 def _show_stations(photograph: Photograph, variant: Variant, steps: tuple[Step, ...], captioner: "Captioner") -> None:
     scene = Scene(
         variant=variant,
-        config=captioner.model.checkpoints[variant.name].preset.decoder,
+        config=captioner.checkpoints[variant.name].preset.decoder,
         words=captioner.vocabulary.words,
         steps=steps,
         place=_choose_step(len(steps)) - 1,
-        rows=captioner.vision.encoder.rows,
-        columns=captioner.vision.encoder.columns,
+        rows=captioner.encoder.rows,
+        columns=captioner.encoder.columns,
         photograph=_picture(photograph.digest, photograph),
     )
     st.html(sentence(scene))
