@@ -12,7 +12,7 @@ PATIENCE = 180  # seconds; the first run loads TensorFlow
 
 def open_view(name: str) -> AppTest:
     """One page alone: AppTest cannot follow a link to a page that is a function."""
-    return AppTest.from_string(f"from captioner.views import {name}; {name}.show()", default_timeout=PATIENCE)
+    return AppTest.from_string(f"from captioner.views.{name} import page; page.show()", default_timeout=PATIENCE)
 
 
 def shown(app: AppTest) -> str:

@@ -15,7 +15,7 @@ from support.pages import APP, PATIENCE, open_view, refusals, sentences, shown
 from support.standins import write_stages
 from support.written_scores import write_all
 
-PAGES = ("words", "scores", "works")
+PAGES = ("words", "scores", "how_it_works")
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_the_scores_of_both_stages_stand_beside_each_other():
 
 
 def test_how_it_works_tells_the_stage():
-    page = open_view("works").run()
+    page = open_view("how_it_works").run()
     assert "Last stage of training" in shown(page)
     page.button_group(key="stage").set_value("first").run()
     assert re.search(r"Last stage of training.*?First stage", shown(page), re.DOTALL)

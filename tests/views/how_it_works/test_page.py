@@ -46,7 +46,7 @@ def choose(page, key: str, title: str):
 
 
 def test_the_page_has_its_parts_in_their_order():
-    page = open_view("works").run()
+    page = open_view("how_it_works").run()
     assert not refusals(page) and page.title[0].value == "How it works"
     assert [header.value for header in page.header] == HEADERS
     drawings = [element.value for element in page.markdown if "<svg" in element.value]
@@ -57,7 +57,7 @@ def test_the_page_has_its_parts_in_their_order():
 
 
 def test_each_photograph_and_each_decoder_can_be_chosen():
-    page = open_view("works").run()
+    page = open_view("how_it_works").run()
     pictures = {picture(page)}
     for sample in SAMPLES[1:]:
         pictures.add(picture(choose(page, "photo", sample.title)))
@@ -70,7 +70,7 @@ def test_each_photograph_and_each_decoder_can_be_chosen():
 
 
 def test_the_step_can_be_chosen_and_goes_on_from_the_word_before():
-    page = open_view("works").run()
+    page = open_view("how_it_works").run()
     words = walk(page)
     for step in (1, len(words) // 2, len(words)):
         page.slider(key="step").set_value(step).run()
@@ -80,7 +80,7 @@ def test_the_step_can_be_chosen_and_goes_on_from_the_word_before():
 
 
 def test_the_address_says_what_is_shown():
-    page = open_view("works")
+    page = open_view("how_it_works")
     page.query_params["photo"], page.query_params["decoder"], page.query_params["step"] = "Cat", "FastText", "3"
     page.run()
     assert page.segmented_control(key="photo").value == "Cat" and page.segmented_control(key="decoder").value == "FastText"
@@ -88,7 +88,7 @@ def test_the_address_says_what_is_shown():
 
 
 def test_an_address_that_makes_no_sense_shows_the_page_all_the_same():
-    page = open_view("works")
+    page = open_view("how_it_works")
     page.query_params["photo"], page.query_params["decoder"], page.query_params["step"] = "<b>", "GPT", "900"
     page.run()
     assert page.segmented_control(key="photo").value == SAMPLES[0].title and walk(page) and not refusals(page)
@@ -98,10 +98,10 @@ def test_the_search_is_told_with_the_settings_of_the_folder(tiny_run, tmp_path, 
     folder = shutil.copytree(tiny_run, tmp_path / "chosen")
     (folder / "search.json").write_text('{"beam": 7, "length_preference": 0.3}')
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
-    told = next(element.value for element in open_view("works").run().markdown if "beam search" in element.value)
+    told = next(element.value for element in open_view("how_it_works").run().markdown if "beam search" in element.value)
     assert "keeps the 7 likeliest" in told and "the end counted as one, to the power of 0.3 " in told
     (folder / "search.json").write_text("{}")
-    page = open_view("works").run()
+    page = open_view("how_it_works").run()
     assert len(refusals(page)) == 1 and walk(page)
 
 
@@ -109,7 +109,7 @@ def test_two_decoders_are_enough(tiny_run, tmp_path, monkeypatch):
     folder = shutil.copytree(tiny_run, tmp_path / "two")
     shutil.rmtree(folder / "learned")
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
-    page = open_view("works").run()
+    page = open_view("how_it_works").run()
     assert not refusals(page) and page.segmented_control(key="decoder").options == ["Word2Vec", "FastText"]
 
 
@@ -125,14 +125,14 @@ def test_a_damaged_checkpoint_is_a_sentence_and_the_limits_stay(name, told, tiny
     folder = shutil.copytree(tiny_run, tmp_path / "damaged")
     (folder / "word2vec" / name).write_bytes(b"no such thing")
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
-    page = open_view("works").run()
+    page = open_view("how_it_works").run()
     assert [found.startswith(told) for found in refusals(page)] == [True]
     assert [header.value for header in page.header] == HEADERS[-1:]
 
 
 def test_an_empty_folder_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    page = open_view("works").run()
+    page = open_view("how_it_works").run()
     assert "There is no trained decoder" in refusals(page)[0]
 
 
@@ -143,7 +143,7 @@ def test_the_photograph_of_the_first_page_is_there_at_first(tiny_run):
     mine = replace(cat, **own, pixels=255 - cat.pixels)
     seen = {}
     for photograph, title in ((cat, "Cat"), (mine, "Yours")):
-        page = open_view("works")
+        page = open_view("how_it_works")
         page.session_state[photographs._OPENED] = photograph
         page.run()
         assert page.segmented_control(key="photo").value == title and walk(page) and not refusals(page)
@@ -153,6 +153,6 @@ def test_the_photograph_of_the_first_page_is_there_at_first(tiny_run):
 
 
 def test_a_refused_file_on_the_first_page_leaves_the_samples():
-    page = open_view("works")
+    page = open_view("how_it_works")
     page.session_state[photographs._OPENED] = photographs.Refused("no.jpg", "It is no picture.")
     assert page.run().segmented_control(key="photo").value == SAMPLES[0].title and not refusals(page)
