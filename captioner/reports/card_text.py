@@ -13,7 +13,7 @@ from captioner.data.datasets import is_joined
 from captioner.figures.decoder.parameters import Parameters
 from captioner.figures.decoder.settings_in_words import Settings, in_words
 from captioner.figures.scores.scoreboard import SPLITS, TITLES
-from captioner.figures.scores.verdict import listed
+from captioner.figures.style import listed
 from captioner.model.checkpoints import EncoderMark
 
 _NOT_PUT_DOWN = "not put down when it was trained"

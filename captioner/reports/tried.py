@@ -12,7 +12,7 @@ from typing import Any
 from captioner.config import Preset, find_variant
 from captioner.config_io import preset_from_json
 from captioner.errors import CheckpointError
-from captioner.figures.scores.verdict import listed
+from captioner.figures.style import listed
 from captioner.model.checkpoints import CONFIG, HISTORY, SCORES
 from captioner.presets import PRESETS
 from captioner.storage import read_bytes, read_json, write_json

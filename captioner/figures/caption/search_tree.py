@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from captioner.captioning.search_trace import Candidate
+from captioner.figures.style import INK
 from captioner.vocabulary import END
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def tree_chart(table: "pd.DataFrame", colour: str) -> dict[str, Any]:
         },
         "layer": [_lines(kind, style) for kind, style in (_LINES | {"won": _LINES["won"] | {"color": colour}}).items()]
         + [_words(kind, style) for kind, style in _WORDS.items()],
-        "config": {"axis": {"labelColor": "currentColor", "titleColor": "currentColor"}, "view": {"strokeWidth": 0}},
+        "config": {"axis": {"labelColor": INK, "titleColor": INK}, "view": {"strokeWidth": 0}},
     }
 
 
@@ -121,7 +122,7 @@ def _lines(kind: str, style: dict[str, Any]) -> dict[str, Any]:
     return {
         "data": {"name": "edges"},
         "transform": [{"filter": _is(kind)}],
-        "mark": {"type": "rule", "color": "currentColor"} | style,
+        "mark": {"type": "rule", "color": INK} | style,
         "encoding": {"x2": {"field": "word2"}, "y2": {"field": "place2"}},
     }
 
@@ -130,7 +131,7 @@ def _words(kind: str, style: dict[str, Any]) -> dict[str, Any]:
     return {
         "data": {"name": "points"},
         "transform": [{"filter": _is(kind)}],
-        "mark": {"type": "text", "align": "left", "dx": 2, "fontSize": 14, "color": "currentColor", "tooltip": True} | style,
+        "mark": {"type": "text", "align": "left", "dx": 2, "fontSize": 14, "color": INK, "tooltip": True} | style,
         "encoding": {"text": {"field": "shown", "type": "nominal"}, "tooltip": _TOOLTIP},
     }
 

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from captioner.figures.curves.loss_data import EPOCHS, SPLITS, Picture
+from captioner.figures.style import INK
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 STRENGTH = {"training": 1.5, "dev": 3.5}  # widths of the lines
 COURSE_WIDTH = 1.0
 RAW_OPACITY, BAND_OPACITY = 0.3, 0.18

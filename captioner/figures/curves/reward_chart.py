@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.config import Variant
 from captioner.figures.curves.histories import Curve
-from captioner.figures.curves.loss_chart import BAND_OPACITY, INK, STRENGTH
+from captioner.figures.curves.loss_chart import BAND_OPACITY, STRENGTH
 from captioner.figures.curves.loss_data import REWARDS
+from captioner.figures.style import INK
 
 if TYPE_CHECKING:
     import altair as alt

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from captioner.figures.decoder.architecture import FROZEN, NORM, NOTHING, Architecture, Column, Layer, size
 from captioner.figures.decoder.placement import Box, Layout, column_width, place_column, place_trunk
+from captioner.figures.style import INK
 from captioner.model.checkpoints import TABLE_WEIGHT
 
 
@@ -120,8 +121,8 @@ def _along_a_rail(one: Box, other: Box, layout: Layout) -> str:
 
 
 def _draw_box(box: Box, layout: Layout, lines: int, colour: str | None = None) -> str:
-    frozen = ' fill="currentColor" fill-opacity="0.09"' if box.layer.state == FROZEN else ' fill="none"'
-    outline = f'stroke="{colour}" stroke-width="3"' if colour else 'stroke="currentColor" stroke-opacity="0.55"'
+    frozen = f' fill="{INK}" fill-opacity="0.09"' if box.layer.state == FROZEN else ' fill="none"'
+    outline = f'stroke="{colour}" stroke-width="3"' if colour else f'stroke="{INK}" stroke-opacity="0.55"'
     rect = (
         f'<rect x="{box.left:.1f}" y="{box.top:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="6" '
         f"{frozen} {outline}></rect>"
@@ -145,7 +146,7 @@ def _write(box: Box, layout: Layout, lines: int) -> Iterator[str]:
 def _text(text: str, left: float, line: float, font: float, weight: int = 400, anchor: str = "middle") -> str:
     return (
         f'<text x="{left:.1f}" y="{line:.1f}" font-size="{font:.1f}" font-weight="{weight}" text-anchor="{anchor}" '
-        f'fill="currentColor">{html.escape(text)}</text>'
+        f'fill="{INK}">{html.escape(text)}</text>'
     )
 
 
@@ -154,10 +155,10 @@ def _tip(layout: Layout) -> str:
     size_and_place = 'viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7"'
     return (
         f'<marker id="tip-{layout.name}" {size_and_place} orient="auto">'
-        '<path d="M0 0L10 5L0 10z" fill="currentColor"></path></marker>'
+        f'<path d="M0 0L10 5L0 10z" fill="{INK}"></path></marker>'
     )
 
 
 def _arrow(points: Sequence[tuple[float, float]], layout: Layout) -> str:
     path = "L".join(f"{left:.1f} {top:.1f}" for left, top in points)
-    return f'<path d="M{path}" fill="none" stroke="currentColor" stroke-width="1.5" marker-end="url(#tip-{layout.name})"></path>'
+    return f'<path d="M{path}" fill="none" stroke="{INK}" stroke-width="1.5" marker-end="url(#tip-{layout.name})"></path>'

@@ -9,7 +9,7 @@ from captioner.figures.recipes.recipe_table import relative_of, score, table_rec
 from captioner.figures.scores.published import OTHER_BLEU, PUBLISHED_ON, System
 from captioner.figures.scores.scoreboard import VERDICT_METRIC
 from captioner.figures.scores.study_file import Group, Study
-from captioner.figures.scores.verdict import listed, number
+from captioner.figures.style import listed, number
 from captioner.presets import ANCESTORS, find_preset
 
 NONE_YET = (

@@ -11,7 +11,7 @@ from captioner.config import Variant, find_variant
 from captioner.experiments.ancestor_records import DIMENSIONS, ENDS, Record, plan
 from captioner.figures.curves.course_project import read_course
 from captioner.figures.scores.scoreboard import VERDICT_METRIC
-from captioner.figures.scores.verdict import listed, number
+from captioner.figures.style import listed, number
 
 EMBEDDINGS, RANDOM = ("word2vec", "fasttext"), "random"
 NOT_YET = (

@@ -5,8 +5,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from captioner.figures.recipes.dimensions_question import Group, reached
-from captioner.figures.scores.score_charts import axis
-from captioner.figures.scores.verdict import number
+from captioner.figures.style import FONT, INK, POINT, axis, legend, number
 
 if TYPE_CHECKING:
     import altair as alt
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
 
 _DASHES = {300: [1, 0], 100: [8, 3], 50: [4, 3], 10: [1, 3]}
 POINTS = "A point is one training; a line goes through the means over the seeds, from one number of dimensions to the next."
-_HEIGHT, _LEGEND, _FONT, _POINT = 340, 90, 14, 90  # The legend below a chart takes of its height.
-_INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
+_HEIGHT, _LEGEND = 340, 90  # The legend below a chart takes of its height.
 
 
 def as_table(found: Sequence[Group], epochs: int) -> "pd.DataFrame":
@@ -60,7 +58,7 @@ def end_chart(found: Sequence[Group]) -> "alt.LayerChart":
         y=alt.Y("mean(loss):Q", axis=axis(tickCount=5), **up), strokeDash=_by_table(alt.StrokeDash, found, "dash", legend=None)
     )
     tips = ["vectors:N", "dimensions:O", "seed:O", alt.Tooltip("loss:Q", format=".3f")]
-    points = base.mark_point(filled=True, size=_POINT, opacity=1).encode(y=alt.Y("loss:Q", **up), tooltip=tips)
+    points = base.mark_point(filled=True, size=POINT, opacity=1).encode(y=alt.Y("loss:Q", **up), tooltip=tips)
     return alt.layer(lines, points).properties(height=_HEIGHT)
 
 
@@ -72,10 +70,8 @@ def _by_table(channel: type, found: Sequence[Group], what: str, **more: Any) -> 
     values = [getattr(variant, what) for variant in variants.values()]
     scale = alt.Scale(domain=list(variants), range=[value if what == "colour" else list(value) for value in values])
     # Dashes in the legend would be drawn around its points.
-    legend = alt.Legend(
-        orient="top", title=None, symbolSize=_POINT, symbolStrokeWidth=0, symbolOpacity=1, labelFontSize=_FONT, labelColor=_INK
-    )
-    return channel("vectors:N", scale=scale, **({"legend": legend} | more))
+    key = legend(symbolSize=POINT, symbolStrokeWidth=0, symbolOpacity=1)
+    return channel("vectors:N", scale=scale, **({"legend": key} | more))
 
 
 def curve_rows(found: Sequence[Group]) -> "pd.DataFrame":
@@ -99,16 +95,16 @@ def chart(found: Sequence[Group]) -> "alt.LayerChart":
     rows = curve_rows(found)
     widths = sorted(set(rows.dimensions), reverse=True)
     dashes = alt.Scale(domain=widths, range=[_DASHES[width] for width in widths])
-    legend = alt.Legend(orient="bottom", title="numbers a word", symbolType="stroke", symbolSize=400, labelFontSize=_FONT)
+    key = alt.Legend(orient="bottom", title="numbers a word", symbolType="stroke", symbolSize=400, labelFontSize=FONT)
     across = alt.X("epoch:Q", axis=axis(tickMinStep=1), scale=alt.Scale(nice=False))
     base = alt.Chart(rows).encode(x=across, color=_by_table(alt.Color, found, "colour"), detail="dimensions:N")
     up = {"title": "training loss", "axis": axis(tickCount=5), "scale": alt.Scale(zero=False)}
     tips = ["vectors:N", "dimensions:N", "epoch:Q", alt.Tooltip("loss:Q", format=".3f")]
-    dash = alt.StrokeDash("dimensions:N", scale=dashes, legend=legend)
+    dash = alt.StrokeDash("dimensions:N", scale=dashes, legend=key)
     lines = base.mark_line(strokeWidth=2.5).encode(y=alt.Y("loss:Q", **up), strokeDash=dash, tooltip=tips)
     bands = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", **up), y2="high:Q")
     shown = alt.layer(bands, lines).properties(height=_HEIGHT + _LEGEND)
-    return shown.configure_legend(labelColor=_INK, titleColor=_INK, titleFontSize=_FONT)
+    return shown.configure_legend(labelColor=INK, titleColor=INK, titleFontSize=FONT)
 
 
 def summary(found: Sequence[Group]) -> str:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from captioner.config import STANDARD, VARIANTS
 from captioner.experiments.ancestor_records import MEASURED, SPLITS, Record
 from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON, System
-from captioner.figures.scores.score_charts import SHAPES, axis
 from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC
-from captioner.figures.scores.verdict import number
+from captioner.figures.style import INK, POINT, SHAPES, axis, legend, names_axis, number
 from captioner.presets import ANCESTORS, find_preset
 
 if TYPE_CHECKING:
@@ -49,8 +48,7 @@ RELATIVES = {
     "stacked": "Merge, 2018",
     "attention": "Soft attention, 2015",
 }
-_ROW, _FONT, _POINT = 16, 14, 90
-_INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
+_ROW = 16
 _LINES = "A line is the 95% interval."
 _DIAMONDS = "A diamond is the published system in which the photograph enters in the same way."
 
@@ -122,15 +120,15 @@ def chart(records: Sequence[Record]) -> "alt.LayerChart":
     others = {one.ancestor.preset: relative_of(one) for one in found}
     known = [(name, one.title, one.metrics.get(VERDICT_METRIC)) for name, one in others.items() if one]
     published = alt.Chart(pd.DataFrame(known, columns=["recipe", "system", "cider"]).dropna())
-    up = alt.Y("recipe:N", title=None, sort=list(ANCESTORS), axis=axis(labelLimit=0, ticks=False, domain=False))
+    up = alt.Y("recipe:N", title=None, sort=list(ANCESTORS), axis=names_axis())
     across = alt.X("cider:Q", title="test CIDEr, more is better", scale=alt.Scale(zero=False, padding=12), axis=axis())
     beside = alt.YOffset("vectors:N", sort=_titles())
     base = alt.Chart(rows).encode(y=up, yOffset=beside, color=_colours())
     bars = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q"), x2="high:Q")
     tips = ["recipe:N", "vectors:N", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("cider", "low", "high"))]
     shapes = alt.Shape("vectors:N", scale=alt.Scale(domain=_titles(), range=list(SHAPES.values())), legend=None)
-    points = base.mark_point(filled=True, size=_POINT, opacity=1).encode(x=across, shape=shapes, tooltip=tips)
-    diamonds = published.mark_point(shape="diamond", size=_POINT * 1.4, strokeWidth=2, color=_INK)
+    points = base.mark_point(filled=True, size=POINT, opacity=1).encode(x=across, shape=shapes, tooltip=tips)
+    diamonds = published.mark_point(shape="diamond", size=POINT * 1.4, strokeWidth=2, color=INK)
     diamonds = diamonds.encode(x=across, y=up, tooltip=["system:N", alt.Tooltip("cider:Q", format=".3f")])
     return alt.layer(bars, points, diamonds).properties(height=alt.Step(_ROW))
 
@@ -154,8 +152,7 @@ def _colours() -> Any:
     import altair as alt
 
     scale = alt.Scale(domain=_titles(), range=[variant.colour for variant in VARIANTS.values()])
-    legend = alt.Legend(orient="top", title=None, symbolSize=_POINT, labelFontSize=_FONT, labelColor=_INK)
-    return alt.Color("vectors:N", scale=scale, legend=legend)
+    return alt.Color("vectors:N", scale=scale, legend=legend(symbolSize=POINT))
 
 
 def recipes() -> list[tuple[str, str]]:

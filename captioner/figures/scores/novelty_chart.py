@@ -3,17 +3,15 @@
 from typing import TYPE_CHECKING
 
 from captioner.config import VARIANTS
-from captioner.figures.scores.score_charts import axis
-from captioner.figures.scores.verdict import listed
+from captioner.figures.style import FONT, INK, POINT, axis, legend, listed
 from captioner.scoring.novelty_curve import BETTER, MEAN, USUAL, WORSE, Curve, Estimate, Stretch
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-_INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 _LABELS = {BETTER: "better than usual", WORSE: "worse than usual"}
-_HEIGHT, _FONT, _LINE, _POINT = 340, 14, 17, 90
+_HEIGHT, _LINE = 340, 17
 
 
 def verdict(curve: Curve) -> str:
@@ -69,11 +67,11 @@ def chart(curve: Curve) -> "alt.LayerChart":
     y = alt.Y("cider:Q", title="CIDEr on dev", scale=alt.Scale(domainMin=0), axis=axis(tickCount=5))
     tips = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("cider", "low", "high")]
     base = alt.Chart(table[table.who == MEAN])
-    intervals = base.mark_rule(strokeWidth=4, color=_INK, opacity=0.55).encode(x=x, y="low:Q", y2="high:Q")
-    points = base.mark_point(filled=True, size=_POINT, color=_INK, opacity=1)
+    intervals = base.mark_rule(strokeWidth=4, color=INK, opacity=0.55).encode(x=x, y="low:Q", y2="high:Q")
+    points = base.mark_point(filled=True, size=POINT, color=INK, opacity=1)
     points = points.encode(x=x, y=y, tooltip=["start:Q", "end:Q", *tips])
     whole = pd.DataFrame({"cider": [curve.whole.cider[MEAN].value]})
-    usual = alt.Chart(whole).mark_rule(strokeWidth=2, strokeDash=[6, 4], color=_INK).encode(y=y)
+    usual = alt.Chart(whole).mark_rule(strokeWidth=2, strokeDash=[6, 4], color=INK).encode(y=y)
     return alt.layer(*_zones(curve), usual, _lines(table, x, y), intervals, points).properties(height=_HEIGHT)
 
 
@@ -84,9 +82,9 @@ def _lines(table: "pd.DataFrame", x: "alt.X", y: "alt.Y") -> "alt.Chart":
     titles = [variant.title for variant in VARIANTS.values() if variant.title in set(table.who)]
     colours = [variant.colour for variant in VARIANTS.values() if variant.title in titles]
     dashes = [list(variant.dash) for variant in VARIANTS.values() if variant.title in titles]
-    legend = alt.Legend(orient="top", title=None, symbolType="stroke", symbolSize=400, labelFontSize=_FONT, labelColor=_INK)
-    colour = alt.Color("who:N", scale=alt.Scale(domain=titles, range=colours), legend=legend)
-    dash = alt.StrokeDash("who:N", scale=alt.Scale(domain=titles, range=dashes), legend=legend)
+    key = legend(symbolType="stroke", symbolSize=400)
+    colour = alt.Color("who:N", scale=alt.Scale(domain=titles, range=colours), legend=key)
+    dash = alt.StrokeDash("who:N", scale=alt.Scale(domain=titles, range=dashes), legend=key)
     return alt.Chart(table[table.who != MEAN]).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour, strokeDash=dash)
 
 
@@ -97,9 +95,9 @@ def _zones(curve: Curve) -> "list[alt.Chart]":
 
     zones = [(zone.start, zone.end, _LABELS[name]) for name, zone in curve.zones.items() if name != USUAL]
     base = alt.Chart(pd.DataFrame(zones, columns=["start", "end", "label"]).assign(foot=0))
-    shade = base.mark_rect(color=_INK, opacity=0.08).encode(x="start:Q", x2="end:Q")
+    shade = base.mark_rect(color=INK, opacity=0.08).encode(x="start:Q", x2="end:Q")
     names = base.transform_calculate(middle="(datum.start + datum.end) / 2")
-    names = names.mark_text(baseline="bottom", dy=-6 - 2 * _LINE, fontSize=_FONT, lineHeight=_LINE, lineBreak=" ", color=_INK)
+    names = names.mark_text(baseline="bottom", dy=-6 - 2 * _LINE, fontSize=FONT, lineHeight=_LINE, lineBreak=" ", color=INK)
     return [shade, names.encode(x="middle:Q", y="foot:Q", text="label:N")]
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from captioner.config import VARIANTS, Variant
 from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON
 from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC, Board, TriedBeams
-from captioner.figures.scores.verdict import Gap, listed, number
+from captioner.figures.scores.verdict import Gap
+from captioner.figures.style import FONT, INK, SHAPES, axis, legend, listed, names_axis, number
 from captioner.scoring.baselines import Yardstick
 from captioner.scoring.comparison import CONSTANT, PEOPLE
 
@@ -18,11 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RODS = {PEOPLE: "People", CONSTANT: "One sentence for all"}
-SHAPES = {"learned": "circle", "word2vec": "square", "fasttext": "triangle-up"}
 GAP_NUMBERS = ["difference", "low", "high"]
-_INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 _BREAK = "|"  # where a name goes on in a second line
-_ROW, _FONT, _POINT = 40, 14, 100
+_ROW, _POINT = 40, 100
 
 
 def score_rows(board: Board, metric: str) -> "pd.DataFrame":
@@ -65,8 +64,8 @@ def score_chart(rows: "pd.DataFrame", metric: str) -> "alt.LayerChart":
     ]
     others = chart.transform_filter("datum.kind != 'decoder'").mark_point(shape="diamond", size=_POINT * 0.6, strokeWidth=2)
     marks = [mark.encode(x=value, tooltip=tooltip) for mark in (*points, others)]
-    labels = chart.mark_text(align="left", dx=11, fontSize=_FONT)
-    labels = labels.encode(x="end:Q", text="label:N", color=alt.value(_INK))
+    labels = chart.mark_text(align="left", dx=11, fontSize=FONT)
+    labels = labels.encode(x="end:Q", text="label:N", color=alt.value(INK))
     return alt.layer(*intervals, *marks, labels).properties(height=alt.Step(_ROW))
 
 
@@ -104,9 +103,9 @@ def gap_chart(gaps: list[Gap], metric: str) -> "alt.LayerChart":
     chart = alt.Chart(rows).encode(y=_names("label", list(rows.label)))
     value = alt.X("difference:Q", title=f"difference in {TITLES[metric]}", axis=axis())
     tooltip = ["pair:N", *(alt.Tooltip(name, type="quantitative", format=".3f") for name in ("difference", "low", "high"))]
-    zero = alt.Chart(pd.DataFrame({"difference": [0]})).mark_rule(strokeWidth=2, strokeDash=[6, 4], color=_INK)
-    bars = chart.mark_rule(strokeWidth=4, color=_INK, opacity=0.75).encode(x="low:Q", x2="high:Q")
-    points = chart.mark_point(shape="circle", filled=True, size=_POINT, color=_INK, opacity=1).encode(x=value, tooltip=tooltip)
+    zero = alt.Chart(pd.DataFrame({"difference": [0]})).mark_rule(strokeWidth=2, strokeDash=[6, 4], color=INK)
+    bars = chart.mark_rule(strokeWidth=4, color=INK, opacity=0.75).encode(x="low:Q", x2="high:Q")
+    points = chart.mark_point(shape="circle", filled=True, size=_POINT, color=INK, opacity=1).encode(x=value, tooltip=tooltip)
     return alt.layer(zero.encode(x="difference:Q"), bars, points).properties(height=alt.Step(_ROW * 1.4))
 
 
@@ -122,14 +121,14 @@ def beam_chart(tried: TriedBeams) -> "alt.Chart":
 
     rows = [(VARIANTS[name].title, trial.beam, value) for trial in tried.by_beam for name, value in trial.cider.items()]
     variants = [VARIANTS[name] for name in tried.by_beam[0].cider]
-    legend = alt.Legend(orient="top", title=None, symbolSize=_POINT, symbolStrokeWidth=0, labelFontSize=_FONT, labelColor=_INK)
+    key = legend(symbolSize=_POINT, symbolStrokeWidth=0)
     titles = [variant.title for variant in variants]
 
-    def by_decoder(channel: Any, values: list, legend: Any = legend) -> Any:
+    def by_decoder(channel: Any, values: list, legend: Any = key) -> Any:
         return channel("decoder:N", scale=alt.Scale(domain=titles, range=values), legend=legend)
 
     chart = alt.Chart(pd.DataFrame(rows, columns=["decoder", "beam", "cider"])).encode(
-        x=alt.X("beam:O", title="beam", axis=alt.Axis(labelAngle=0, **_text())),
+        x=alt.X("beam:O", title="beam", axis=axis(labelAngle=0)),
         y=alt.Y("cider:Q", title="CIDEr on dev", scale=alt.Scale(zero=False, padding=12), axis=axis(tickCount=5)),
         color=by_decoder(alt.Color, [variant.colour for variant in variants]),
     )
@@ -193,23 +192,11 @@ def _colours(names: list[str]) -> Any:
     import altair as alt
 
     colours = {variant.title: variant.colour for variant in VARIANTS.values()}
-    return alt.Color("who:N", legend=None, scale=alt.Scale(domain=names, range=[colours.get(name, _INK) for name in names]))
+    return alt.Color("who:N", legend=None, scale=alt.Scale(domain=names, range=[colours.get(name, INK) for name in names]))
 
 
 def _names(field: str, order: list[str]) -> Any:
     import altair as alt
 
-    lines = {"labelExpr": f"split(datum.label, '{_BREAK}')", "labelLineHeight": _FONT * 1.3}
-    axis = alt.Axis(labelLimit=0, ticks=False, domain=False, grid=True, labelPadding=8, **lines, **_text())
-    return alt.Y(f"{field}:N", title=None, sort=order, axis=axis)
-
-
-def axis(**more: Any) -> Any:
-    """An axis without a grid, in the size and the ink of the text around the chart."""
-    import altair as alt
-
-    return alt.Axis(grid=False, **(_text() | {"tickCount": 6} | more))
-
-
-def _text() -> dict[str, Any]:
-    return {"labelColor": _INK, "titleColor": _INK, "labelFontSize": _FONT, "titleFontSize": _FONT, "labelFlush": False}
+    lines = {"labelExpr": f"split(datum.label, '{_BREAK}')", "labelLineHeight": FONT * 1.3}
+    return alt.Y(f"{field}:N", title=None, sort=order, axis=names_axis(grid=True, labelPadding=8, **lines))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from captioner.figures.decoder.facts import Facts
 from captioner.figures.scores.scoreboard import TITLES, Board
 from captioner.figures.scores.study_file import Study
-from captioner.figures.scores.verdict import number
+from captioner.figures.style import number
 
 
 @dataclass(frozen=True)

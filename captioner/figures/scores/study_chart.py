@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from captioner.config import CONTROLS, VARIANTS
 from captioner.experiments.trial_records import CHOSEN_WITH
-from captioner.figures.scores.score_charts import axis
 from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC
 from captioner.figures.scores.study_file import Group, Study
-from captioner.figures.scores.verdict import Gap, listed, number
+from captioner.figures.scores.verdict import Gap
+from captioner.figures.style import FONT, INK, POINT, axis, listed, names_axis, number
 
 if TYPE_CHECKING:
     import altair as alt
@@ -42,9 +42,8 @@ _ONE_ENCODER = (
     "Each captions with the search that was chosen for it on dev. The encoder was adapted once, so these intervals know nothing "
     "of how another such training would have turned out; the stage of reward was not run on the CNN as it comes."
 )
-_INK = "currentColor"  # The colour of the text around the chart, whatever the theme.
 _SHOWN = 5  # So many words are given as examples.
-_ROW, _FONT, _POINT = 44, 14, 90
+_ROW = 44
 
 
 def verdict(study: Study, stage: str) -> str:
@@ -149,18 +148,17 @@ def chart(study: Study, stage: str, metric: str) -> "alt.LayerChart":
     table = rows(study, stage, metric)
     groups = study.stage(stage)
     names, colours = [group.title for group in groups], [group.variant.colour for group in groups]
-    labels = alt.Axis(labelLimit=0, ticks=False, domain=False, grid=True, labelPadding=8, labelFontSize=_FONT, labelColor=_INK)
     base = alt.Chart(table.assign(label=table["mean"].map(number))).encode(
-        y=alt.Y("who:N", title=None, sort=names, axis=labels),
+        y=alt.Y("who:N", title=None, sort=names, axis=names_axis(grid=True, labelPadding=8)),
         color=alt.Color("who:N", legend=None, scale=alt.Scale(domain=names, range=colours)),
     )
     title = f"{TITLES[metric]} on test, more is better"
     x = alt.X("score:Q", title=title, axis=axis(), scale=alt.Scale(zero=False, padding=24))
     tips = ["who:N", "seed:N", alt.Tooltip("score:Q", format=".3f")]
-    rings = base.mark_point(size=_POINT, strokeWidth=2.5, filled=False, opacity=1).encode(x=x, tooltip=tips)
+    rings = base.mark_point(size=POINT, strokeWidth=2.5, filled=False, opacity=1).encode(x=x, tooltip=tips)
     lines = base.mark_tick(thickness=4, size=_ROW * 0.7).encode(x="mean:Q")
-    texts = base.mark_text(dy=-_ROW * 0.42, fontSize=_FONT, baseline="bottom").encode(
-        x="mean:Q", text="label:N", color=alt.value(_INK)
+    texts = base.mark_text(dy=-_ROW * 0.42, fontSize=FONT, baseline="bottom").encode(
+        x="mean:Q", text="label:N", color=alt.value(INK)
     )
     return alt.layer(lines, rings, texts).properties(height=alt.Step(_ROW * 1.4))
 

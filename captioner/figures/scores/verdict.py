@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from captioner.config import VARIANTS
 from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC, Board
+from captioner.figures.style import listed, number
 
 
 @dataclass(frozen=True)
@@ -24,22 +25,6 @@ class Gap:
 
     def __str__(self) -> str:
         return f"{number(self.value)} ({number(self.low)} to {number(self.high)})"
-
-
-def number(value: float) -> str:
-    """
-    >>> number(0.0112), number(-0.008)
-    ('0.011', '−0.008')
-    """
-    return f"{value:.3f}".replace("-", "−")
-
-
-def listed(words: Sequence[str]) -> str:
-    """
-    >>> listed(["a"]), listed(["a", "b", "c"])
-    ('a', 'a, b and c')
-    """
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def gaps(board: Board, metric: str) -> list[Gap]:

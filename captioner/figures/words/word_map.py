@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from captioner.figures.style import INK
 from captioner.figures.words.map_names import names
 from embeddings.explore import Neighbours
 from embeddings.kinds import ACTIONS, ANIMALS, COLOURS, FUNCTION, OTHER, PEOPLE, THINGS, kind
@@ -89,11 +90,10 @@ def map_chart(drawn: WordMap, word: str, near: Neighbours) -> "alt.LayerChart":
     labels = _texts(spots, drawn, fontSize=14, fontWeight=700)
     others = _texts(_names(rows, spots, drawn), drawn, fontSize=11, opacity=0.85)
     picked = alt.selection_point(name="picked", fields=["word"], on="click", clear=False)
-    # The colour of the text around the chart, whatever the theme.
     return (
         alt.layer(points.add_params(picked), others, strong, labels)
         .properties(height=_HEIGHT)
-        .configure_axis(titleColor="currentColor", titleFontSize=13)
+        .configure_axis(titleColor=INK, titleFontSize=13)
     )
 
 
@@ -132,7 +132,7 @@ def _pixels(drawn: WordMap) -> tuple[np.ndarray, np.ndarray]:
 def _texts(rows: "pd.DataFrame", drawn: WordMap, **style: float) -> "alt.Chart":
     import altair as alt
 
-    text = alt.Chart(rows).mark_text(color="currentColor", tooltip=False, **style)
+    text = alt.Chart(rows).mark_text(color=INK, tooltip=False, **style)
     return text.encode(x=_axis("x", 0, drawn), y=_axis("y", 1, drawn), text="label:N")
 
 
@@ -151,7 +151,7 @@ def _points(rows: "pd.DataFrame", drawn: WordMap) -> "alt.Chart":
         y=_axis("y", 1, drawn),
         color=alt.Color("kind:N", scale=colours, legend=None),
         shape=alt.Shape("kind:N", scale=shapes, legend=None),
-        stroke=alt.value("currentColor"),
+        stroke=alt.value(INK),
         tooltip=[alt.Tooltip("word:N"), alt.Tooltip("kind:N")],
     )
 

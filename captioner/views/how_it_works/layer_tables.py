@@ -7,7 +7,7 @@ from dataclasses import replace
 from captioner.config import Variant
 from captioner.figures.decoder.architecture import NOTHING, Architecture, Column, Layer, size
 from captioner.figures.decoder.differences import Property
-from captioner.figures.scores.verdict import listed
+from captioner.figures.style import listed
 from captioner.views.html_tables import row, table
 
 _HEAD = ("Layer", "What it does", "What comes out", "Parameters", "How they add up", "Trained?")

@@ -13,7 +13,8 @@ from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON, in_short
 from captioner.figures.scores.scoreboard import SPLITS, TITLES, Board, read_beams, read_board
 from captioner.figures.scores.stage_changes import Change, Measured, changes, studied
 from captioner.figures.scores.study_file import Study
-from captioner.figures.scores.verdict import agreement, by_other_metrics, gaps, listed, number, training_runs, verdict
+from captioner.figures.scores.verdict import agreement, by_other_metrics, gaps, training_runs, verdict
+from captioner.figures.style import listed, number
 from captioner.scoring.comparison import PEOPLE
 from captioner.scoring.novelty_file import load_curve
 from captioner.views import stages

@@ -9,7 +9,7 @@ from captioner.figures.decoder.facts import Facts
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.scores.scoreboard import Board
 from captioner.figures.scores.stage_changes import Change
-from captioner.figures.scores.verdict import number
+from captioner.figures.style import number
 from captioner.scoring.caption_style import BANDS, Wording
 from captioner.scoring.comparison import PEOPLE
 from captioner.views import cards
