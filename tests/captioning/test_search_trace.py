@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from test_search import TRAP, A, B, markov, table_of, table_step
+from captioning.test_beam_search import TRAP, A, B, markov, table_of, table_step
 
 from captioner.captioning.beam_search import search
 from captioner.captioning.search_trace import Considered, Trace

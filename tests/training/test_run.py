@@ -18,9 +18,9 @@ from captioner.errors import EmbeddingError, TrainingError
 from captioner.figures.decoder.parameters import count_parameters
 from captioner.model.checkpoints import load
 from captioner.storage import exists, load_folder, save_folder
+from captioner.training import provenance
 from captioner.training.run import Run, Start
 from captioner.training.run_inputs import Preparation, Sources
-from captioner.training.trainer import provenance
 from captioner.training.worker_group import Alone
 from support.standins import StubEncoder, small_dataset, small_preparation, small_preset, stop_after_an_epoch
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from captioner.__main__ import main
 from captioner.commands import train
 from captioner.errors import ConfigError, TrainingError
-from captioner.training.trainer import provenance
+from captioner.training import provenance
 from captioner.training.worker_group import Alone, Part, Place, find_place, join, refuse_several
 from captioner.vision import encoder as encoders
 from support.meeting import InThreads, Meeting
