@@ -20,8 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    from captioner.reports.card_text import markdown
-    from captioner.reports.model_card import CARD, TEXT, read_card, write_card
+    from captioner.reports.model_card import CARD, TEXT, markdown, read_card, write_card
 
     folder = choices.decoders(options)
     card = read_card(folder)

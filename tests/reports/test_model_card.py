@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import importlib.metadata
 import json
 import math
 import re
@@ -15,8 +16,10 @@ from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.limits import LIMITS
 from captioner.model.checkpoints import EncoderMark, load_all, save, stages_in
-from captioner.reports.card_text import markdown
-from captioner.reports.model_card import CARD, TEXT, read_card, write_card
+from captioner.reports import model_card
+from captioner.reports.model_card import CARD, TEXT, licence_of, markdown, read_card, write_card
+from captioner.reports.readme import README
+from captioner.vision.encoder import ADAPTED, ENCODERS, LITE2
 from support.standins import MARK, small_checkpoint
 from support.written_scores import write_scores
 
@@ -110,11 +113,11 @@ def test_the_text_says_what_the_card_says(folder):
     data = values(text, "Data")
     assert data["Data set"] == "flickr8k" and data["Captions"] == "train 30,000, dev 4,998"
     assert data["sha256 of names and captions"] == f"`{'c' * 64}`" and data["sha256 of names and pictures"] == f"`{'b' * 64}`"
-    assert data["Files that the word vectors are made of"] == f"corpus more.txt, 1,234 bytes, sha256 `{'f' * 64}`"
-    assert data["Mark of settings, data, further text and encoder together"].startswith("Learned: `mark of learned`; Word2Vec: ")
+    assert data["Files behind the word vectors"] == f"corpus more.txt, 1,234 bytes, sha256 `{'f' * 64}`"
+    assert data["Fingerprint of settings, data, extra text and encoder"].startswith("Learned: `mark of learned`; Word2Vec: ")
     code = values(text, "Code")["Trained with"]
-    assert code.startswith("commit `0123456789ab` with changes since; source files of sha256 `aaa")
-    assert ", gone on with no commit known; source files of sha256 `ddd" in code
+    assert code.startswith("commit `0123456789ab` with later changes; source files sha256 `aaa")
+    assert ", resumed with commit unknown; source files sha256 `ddd" in code
     training = values(text, "Training and seeds")
     assert (training["Seed"], training["Epochs"], training["Started from"]) == ("3", "3", "nothing")
     assert training["Best epoch"] == "2, dev loss 2.250" and training["Minutes, cores"] == "4.5, 2"
@@ -132,13 +135,13 @@ def test_the_switches_of_older_recipes_are_told(tmp_path):
         assert part in found["Otherwise than usual"]
 
 
-def test_of_decoders_that_saw_dev_nothing_is_said_to_be_chosen_there(folder):
+def test_nothing_is_chosen_on_dev_where_dev_was_trained_on(folder):
     assert "Settings are chosen on dev; test is only reported." in markdown(read_card(folder))
     for name in VARIANTS:
         rewrite(folder, name, data=DATA | {"name": "flickr8k-7000-1000", "photographs": {"train": 7000, "dev": 1000}})
     text = markdown(read_card(folder))
-    assert "Dev was trained on, too" in text and "chosen on dev" not in text
-    assert "have seen 7,000 training photographs of the data set flickr8k-7000-1000" in text
+    assert "Dev was part of training" in text and "chosen on dev" not in text
+    assert "trained on 7,000 photographs of the data set flickr8k-7000-1000" in text
 
 
 def test_a_folder_of_an_earlier_version_claims_nothing(folder):
@@ -149,12 +152,12 @@ def test_a_folder_of_an_earlier_version_claims_nothing(folder):
     for told in card["decoders"].values():
         assert (told["data"], told["code"], told["made_with"], told["scores"]) == (None, [None], None, {})
     text = markdown(card)
-    assert "They have not been scored yet" in text
+    assert "Not scored yet" in text
     assert values(text, "Data") == dict.fromkeys(
-        ("what", "Data set", "Mark of settings, data, further text and encoder together"), "not put down when it was trained"
+        ("what", "Data set", "Fingerprint of settings, data, extra text and encoder"), "not recorded"
     ) | {"what": "value"}
-    assert values(text, "Code")["Trained with"] == "not put down when it was trained"
-    assert "a data set whose name was not put down" in card["limits"][0]
+    assert values(text, "Code")["Trained with"] == "not recorded"
+    assert "an unrecorded data set" in card["limits"][0]
 
 
 def test_a_run_that_started_from_another_tells_of_both(folder):
@@ -164,13 +167,13 @@ def test_a_run_that_started_from_another_tells_of_both(folder):
         rewrite(folder, name, epochs=[epoch(1), epoch(2), epoch(3), more], earlier=3, best_epoch=4, started_from=start)
     text = markdown(read_card(folder))
     training = values(text, "Training and seeds")
-    assert training["Started from"] == "a run with seed 7, mark `the first`"
-    assert training["Epochs"] == "4, 3 of them of the run that it started from" and training["Minutes, cores"] == "1.5, 2"
+    assert training["Started from"] == "a run with seed 7, fingerprint `the first`"
+    assert training["Epochs"] == "4, 3 of them in the run it started from" and training["Minutes, cores"] == "1.5, 2"
     assert training["Best epoch"] == "4, dev loss 2.500, greedy dev CIDEr 0.500"
-    assert values(text, "Code")["The run that it started from"].startswith("no commit known")
+    assert values(text, "Code")["The run it started from"].startswith("commit unknown")
     rewrite(folder, "learned", started_from=None)
     told = values(markdown(read_card(folder)), "Training and seeds")["Started from"]
-    assert told.startswith("Learned: another run; which one was not put down when it was trained; Word2Vec: a run with seed 7")
+    assert told.startswith("Learned: another run (not recorded which); Word2Vec: a run with seed 7")
 
 
 def test_nothing_out_of_a_file_is_more_than_text(folder):
@@ -260,13 +263,26 @@ def test_decoders_that_others_are_held_against_have_a_card_too(folder):
     assert text.startswith("# Model card: Learned, Word2Vec, FastText and Random\n")
 
 
+def test_the_licence_is_the_one_in_the_installed_package():
+    installed = importlib.metadata.distribution(model_card.PACKAGE)
+    text = next(file for file in installed.files if file.name == "LICENSE").read_text()
+    told = licence_of(LITE2)
+    assert text.startswith("Apache Software License 2.0") and told.name == "Apache-2.0"
+    assert f"Copyright (c) 2020, {model_card.OWNER}" in text and f"copyright 2020 {model_card.OWNER}" in told.source
+    assert installed.version == model_card.VERSION and f"{model_card.PACKAGE} {model_card.VERSION}" in told.source
+    adapted = licence_of(ADAPTED)
+    assert adapted.name == told.name and adapted.source.startswith(told.source) and "modified" in adapted.source
+    assert all(licence_of(name).name is None for name in ENCODERS if name not in (LITE2, ADAPTED))
+    assert f"`{model_card.PACKAGE}` ({told.name})" in README.read_text(encoding="utf-8")
+
+
 def test_no_licence_is_made_up(folder):
     """Nor where the weights come from: that of a network of Keras is not put down, and a file may have been named."""
     for name in VARIANTS:
         save(folder / name, small_checkpoint(name, mark=MARK), history(name))
     card = read_card(folder)
     text = markdown(card)
-    assert card["encoder"]["licence"]["name"] is None and "vgg16: we know of none. These weights come from Keras or from" in text
+    assert card["encoder"]["licence"]["name"] is None and "vgg16: unknown. The weights come from Keras or from" in text
     assert "fetches" not in text
 
 
