@@ -1,6 +1,6 @@
-"""Looking into a table of vectors: neighbours, analogies, what two tables agree on.
+"""Queries to a table of vectors: neighbours, analogies, and the agreement of two tables.
 
-Works over any `EmbeddingTable`, also one that a decoder learned; 2-D maps are left to `maps`, drawing and printing to others.
+They work for any `EmbeddingTable`, including a learned one; `maps` makes 2-D maps.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ _ROWS_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class Answer:
-    """What a table says about a word: its neighbours, or in `message` why it has none."""
+    """A table's answer about a word: its neighbours, or in `message` why it has none."""
 
     known: bool
     origin: str | None
@@ -28,7 +28,7 @@ class Answer:
 
 
 def checked_word(text: str) -> str:
-    """What somebody typed as the one word it should be, in the small letters that tables have."""
+    """Typed text as one lower-case word, as tables store it."""
     word = text.strip().lower()
     if len(word.split()) != 1 or not word.isprintable():
         raise EmbeddingError(f"One word is needed, but {text[:MAXIMUM_LETTERS]!r} was given; write a word without spaces.")
@@ -38,33 +38,23 @@ def checked_word(text: str) -> str:
 
 
 def neighbours(table: EmbeddingTable, word: str | np.ndarray, k: int = 10) -> Neighbours:
-    """The words whose vectors point most nearly the same way, with their cosines, nearest first.
-
-    A vector may be asked about in place of a word. Special words and random rows are never an answer.
-    """
+    """The words with the largest cosine to a word or a vector, nearest first; never special words or random rows."""
     if isinstance(word, str):
         return _nearest(table, meaning(table, word), k, {word})
     if np.shape(word) != (table.dimensions,) or not np.isfinite(word).all():
-        raise EmbeddingError(
-            f"A vector of {table.dimensions} finite numbers is needed here, "
-            f"but one of shape {np.shape(word)} was given."
-        )
+        raise EmbeddingError(f"A vector of {table.dimensions} finite numbers is needed, but got one of shape {np.shape(word)}.")
     return _nearest(table, word, k, set())
 
 
 def ask(title: str, table: EmbeddingTable, word: str, k: int = 10, subwords: Subwords | None = None) -> Answer:
-    """Ask a table of that title about any word; with `subwords` a word that it lacks is composed of its pieces."""
+    """Query a table about any word; `subwords` composes a word that the table lacks from its n-grams."""
     if has_meaning(table, word):
         return Answer(True, table.origin(word), neighbours(table, word, k), "")
     if word in table:
         return Answer(False, table.origin(word), [], f"{title} has no meaning for '{word}': its row is a {_kind(table, word)}.")
     if subwords is None:
-        return Answer(
-            known=False,
-            origin=None,
-            neighbours=[],
-            message=f"{title} does not know '{word}': it has vectors for the words of its vocabulary and for no other.",
-        )
+        message = f"{title} does not know '{word}': it has vectors for the words of its vocabulary and for no other."
+        return Answer(False, None, [], message)
     known, pieces = subwords.known_ngrams(word), subwords.ngrams(word)
     if not known:
         return Answer(False, None, [], f"{title} does not know '{word}', nor any of the pieces that it would compose it of.")
@@ -77,10 +67,7 @@ def ask(title: str, table: EmbeddingTable, word: str, k: int = 10, subwords: Sub
 
 
 def analogy(table: EmbeddingTable, a: str, b: str, c: str, k: int = 10, subwords: Subwords | None = None) -> Neighbours:
-    """What is to `c` as `b` is to `a`: the words nearest to b - a + c, the three themselves left out.
-
-    With `subwords` those of the three that the table lacks are composed of their pieces.
-    """
+    """The words nearest to b - a + c, except the three; `subwords` composes any of them that the table lacks."""
     from_a, from_b, from_c = (
         unit(subwords.vector(word) if subwords and word not in table else meaning(table, word)) for word in (a, b, c)
     )
@@ -88,31 +75,28 @@ def analogy(table: EmbeddingTable, a: str, b: str, c: str, k: int = 10, subwords
 
 
 def overlap(table_a: EmbeddingTable, table_b: EmbeddingTable, k: int = 10) -> list[tuple[str, float]]:
-    """The words that both tables know, with the share of their k nearest that the tables agree on, highest first.
+    """Each word that both tables know, with the share of its k nearest that they agree on, highest first.
 
-    Words of one share keep the first table's order.
+    Words with equal shares keep the first table's order.
     """
     words = common_words([table_a, table_b])
     k = min(positive(k), len(words) - 1)
     if k < 1:
-        raise EmbeddingError(
-            "The two tables have fewer than two words in common, so there is nothing to compare; "
-            "give tables of one vocabulary."
-        )
+        raise EmbeddingError("The two tables have fewer than two words in common; compare tables of one vocabulary.")
     pairs = zip(_nearest_rows(table_a, words, k), _nearest_rows(table_b, words, k), strict=True)
     shares = [len(set(rows_a) & set(rows_b)) / k for rows_a, rows_b in pairs]
     return sorted(zip(words, shares, strict=True), key=lambda pair: -pair[1])
 
 
 def common_words(tables: Sequence[EmbeddingTable], count: int | None = None) -> list[str]:
-    """The first words that mean something in every table, in the first one's order: that of a vocabulary, commonest first."""
+    """The first words that have a meaning in every table, in the first table's order: commonest first."""
     first, *others = tables
     known = [set(_meaningful(table)) for table in others]
     return [word for word in _meaningful(first) if all(word in words for words in known)][:count]
 
 
 def has_meaning(table: EmbeddingTable, word: str) -> bool:
-    """Whether the table's row for a word is more than a random one that stands in for a vector."""
+    """Whether the table has a real vector for a word, not a special word's row or a random stand-in."""
     return word in table and not is_special(word) and table.origin(word) not in ("special", "missing")
 
 
@@ -121,13 +105,10 @@ def _meaningful(table: EmbeddingTable) -> list[str]:
 
 
 def meaning(table: EmbeddingTable, word: str) -> np.ndarray:
-    """A word's vector, if it is more than a random one."""
+    """A word's vector; an error if it has no meaning."""
     vector = table.vector(word)
     if not has_meaning(table, word):
-        raise EmbeddingError(
-            f"The table's row for '{word}' is a {_kind(table, word)}, so it has no neighbours; "
-            "ask for another word."
-        )
+        raise EmbeddingError(f"'{word}' has no neighbours: its row is a {_kind(table, word)}; ask for another word.")
     return vector
 
 
@@ -151,12 +132,12 @@ def _nearest_rows(table: EmbeddingTable, words: list[str], k: int) -> Iterator[n
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """The same directions at length 1; nothing stays nothing."""
+    """The vectors scaled to length 1; a zero vector stays zero."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
 def positive(k: int) -> int:
-    """A number of neighbours, once it is one."""
+    """The number of neighbours, checked."""
     if k < 1:
         raise EmbeddingError(f"The number of neighbours must be 1 or more, but is {k}.")
     return k

@@ -1,6 +1,6 @@
-"""Reading files that may be wrong: bytes, packed streams, JSON and safetensors, each refused in a sentence and bounded in size.
+"""Read untrusted files: bytes, gzip streams, JSON and safetensors, with size limits and one-sentence errors.
 
-What the contents mean is left to the modules that read them.
+The modules that read them know what the contents mean.
 """
 
 import gzip
@@ -18,31 +18,28 @@ from embeddings.errors import EmbeddingError
 MAXIMUM_BYTES = 256 * 2**20
 _CHUNK = 2**20
 _GZIP_MAGIC = b"\x1f\x8b"
-# Deflate cannot pack more than 1032 bytes into one, so a packed file's size bounds what is in it.
-_MAXIMUM_PACKING = 1032
+# Deflate compresses at most 1032 bytes to one, so the size of a gzip file bounds its content.
+_MAXIMUM_RATIO = 1032
 
 
 def find_file(path: str | Path) -> Path:
-    """The path, once it is known to be an ordinary file."""
+    """The path, checked to be a regular file."""
     path = Path(path)
     try:
         if path.is_file():
             return path
-    except (OSError, ValueError):  # A name may be too long, or hold a zero byte.
+    except (OSError, ValueError):  # The name may be too long or contain a zero byte.
         pass
     raise EmbeddingError(f"There is no file {path}; check the path.")
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """A whole file, if it is no larger than any of ours."""
+    """A whole file, unless it is larger than any of ours."""
     path = find_file(path)
     try:
         size = path.stat().st_size
         if size > MAXIMUM_BYTES:
-            raise EmbeddingError(
-                f"{path} is {size / 2**20:.0f} MB large, "
-                f"more than the {MAXIMUM_BYTES // 2**20} MB such a file may have."
-            )
+            raise EmbeddingError(f"{path} has {size / 2**20:.0f} MB; the limit is {MAXIMUM_BYTES // 2**20} MB.")
         return path.read_bytes()
     except OSError as error:
         raise EmbeddingError(f"{path} cannot be read: {error.strerror}.") from error
@@ -50,20 +47,19 @@ def read_bytes(path: str | Path) -> bytes:
 
 @contextmanager
 def open_stream(path: str | Path) -> Iterator[BinaryIO]:
-    """A file's bytes as a stream, unpacked where they are gzip; failures while reading become sentences too."""
+    """A file as a stream, decompressed if it is gzip; read errors become an `EmbeddingError`."""
     path = find_file(path)
     try:
-        packed = _is_packed(path)
-        with gzip.open(path) if packed else path.open("rb") as stream:
+        with gzip.open(path) if _is_gzip(path) else path.open("rb") as stream:
             yield stream
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise EmbeddingError(f"{path} is a damaged gzip file: {error}; fetch or pack it again.") from error
+        raise EmbeddingError(f"{path} is a damaged gzip file: {error}; download or compress it again.") from error
     except OSError as error:
         raise EmbeddingError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 class Ahead:
-    """A stream with some bytes read ahead, to look for the end of a word in."""
+    """A stream with a read-ahead buffer, searched for the end of a word."""
 
     def __init__(self, stream: BinaryIO):
         self._stream = stream
@@ -74,14 +70,14 @@ class Ahead:
 
     @property
     def position(self) -> int:
-        """How many bytes have been taken."""
+        """The number of bytes taken so far."""
         return self._passed + self._place
 
     def peek(self) -> bytes:
         return self._bytes[self._place :]
 
     def take(self, count: int) -> bytes | None:
-        """The next bytes, or None if there are not that many."""
+        """The next `count` bytes, or None if fewer are left."""
         while len(self._bytes) - self._place < count:
             if not self._read_on():
                 return None
@@ -89,7 +85,7 @@ class Ahead:
         return self._bytes[self._place - count : self._place]
 
     def take_until(self, mark: bytes, most: int) -> bytes | None:
-        """What comes before the mark, or None if the mark does not come within that many bytes."""
+        """The bytes before the mark, or None if it does not follow within `most` bytes."""
         while (end := self._bytes.find(mark, self._place, self._place + most)) < 0:
             if len(self._bytes) - self._place >= most or not self._read_on():
                 return None
@@ -105,21 +101,21 @@ class Ahead:
 
 
 def largest_content(path: Path) -> int:
-    """No more bytes than this can be in the file, unpacked."""
-    return path.stat().st_size * (_MAXIMUM_PACKING if _is_packed(path) else 1)
+    """An upper bound of the file's size after decompression."""
+    return path.stat().st_size * (_MAXIMUM_RATIO if _is_gzip(path) else 1)
 
 
-def _is_packed(path: Path) -> bool:
+def _is_gzip(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
 
 
 def read_object(data: bytes, kinds: Mapping[str, type | tuple[type, ...]], name: str) -> dict[str, Any]:
-    """A JSON object that has these keys with values of these types."""
+    """A JSON object with these keys and value types."""
     try:
         facts = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise EmbeddingError(f"{name} is not JSON that can be read; it is damaged or another file.") from error
+        raise EmbeddingError(f"{name} is not JSON; it is damaged or another file.") from error
     if not isinstance(facts, dict):
         raise EmbeddingError(f"{name} should hold a JSON object, but holds a {type(facts).__name__}.")
     for key, kind in kinds.items():
@@ -129,14 +125,14 @@ def read_object(data: bytes, kinds: Mapping[str, type | tuple[type, ...]], name:
 
 
 def read_tensors(data: bytes, kinds: Mapping[str, tuple[str, int]], name: str) -> dict[str, np.ndarray]:
-    """The named tensors of a safetensors file, each of the given dtype and number of axes."""
+    """The tensors of a safetensors file, checked for name, dtype and number of axes."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         tensors = load(data)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise EmbeddingError(f"{name} is not a safetensors file that can be read; it is damaged or another file.") from error
+        raise EmbeddingError(f"{name} is not a safetensors file; it is damaged or another file.") from error
     if set(tensors) != set(kinds):
         raise EmbeddingError(f"{name} should hold {_list(kinds)}, but holds {_list(tensors)}.")
     for key, (dtype, axes) in kinds.items():

@@ -1,7 +1,6 @@
-"""What kind of thing each of the commonest words of the captions names: a small list, by hand, to colour maps with.
+"""The kinds of the commonest words in captions: a small hand-made list that colours the maps.
 
-A word that could be two kinds has the one it mostly is in captions ("watch" is an action there). Words without a kind are
-`OTHER`, mostly adjectives.
+An ambiguous word has its usual kind in captions ("watch" is an action). Words without a kind, mostly adjectives, are `OTHER`.
 """
 
 PEOPLE, ANIMALS, COLOURS, ACTIONS, THINGS, FUNCTION, OTHER = (
@@ -71,5 +70,5 @@ def kind(word: str) -> str:
 
 
 def words_of(kind: str) -> list[str]:
-    """The words of the list that have this kind."""
+    """The listed words of a kind."""
     return _WORDS.get(kind, "").split()

@@ -1,7 +1,4 @@
-"""Maps: words of a table on a plane, drawn by PCA or t-SNE, alike for several tables, and kept in one file.
-
-What a picture of them looks like is left to others.
-"""
+"""2-D maps of a table's words by PCA or t-SNE, aligned across tables and stored in one file; charts are left to others."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,12 +15,12 @@ from embeddings.table import EmbeddingTable
 MAPS_FILE = "maps.json"
 COUNT = 450
 _SEED = 1
-_FIGURES = 5
+_DIGITS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class WordMap:
-    """Words on a plane. `explained` is the share of the vectors' variance that each axis shows, where axes mean something."""
+    """Words on a plane. `explained` is the share of the variance on each axis, where axes have a meaning."""
 
     words: tuple[str, ...]
     positions: np.ndarray  # (words, 2)
@@ -32,14 +29,14 @@ class WordMap:
 
 @dataclass(frozen=True, eq=False)
 class DrawnMaps:
-    """A table's maps, by method, and the fingerprint of the table that they were drawn of."""
+    """A table's maps by method, and the fingerprint of that table."""
 
     fingerprint: str
     methods: Mapping[str, WordMap]
 
 
 def map_2d(table: EmbeddingTable, words: Sequence[str], method: str = "pca") -> WordMap:
-    """Lay words out on a plane: `pca` shows the two directions in which they differ most, `tsne` keeps near what is near."""
+    """Project words onto a plane: `pca` shows the two directions of largest variance, `tsne` preserves neighbourhoods."""
     if method not in METHODS:
         raise EmbeddingError(f"There is no map '{method}'; choose {' or '.join(METHODS)}.")
     if len(words) < 3:
@@ -53,7 +50,7 @@ def _pca(vectors: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
     left, sizes, right = np.linalg.svd(vectors - vectors.mean(0), full_matrices=False)
     axes = np.zeros((len(vectors), 2))
     shown = min(2, len(sizes))
-    # An axis has no sign of its own; the largest entry is made positive so that the same table gives the same map.
+    # The sign of an axis is arbitrary; a positive largest entry makes the map of a table reproducible.
     signs = np.sign(right[np.arange(shown), np.abs(right[:shown]).argmax(1)])
     axes[:, :shown] = left[:, :shown] * sizes[:shown] * signs
     shares = np.append(sizes**2 / max(float((sizes**2).sum()), 1e-30), 0.0)
@@ -63,10 +60,10 @@ def _pca(vectors: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
 def _tsne(vectors: np.ndarray) -> tuple[np.ndarray, None]:
     from sklearn.manifold import TSNE
 
-    # Of vectors of one length the nearest are those with the largest cosine, so the map is of what `neighbours` answers.
+    # At equal length the nearest vectors have the largest cosine, so the map shows what `neighbours` returns.
     units = unit(vectors)
     start = _pca(units)[0]
-    start *= 1e-4 / max(float(start[:, 0].std()), 1e-12)  # The method is meant to start from a small spread.
+    start *= 1e-4 / max(float(start[:, 0].std()), 1e-12)  # t-SNE expects a small initial spread.
     perplexity = min(30.0, (len(vectors) - 1) / 3)
     model = TSNE(perplexity=perplexity, init=start.astype(np.float32), method="exact", random_state=_SEED)
     return model.fit_transform(units).astype(np.float64), None
@@ -76,7 +73,7 @@ METHODS = {"pca": _pca, "tsne": _tsne}
 
 
 def faithfulness(table: EmbeddingTable, drawn: WordMap, k: int = 10) -> float:
-    """The share of a word's k nearest on a map that are among its k nearest by cosine, of the words on the map; the mean."""
+    """The mean share of a word's k nearest on the map that are also among its k nearest by cosine."""
     units = unit(np.array([table.vector(word) for word in drawn.words]))  # (words, dimensions)
     k = min(positive(k), len(drawn.words) - 1)
     near, drawn_near = _nearest(-(units @ units.T), k), _nearest(_distances(drawn), k)
@@ -84,7 +81,7 @@ def faithfulness(table: EmbeddingTable, drawn: WordMap, k: int = 10) -> float:
 
 
 def nearest_drawn(drawn: WordMap, word: str, k: int) -> list[str]:
-    """The words that stand nearest to a word on a map."""
+    """The words nearest to a word on a map."""
     place = drawn.words.index(word)
     return [drawn.words[other] for other in _nearest(_distances(drawn), min(positive(k), len(drawn.words) - 1))[place]]
 
@@ -99,7 +96,7 @@ def _nearest(gaps: np.ndarray, k: int) -> np.ndarray:
 
 
 def draw_maps(tables: Mapping[str, EmbeddingTable], count: int = COUNT) -> dict[str, DrawnMaps]:
-    """Every method's map of the commonest words that all tables know, turned to lie as the first table's does."""
+    """Every method's map of the commonest words that all tables know, aligned with the first table's map."""
     words = common_words(list(tables.values()), count)
     first: dict[str, np.ndarray] = {}
     drawn = {}
@@ -107,17 +104,14 @@ def draw_maps(tables: Mapping[str, EmbeddingTable], count: int = COUNT) -> dict[
         methods = {}
         for method in METHODS:
             found = map_2d(table, words, method)
-            turned = _turned(found.positions, first.setdefault(method, found.positions), method)
-            methods[method] = WordMap(found.words, turned, found.explained)
+            aligned = _aligned(found.positions, first.setdefault(method, found.positions), method)
+            methods[method] = WordMap(found.words, aligned, found.explained)
         drawn[name] = DrawnMaps(table.fingerprint, methods)
     return drawn
 
 
-def _turned(positions: np.ndarray, onto: np.ndarray, method: str) -> np.ndarray:
-    """The same map seen from where it lies best on another: no distance on it changes.
-
-    PCA's axes have a meaning each, so they are mirrored at most; t-SNE's have none, so the map is turned as well.
-    """
+def _aligned(positions: np.ndarray, onto: np.ndarray, method: str) -> np.ndarray:
+    """The map mirrored, and for t-SNE rotated, to match another; PCA's axes have a meaning and stay. No distance changes."""
     if method == "pca":
         return positions * np.where((positions * onto).sum(0) < 0, -1.0, 1.0)
     centred, goal = positions - positions.mean(0), onto - onto.mean(0)
@@ -126,7 +120,7 @@ def _turned(positions: np.ndarray, onto: np.ndarray, method: str) -> np.ndarray:
 
 
 def maps_to_json(drawn: Mapping[str, DrawnMaps]) -> bytes:
-    """What `read_maps` reads; the positions are rounded to more than a picture can show."""
+    """The content for `read_maps`; positions keep more digits than a picture shows."""
     words = next(iter(drawn.values())).methods["pca"].words
     tables = {
         name: {"fingerprint": maps.fingerprint} | {method: _to_json(found) for method, found in maps.methods.items()}
@@ -136,20 +130,18 @@ def maps_to_json(drawn: Mapping[str, DrawnMaps]) -> bytes:
 
 
 def _to_json(drawn: WordMap) -> dict[str, object]:
-    positions = [[float(f"{number:.{_FIGURES}g}") for number in point] for point in drawn.positions]
+    positions = [[float(f"{number:.{_DIGITS}g}") for number in point] for point in drawn.positions]
     return {"positions": positions, "explained": drawn.explained}
 
 
 def read_maps(path: Path) -> dict[str, DrawnMaps]:
-    """The maps of a file, by table, trusting none of it."""
+    """The maps in a file by table; nothing in it is trusted."""
     data = read_object(read_bytes(path), {"words": list, "tables": dict}, path.name)
     try:
         words = tuple(str(word) for word in data["words"])
         return {name: _from_json(words, maps) for name, maps in data["tables"].items()}
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise EmbeddingError(
-            f"{path.name} does not hold a point for each word and method; draw it anew with python -m embeddings maps."
-        ) from error
+        raise EmbeddingError(f"{path.name} lacks a point for each word and method; run python -m embeddings maps.") from error
 
 
 def _from_json(words: tuple[str, ...], maps: Mapping) -> DrawnMaps:

@@ -1,6 +1,6 @@
-"""Tables and maps as the tab-separated text that the TensorFlow Embedding Projector and spreadsheets read.
+"""Tables and maps as tab-separated text for the TensorFlow Embedding Projector and for spreadsheets.
 
-The projector wants the vectors without a header and the words, in the same order, with one.
+The projector expects the vectors without a header, and the words in the same order with one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,25 +10,25 @@ from embeddings.kinds import kind
 from embeddings.maps import WordMap
 from embeddings.table import EmbeddingTable
 
-_FIGURES = 5
+_DIGITS = 5
 
 
 def vectors_tsv(table: EmbeddingTable) -> str:
-    """One vector a line, of the words that mean something; a 16-bit number has no more figures than are written."""
+    """One vector a line, for the words that have a meaning; five digits hold every 16-bit number."""
     rows = (table.vector(word) for word in common_words([table]))
-    return _lines([f"{number:.{_FIGURES}g}" for number in row] for row in rows)
+    return _lines([f"{number:.{_DIGITS}g}" for number in row] for row in rows)
 
 
 def metadata_tsv(table: EmbeddingTable) -> str:
-    """What each line of `vectors_tsv` is: the word, its kind, its place in the vocabulary, and where its row came from."""
+    """For each line of `vectors_tsv`: the word, its kind, its row in the vocabulary, and the origin of its vector."""
     rows = ([word, kind(word), str(table.row(word)), table.origin(word)] for word in common_words([table]))
     return _lines([["word", "kind", "row", "origin"], *rows])
 
 
 def coordinates_tsv(maps: Mapping[tuple[str, str], WordMap]) -> str:
-    """Where every word lies on every map; a map is named by its table and its method."""
+    """The position of every word on every map; a map is named by its table and its method."""
     rows = (
-        [table, method, word, kind(word), *(f"{number:.{_FIGURES}g}" for number in point)]
+        [table, method, word, kind(word), *(f"{number:.{_DIGITS}g}" for number in point)]
         for (table, method), drawn in maps.items()
         for word, point in zip(drawn.words, drawn.positions, strict=True)
     )
@@ -36,5 +36,5 @@ def coordinates_tsv(maps: Mapping[tuple[str, str], WordMap]) -> str:
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> str:
-    # A word of a strange table may hold a tab or the end of a line, which would tear its row apart.
+    # A word of a foreign table may contain a tab or a newline, which would break its row.
     return "".join("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in rows)

@@ -1,6 +1,6 @@
-"""`Subwords`: vectors for words never seen, composed of the pieces that FastText learned, without FastText itself.
+"""`Subwords`: vectors of unseen words, composed from FastText's character n-grams without FastText itself.
 
-Training or reading the pieces is left to `fasttext`.
+`fasttext` trains or reads the n-grams.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ _FNV_OFFSET, _FNV_PRIME, _WORD_BITS = 2166136261, 16777619, 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class Pieces:
-    """How FastText cuts a word into pieces: the number of buckets, and the least and the most characters of a piece."""
+    """How FastText splits a word into n-grams: the number of buckets, and the shortest and longest n-gram."""
 
     buckets: int
     shortest: int
@@ -34,30 +34,30 @@ class Pieces:
             for end in range(start + 1, min(start + self.longest, len(characters)) + 1):
                 code = _hash_on(code, characters[end - 1])
                 length = end - start
-                # A lone bracket says nothing about the word, so FastText leaves it out.
+                # FastText leaves out a bracket on its own, which says nothing about the word.
                 if length >= self.shortest and not (length == 1 and (start == 0 or end == len(characters))):
                     yield characters[start:end], code
 
     def rows(self, word: str) -> list[int]:
-        """The buckets that the word's pieces fall into, one for each piece."""
+        """The bucket of each n-gram of the word."""
         return [code % self.buckets for _, code in self.of(word)] if self.buckets else []
 
 
 def _hash_on(code: int, character: str) -> int:
     for byte in character.encode("utf-8", "surrogatepass"):
-        # FNV-1a, except that FastText widens bytes as signed numbers, and so must we.
+        # FNV-1a, except that FastText widens bytes as signed numbers.
         code = ((code ^ (byte if byte < 128 else byte | 0xFFFFFF00)) * _FNV_PRIME) & _WORD_BITS
     return code
 
 
 @dataclass(frozen=True, eq=False)
 class Subwords:
-    """The pieces' vectors. Where there were too many to store, `buckets` lists the ones that were kept, in order."""
+    """The vectors of n-grams. `buckets` lists, in order, those that were stored."""
 
     pieces: Pieces
     vectors: np.ndarray  # (kept buckets, dimensions)
     buckets: np.ndarray  # (kept buckets,)
-    seen: np.ndarray  # the sorted hashes of the pieces that occurred in training
+    seen: np.ndarray  # the sorted hashes of the n-grams that occurred in training
     placement: Placement
 
     @property
@@ -65,22 +65,22 @@ class Subwords:
         return self.vectors.shape[1]
 
     def ngrams(self, word: str) -> list[str]:
-        """The pieces of a word, as FastText cuts them."""
+        """The n-grams of a word, as FastText makes them."""
         return [ngram for ngram, _ in self.pieces.of(word)]
 
     def known_ngrams(self, word: str) -> list[str]:
-        """Those of the pieces that occurred in a word of the training text, so that their vectors mean something."""
+        """The n-grams of a word that occurred in the training text, so that their vectors have a meaning."""
         return [ngram for ngram, code in self.pieces.of(word) if self._position(self.seen, code) is not None]
 
     def vector(self, word: str) -> np.ndarray:
-        """The mean of the pieces' vectors, in the space of the table."""
+        """The mean of the n-grams' vectors, in the space of the table."""
         rows = [row for bucket in self.pieces.rows(word) if (row := self._position(self.buckets, bucket)) is not None]
         if not rows:
-            raise EmbeddingError(f"FastText has no piece of '{word}' to compose a vector of; try a longer word.")
+            raise EmbeddingError(f"FastText has no n-gram of '{word}' to compose a vector from; try a longer word.")
         return self.placement.place(self.vectors[rows].astype(np.float32).mean(0))
 
     def placed(self, placement: Placement) -> "Subwords":
-        """The same pieces in the space of the table that has this placement."""
+        """The same n-grams in the space of the table with this placement."""
         return replace(self, placement=placement)
 
     @staticmethod
@@ -89,7 +89,7 @@ class Subwords:
         return place if place < len(numbers) and numbers[place] == number else None
 
     def to_bytes(self) -> bytes:
-        """One safetensors file; the vectors are stored with 16 bits a number."""
+        """One safetensors file; vectors are stored as float16."""
         from safetensors.numpy import save
 
         return save(
@@ -105,24 +105,24 @@ class Subwords:
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = SUBWORDS_FILE) -> "Subwords":
-        """Read back what `to_bytes` made, trusting none of it."""
+        """Read what `to_bytes` wrote; nothing in it is trusted."""
         kinds = {"vectors": ("float16", 2), "buckets": ("int32", 1), "seen": ("uint32", 1)}
         kinds |= {"pieces": ("int64", 1), "offset": ("float32", 1), "factor": ("float64", 1)}
         tensors = read_tensors(data, kinds, name)
         vectors, buckets, seen, numbers = (tensors[key] for key in ("vectors", "buckets", "seen", "pieces"))
         if numbers.size != 3 or tensors["factor"].size != 1:
-            raise EmbeddingError(f"{name} does not say how it cuts words into pieces; the file is damaged, save it again.")
+            raise EmbeddingError(f"{name} does not say how it splits words; the file is damaged, save it again.")
         pieces = Pieces(*(int(number) for number in numbers))
         fits = 1 <= pieces.shortest <= pieces.longest <= 100 and len(buckets) == len(vectors) > 0
         sorted_rows = fits and 0 <= buckets[0] <= buckets[-1] < pieces.buckets and (np.diff(buckets) > 0).all()
         if not sorted_rows or not (seen[1:] > seen[:-1]).all() or not np.isfinite(vectors).all():
-            raise EmbeddingError(f"The pieces of words in {name} do not fit together; the file is damaged, save it again.")
+            raise EmbeddingError(f"The n-grams in {name} do not fit together; the file is damaged, save it again.")
         placement = checked_placement(tensors["offset"], float(tensors["factor"][0]), vectors, name)
         return cls(pieces, vectors, buckets, seen, placement)
 
 
 def keep(pieces: Pieces, vectors: np.ndarray, words: Iterable[str], maximum_bytes: int = MAXIMUM_BYTES) -> Subwords:
-    """Choose what to store of all the buckets' vectors: everything if it fits, else the buckets that these words use most."""
+    """Choose the buckets to store: all if they fit, otherwise those that these words use most."""
     codes = Counter(code for word in words for _, code in pieces.of(word))
     rows = max(1, maximum_bytes // (2 * vectors.shape[1] + 4))
     buckets = range(len(vectors)) if len(vectors) <= rows else _most_used(codes, pieces.buckets, rows)
@@ -133,7 +133,7 @@ def keep(pieces: Pieces, vectors: np.ndarray, words: Iterable[str], maximum_byte
     with np.errstate(over="ignore"):
         rounded = np.asarray(vectors[kept]).astype(np.float16)
     if not np.isfinite(rounded).all():
-        raise EmbeddingError("FastText's vectors of pieces of words are not finite numbers; train or fetch the vectors again.")
+        raise EmbeddingError("FastText's n-gram vectors are not finite; train or download the vectors again.")
     return Subwords(pieces, rounded, kept, seen, Placement(offset, 1.0))
 
 

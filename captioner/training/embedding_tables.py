@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.vocabulary import SPECIAL_WORDS
+from embeddings.corpus import SkipGram
 from embeddings.table import EmbeddingTable, build_table, learned_start
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ def _word2vec(preparation: "Preparation", seed: int, captions_only: bool = False
     if file and not captions_only:
         vectors = word2vec.read(file, set(preparation.vocabulary.words))
     else:
-        text = preparation.text(captions_only)
-        vectors = word2vec.train(text, seed=_FROZEN_SEED, **_training_settings(preparation))
+        vectors = word2vec.train(preparation.text(captions_only), _training_settings(preparation))
     return _placed(preparation, vectors.lookup, seed, vectors.source), {}
 
 
@@ -50,8 +50,7 @@ def _fasttext(preparation: "Preparation", seed: int, captions_only: bool = False
     if file and not captions_only:
         vectors = fasttext.read(file, set(preparation.vocabulary.words))
     else:
-        text, buckets = preparation.text(captions_only), preparation.preset.embedding.buckets
-        vectors = fasttext.train(text, seed=_FROZEN_SEED, buckets=buckets, **_training_settings(preparation))
+        vectors = fasttext.train(preparation.text(captions_only), _training_settings(preparation))
     table = _placed(preparation, vectors.lookup, seed, vectors.source)
     subwords = vectors.subwords
     return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}
@@ -80,9 +79,9 @@ def files_used(variant: str, sources: "Sources") -> list[tuple[str, Path]]:
     return [("corpus", path) for path in sources.corpus] if kind else []
 
 
-def _training_settings(preparation: "Preparation") -> dict[str, int]:
-    settings = asdict(preparation.preset.embedding) | {"dimensions": preparation.preset.decoder.embedding_dimensions}
-    return {name: value for name, value in settings.items() if name != "buckets"}
+def _training_settings(preparation: "Preparation") -> SkipGram:
+    dimensions = preparation.preset.decoder.embedding_dimensions
+    return SkipGram(dimensions=dimensions, seed=_FROZEN_SEED, **asdict(preparation.preset.embedding))
 
 
 def _placed(preparation: "Preparation", lookup: Callable, seed: int, source: str) -> EmbeddingTable:

@@ -12,6 +12,7 @@ import pytest
 
 from embeddings import fasttext, word2vec
 from embeddings.__main__ import main
+from embeddings.corpus import SkipGram
 from embeddings.maps import read_maps
 from embeddings.table import EmbeddingTable, build_table
 
@@ -24,8 +25,8 @@ WORDS = ("<pad>", "<start>", "a", "dog", "puppy", "runs", "running", "red")
 def checkpoints(tmp_path_factory):
     """The three tables as checkpoints have them, from vectors trained on three sentences."""
     folder = tmp_path_factory.mktemp("checkpoints")
-    pieces = fasttext.train(SENTENCES, dimensions=8, epochs=2, buckets=200)
-    words = word2vec.train(SENTENCES, dimensions=8, epochs=2)
+    small = SkipGram(dimensions=8, epochs=2, buckets=200)
+    pieces, words = fasttext.train(SENTENCES, small), word2vec.train(SENTENCES, small)
     composed = build_table(WORDS, WORDS[:2], pieces.lookup, 0.1, 0, pieces.source)
     files = {
         "fasttext": composed.to_files() | {"subwords.safetensors": pieces.subwords.placed(composed.placement).to_bytes()},

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from embeddings.corpus import MAXIMUM_LINE, check_training, read_lines
+from embeddings.corpus import MAXIMUM_LINE, SkipGram, read_lines
 from embeddings.errors import EmbeddingError
 
 
@@ -36,8 +36,8 @@ def test_missing_files_are_refused_in_a_sentence(tmp_path):
 
 
 def test_training_needs_frequent_words_and_sound_settings():
-    check_training([["a", "b"], ["a"]], 2, seed=1, window=5)
+    SkipGram(minimum_count=2, window=5).check([["a", "b"], ["a"]])
     with pytest.raises(EmbeddingError, match="No word occurs 3 times in the 2 sentences"):
-        check_training([["a", "b"], ["a"]], 3, seed=1)
+        SkipGram(minimum_count=3).check([["a", "b"], ["a"]])
     with pytest.raises(EmbeddingError, match="minimum_count .* but is 0"):
-        check_training([["a"]], 0, seed=1)
+        SkipGram(minimum_count=0).check([["a"]])

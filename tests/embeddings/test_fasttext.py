@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import fasttext as reference
@@ -12,19 +13,21 @@ import numpy as np
 import pytest
 
 from embeddings import fasttext
+from embeddings.corpus import SkipGram
 from embeddings.errors import EmbeddingError
 from embeddings.subwords import Pieces, Subwords, keep
 from embeddings.table import build_table
 
 ROOT = Path(__file__).resolve().parents[2]
 SENTENCES = [["a", "dog", "runs"], ["the", "puppy", "is", "running"], ["a", "naïve", "café"], ["snow", "boarder"]] * 5
-SMALL = {"dimensions": 8, "epochs": 2, "minimum_count": 2, "buckets": 300}
+SMALL = SkipGram(dimensions=8, epochs=2, buckets=300)
 UNSEEN = ["dogs", "runner", "snowboarder", "naïveté", "日本語", "x", "🐕dog"]
 HASH_IN_OTHER_PROCESS = """
 import hashlib
 from embeddings import fasttext
+from embeddings.corpus import SkipGram
 sentences = [["a", "dog", "runs"], ["a", "cat", "sleeps"]] * 9
-print(hashlib.sha256(fasttext.train(sentences, dimensions=8, epochs=2, buckets=100).matrix.tobytes()).hexdigest())
+print(hashlib.sha256(fasttext.train(sentences, SkipGram(dimensions=8, epochs=2, buckets=100)).matrix.tobytes()).hexdigest())
 """
 
 
@@ -41,7 +44,7 @@ def model_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def vectors():
-    return fasttext.train(SENTENCES, **SMALL)
+    return fasttext.train(SENTENCES, SMALL)
 
 
 def test_training_keeps_frequent_words_and_no_end_of_sentence(vectors):
@@ -52,8 +55,8 @@ def test_training_keeps_frequent_words_and_no_end_of_sentence(vectors):
 
 
 def test_a_seed_repeats_bit_for_bit_in_any_process(vectors):
-    assert np.array_equal(vectors.matrix, fasttext.train(SENTENCES, **SMALL).matrix)
-    assert not np.array_equal(vectors.matrix, fasttext.train(SENTENCES, seed=2, **SMALL).matrix)
+    assert np.array_equal(vectors.matrix, fasttext.train(SENTENCES, SMALL).matrix)
+    assert not np.array_equal(vectors.matrix, fasttext.train(SENTENCES, replace(SMALL, seed=2)).matrix)
     hashes = {
         subprocess.run(
             [sys.executable, "-c", HASH_IN_OTHER_PROCESS],
@@ -70,10 +73,10 @@ def test_a_seed_repeats_bit_for_bit_in_any_process(vectors):
 
 def test_training_is_silent_and_leaves_nothing_behind(capfd, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    fasttext.train(SENTENCES, **SMALL)
+    fasttext.train(SENTENCES, SMALL)
     monkeypatch.setattr(reference, "train_unsupervised", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("no memory")))
     with pytest.raises(EmbeddingError, match="could not train on the 20 sentences: no memory"):
-        fasttext.train(SENTENCES, **SMALL)
+        fasttext.train(SENTENCES, SMALL)
     assert capfd.readouterr() == ("", "") and not list(tmp_path.iterdir())
     assert reference.FastText.unsupervised_default["seed"] == 0
 
@@ -88,7 +91,7 @@ def test_training_is_silent_and_leaves_nothing_behind(capfd, monkeypatch, tmp_pa
 )
 def test_training_refuses_in_sentences(sentences, changes, message):
     with pytest.raises(EmbeddingError, match=message):
-        fasttext.train(sentences, **SMALL | changes)
+        fasttext.train(sentences, replace(SMALL, **changes))
 
 
 def test_a_model_file_gives_fasttexts_own_vectors(model_file):
@@ -142,7 +145,7 @@ def test_too_many_buckets_are_cut_to_the_most_used():
     assert small.known_ngrams("dog") == [ngram for ngram, bucket in ngrams.items() if bucket in kept]
     expected = matrix[[bucket for bucket in ngrams.values() if bucket in kept]].mean(0)
     np.testing.assert_allclose(small.vector("dog"), expected, atol=2e-3)
-    with pytest.raises(EmbeddingError, match="no piece of 'xyz'"):
+    with pytest.raises(EmbeddingError, match="no n-gram of 'xyz'"):
         small.vector("xyz")
 
 

@@ -39,13 +39,6 @@ def test_rows_are_centred_and_scaled_by_one_factor():
     np.testing.assert_allclose(table.placement.place(np.array([3.0, 1, 0, 1])), table.vector("dog"), atol=1e-3)
 
 
-def test_rows_can_stay_uncentred():
-    table = built(centred=False)
-    trained = np.stack([table.vector("dog"), table.vector("cat")])
-    assert np.sqrt((trained**2).mean()) == pytest.approx(0.5, rel=1e-3)
-    np.testing.assert_allclose(table.vector("dog") / table.vector("dog")[0], [1, 1 / 3, 0, 1 / 3], atol=1e-3)
-
-
 def test_only_padding_is_zero_and_random_rows_have_the_same_size():
     words = (*WORDS, *(f"unknown{number}" for number in range(400)))
     table = built(words=words)
