@@ -41,7 +41,7 @@ def few_heaps() -> None:
             ctypes.CDLL(None).mallopt(_ARENAS, _HEAPS)
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """What is free goes back to the system, where the C library can be asked for that."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):

@@ -32,11 +32,11 @@ def cache(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def preparation(cache):
+def inputs(cache):
     """What small decoders share before they are trained; some files of tests make one of their own."""
-    from support.standins import small_preparation
+    from support.standins import small_inputs
 
-    return small_preparation(cache)
+    return small_inputs(cache)
 
 
 @pytest.fixture(scope="session")
@@ -53,11 +53,11 @@ def tiny_run(encoder, tmp_path_factory) -> Path:
     from captioner.data.datasets import shapes
     from captioner.presets import PRESETS
     from captioner.training.run import Run
-    from captioner.training.run_inputs import Preparation
+    from captioner.training.run_inputs import RunInputs
 
     folder = tmp_path_factory.mktemp("runs") / "tiny-shapes"
     preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=3))
-    preparation = Preparation(shapes(48, 16, 16), encoder, Path(os.environ["TRIPTYCH_CACHE"]), preset)
+    inputs = RunInputs(shapes(48, 16, 16), encoder, Path(os.environ["TRIPTYCH_CACHE"]), preset)
     for variant in VARIANTS:
-        Run(preparation, variant, 1, folder).execute()
+        Run(inputs, variant, 1, folder).execute()
     return folder

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from captioner.runtime import cores, give_back
+from captioner.runtime import cores, release_memory
 
 START = "from captioner.runtime import start_tensorflow; start_tensorflow(); print('up')"
 
@@ -86,5 +86,5 @@ def test_free_memory_goes_back():
     last = bytes(50_000)
     del pieces
     before = resident()
-    give_back()
+    release_memory()
     assert resident() < before - 100_000_000 and last is not None

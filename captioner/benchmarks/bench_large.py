@@ -112,13 +112,13 @@ def _prepared(
     """Both caches with their captions, made ready as for any run, and the trainer of a decoder."""
     from captioner.model.decoder import Decoder
     from captioner.training.run import Run
-    from captioner.training.run_inputs import Preparation
+    from captioner.training.run_inputs import RunInputs
     from captioner.training.trainer import Examples, Trainer
     from captioner.vision.feature_cache import FeatureCache
 
     preset = replace(preset, training=replace(preset.training, views=len(VIEW_NAMES)))
     dataset = Dataset("made-up", {"train": records, "dev": records[:_SMALL]})
-    shared = Preparation(dataset, encoder, folder / "large", preset, stage=FIRST)
+    shared = RunInputs(dataset, encoder, folder / "large", preset, stage=FIRST)
     Run(shared, "learned", SEED, folder / "run")  # Before it trains it takes the hashes of its data.
     large = Examples.of(shared.train, shared.vocabulary, shared.cache)
     first = large.first(_SMALL)

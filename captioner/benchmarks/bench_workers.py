@@ -23,11 +23,11 @@ from captioner.errors import TrainingError
 from captioner.presets import find_preset
 from captioner.progress import Progress
 from captioner.runtime import cores
-from captioner.training.worker_group import VARIABLE, Part, join
+from captioner.training.worker_group import VARIABLE, Shard, join
 
 if TYPE_CHECKING:
-    from captioner.training.distributed_trainer import SharedTrainer
-    from captioner.training.worker_group import Alone
+    from captioner.training.distributed_trainer import DistributedTrainer
+    from captioner.training.worker_group import SingleWorker
     from captioner.vision.encoder import Encoder
 
 COUNTS = (1, 2, 4)
@@ -88,11 +88,11 @@ def run_workers(arguments: Sequence[str], count: int) -> list[Any]:
     return [json.loads(text) for text in said]
 
 
-def measure(workers: "Alone", data: str, cache: Path, preset: str) -> dict[str, Any]:
+def measure(workers: "SingleWorker", data: str, cache: Path, preset: str) -> dict[str, Any]:
     """The figures of this process, of `Measured` all that it can tell; alone, also those of parts of a step."""
     from captioner.data.datasets import load
     from captioner.runtime import start_tensorflow
-    from captioner.training.distributed_trainer import SharedTrainer
+    from captioner.training.distributed_trainer import DistributedTrainer
     from captioner.training.trainer import Examples
     from captioner.vision.encoder import load_encoder
     from captioner.vocabulary import Vocabulary, tokenize
@@ -105,8 +105,8 @@ def measure(workers: "Alone", data: str, cache: Path, preset: str) -> dict[str, 
     everything = Examples.of(dataset.split("train"), Vocabulary.build(words, chosen.training.minimum_count), None)
     captions = max(0.0, own_megabytes() - before)
     workload = Workload.of(dataset, encoder, cache, chosen, 1)
-    trainer = SharedTrainer(workload.decoder(chosen.decoder), chosen.training, SEED, workload.images, workers)
-    parts = [workers.part] if workers.several else [Part(0, count) for count in COUNTS]
+    trainer = DistributedTrainer(workload.decoder(chosen.decoder), chosen.training, SEED, workload.images, workers)
+    parts = [workers.shard] if workers.several else [Shard(0, count) for count in COUNTS]
     times = {part.count: _times(trainer, workload, part, workers) for part in parts}
     gradients, moves, sums = times[parts[0].count]
     return {
@@ -126,7 +126,7 @@ def measure(workers: "Alone", data: str, cache: Path, preset: str) -> dict[str, 
     }
 
 
-def _times(trainer: "SharedTrainer", workload: Workload, part: Part, workers: "Alone") -> tuple[float, float, float]:
+def _times(trainer: "DistributedTrainer", workload: Workload, part: Shard, workers: "SingleWorker") -> tuple[float, float, float]:
     """Medians over the steps, in milliseconds: this worker's batch and gradients, the optimizer's step, the sum in between."""
     from captioner.training.trainer import batches
 
@@ -134,7 +134,7 @@ def _times(trainer: "SharedTrainer", workload: Workload, part: Part, workers: "A
     for number in range(_ROUNDS + 1):
         stream = batches(examples, trainer.config, SEED, 1, workload.views, part)
         for _ in range(0, len(examples.records), trainer.config.images_per_batch):
-            gradients, own = timed(lambda: trainer.part(next(stream)))
+            gradients, own = timed(lambda: trainer.summed_gradients(next(stream)))
             workers.wait()
             sums, total = timed(lambda: workers.sum(own))
             moves, _ = timed(lambda: trainer.move_by(total).numpy())

@@ -13,7 +13,7 @@ from captioner.config import FIRST, VARIANTS, AdaptationConfig
 from captioner.config_io import with_settings
 from captioner.errors import DatasetError, ImageError, TrainingError
 from captioner.storage import exists, load_folder, parse_json, remove_folder, save_folder
-from captioner.training.history import Epoch, Progressed
+from captioner.training.history import Epoch, TrainingState
 from captioner.training.worker_group import refuse_several
 
 if TYPE_CHECKING:
@@ -45,17 +45,17 @@ def run(options: Namespace) -> int:
         raise TrainingError(f"{out} already holds an adapted encoder; adapt into another --out.")
     if exists(waiting) and not options.resume:
         raise TrainingError(f"An adaptation into {out} was begun; go on with --resume, or adapt into another --out.")
-    progressed, how = _adapt(options, config, waiting)
-    _save(out, progressed, how)
+    state, how = _adapt(options, config, waiting)
+    _save(out, state, how)
     remove_folder(waiting)
     if options.json:
-        print_json({"out": str(out)} | progressed.history("encoder", options.seed, "finished"))
+        print_json({"out": str(out)} | state.history("encoder", options.seed, "finished"))
     else:
         print(f"The adapted encoder is in {out}; presets that name it use it for decoders in or beside {out.parent}.")
     return 0
 
 
-def _adapt(options: Namespace, config: AdaptationConfig, waiting: Path) -> tuple[Progressed, dict[str, Any]]:
+def _adapt(options: Namespace, config: AdaptationConfig, waiting: Path) -> tuple[TrainingState, dict[str, Any]]:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
@@ -74,11 +74,11 @@ def _adapt(options: Namespace, config: AdaptationConfig, waiting: Path) -> tuple
     how |= {"settings": asdict(config), "decoders": {name: fingerprint(folder / name) for name in checkpoints}}
     decoders = {name: _decoder(checkpoint, config) for name, checkpoint in checkpoints.items()}
 
-    def keep(progressed: Progressed) -> None:
-        _keep(waiting, progressed, how)
+    def keep(state: TrainingState) -> None:
+        _keep(waiting, state, how)
 
     begun = _begun(waiting, how) if options.resume and exists(waiting) else None
-    return adapt(decoders, train, dev, config, options.seed, progressed=begun, after_epoch=keep), how
+    return adapt(decoders, train, dev, config, options.seed, state=begun, after_epoch=keep), how
 
 
 def _check_decoders(folder: Path, checkpoints: Mapping[str, "Checkpoint"]) -> None:
@@ -116,38 +116,38 @@ def _decoder(checkpoint: "Checkpoint", config: AdaptationConfig) -> "Decoder":
     return replace(checkpoint, preset=replace(checkpoint.preset, decoder=own)).build()
 
 
-def _keep(waiting: Path, progressed: Progressed, how: dict[str, Any]) -> None:
+def _keep(waiting: Path, state: TrainingState, how: dict[str, Any]) -> None:
     from safetensors.numpy import save
 
-    state = {"how": how, "epochs": [epoch.to_json() for epoch in progressed.epochs]}
-    files = {"variables.safetensors": save(progressed.variables), "best.safetensors": save(progressed.best)}
-    save_folder(waiting, files | {STATE: json.dumps(state).encode()})
-    note(f"Epoch {len(progressed.epochs)}: dev loss {progressed.epochs[-1].dev_loss:.4f}.")
+    stored = {"how": how, "epochs": [epoch.to_json() for epoch in state.epochs]}
+    files = {"variables.safetensors": save(state.variables), "best.safetensors": save(state.best)}
+    save_folder(waiting, files | {STATE: json.dumps(stored).encode()})
+    note(f"Epoch {len(state.epochs)}: dev loss {state.epochs[-1].dev_loss:.4f}.")
 
 
-def _begun(waiting: Path, how: dict[str, Any]) -> Progressed:
+def _begun(waiting: Path, how: dict[str, Any]) -> TrainingState:
     from safetensors.numpy import load
 
     files = load_folder(waiting)
     try:
-        state = parse_json(files[STATE], STATE)
-        if state["how"] != how:
+        stored = parse_json(files[STATE], STATE)
+        if stored["how"] != how:
             raise TrainingError(f"The adaptation begun in {waiting} had other settings, decoders or data; go on with its own.")
-        epochs = [Epoch.of(epoch) for epoch in state["epochs"]]
-        return Progressed(epochs, load(files["variables.safetensors"]), load(files["best.safetensors"]))
+        epochs = [Epoch.of(epoch) for epoch in stored["epochs"]]
+        return TrainingState(epochs, load(files["variables.safetensors"]), load(files["best.safetensors"]))
     except (KeyError, TypeError) as error:
         raise TrainingError(
             f"The adaptation in {waiting} was begun by another version of the program; adapt into another --out."
         ) from error
 
 
-def _save(out: Path, progressed: Progressed, how: dict[str, Any]) -> None:
+def _save(out: Path, state: TrainingState, how: dict[str, Any]) -> None:
     import numpy as np
     from safetensors.numpy import save
 
     from captioner.vision.encoder import ADAPTED_WEIGHTS
 
-    halves = {name: values.astype(np.float16) for name, values in progressed.best.items()}
-    history = progressed.history("encoder", how["seed"], "finished")
+    halves = {name: values.astype(np.float16) for name, values in state.best.items()}
+    history = state.history("encoder", how["seed"], "finished")
     files = {ADAPTED_WEIGHTS: save(halves), HOW: (json.dumps(how, indent=1) + "\n").encode()}
     save_folder(out, files, {"history.json": (json.dumps(history, indent=1) + "\n").encode()})

@@ -14,10 +14,10 @@ from captioner.data.dataset_formats import SHAPES
 from captioner.errors import TrainingError
 from captioner.presets import ON_SHAPES, PRESETS, find_preset
 from captioner.training.tensorboard import EventLog, require_tensorboard
-from captioner.training.worker_group import Alone, find_place, join, refuse_several
+from captioner.training.worker_group import SingleWorker, find_place, join, refuse_several
 
 if TYPE_CHECKING:
-    from captioner.training.run_inputs import Preparation
+    from captioner.training.run_inputs import RunInputs
 
 DEFAULT_PRESET = "triptych"
 SUMMARY = "train decoders on a data set"
@@ -68,9 +68,9 @@ def run(options: Namespace) -> int:
     left = workers.share(lambda: _left_to_train(out, names, options.resume), lambda left: json.dumps(left).encode(), json.loads)
     logs = workers.share(lambda: _logs(left, options, out), lambda logs: b"", lambda said: {})
     if left:
-        preparation = _prepare(options, data, preset, out, workers)
+        inputs = _prepare(options, data, preset, out, workers)
         for name in left:
-            _train(preparation, name, options, out, logs.get(name))
+            _train(inputs, name, options, out, logs.get(name))
             if workers.first:
                 card.keep(out)
     if workers.first:
@@ -78,12 +78,12 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _join() -> Alone:
+def _join() -> SingleWorker:
     """The other workers, where `TF_CONFIG` names some, if they run the same program."""
     from captioner.training import provenance
 
     if not (place := find_place()):
-        return Alone()
+        return SingleWorker()
     note(f"Worker {place.number}: waiting until all {len(place.addresses)} workers are there.")
     workers = join()
     workers.agree(provenance.program(), "code or libraries")
@@ -135,18 +135,18 @@ def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]
     return [name for name in names if name not in finished]
 
 
-def _prepare(options: Namespace, data: Any, preset: Preset, out: Path, workers: Alone) -> "Preparation":
+def _prepare(options: Namespace, data: Any, preset: Preset, out: Path, workers: SingleWorker) -> "RunInputs":
     from captioner.runtime import start_tensorflow
-    from captioner.training.run_inputs import Preparation, Sources
+    from captioner.training.run_inputs import RunInputs, Sources
 
     start_tensorflow(repeatable=True)
     sources = Sources(tuple(options.corpus), options.word2vec, options.fasttext)
     encoder = choices.encoder(options, preset.encoder, out)
     workers.agree(json.dumps([encoder.fingerprint, to_json(preset), options.seed]), "encoder or settings")
-    preparation = Preparation(data, encoder, choices.cache(options), preset, sources, options.stage, workers)
-    for reason in preparation.failed.values():
+    inputs = RunInputs(data, encoder, choices.cache(options), preset, sources, options.stage, workers)
+    for reason in inputs.failed.values():
         note(f"Left out: {reason}")
-    return preparation
+    return inputs
 
 
 def _logs(left: list[str], options: Namespace, out: Path) -> dict[str, EventLog]:
@@ -159,11 +159,11 @@ def _logs(left: list[str], options: Namespace, out: Path) -> dict[str, EventLog]
     return logs
 
 
-def _train(preparation: "Preparation", name: str, options: Namespace, out: Path, log: EventLog | None) -> None:
+def _train(inputs: "RunInputs", name: str, options: Namespace, out: Path, log: EventLog | None) -> None:
     from captioner.training.run import Run, Start
 
-    start = Start.load(_start(options), name, preparation) if options.start else None
-    run = Run(preparation, name, options.seed, out, start, log)
+    start = Start.load(_start(options), name, inputs) if options.start else None
+    run = Run(inputs, name, options.seed, out, start, log)
     try:
         run.execute(options.resume)
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from captioner.errors import ImageError
-from captioner.runtime import give_back
+from captioner.runtime import release_memory
 
 MAXIMUM_PIXELS = 50_000_000
 # What decoding needs more memory for is held to less, so that no picture takes more than about 300 MB.
@@ -55,7 +55,7 @@ def read(data: bytes, name: str = _NAMELESS, size: int | None = None) -> np.ndar
     except Exception as error:  # A damaged file can make Pillow raise nearly anything.
         raise ImageError(f"{subject} is damaged or cut short; get the file again or save it anew.") from error
     if was_large:
-        give_back()
+        release_memory()
     return pixels
 
 

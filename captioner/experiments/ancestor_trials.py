@@ -25,7 +25,7 @@ from captioner.model.checkpoints import HISTORY, Checkpoint, finished_history, l
 from captioner.scoring.evaluation import Subjects, evaluate
 from captioner.storage import exists, read_json
 from captioner.training.run import Run
-from captioner.training.run_inputs import Preparation, Sources
+from captioner.training.run_inputs import RunInputs, Sources
 from captioner.vision.encoder import Encoder
 from captioner.vision.feature_cache import FeatureCache
 
@@ -83,7 +83,7 @@ class Workshop:
 
     def _train(self, ancestor: Ancestor) -> None:
         data = resplit(self.dataset, ancestor.splits)
-        prepared = Preparation(data, self.encoder, self.cache, ancestor.settings, self.sources)
+        prepared = RunInputs(data, self.encoder, self.cache, ancestor.settings, self.sources)
         run = Run(prepared, ancestor.variant, ancestor.seed, self.runs / ancestor.place)
         if not exists(run.folder):
             run.execute(resume=exists(run.resume_folder))

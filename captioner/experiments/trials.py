@@ -25,7 +25,7 @@ from captioner.scoring.caption_style import Known, occurrences
 from captioner.scoring.evaluation import SEARCH, Evaluation, Subjects, choose_beam, evaluate, load_search_config, save_beam
 from captioner.storage import exists, load_folder, read_bytes, read_json, save_folder, write_json
 from captioner.training.run import Run, Start
-from captioner.training.run_inputs import Preparation, Sources
+from captioner.training.run_inputs import RunInputs, Sources
 from captioner.training.trainer import Examples, losses_of, mean_loss
 from captioner.vision.encoder import Encoder
 
@@ -109,16 +109,16 @@ class Workshop:
         run = Run(prepared, trial.variant, trial.seed, self.run_folder(trial), start)
         run.execute(resume=exists(run.resume_folder))
 
-    def _prepared(self, stage: str) -> Preparation:
+    def _prepared(self, stage: str) -> RunInputs:
         return self._first if stage == FIRST else self._second
 
     @cached_property
-    def _first(self) -> Preparation:
-        return Preparation(self.dataset, self.encoder, self.cache, self.preset, self.sources)
+    def _first(self) -> RunInputs:
+        return RunInputs(self.dataset, self.encoder, self.cache, self.preset, self.sources)
 
     @cached_property
-    def _second(self) -> Preparation:
-        return Preparation(self.dataset, self.encoder, self.cache, self.preset, self.sources, REWARD)
+    def _second(self) -> RunInputs:
+        return RunInputs(self.dataset, self.encoder, self.cache, self.preset, self.sources, REWARD)
 
     @cached_property
     def _subjects(self) -> dict[str, Subjects]:

@@ -22,20 +22,20 @@ from captioner.model.decoder import Decoder
 from captioner.progress import Progress
 from captioner.runtime import cores
 from captioner.training.embedding_tables import Table
-from captioner.training.history import Epoch, Progressed
+from captioner.training.history import Epoch, TrainingState
 from captioner.training.trainer import Batch, Examples, Trainer, summed_loss
-from captioner.training.weight_averages import give_back, values_of
-from captioner.training.worker_group import Alone
+from captioner.training.weight_averages import restore, values_of
+from captioner.training.worker_group import SingleWorker
 from embeddings.table import EmbeddingTable
 
 _MARK, _VECTORS = "mark", "vectors"
 _MASKS_APART = 500_009  # A prime far from the thousand that lies between the seeds of two steps.
 
 
-class SharedTrainer(Trainer):
+class DistributedTrainer(Trainer):
     """The steps of one of several workers."""
 
-    def __init__(self, decoder: Decoder, config: Schedule, seed: int, steps_per_epoch: int, workers: Alone):
+    def __init__(self, decoder: Decoder, config: Schedule, seed: int, steps_per_epoch: int, workers: SingleWorker):
         if decoder.statistics:
             raise TrainingError("Batch normalisation takes the whole of every batch; train this preset with one process alone.")
         super().__init__(decoder, config, seed, steps_per_epoch)
@@ -51,7 +51,7 @@ class SharedTrainer(Trainer):
         """From the first worker's weights: at the start, and where processors of different kinds have rounded differently."""
         if not self._alike:
             for one in self._named_variables():
-                give_back([one], self.workers.share(partial(values_of, [one]), save_tensors, load_tensors))
+                restore([one], self.workers.share(partial(values_of, [one]), save_tensors, load_tensors))
         done = super().epoch(number, examples, dev, views, bar)
         self._alike = not self.workers.unlike(self._mark())
         return replace(done, cores=self._cores)
@@ -65,13 +65,13 @@ class SharedTrainer(Trainer):
 
     def dev_loss(self, dev: Examples) -> float:
         """As of one process, but each worker looks at its part, and all get the same number."""
-        own = self.workers.part.own
+        own = self.workers.shard.own
         with self.averaged():
             total, words = summed_loss(self.losses, Examples(dev.records[own], dev.captions[own], dev.cache))
         total, words = self._sum_of(total, words)
         return total / words
 
-    def part(self, batch: Batch | None) -> tf.Tensor:
+    def summed_gradients(self, batch: Batch | None) -> tf.Tensor:
         """What this worker adds to the step, all in one vector; nothing where the batch has no part for it."""
         if batch is None:
             return tf.zeros(self.size, self._kind)
@@ -79,7 +79,7 @@ class SharedTrainer(Trainer):
         return self._compiled(len(packed.counts))(features, packed.arrays())
 
     def learn(self, batch: Batch | None) -> tuple[float, int]:
-        loss, words = self.move_by(self.workers.sum(self.part(batch))).numpy()
+        loss, words = self.move_by(self.workers.sum(self.summed_gradients(batch))).numpy()
         return float(loss), int(words)
 
     def _train_step(self, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
@@ -101,25 +101,25 @@ class SharedTrainer(Trainer):
 
     def _dropout_seed(self) -> tf.Tensor:
         """Other masks than those of the other workers, who have other photographs."""
-        return super()._dropout_seed() + self.workers.part.number * _MASKS_APART
+        return super()._dropout_seed() + self.workers.shard.number * _MASKS_APART
 
     def _sum_of(self, *numbers: float) -> list[float]:
         """Each of these numbers added up over all workers."""
         return self.workers.sum(tf.constant(numbers, self._kind)).numpy().tolist()
 
 
-def trainer_of(workers: Alone) -> Any:
+def trainer_of(workers: SingleWorker) -> Any:
     """What `captioner.training.trainer.train` needs to train as one of them."""
-    return partial(SharedTrainer, workers=workers)
+    return partial(DistributedTrainer, workers=workers)
 
 
-Begun = tuple[Progressed | None, Table]
+Begun = tuple[TrainingState | None, Table]
 
 
 def pack_begun(begun: Begun) -> bytes:
     """Where a run begins, for the other workers: its epochs and the table; the weights they take from the first's trainer."""
-    progressed, (table, _) = begun
-    mark = (progressed or Progressed()).to_json()
+    state, (table, _) = begun
+    mark = (state or TrainingState()).to_json()
     files = {name: np.frombuffer(data, np.uint8) for name, data in table.to_files().items()}
     # A table's files hold 16 bits of each number, which are all there are of a frozen one's, but not of one drawn at random.
     return save_tensors(files | {_MARK: np.frombuffer(json.dumps(mark).encode(), np.uint8), _VECTORS: table.vectors})
@@ -129,4 +129,4 @@ def unpack_begun(data: bytes) -> Begun:
     tensors = load_tensors(data)
     mark, vectors = json.loads(tensors.pop(_MARK).tobytes()), tensors.pop(_VECTORS)
     table = EmbeddingTable.from_files({name: values.tobytes() for name, values in tensors.items()})
-    return Progressed.of(mark), (replace(table, vectors=vectors), {})
+    return TrainingState.of(mark), (replace(table, vectors=vectors), {})

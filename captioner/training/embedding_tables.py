@@ -11,7 +11,7 @@ from embeddings.corpus import SkipGram
 from embeddings.table import EmbeddingTable, build_table, learned_start
 
 if TYPE_CHECKING:
-    from captioner.training.run_inputs import Preparation, Sources
+    from captioner.training.run_inputs import RunInputs, Sources
 
 Table = tuple[EmbeddingTable, dict[str, bytes]]  # the table, and files that belong to it
 
@@ -20,43 +20,43 @@ Table = tuple[EmbeddingTable, dict[str, bytes]]  # the table, and files that bel
 _FROZEN_SEED = 1
 
 
-def _learned(preparation: "Preparation", seed: int) -> Table:
-    decoder = preparation.preset.decoder
-    return learned_start(preparation.vocabulary.words, decoder.embedding_dimensions, decoder.row_scale, seed), {}
+def _learned(inputs: "RunInputs", seed: int) -> Table:
+    decoder = inputs.preset.decoder
+    return learned_start(inputs.vocabulary.words, decoder.embedding_dimensions, decoder.row_scale, seed), {}
 
 
-def _random(preparation: "Preparation", seed: int) -> Table:
+def _random(inputs: "RunInputs", seed: int) -> Table:
     """As the learned table starts, and no word known; but it stays so."""
-    table, _ = _learned(preparation, seed)
+    table, _ = _learned(inputs, seed)
     origins = tuple("special" if word in SPECIAL_WORDS else "missing" for word in table.words)
     return replace(table, origins=origins, source=f"Random rows from seed {seed}, which stay as they are."), {}
 
 
-def _word2vec(preparation: "Preparation", seed: int, captions_only: bool = False) -> Table:
+def _word2vec(inputs: "RunInputs", seed: int, captions_only: bool = False) -> Table:
     from embeddings import word2vec
 
-    file = preparation.sources.word2vec
+    file = inputs.sources.word2vec
     if file and not captions_only:
-        vectors = word2vec.read(file, set(preparation.vocabulary.words))
+        vectors = word2vec.read(file, set(inputs.vocabulary.words))
     else:
-        vectors = word2vec.train(preparation.text(captions_only), _training_settings(preparation))
-    return _placed(preparation, vectors.lookup, seed, vectors.source), {}
+        vectors = word2vec.train(inputs.text(captions_only), _training_settings(inputs))
+    return _placed(inputs, vectors.lookup, seed, vectors.source), {}
 
 
-def _fasttext(preparation: "Preparation", seed: int, captions_only: bool = False) -> Table:
+def _fasttext(inputs: "RunInputs", seed: int, captions_only: bool = False) -> Table:
     from embeddings import fasttext
 
-    file = preparation.sources.fasttext
+    file = inputs.sources.fasttext
     if file and not captions_only:
-        vectors = fasttext.read(file, set(preparation.vocabulary.words))
+        vectors = fasttext.read(file, set(inputs.vocabulary.words))
     else:
-        vectors = fasttext.train(preparation.text(captions_only), _training_settings(preparation))
-    table = _placed(preparation, vectors.lookup, seed, vectors.source)
+        vectors = fasttext.train(inputs.text(captions_only), _training_settings(inputs))
+    table = _placed(inputs, vectors.lookup, seed, vectors.source)
     subwords = vectors.subwords
     return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}
 
 
-TABLES: dict[str, Callable[["Preparation", int], Table]] = {
+TABLES: dict[str, Callable[["RunInputs", int], Table]] = {
     "learned": _learned,
     "word2vec": _word2vec,
     "fasttext": _fasttext,
@@ -79,12 +79,12 @@ def files_used(variant: str, sources: "Sources") -> list[tuple[str, Path]]:
     return [("corpus", path) for path in sources.corpus] if kind else []
 
 
-def _training_settings(preparation: "Preparation") -> SkipGram:
-    dimensions = preparation.preset.decoder.embedding_dimensions
-    return SkipGram(dimensions=dimensions, seed=_FROZEN_SEED, **asdict(preparation.preset.embedding))
+def _training_settings(inputs: "RunInputs") -> SkipGram:
+    dimensions = inputs.preset.decoder.embedding_dimensions
+    return SkipGram(dimensions=dimensions, seed=_FROZEN_SEED, **asdict(inputs.preset.embedding))
 
 
-def _placed(preparation: "Preparation", lookup: Callable, seed: int, source: str) -> EmbeddingTable:
+def _placed(inputs: "RunInputs", lookup: Callable, seed: int, source: str) -> EmbeddingTable:
     return build_table(
-        preparation.vocabulary.words, SPECIAL_WORDS, lookup, preparation.preset.decoder.row_scale, seed, source
+        inputs.vocabulary.words, SPECIAL_WORDS, lookup, inputs.preset.decoder.row_scale, seed, source
     )

@@ -22,9 +22,9 @@ from captioner.model.decoder import PACKED_SIGNATURE, Decoder
 from captioner.model.losses import word_losses
 from captioner.model.packing import Packed, pack
 from captioner.progress import Progress
-from captioner.training.history import Epoch, Progressed
+from captioner.training.history import Epoch, TrainingState
 from captioner.training.trainer import Examples, finite, optimizer, train
-from captioner.training.weight_averages import Swapped, give_back, move_averages, values_of
+from captioner.training.weight_averages import Swapped, move_averages, restore, values_of
 from captioner.vision.encoder import network
 from captioner.vision.feature_cache import View
 
@@ -34,7 +34,7 @@ _READERS = 2
 
 def adapt(
     decoders: Mapping[str, Decoder], examples: Examples, dev: Examples, config: AdaptationConfig, seed: int, **more: Any
-) -> Progressed:
+) -> TrainingState:
     """As `captioner.training.trainer.train`; `best` of what it gives are the encoder's trained weights."""
     adapter = Adapter(network(), decoders, config, seed, -(-len(examples.records) // config.images_per_batch))
     first = next(iter(decoders.values()))
@@ -93,7 +93,7 @@ class Adapter:
         return values_of(self._named_variables())
 
     def restore(self, values: Mapping[str, np.ndarray]) -> None:
-        give_back(self._named_variables(), values)
+        restore(self._named_variables(), values)
 
     def _named_variables(self) -> Iterator[tuple[str, tf.Variable]]:
         for number, (variable, average) in enumerate(zip(self.variables_of_all, self.averages, strict=True)):

@@ -39,13 +39,13 @@ class Epoch:
         return cls(**{"cores": None, **stored})
 
     @property
-    def merit(self) -> float:
+    def selection_score(self) -> float:
         """What the best epoch has most of: CIDEr on dev where it was measured, else the least loss."""
         return -self.dev_loss if self.dev_cider is None else self.dev_cider
 
 
 @dataclass
-class Progressed:
+class TrainingState:
     """All that is needed to go on after an epoch, and the best weights so far.
 
     `before` holds the epochs of the run that this one started from; they count in the history and nowhere else.
@@ -61,21 +61,21 @@ class Progressed:
         return {name: [epoch.to_json() for epoch in getattr(self, name)] for name in ("epochs", "before")}
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any], **weights: "dict[str, np.ndarray]") -> "Progressed":
+    def of(cls, stored: Mapping[str, Any], **weights: "dict[str, np.ndarray]") -> "TrainingState":
         """What `to_json` gave, with its weights."""
         epochs, before = ([Epoch.of(epoch) for epoch in stored[name]] for name in ("epochs", "before"))
         return cls(epochs, before=before, **weights)
 
     @property
     def best_epoch(self) -> int:
-        return max(self.epochs, key=lambda epoch: epoch.merit).epoch if self.epochs else 0
+        return max(self.epochs, key=lambda epoch: epoch.selection_score).epoch if self.epochs else 0
 
     def finished(self, config: Schedule) -> bool:
         done = len(self.epochs)
         return done >= config.epochs or done - self.best_epoch >= config.patience
 
-    def history(self, variant: str, seed: int, state: str) -> dict:
+    def history(self, variant: str, seed: int, status: str) -> dict:
         earlier = len(self.before)
         epochs = [replace(epoch, epoch=number).to_json() for number, epoch in enumerate(self.before + self.epochs, start=1)]
         best = earlier + self.best_epoch
-        return {"variant": variant, "seed": seed, "state": state, "epochs": epochs, "earlier": earlier, "best_epoch": best}
+        return {"variant": variant, "seed": seed, "state": status, "epochs": epochs, "earlier": earlier, "best_epoch": best}

@@ -39,9 +39,9 @@ from captioner.storage import (
 )
 from captioner.training import provenance
 from captioner.training.embedding_tables import Table, files_used
-from captioner.training.history import Epoch, Progressed
+from captioner.training.history import Epoch, TrainingState
 from captioner.training.provenance import File
-from captioner.training.run_inputs import Preparation
+from captioner.training.run_inputs import RunInputs
 from embeddings.table import EmbeddingTable
 
 if TYPE_CHECKING:
@@ -60,15 +60,15 @@ class Start:
     history: Mapping[str, Any]
 
     @classmethod
-    def load(cls, folder: Path, variant: str, preparation: Preparation) -> "Start":
+    def load(cls, folder: Path, variant: str, inputs: RunInputs) -> "Start":
         """The decoder in `folder`, if it belongs to the same words and encoder."""
         checkpoint = load(Path(folder) / variant)
         if checkpoint.stage != FIRST:
             raise TrainingError(
                 f"The decoder in {folder} has been through the second stage already; start from one of the first stage."
             )
-        same = checkpoint.vocabulary.words == preparation.vocabulary.words
-        if checkpoint.variant != variant or not same or checkpoint.encoder != EncoderMark.of(preparation.encoder):
+        same = checkpoint.vocabulary.words == inputs.vocabulary.words
+        if checkpoint.variant != variant or not same or checkpoint.encoder != EncoderMark.of(inputs.encoder):
             raise TrainingError(
                 f"The decoder in {folder} is of another variant, data set or encoder, so {variant} cannot start from it; "
                 "name the folder of a run on the same data."
@@ -91,44 +91,44 @@ class Run:
 
     def __init__(
         self,
-        preparation: Preparation,
+        inputs: RunInputs,
         variant: str,
         seed: int,
         out: Path,
         start: Start | None = None,
-        watch: Callable[[Progressed], None] | None = None,
+        watch: Callable[[TrainingState], None] | None = None,
     ):
-        self.preparation, self.variant, self.seed, self.start, self.watch = preparation, variant, seed, start, watch
-        self.workers = preparation.workers
-        self.fingerprint = preparation.fingerprint(variant, seed) + (start.fingerprint if start else "")
+        self.inputs, self.variant, self.seed, self.start, self.watch = inputs, variant, seed, start, watch
+        self.workers = inputs.workers
+        self.fingerprint = inputs.fingerprint(variant, seed) + (start.fingerprint if start else "")
         self.folder = Path(out) / variant
         self.resume_folder = Path(out) / ".resume" / variant
         # Vectors that come from another run are told of there.
-        files = () if start else tuple(File.of(role, path) for role, path in files_used(variant, preparation.sources))
-        self._data = provenance.to_json(replace(preparation.data, files=files))
+        files = () if start else tuple(File.of(role, path) for role, path in files_used(variant, inputs.sources))
+        self._data = provenance.to_json(replace(inputs.data, files=files))
         self._code: list[dict[str, Any] | None] = [provenance.to_json(provenance.code())]
 
-    def execute(self, resume: bool = False) -> Progressed:
+    def execute(self, resume: bool = False) -> TrainingState:
         """Train, writing history and state after every epoch, and the checkpoint at the end; of several workers one writes."""
         from captioner.training.distributed_trainer import pack_begun, unpack_begun
 
         self.workers.agree(json.dumps([self.fingerprint, self._data]), "data or settings")
-        progressed, (table, extra) = self.workers.share(lambda: self._begin(resume), pack_begun, unpack_begun)
+        state, (table, extra) = self.workers.share(lambda: self._begin(resume), pack_begun, unpack_begun)
         try:
-            progressed = self._train(progressed, table, extra)
+            state = self._train(state, table, extra)
             if self.workers.first:
-                self._finish(progressed, table, extra)
+                self._finish(state, table, extra)
             self.workers.wait()
         except BaseException:
             self.stopped()
             raise
-        return progressed
+        return state
 
-    def _train(self, progressed: "Progressed | None", table: EmbeddingTable, extra: dict[str, bytes]) -> Progressed:
+    def _train(self, state: "TrainingState | None", table: EmbeddingTable, extra: dict[str, bytes]) -> TrainingState:
         from captioner.model.decoder import Decoder
         from captioner.training.trainer import Examples
 
-        shared = self.preparation
+        shared = self.inputs
         frozen = find_variant(self.variant).frozen
         channels, regions = shared.encoder.channels, shared.encoder.regions
         decoder = Decoder(self._preset(table).decoder, table.vectors, channels, frozen, self.seed, regions)
@@ -137,22 +137,22 @@ class Run:
         examples = Examples.of(shared.train, shared.vocabulary, shared.cache)
         dev = Examples.of(shared.dev, shared.vocabulary, shared.cache)
 
-        def keep(progressed: Progressed) -> None:
+        def keep(state: TrainingState) -> None:
             if self.watch:  # First: cut off in between, the same epoch comes again, and none is missing.
-                self.watch(progressed)
-            self._keep(progressed, table, extra)
+                self.watch(state)
+            self._keep(state, table, extra)
 
-        more = {"views": shared.views, "progressed": progressed, "label": self.variant, "shown": self.workers.first}
+        more = {"views": shared.views, "state": state, "label": self.variant, "shown": self.workers.first}
         if self.workers.first:
             more["after_epoch"] = keep
         return self._train_stage(decoder, examples, dev, more)
 
-    def _train_stage(self, decoder: "Decoder", examples: "Examples", dev: "Examples", more: dict[str, Any]) -> Progressed:
+    def _train_stage(self, decoder: "Decoder", examples: "Examples", dev: "Examples", more: dict[str, Any]) -> TrainingState:
         from captioner.training.distributed_trainer import trainer_of
         from captioner.training.self_critical import train_by_reward
         from captioner.training.trainer import train
 
-        shared = self.preparation
+        shared = self.inputs
         if shared.stage == REWARD:
             return train_by_reward(decoder, examples, dev, shared.vocabulary, shared.preset.reward, self.seed, **more)
         if self.workers.several:
@@ -161,10 +161,10 @@ class Run:
 
     def _preset(self, table: EmbeddingTable) -> Preset:
         """The preset with this table's width, which finished vectors bring with them."""
-        preset = self.preparation.preset
+        preset = self.inputs.preset
         return replace(preset, decoder=replace(preset.decoder, embedding_dimensions=table.dimensions))
 
-    def _begin(self, resume: bool) -> tuple["Progressed | None", Table]:
+    def _begin(self, resume: bool) -> tuple["TrainingState | None", Table]:
         if exists(self.resume_folder) and resume:
             return self._resumed()
         if exists(self.folder) and resume:
@@ -173,13 +173,13 @@ class Run:
             raise TrainingError(f"{self.folder} already holds a run; go on with --resume, or train into another --out.")
         if self.start:
             return self._started(self.start), (self.start.checkpoint.table, dict(self.start.checkpoint.extra))
-        return None, self.preparation.table(self.variant, self.seed)
+        return None, self.inputs.table(self.variant, self.seed)
 
     @staticmethod
-    def _started(start: Start) -> Progressed:
-        return Progressed(before=[Epoch.of(epoch) for epoch in start.history["epochs"]])
+    def _started(start: Start) -> TrainingState:
+        return TrainingState(before=[Epoch.of(epoch) for epoch in start.history["epochs"]])
 
-    def _resumed(self) -> tuple[Progressed, Table]:
+    def _resumed(self) -> tuple[TrainingState, Table]:
         files = load_folder(self.resume_folder)
         try:
             mark = parse_json(files["run.json"], "run.json")
@@ -195,21 +195,21 @@ class Run:
             "or train into another --out."
         )
 
-    def _keep(self, progressed: Progressed, table: EmbeddingTable, extra: Mapping[str, bytes]) -> None:
+    def _keep(self, state: TrainingState, table: EmbeddingTable, extra: Mapping[str, bytes]) -> None:
         """Put down all that is needed to go on, then the history that a page follows."""
         mark = {
             "fingerprint": self.fingerprint,
-            **progressed.to_json(),
+            **state.to_json(),
             "extra": sorted(extra),
             "code": self._code,
         }
         files = {
             "run.json": json.dumps(mark).encode(),
-            "state.safetensors": tensor_pieces(progressed.variables),
-            "best.safetensors": tensor_pieces(progressed.best),
+            "state.safetensors": tensor_pieces(state.variables),
+            "best.safetensors": tensor_pieces(state.best),
         }
         save_folder(self.resume_folder, files | table.to_files() | dict(extra))
-        write_json(self.folder / HISTORY, self._history(progressed, "running"))
+        write_json(self.folder / HISTORY, self._history(state, "running"))
 
     def stopped(self) -> None:
         """Mark the history of an interrupted run, so that a page does not wait for its next epoch."""
@@ -217,12 +217,12 @@ class Run:
         if self.workers.first and path.is_file() and not exists(self.folder):
             write_json(path, read_json(path) | {"state": "stopped"})
 
-    def _finish(self, progressed: Progressed, table: EmbeddingTable, extra: dict[str, bytes]) -> None:
-        weights = dict(progressed.best)
+    def _finish(self, state: TrainingState, table: EmbeddingTable, extra: dict[str, bytes]) -> None:
+        weights = dict(state.best)
         learned = weights.pop(TABLE_WEIGHT, None)
         if learned is not None:
             table = replace(table, vectors=learned, source=f"{table.source.removesuffix(_TRAINED)}{_TRAINED}")
-        shared = self.preparation
+        shared = self.inputs
         checkpoint = Checkpoint(
             variant=self.variant,
             seed=self.seed,
@@ -234,14 +234,14 @@ class Run:
             extra=extra,
             stage=shared.stage,
         )
-        save(self.folder, checkpoint, self._history(progressed, "finished"))
+        save(self.folder, checkpoint, self._history(state, "finished"))
         remove_folder(self.resume_folder)
 
-    def _history(self, progressed: Progressed, state: str) -> dict:
-        made_with = self.preparation.fingerprint(self.variant, self.seed)
+    def _history(self, state: TrainingState, status: str) -> dict:
+        made_with = self.inputs.fingerprint(self.variant, self.seed)
         origin = {"made_with": made_with, "data": self._data, "code": self._code}
         origin |= {"started_from": self.start.origin} if self.start else {}
-        return progressed.history(self.variant, self.seed, state) | origin
+        return state.history(self.variant, self.seed, status) | origin
 
 
 def _with(earlier: list[dict[str, Any] | None], now: dict[str, Any]) -> list[dict[str, Any] | None]:
@@ -249,8 +249,8 @@ def _with(earlier: list[dict[str, Any] | None], now: dict[str, Any]) -> list[dic
     return earlier if earlier[-1:] == [now] else [*earlier, now]
 
 
-def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[Progressed, Table]:
+def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[TrainingState, Table]:
     """What `Run` had put down after its last whole epoch."""
-    state, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
+    variables, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
     extra = {name: files[name] for name in mark["extra"]}
-    return Progressed.of(mark, variables=state, best=best), (EmbeddingTable.from_files(files), extra)
+    return TrainingState.of(mark, variables=variables, best=best), (EmbeddingTable.from_files(files), extra)

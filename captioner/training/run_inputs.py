@@ -18,7 +18,7 @@ from captioner.training import provenance
 from captioner.training.embedding_tables import TABLES, Table
 from captioner.training.order import window
 from captioner.training.provenance import Data
-from captioner.training.worker_group import Alone
+from captioner.training.worker_group import SingleWorker
 from captioner.vision.encoder import Encoder
 from captioner.vision.feature_cache import VIEWS, FeatureCache
 from captioner.vocabulary import Vocabulary, tokenize
@@ -40,7 +40,7 @@ class Sources:
         return [(role, path.name, find_file(path).stat().st_size) for role, path in roles if path]
 
 
-class Preparation:
+class RunInputs:
     """What all decoders of a run share: photographs, features, vocabulary, text, and the tables made from it."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Preparation:
         preset: Preset,
         sources: Sources = Sources(),
         stage: str = FIRST,
-        workers: Alone = Alone(),
+        workers: SingleWorker = SingleWorker(),
     ):
         self.encoder, self.preset, self.sources, self.stage, self.workers = encoder, preset, sources, stage, workers
         self.data_name = dataset.name
@@ -71,8 +71,8 @@ class Preparation:
         """Make the features that are missing; of several workers each makes a part, and then what it does not find there."""
         dev, train = dataset.split("dev"), dataset.split("train")
         if self.workers.several:
-            self.cache.fill(dev[self.workers.part.own])
-            self.cache.fill(train[self.workers.part.own], self.views)
+            self.cache.fill(dev[self.workers.shard.own])
+            self.cache.fill(train[self.workers.shard.own], self.views)
             self.workers.wait()
             self.cache.look_again()
         return self.cache.fill(dev) | self.cache.fill(train, self.views)

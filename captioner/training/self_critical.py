@@ -19,7 +19,7 @@ from captioner.model.packing import pack
 from captioner.progress import Progress
 from captioner.scoring.caption_style import is_cut, repeats
 from captioner.scoring.metrics import Scorer
-from captioner.training.history import Epoch, Progressed
+from captioner.training.history import Epoch, TrainingState
 from captioner.training.trainer import Examples, Trainer, finite, mean_loss, shuffled, train
 from captioner.vocabulary import END, END_WORD, PADDING, START, UNKNOWN, Vocabulary, tokenize
 
@@ -208,7 +208,7 @@ class RewardTrainer(Trainer):
 
 def train_by_reward(
     decoder: Decoder, examples: Examples, dev: Examples, vocabulary: Vocabulary, config: RewardConfig, seed: int, **more: Any
-) -> Progressed:
+) -> TrainingState:
     """As `captioner.training.trainer.train`, for a decoder that has been through the first stage."""
     rewards, dev_scorer = Rewards(examples, vocabulary, config.flaw_penalty), Scorer([record.captions for record in dev.records])
 

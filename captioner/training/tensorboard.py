@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.errors import ConfigError, TrainingError
-from captioner.training.history import Epoch, Progressed
+from captioner.training.history import Epoch, TrainingState
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -50,17 +50,17 @@ class EventLog:
     def _has_events(self) -> bool:
         return any(self.folder.glob("events.out.tfevents.*"))
 
-    def __call__(self, progressed: Progressed) -> None:
+    def __call__(self, state: TrainingState) -> None:
         """Write the epoch that has just ended, and into an empty log also the run's epochs before it."""
         import tensorflow as tf
 
-        epochs = progressed.epochs[-1:] if self._has_events() else progressed.epochs
+        epochs = state.epochs[-1:] if self._has_events() else state.epochs
         try:
             if self._writer is None:
                 self._writer = tf.summary.create_file_writer(str(self.folder))
             with self._writer.as_default():
                 for epoch in epochs:
-                    _write(epoch, len(progressed.before) + epoch.epoch)
+                    _write(epoch, len(state.before) + epoch.epoch)
             self._writer.flush()
         except (OSError, tf.errors.OpError) as error:
             raise TrainingError(f"The log in {self.folder} cannot be written; make room or choose another folder.") from error

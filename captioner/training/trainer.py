@@ -21,10 +21,10 @@ from captioner.model.decoder import PACKED_SIGNATURE, Decoder
 from captioner.model.losses import word_losses
 from captioner.model.packing import Packed, pack
 from captioner.progress import Progress
-from captioner.training.history import Epoch, Progressed
+from captioner.training.history import Epoch, TrainingState
 from captioner.training.order import visiting_order, window
-from captioner.training.weight_averages import Swapped, give_back, move_averages, values_of
-from captioner.training.worker_group import Alone, Part
+from captioner.training.weight_averages import Swapped, move_averages, restore, values_of
+from captioner.training.worker_group import Shard, SingleWorker
 from captioner.vision.feature_cache import WHOLE, FeatureCache
 from captioner.vocabulary import UNKNOWN, Vocabulary, tokenize
 
@@ -63,36 +63,36 @@ def train(
     config: Schedule,
     seed: int,
     views: Sequence[str] = (WHOLE,),
-    progressed: Progressed | None = None,
-    after_epoch: Callable[[Progressed], None] = lambda progressed: None,
+    state: TrainingState | None = None,
+    after_epoch: Callable[[TrainingState], None] = lambda state: None,
     label: str = "training",
     make_trainer: "Callable[[Decoder, Any, int, int], Trainer] | None" = None,
     shown: bool = True,
-) -> Progressed:
-    """Train until the epochs are done or dev has not improved for `patience` of them; start from `progressed` if given."""
-    progressed = progressed or Progressed()
+) -> TrainingState:
+    """Train until the epochs are done or dev has not improved for `patience` of them; start from `state` if given."""
+    state = state or TrainingState()
     steps_per_epoch = math.ceil(len(examples.records) / config.images_per_batch)
     trainer = (make_trainer or Trainer)(decoder, config, seed, steps_per_epoch)
-    if progressed.variables:
-        trainer.restore(progressed.variables)
+    if state.variables:
+        trainer.restore(state.variables)
     with Progress(label, config.epochs * trainer.steps_per_epoch, "batches", shown=shown) as bar:
-        bar.skip(len(progressed.epochs) * trainer.steps_per_epoch)
-        while not progressed.finished(config):
-            number = len(progressed.epochs) + 1
-            progressed.variables = {}  # They have been put down, and would lie in memory through the whole epoch.
-            progressed.epochs.append(trainer.epoch(number, examples, dev, views, bar))
-            progressed.variables = trainer.variables()
-            if progressed.best_epoch == number:
-                progressed.best = trainer.averaged_weights()
-            after_epoch(progressed)
-    return progressed
+        bar.skip(len(state.epochs) * trainer.steps_per_epoch)
+        while not state.finished(config):
+            number = len(state.epochs) + 1
+            state.variables = {}  # They have been put down, and would lie in memory through the whole epoch.
+            state.epochs.append(trainer.epoch(number, examples, dev, views, bar))
+            state.variables = trainer.variables()
+            if state.best_epoch == number:
+                state.best = trainer.averaged_weights()
+            after_epoch(state)
+    return state
 
 
 class Trainer:
     """The compiled steps of one run, with the optimizer and the averaged weights."""
 
     config: TrainingConfig
-    workers = Alone()
+    workers = SingleWorker()
 
     def __init__(self, decoder: Decoder, config: Schedule, seed: int, steps_per_epoch: int):
         self.decoder, self.config, self.seed, self.steps_per_epoch = decoder, config, seed, steps_per_epoch
@@ -105,7 +105,7 @@ class Trainer:
 
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         start, total, words = time.monotonic(), 0.0, 0
-        for batch in batches(examples, self.config, self.seed, number, views, self.workers.part):
+        for batch in batches(examples, self.config, self.seed, number, views, self.workers.shard):
             loss, more = self.learn(batch)
             total += finite(loss, number) * more
             words += more
@@ -137,7 +137,7 @@ class Trainer:
         return values_of(self._named_variables())
 
     def restore(self, values: Mapping[str, np.ndarray]) -> None:
-        give_back(self._named_variables(), values)
+        restore(self._named_variables(), values)
 
     def _named_variables(self) -> Iterator[tuple[str, tf.Variable]]:
         for variable, average in zip(self.decoder.trainable_variables, self.averages, strict=True):
@@ -224,16 +224,16 @@ def _signature(decoder: Decoder) -> list:
 
 
 def batches(
-    examples: Examples, config: TrainingConfig, seed: int, epoch: int, views: Sequence[str], part: Part = Part()
+    examples: Examples, config: TrainingConfig, seed: int, epoch: int, views: Sequence[str], shard: Shard = Shard()
 ) -> Iterator[Batch | None]:
     """The batches of one epoch; order, views and dropped words follow from the seed and the epoch's number alone.
 
     A part is that of every batch, or None of one that has too few photographs for all parts.
     """
     random = np.random.default_rng((seed, epoch))
-    dropping = random if part.count == 1 else np.random.default_rng((seed, epoch, part.number + 1))
+    dropping = random if shard.count == 1 else np.random.default_rng((seed, epoch, shard.number + 1))
     for chosen, looked_at in shuffled(examples, config.images_per_batch, views, random):
-        own = examples.batch(chosen[part.own], looked_at[part.own]) if len(chosen) > part.number else None
+        own = examples.batch(chosen[shard.own], looked_at[shard.own]) if len(chosen) > shard.number else None
         if own and config.word_dropout:
             words = own[1].words
             words[dropping.random(len(words)) < config.word_dropout] = UNKNOWN

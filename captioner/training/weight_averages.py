@@ -41,7 +41,7 @@ def values_of(named: Named) -> dict[str, np.ndarray]:
     return {name: np.asarray(variable.numpy()) for name, variable in named}
 
 
-def give_back(named: Named, values: Mapping[str, np.ndarray]) -> None:
+def restore(named: Named, values: Mapping[str, np.ndarray]) -> None:
     """Put values that were taken away by their names into the variables again."""
     for name, variable in named:
         if name not in values or values[name].shape != tuple(variable.shape):

@@ -74,7 +74,7 @@ def refuse_several(work: str, environment: Mapping[str, str] = os.environ) -> No
 
 
 @dataclass(frozen=True)
-class Part:
+class Shard:
     """What one of several processes does of all that there is to do: every such and such, counted from its number."""
 
     number: int = 0
@@ -85,18 +85,18 @@ class Part:
         return slice(self.number, None, self.count)
 
 
-class Alone:
+class SingleWorker:
     """A process that works by itself: the first and the only one."""
 
-    part = Part()
+    shard = Shard()
 
     @property
     def first(self) -> bool:
-        return self.part.number == 0
+        return self.shard.number == 0
 
     @property
     def several(self) -> bool:
-        return self.part.count > 1
+        return self.shard.count > 1
 
     def sum(self, values: "tf.Tensor") -> "tf.Tensor":
         """Vectors of equal length, one of each process, added up; all get the same bits."""
@@ -114,7 +114,7 @@ class Alone:
         """Go on only if all have the same mark."""
         if unlike := self.unlike(mark):
             raise TrainingError(
-                f"Worker {unlike[0]} of {self.part.count} has other {what} than worker 0; start all of them with the same "
+                f"Worker {unlike[0]} of {self.shard.count} has other {what} than worker 0; start all of them with the same "
                 "command, the same files and the same version of the program."
             )
 
@@ -123,17 +123,17 @@ class Alone:
         self.unlike("")
 
 
-def join() -> Alone:
+def join() -> SingleWorker:
     """This process among those of `TF_CONFIG`, once all of them have been started; must come before anything is computed."""
     place = find_place()
-    return Workers(place) if place else Alone()
+    return WorkerGroup(place) if place else SingleWorker()
 
 
-class Workers(Alone):
+class WorkerGroup(SingleWorker):
     """One of several processes; whatever they do together, all of them must do in the same order."""
 
     def __init__(self, place: Place):
-        self.part = Part(place.number, len(place.addresses))
+        self.shard = Shard(place.number, len(place.addresses))
         tf = start_tensorflow(repeatable=True)
         import keras
 
@@ -144,7 +144,7 @@ class Workers(Alone):
                 self._strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
         except (tf.errors.OpError, RuntimeError) as error:
             raise TrainingError(
-                f"Worker {place.number} could not join the {self.part.count} of {VARIABLE}; see that its address "
+                f"Worker {place.number} could not join the {self.shard.count} of {VARIABLE}; see that its address "
                 f"{place.addresses[place.number]} is this machine's, that no other program has its port, and that the "
                 "addresses are the same everywhere."
             ) from error
@@ -175,7 +175,7 @@ class Workers(Alone):
             raise
         except tf.errors.OpError as error:
             raise TrainingError(
-                f"One of the {self.part.count} workers no longer answers; start all of them again, with --resume, and they go on "
+                f"One of the {self.shard.count} workers no longer answers; start all of them again, with --resume, and they go on "
                 "after the last finished epoch."
             ) from error
 
@@ -217,8 +217,8 @@ class Workers(Alone):
     def unlike(self, mark: str) -> list[int]:
         import numpy as np
 
-        own = np.zeros(self.part.count, np.int32)
-        own[self.part.number] = int.from_bytes(hashlib.sha256(mark.encode()).digest()[:3], "big")
+        own = np.zeros(self.shard.count, np.int32)
+        own[self.shard.number] = int.from_bytes(hashlib.sha256(mark.encode()).digest()[:3], "big")
         marks = self._numbers(own)
         return [number for number, other in enumerate(marks) if other != marks[0]]
 

@@ -12,7 +12,7 @@ from streamlit import runtime
 from streamlit.runtime import Runtime
 from streamlit.runtime.session_manager import SessionStorage
 
-from captioner.runtime import give_back
+from captioner.runtime import release_memory
 
 _EVERY, _TIMES = 30, 6  # seconds, and how often after the last visitor did something: longer than a visit is kept
 _used = threading.Event()
@@ -39,7 +39,7 @@ def _tidy(server: Runtime) -> None:
             with suppress(RuntimeError, AttributeError):  # The server has been stopped, or it is one that a test made up.
                 # In its own loop, since it changes the same table there.
                 server._get_async_objs().eventloop.call_soon_threadsafe(forget, server._session_mgr._session_storage)
-            give_back()
+            release_memory()
 
 
 def forget(visits: SessionStorage) -> None:

@@ -8,7 +8,7 @@ from captioner.benchmarks import bench_workers
 from captioner.benchmarks.bench_workers import free_ports, measure, places, run_workers, workers_bench
 from captioner.benchmarks.coco_cost import Measured
 from captioner.errors import TrainingError
-from captioner.training.worker_group import Alone, find_place
+from captioner.training.worker_group import SingleWorker, find_place
 from captioner.vision import encoder as encoders
 from support.standins import StubEncoder
 from support.written_data import write_flickr8k
@@ -28,7 +28,7 @@ def measured(tmp_path_factory):
     data = write_flickr8k(folder / "data", 40, 4, 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encoders, "load_encoder", lambda name, **_: StubEncoder())
-        return measure(Alone(), str(data), folder / "cache", "tiny")
+        return measure(SingleWorker(), str(data), folder / "cache", "tiny")
 
 
 def test_ports_are_free_and_different():

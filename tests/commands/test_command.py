@@ -96,9 +96,9 @@ def interrupt(monkeypatch, variant):
     """Have Ctrl-C come right after the first epoch of this variant was put down."""
     keep = runs.Run._keep
 
-    def keep_and_stop(self, progressed, *rest):
-        keep(self, progressed, *rest)
-        if self.variant == variant and len(progressed.epochs) == 1:
+    def keep_and_stop(self, state, *rest):
+        keep(self, state, *rest)
+        if self.variant == variant and len(state.epochs) == 1:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(runs.Run, "_keep", keep_and_stop)

@@ -46,7 +46,7 @@ def telling(owner, name, phase):
         return work(*given, **more)
     setattr(owner, name, told)
 telling(feature_cache.FeatureCache, "_add", "caching features")
-telling(run_inputs.Preparation, "table", "training word vectors")
+telling(run_inputs.RunInputs, "table", "training word vectors")
 telling(trainer.Trainer, "epoch", "training a decoder")
 for module in (runs, checkpoints):
     telling(module, "save_folder", "saving")

@@ -101,11 +101,11 @@ def library(files: Iterator[Stranger]) -> Door:
     from captioner.data.images import read
     from captioner.errors import ImageError
     from captioner.model.checkpoints import stage_folder
-    from captioner.runtime import give_back
+    from captioner.runtime import release_memory
 
     captioner, memory, door = Captioner.load(stage_folder(SHIPPED)), Memory("self"), Door()
     captioner.caption([read(_good(), "good.jpg")])
-    give_back()
+    release_memory()
     idle = memory.forget()
     for stranger in files:
         memory.forget()

@@ -54,7 +54,7 @@ def work(folder: Path, precision: str, order: str, data: str, cache: Path, prese
 
     from captioner.data.datasets import load
     from captioner.training.run import Run
-    from captioner.training.run_inputs import Preparation
+    from captioner.training.run_inputs import RunInputs
     from captioner.vision.encoder import load_encoder
 
     chosen, found = find_preset(preset), load(data)
@@ -64,11 +64,11 @@ def work(folder: Path, precision: str, order: str, data: str, cache: Path, prese
     splits = {"train": found.split("train")[: steps * at_once], "dev": found.split("dev")[:_DEV]}
     epochs = math.ceil(steps * at_once / len(splits["train"]))
     encoder, chosen = load_encoder(chosen.encoder), without_dropout(chosen, epochs)
-    preparation = Preparation(replace(found, splits=splits), encoder, cache, chosen, workers=workers)
+    inputs = RunInputs(replace(found, splits=splits), encoder, cache, chosen, workers=workers)
     if order == BACKWARD:
         take_backward()
-    progressed = Run(preparation, "learned", 1, folder).execute()
-    ended = save_tensors(progressed.variables)
+    state = Run(inputs, "learned", 1, folder).execute()
+    ended = save_tensors(state.variables)
     if workers.first:
         write_bytes(folder / _ENDED, ended)
     done = epochs * math.ceil(len(splits["train"]) / at_once)

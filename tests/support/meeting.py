@@ -4,7 +4,7 @@ import threading
 
 import tensorflow as tf
 
-from captioner.training.worker_group import Part, Workers
+from captioner.training.worker_group import Shard, WorkerGroup
 
 
 class Meeting:
@@ -31,14 +31,14 @@ class Meeting:
         return found
 
 
-class InThreads(Workers):
+class InThreads(WorkerGroup):
     """All of a worker but the way on which numbers are added up."""
 
     def __init__(self, number, meeting):
-        self.part, self.meeting = Part(number, len(meeting.brought)), meeting
+        self.shard, self.meeting = Shard(number, len(meeting.brought)), meeting
 
     def sum(self, values):
-        self.meeting.brought[self.part.number] = values
+        self.meeting.brought[self.shard.number] = values
         self.meeting.barrier.wait(60)
         added = tf.add_n(list(self.meeting.brought))
         self.meeting.barrier.wait(60)

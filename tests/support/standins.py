@@ -14,7 +14,7 @@ from captioner.model.checkpoints import HISTORY, Checkpoint, EncoderMark, load, 
 from captioner.presets import PRESETS
 from captioner.storage import read_json, write_bytes, write_json
 from captioner.training.run import Run
-from captioner.training.run_inputs import Preparation
+from captioner.training.run_inputs import RunInputs
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
 from embeddings.table import learned_start
 
@@ -60,8 +60,8 @@ def small_dataset(train=12, dev=4) -> datasets.Dataset:
     return replace(drawn, splits=splits)
 
 
-def small_preparation(cache_folder, preset: Preset | None = None, **more) -> Preparation:
-    return Preparation(small_dataset(), StubEncoder(), cache_folder, preset or small_preset(), **more)
+def small_inputs(cache_folder, preset: Preset | None = None, **more) -> RunInputs:
+    return RunInputs(small_dataset(), StubEncoder(), cache_folder, preset or small_preset(), **more)
 
 
 # A network that the program can name, with the stand-in's few channels.
@@ -121,8 +121,8 @@ def stop_after_an_epoch(run, monkeypatch) -> None:
     """Execute a run that is interrupted as soon as its first epoch has been put down."""
     keep = run._keep
 
-    def keep_and_stop(progressed, *rest):
-        keep(progressed, *rest)
+    def keep_and_stop(state, *rest):
+        keep(state, *rest)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, "_keep", keep_and_stop)
@@ -135,8 +135,8 @@ def keep_what_runs_end_with(folder) -> None:
     execute = Run.execute
 
     def execute_and_keep(self, resume=False):
-        progressed = execute(self, resume)
-        write_bytes(Path(folder) / f"{self.variant}.safetensors", save_tensors(progressed.variables))
-        return progressed
+        state = execute(self, resume)
+        write_bytes(Path(folder) / f"{self.variant}.safetensors", save_tensors(state.variables))
+        return state
 
     Run.execute = execute_and_keep

@@ -24,13 +24,13 @@ ended, fatal_epoch, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 encoders.load_encoder = lambda name, **_: StubEncoder()
 keep_what_runs_end_with(ended)
 if fatal_epoch:
-    from captioner.training.distributed_trainer import SharedTrainer
-    epoch = SharedTrainer.epoch
+    from captioner.training.distributed_trainer import DistributedTrainer
+    epoch = DistributedTrainer.epoch
     def epoch_or_end(self, epoch_number, *rest):
         if epoch_number == fatal_epoch:
             os.kill(os.getpid(), number)
         return epoch(self, epoch_number, *rest)
-    SharedTrainer.epoch = epoch_or_end
+    DistributedTrainer.epoch = epoch_or_end
 sys.exit(main(sys.argv[4:]))
 """
 

@@ -8,47 +8,47 @@ import pytest
 import tensorflow as tf
 
 from captioner.errors import TrainingError
-from captioner.training.distributed_trainer import SharedTrainer, pack_begun, unpack_begun
-from captioner.training.history import Epoch, Progressed
-from captioner.training.worker_group import Alone, Part
+from captioner.training.distributed_trainer import DistributedTrainer, pack_begun, unpack_begun
+from captioner.training.history import Epoch, TrainingState
+from captioner.training.worker_group import Shard, SingleWorker
 from support.meeting import InThreads, Meeting
-from support.standins import SMALL_DECODER, small_preparation, small_preset
+from support.standins import SMALL_DECODER, small_inputs, small_preset
 
 
 @pytest.fixture(scope="module")
-def preparation(tmp_path_factory):
-    return small_preparation(tmp_path_factory.mktemp("features"))
+def inputs(tmp_path_factory):
+    return small_inputs(tmp_path_factory.mktemp("features"))
 
 
 @pytest.fixture(scope="module")
-def examples(preparation):
+def examples(inputs):
     from captioner.training.trainer import Examples
 
-    return tuple(Examples.of(part, preparation.vocabulary, preparation.cache) for part in (preparation.train, preparation.dev))
+    return tuple(Examples.of(part, inputs.vocabulary, inputs.cache) for part in (inputs.train, inputs.dev))
 
 
-def trainer(preparation, kind=SharedTrainer, dropout=0.0, workers=Alone(), image_norm="none", **changes):
+def trainer(inputs, kind=DistributedTrainer, dropout=0.0, workers=SingleWorker(), image_norm="none", **changes):
     from captioner.model.decoder import Decoder
 
     config = replace(SMALL_DECODER, dropout=dropout, feature_dropout=dropout, image_norm=image_norm)
-    table, _ = preparation.table("learned", 1)
-    decoder = Decoder(config, table.vectors, preparation.encoder.channels, False, 1)
+    table, _ = inputs.table("learned", 1)
+    decoder = Decoder(config, table.vectors, inputs.encoder.channels, False, 1)
     settings = small_preset(word_dropout=0.0, learning_rate=0.05, **changes).training
-    return kind(decoder, settings, 1, 3, *([workers] if kind is SharedTrainer else []))
+    return kind(decoder, settings, 1, 3, *([workers] if kind is DistributedTrainer else []))
 
 
-def parts_of(preparation, examples, count, **changes):
+def parts_of(inputs, examples, count, **changes):
     from captioner.training.trainer import batches
 
     config = small_preset(**{"word_dropout": 0.0} | changes).training
-    return [list(batches(examples[0], config, 1, 1, preparation.views, Part(number, count))) for number in range(count)]
+    return [list(batches(examples[0], config, 1, 1, inputs.views, Shard(number, count))) for number in range(count)]
 
 
 @pytest.mark.parametrize(("count", "at_once"), [(2, 5), (3, 4), (4, 5), (5, 4)])
-def test_parts_make_up_every_batch(preparation, examples, count, at_once):
+def test_parts_make_up_every_batch(inputs, examples, count, at_once):
     """Twelve photographs; where a batch has fewer than there are workers, the last ones get none."""
-    (whole,) = parts_of(preparation, examples, 1, images_per_batch=at_once)
-    parts = parts_of(preparation, examples, count, images_per_batch=at_once)
+    (whole,) = parts_of(inputs, examples, 1, images_per_batch=at_once)
+    parts = parts_of(inputs, examples, count, images_per_batch=at_once)
     for step, (features, packed) in enumerate(whole):
         given = [part[step] for part in parts if part[step] is not None]
         assert len(given) == min(count, len(features))
@@ -58,14 +58,14 @@ def test_parts_make_up_every_batch(preparation, examples, count, at_once):
     assert sum(len(features) for features, _ in whole) == 12
 
 
-def test_batch_normalisation_is_left_to_one_process(preparation):
+def test_batch_normalisation_is_left_to_one_process(inputs):
     with pytest.raises(TrainingError, match="train this preset with one process alone"):
-        trainer(preparation, image_norm="batch")
+        trainer(inputs, image_norm="batch")
 
 
-def test_workers_drop_other_words_and_draw_other_masks(preparation, examples):
-    parts = parts_of(preparation, examples, 2, images_per_batch=12, word_dropout=0.5)
-    kept = parts_of(preparation, examples, 2, images_per_batch=12)
+def test_workers_drop_other_words_and_draw_other_masks(inputs, examples):
+    parts = parts_of(inputs, examples, 2, images_per_batch=12, word_dropout=0.5)
+    kept = parts_of(inputs, examples, 2, images_per_batch=12)
     dropped = [(own[0][1].words != full[0][1].words) for own, full in zip(parts, kept, strict=True)]
     assert all(0.2 < mask.mean() < 0.8 for mask in dropped)
     assert dropped[0].shape != dropped[1].shape or (dropped[0] != dropped[1]).any()
@@ -73,7 +73,7 @@ def test_workers_drop_other_words_and_draw_other_masks(preparation, examples):
     assert (dropped[0] != ordering).any()
     seeds = set()
     for number in range(8):
-        one = trainer(preparation)
+        one = trainer(inputs)
         one.workers = InThreads(number, Meeting(8))
         for step in range(40):
             one.optimizer.iterations.assign(step * 50)
@@ -96,11 +96,11 @@ def plain_gradients(one, batch, smoothing):
 
 
 @pytest.mark.parametrize("count", [2, 5])
-def test_what_the_parts_add_up_to_is_the_gradient_of_the_whole(preparation, examples, count):
-    one = trainer(preparation)
-    (whole,) = parts_of(preparation, examples, 1)
+def test_what_the_parts_add_up_to_is_the_gradient_of_the_whole(inputs, examples, count):
+    one = trainer(inputs)
+    (whole,) = parts_of(inputs, examples, 1)
     for step, batch in enumerate(whole):
-        added = np.sum([one.part(part[step]).numpy() for part in parts_of(preparation, examples, count)], axis=0)
+        added = np.sum([one.summed_gradients(part[step]).numpy() for part in parts_of(inputs, examples, count)], axis=0)
         expected, loss = plain_gradients(one, batch, one.config.label_smoothing)
         words = len(batch[1].targets)
         assert added[-1] == words and added[-2] / words == pytest.approx(loss, rel=1e-5)
@@ -121,16 +121,16 @@ def _compute_in(precision):
 
 
 @pytest.mark.parametrize(("precision", "close"), [("float32", 1e-5), ("float64", 1e-12)], indirect=["precision"])
-def test_steps_by_sums_are_those_of_one_process(preparation, examples, precision, close):
+def test_steps_by_sums_are_those_of_one_process(inputs, examples, precision, close):
     """The whole of an epoch; the weights, their averages and the optimizer's state."""
     from captioner.training.trainer import Trainer
 
-    one, several = trainer(preparation, Trainer), trainer(preparation)
-    (whole,) = parts_of(preparation, examples, 1)
-    parts = parts_of(preparation, examples, 5)
+    one, several = trainer(inputs, Trainer), trainer(inputs)
+    (whole,) = parts_of(inputs, examples, 1)
+    parts = parts_of(inputs, examples, 5)
     for step, batch in enumerate(whole):
         loss, words = one.learn(batch)
-        told = several.move_by(tf.add_n([several.part(part[step]) for part in parts])).numpy()
+        told = several.move_by(tf.add_n([several.summed_gradients(part[step]) for part in parts])).numpy()
         assert told[0] == pytest.approx(loss, rel=close) and told[1] == words
     ended, other = one.variables(), several.variables()
     assert set(ended) == set(other)
@@ -140,30 +140,30 @@ def test_steps_by_sums_are_those_of_one_process(preparation, examples, precision
     assert one.dev_loss(examples[1]) == pytest.approx(several.dev_loss(examples[1]), abs=close)
 
 
-def test_threads_that_train_together_end_alike(preparation, examples):
+def test_threads_that_train_together_end_alike(inputs, examples):
     """A whole epoch with everything random on: what they differ in is their parts alone, and they stay bit-equal."""
     from captioner.progress import Progress
 
     def work(workers):
-        own = trainer(preparation, dropout=0.2, workers=workers)
+        own = trainer(inputs, dropout=0.2, workers=workers)
         if not workers.first:  # What it began with must not matter.
             for variable in own.decoder.trainable_variables:
                 variable.assign(variable * 0 + 1)
         with Progress("", 1, "", shown=False) as bar:
-            epoch = own.epoch(1, *examples, preparation.views, bar)
+            epoch = own.epoch(1, *examples, inputs.views, bar)
         return epoch, own.variables()
 
     (first, weights), (second, others) = Meeting(2).of_all(work)
     assert (first.train_loss, first.dev_loss, first.cores) == (second.train_loss, second.dev_loss, second.cores)
-    assert first.cores == 2 * trainer(preparation)._cores
+    assert first.cores == 2 * trainer(inputs)._cores
     assert all(weights[name].tobytes() == others[name].tobytes() for name in weights)
 
 
-def test_the_others_are_told_where_a_run_begins(preparation):
-    table, _ = preparation.table("learned", 1)
+def test_the_others_are_told_where_a_run_begins(inputs):
+    table, _ = inputs.table("learned", 1)
     epochs = [Epoch(1, 3.0, 3.5, 9.0, 0.1), Epoch(2, 2.5, 3.25, 9.0, 0.05)]
-    progressed, (heard, extra) = unpack_begun(pack_begun((Progressed(epochs, before=epochs[:1]), (table, {"more": b"x"}))))
-    assert (progressed.epochs, progressed.before, progressed.best_epoch, extra) == (epochs, epochs[:1], 2, {})
+    state, (heard, extra) = unpack_begun(pack_begun((TrainingState(epochs, before=epochs[:1]), (table, {"more": b"x"}))))
+    assert (state.epochs, state.before, state.best_epoch, extra) == (epochs, epochs[:1], 2, {})
     assert heard.words == table.words and heard.vectors.tobytes() == table.vectors.tobytes()
     fresh, _ = unpack_begun(pack_begun((None, (table, {}))))
-    assert fresh == Progressed()
+    assert fresh == TrainingState()

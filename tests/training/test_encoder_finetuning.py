@@ -42,7 +42,7 @@ def run(one, examples, dev, begun=None, epochs=2):
     from captioner.training.trainer import train
 
     config = replace(SETTINGS, epochs=epochs)
-    return train(one.decoders[0], examples, dev, config, 1, progressed=begun, make_trainer=lambda *_: one)
+    return train(one.decoders[0], examples, dev, config, 1, state=begun, make_trainer=lambda *_: one)
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +56,14 @@ def whole(parts):
 
 
 def test_what_moves_and_what_stays(whole):
-    one, before, tables, progressed = whole
+    one, before, tables, state = whole
     moving = {variable.path for variable in one.moving}
     assert {path.partition("/")[0].split("_")[1] for path in moving} == {"20", "head"}
     for variable in one.model.variables:
         assert (variable.numpy() != before[variable.path]).any() == (variable.path in moving), variable.path
     assert (one.decoders[0].table.numpy() != tables[0]).any() and (one.decoders[1].table.numpy() == tables[1]).all()
-    assert set(progressed.best) == moving and [epoch.epoch for epoch in progressed.epochs] == [1, 2]
-    assert progressed.epochs[1].train_loss < progressed.epochs[0].train_loss
+    assert set(state.best) == moving and [epoch.epoch for epoch in state.epochs] == [1, 2]
+    assert state.epochs[1].train_loss < state.epochs[0].train_loss
 
 
 def test_dev_loss_is_the_mean_over_the_decoders(parts):

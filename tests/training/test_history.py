@@ -6,7 +6,7 @@ import pytest
 
 from captioner.config import FIRST, REWARD, TrainingConfig
 from captioner.runtime import cores
-from captioner.training.history import Epoch, Progressed
+from captioner.training.history import Epoch, TrainingState
 
 LINE = {"epoch": 2, "train_loss": 3.0, "dev_loss": 3.25, "seconds": 60.0, "learning_rate": 1e-3}
 
@@ -23,8 +23,8 @@ LINE = {"epoch": 2, "train_loss": 3.0, "dev_loss": 3.25, "seconds": 60.0, "learn
     ],
 )
 def test_when_training_is_over(losses, epochs, patience, finished):
-    progressed = Progressed([Epoch(number, 0.0, loss, 0.0, 0.0) for number, loss in enumerate(losses, 1)])
-    assert progressed.finished(TrainingConfig(epochs=epochs, patience=patience)) == finished
+    state = TrainingState([Epoch(number, 0.0, loss, 0.0, 0.0) for number, loss in enumerate(losses, 1)])
+    assert state.finished(TrainingConfig(epochs=epochs, patience=patience)) == finished
 
 
 def test_a_line_there_and_back():
@@ -37,14 +37,14 @@ def test_a_line_there_and_back():
 
 def test_the_best_epoch_has_the_least_loss_or_the_highest_cider():
     lines = [Epoch(**LINE | {"epoch": number, "dev_loss": loss}) for number, loss in enumerate((3.0, 2.5, 2.75), 1)]
-    assert Progressed(lines).best_epoch == 2 and Progressed().best_epoch == 0
+    assert TrainingState(lines).best_epoch == 2 and TrainingState().best_epoch == 0
     ciders = [replace(line, dev_cider=cider) for line, cider in zip(lines, (0.5, 0.4, 0.6))]
-    assert Progressed(ciders).best_epoch == 3
+    assert TrainingState(ciders).best_epoch == 3
 
 
 def test_a_history_counts_the_epochs_of_the_run_before():
     before, own = [Epoch(**LINE | {"epoch": 1}), Epoch(**LINE)], [Epoch(**LINE | {"epoch": 1, "dev_loss": 2.0})]
-    history = Progressed(own, before=before).history("learned", 7, "running")
+    history = TrainingState(own, before=before).history("learned", 7, "running")
     assert [epoch["epoch"] for epoch in history["epochs"]] == [1, 2, 3] and history["epochs"][2]["dev_loss"] == 2.0
     told = {name: history[name] for name in ("variant", "seed", "state", "earlier", "best_epoch")}
     assert told == {"variant": "learned", "seed": 7, "state": "running", "earlier": 2, "best_epoch": 3}

@@ -14,7 +14,7 @@ from captioner.training import order
 from captioner.training.order import shards_of, visiting_order, window
 from captioner.training.run import Run
 from captioner.vision.feature_cache import FeatureCache
-from support.standins import small_preparation, stop_after_an_epoch
+from support.standins import small_inputs, stop_after_an_epoch
 
 ROW = 81 * 1280 * 2  # bytes of the default encoder's grid, float16
 
@@ -102,10 +102,10 @@ def check_equal(one, other):
 
 def test_a_run_in_windows_goes_on_to_the_same_end(tmp_path, monkeypatch, in_windows):
     """Stopped in its second epoch, of which nothing was kept: its number alone decides its order when it is begun anew."""
-    preparation = small_preparation(tmp_path / "cache")
-    whole = Run(preparation, "learned", 1, tmp_path / "whole").execute()
-    stop_after_an_epoch(Run(preparation, "learned", 1, tmp_path / "broken"), monkeypatch)
-    rows, batches = preparation.cache.rows, []
+    inputs = small_inputs(tmp_path / "cache")
+    whole = Run(inputs, "learned", 1, tmp_path / "whole").execute()
+    stop_after_an_epoch(Run(inputs, "learned", 1, tmp_path / "broken"), monkeypatch)
+    rows, batches = inputs.cache.rows, []
 
     def interrupt(*arguments):
         batches.append(arguments)
@@ -114,32 +114,32 @@ def test_a_run_in_windows_goes_on_to_the_same_end(tmp_path, monkeypatch, in_wind
         return rows(*arguments)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(preparation.cache, "rows", interrupt)
-        Run(preparation, "learned", 1, tmp_path / "broken").execute(resume=True)
-    check_equal(Run(preparation, "learned", 1, tmp_path / "broken").execute(resume=True).variables, whole.variables)
+        patch.setattr(inputs.cache, "rows", interrupt)
+        Run(inputs, "learned", 1, tmp_path / "broken").execute(resume=True)
+    check_equal(Run(inputs, "learned", 1, tmp_path / "broken").execute(resume=True).variables, whole.variables)
 
 
 def test_a_run_is_marked_where_its_order_is_another(tmp_path, monkeypatch):
-    preparation = small_preparation(tmp_path)
-    before = preparation.fingerprint("learned", 1)
-    own, shared = ["learned", 1, "first"], [preparation.encoder.fingerprint, preparation.vocabulary.fingerprint]
-    facts = [*own, to_json(preparation.preset.up_to("first")), *shared, []]
-    pictures = [[preparation.cache.key(record), record.captions] for record in (*preparation.train, *preparation.dev)]
+    inputs = small_inputs(tmp_path)
+    before = inputs.fingerprint("learned", 1)
+    own, shared = ["learned", 1, "first"], [inputs.encoder.fingerprint, inputs.vocabulary.fingerprint]
+    facts = [*own, to_json(inputs.preset.up_to("first")), *shared, []]
+    pictures = [[inputs.cache.key(record), record.captions] for record in (*inputs.train, *inputs.dev)]
     assert before == hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]  # as it always was
     monkeypatch.setattr(order, "MIXED_BYTES", 0)
-    marked = preparation.fingerprint("learned", 1)
+    marked = inputs.fingerprint("learned", 1)
     monkeypatch.setattr(order, "WINDOW_BYTES", 2 * order.WINDOW_BYTES)
-    assert len({before, marked, preparation.fingerprint("learned", 1)}) == 3
+    assert len({before, marked, inputs.fingerprint("learned", 1)}) == 3
 
 
 def test_the_second_stage_visits_in_the_same_order(tmp_path, monkeypatch, in_windows):
     from captioner.training import self_critical, trainer
 
-    preparation = small_preparation(tmp_path)
-    examples = trainer.Examples.of(preparation.train, preparation.vocabulary, preparation.cache)
-    seen = [chosen.tolist() for chosen, _ in self_critical.shuffled(examples, 4, preparation.views, np.random.default_rng((1, 1)))]
-    config = replace(preparation.preset.training, images_per_batch=4)
+    inputs = small_inputs(tmp_path)
+    examples = trainer.Examples.of(inputs.train, inputs.vocabulary, inputs.cache)
+    seen = [chosen.tolist() for chosen, _ in self_critical.shuffled(examples, 4, inputs.views, np.random.default_rng((1, 1)))]
+    config = replace(inputs.preset.training, images_per_batch=4)
     chosen = []
     monkeypatch.setattr(trainer.Examples, "batch", lambda self, some, views: chosen.append(some.tolist()) or (None, None))
-    list(trainer.batches(examples, replace(config, word_dropout=0.0), 1, 1, preparation.views))
+    list(trainer.batches(examples, replace(config, word_dropout=0.0), 1, 1, inputs.views))
     assert chosen == seen and sorted(sum(seen, [])) == list(range(12))

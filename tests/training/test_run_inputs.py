@@ -10,34 +10,34 @@ from captioner.config import FIRST, REWARD, VARIANTS
 from captioner.data.datasets import Dataset, Record
 from captioner.errors import DatasetError
 from captioner.presets import PRESETS
-from captioner.training.run_inputs import Preparation, Sources
-from support.standins import StubEncoder, small_dataset, small_preparation, small_preset
+from captioner.training.run_inputs import RunInputs, Sources
+from support.standins import StubEncoder, small_dataset, small_inputs, small_preset
 
 
 def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
     data = small_dataset(train=2)
     gone = Record("gone.jpg", ("a dog",), tmp_path / "gone.jpg")
     some = replace(data, splits=data.splits | {"train": (gone, *data.split("train"))})
-    prepared = Preparation(some, StubEncoder(), cache, small_preset())
+    prepared = RunInputs(some, StubEncoder(), cache, small_preset())
     assert list(prepared.failed) == ["gone.jpg"] and prepared.train == data.split("train") and "dog" not in prepared.vocabulary
     with pytest.raises(DatasetError, match="split 'train' of shapes has no photograph that can be read"):
-        Preparation(replace(data, splits=data.splits | {"train": (gone,)}), StubEncoder(), cache, small_preset())
+        RunInputs(replace(data, splits=data.splits | {"train": (gone,)}), StubEncoder(), cache, small_preset())
 
 
-def test_extra_text_is_for_the_frozen_tables_only(cache, preparation, tmp_path):
+def test_extra_text_is_for_the_frozen_tables_only(cache, inputs, tmp_path):
     (tmp_path / "corpus.txt").write_text("A dog, and a star!\n\n" * 4)
-    with_corpus = small_preparation(cache, sources=Sources(corpus=(tmp_path / "corpus.txt",)))
-    assert with_corpus.text() == preparation.text() + [["a", "dog", "and", "a", "star"]] * 4
-    assert with_corpus.text(captions_only=True) == preparation.text()
-    assert with_corpus.vocabulary.words == preparation.vocabulary.words and "dog" not in with_corpus.vocabulary
+    with_corpus = small_inputs(cache, sources=Sources(corpus=(tmp_path / "corpus.txt",)))
+    assert with_corpus.text() == inputs.text() + [["a", "dog", "and", "a", "star"]] * 4
+    assert with_corpus.text(captions_only=True) == inputs.text()
+    assert with_corpus.vocabulary.words == inputs.vocabulary.words and "dog" not in with_corpus.vocabulary
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_tables(preparation, variant):
+def test_tables(inputs, variant):
     """Of one shape and scale; the rows of words that text taught are the same for all seeds of a frozen variant."""
-    table, extra = preparation.table(variant, 1)
-    other, _ = preparation.table(variant, 2)
-    assert table.words == preparation.vocabulary.words and table.dimensions == preparation.preset.decoder.embedding_dimensions
+    table, extra = inputs.table(variant, 1)
+    other, _ = inputs.table(variant, 2)
+    assert table.words == inputs.vocabulary.words and table.dimensions == inputs.preset.decoder.embedding_dimensions
     assert np.sqrt(np.mean(table.vectors[4:] ** 2)) == pytest.approx(0.1, rel=0.15) and not table.vectors[0].any()
     taught = [row for row, origin in enumerate(table.origins) if origin == "trained"]
     assert bool(taught) == VARIANTS[variant].frozen
@@ -55,5 +55,5 @@ def test_the_mark_of_a_run_is_that_of_earlier_versions(tmp_path, stage, mark):
     dot = tmp_path / "dot.png"
     dot.write_bytes(base64.b64decode(DOT))
     splits = {"train": (Record("a.png", ("a dog runs", "a dog"), dot),), "dev": (Record("b.png", ("a dog sits",), dot),)}
-    prepared = Preparation(Dataset("mine", splits), StubEncoder(), tmp_path / "cache", PRESETS["tiny"], stage=stage)
+    prepared = RunInputs(Dataset("mine", splits), StubEncoder(), tmp_path / "cache", PRESETS["tiny"], stage=stage)
     assert prepared.fingerprint("word2vec", 3) == mark

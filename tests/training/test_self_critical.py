@@ -17,7 +17,7 @@ from support.standins import (
     SMALL_VOCABULARY,
     StubEncoder,
     small_checkpoint,
-    small_preparation,
+    small_inputs,
     small_preset,
     stop_after_an_epoch,
 )
@@ -28,33 +28,33 @@ SETTINGS = RewardConfig(
 
 
 @pytest.fixture(scope="module")
-def preparation(tmp_path_factory):
-    return small_preparation(tmp_path_factory.mktemp("features"), small_preset(epochs=12, views=1, learning_rate=0.03))
+def inputs(tmp_path_factory):
+    return small_inputs(tmp_path_factory.mktemp("features"), small_preset(epochs=12, views=1, learning_rate=0.03))
 
 
 @pytest.fixture(scope="module")
-def examples(preparation):
+def examples(inputs):
     from captioner.training.trainer import Examples
 
-    parts = (preparation.train, preparation.dev)
-    return tuple(Examples.of(records, preparation.vocabulary, preparation.cache) for records in parts)
+    parts = (inputs.train, inputs.dev)
+    return tuple(Examples.of(records, inputs.vocabulary, inputs.cache) for records in parts)
 
 
 @pytest.fixture(scope="module")
-def first_stage(preparation, tmp_path_factory):
+def first_stage(inputs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("first")
-    Run(preparation, "learned", 1, folder).execute()
+    Run(inputs, "learned", 1, folder).execute()
     return folder
 
 
-def new_trainer(preparation, examples, config=SETTINGS, seed=1):
+def new_trainer(inputs, examples, config=SETTINGS, seed=1):
     from captioner.model.decoder import Decoder
     from captioner.scoring.metrics import Scorer
     from captioner.training.self_critical import Rewards, RewardTrainer
 
-    table, _ = preparation.table("learned", seed)
-    decoder = Decoder(SMALL_DECODER, table.vectors, preparation.encoder.channels, False, seed)
-    rewards = Rewards(examples[0], preparation.vocabulary)
+    table, _ = inputs.table("learned", seed)
+    decoder = Decoder(SMALL_DECODER, table.vectors, inputs.encoder.channels, False, seed)
+    rewards = Rewards(examples[0], inputs.vocabulary)
     return RewardTrainer(decoder, config, seed, 3, rewards, Scorer([record.captions for record in examples[1].records]))
 
 
@@ -62,11 +62,11 @@ def features_of(examples, count):
     return examples[0].cache.rows(examples[0].records[:count]).astype(np.float32)
 
 
-def test_the_end_word_is_rewarded(preparation, examples):
+def test_the_end_word_is_rewarded(inputs, examples):
     """Against the scorer that stands against published scores, with the end word written into every text."""
     from captioner.training.self_critical import Rewards
 
-    rewards, vocabulary = Rewards(examples[0], preparation.vocabulary), preparation.vocabulary
+    rewards, vocabulary = Rewards(examples[0], inputs.vocabulary), inputs.vocabulary
     records = examples[0].records
     references = [[f"{caption} endword" for caption in record.captions] for record in records]
     for image, record in enumerate(records[:3]):
@@ -83,12 +83,12 @@ def test_the_end_word_is_rewarded(preparation, examples):
     assert rewards(0, [*whole, END]) > rewards(0, whole)
 
 
-def test_saying_a_thing_twice_and_breaking_off_cost_the_penalty(preparation, examples):
+def test_saying_a_thing_twice_and_breaking_off_cost_the_penalty(inputs, examples):
     from captioner.training.self_critical import Rewards
 
-    plain, strict = (Rewards(examples[0], preparation.vocabulary, penalty) for penalty in (0.0, 0.5))
-    words = preparation.vocabulary.encode(tokenize(examples[0].records[0].captions[0]))
-    article = preparation.vocabulary.encode(["a"])
+    plain, strict = (Rewards(examples[0], inputs.vocabulary, penalty) for penalty in (0.0, 0.5))
+    words = inputs.vocabulary.encode(tokenize(examples[0].records[0].captions[0]))
+    article = inputs.vocabulary.encode(["a"])
     assert words[:2] != words[2:4]
     for caption, cost in ((words, 0), (words[:2] + words[:2], 0.5), (words + article, 0.5), (article, 0.5), ([], 0)):
         for end in ([], [END]):
@@ -186,13 +186,13 @@ def check_shares(words, probabilities):
     assert (np.abs(found - probabilities) <= 4.5 * spread + 1e-6).all(), (found, probabilities)
 
 
-def test_the_gradient_is_that_of_the_captions_drawn(preparation, examples, monkeypatch):
+def test_the_gradient_is_that_of_the_captions_drawn(inputs, examples, monkeypatch):
     """Against the plain sum of gains times log-probabilities, word by word, over the captions that were drawn."""
     import tensorflow as tf
 
     from captioner.training.self_critical import advantages, until_end
 
-    trainer = new_trainer(preparation, examples)
+    trainer = new_trainer(inputs, examples)
     chosen, features = np.arange(4), examples[0].cache.rows(examples[0].records[:4])
     seed = np.array([1, 0], np.int32)
     kept = trainer._dropped(features, seed)
@@ -229,31 +229,31 @@ def test_the_gradient_is_that_of_the_captions_drawn(preparation, examples, monke
         np.testing.assert_allclose(found, tf.convert_to_tensor(wanted), atol=2e-6, err_msg=variable.path)
 
 
-def test_channels_are_dropped_for_a_whole_photograph(preparation, examples):
-    trainer = new_trainer(preparation, examples)
+def test_channels_are_dropped_for_a_whole_photograph(inputs, examples):
+    trainer = new_trainer(inputs, examples)
     kept = trainer._dropped(np.ones((200, 9, 6), np.float16), np.array([1, 2], np.int32)).numpy()
     assert (kept == kept[:, :1]).all() and set(np.unique(kept)) == {0, np.float32(1 / 0.8)}
     assert (kept == 0).mean() == pytest.approx(0.2, abs=0.04)
 
 
-def run(preparation, folder, start, **changes):
-    preset = replace(preparation.preset, reward=replace(SETTINGS, **changes))
-    second = small_preparation(preparation.cache.folder.parent, preset, stage=REWARD)
+def run(inputs, folder, start, **changes):
+    preset = replace(inputs.preset, reward=replace(SETTINGS, **changes))
+    second = small_inputs(inputs.cache.folder.parent, preset, stage=REWARD)
     return Run(second, "learned", 1, folder, Start.load(start, "learned", second))
 
 
-def test_reward_rises_and_the_history_goes_on(preparation, first_stage, tmp_path):
-    progressed = run(preparation, tmp_path, first_stage, epochs=20, patience=20).execute()
-    epochs = progressed.epochs
+def test_reward_rises_and_the_history_goes_on(inputs, first_stage, tmp_path):
+    state = run(inputs, tmp_path, first_stage, epochs=20, patience=20).execute()
+    epochs = state.epochs
     assert epochs[-1].reward > epochs[0].reward + 0.05
     assert all(epoch.stage == REWARD and epoch.dev_cider is not None and epoch.dev_loss > 0 for epoch in epochs)
-    assert progressed.best_epoch == 1 + int(np.argmax([epoch.dev_cider for epoch in epochs]))
-    history = progressed.history("learned", 1, "finished")
+    assert state.best_epoch == 1 + int(np.argmax([epoch.dev_cider for epoch in epochs]))
+    history = state.history("learned", 1, "finished")
     assert [epoch["stage"] for epoch in history["epochs"]] == [FIRST] * 12 + [REWARD] * 20
-    assert "reward" not in history["epochs"][0] and history["best_epoch"] == 12 + progressed.best_epoch
+    assert "reward" not in history["epochs"][0] and history["best_epoch"] == 12 + state.best_epoch
 
 
-def test_dev_cider_is_that_of_greedy_captions(preparation, first_stage, examples):
+def test_dev_cider_is_that_of_greedy_captions(inputs, first_stage, examples):
     """Against captions written through the Captioner's own search and scored by the evaluation."""
     from captioner.captioning.captioner import Captioner
     from captioner.config import SearchConfig
@@ -263,7 +263,7 @@ def test_dev_cider_is_that_of_greedy_captions(preparation, first_stage, examples
 
     checkpoint = load(first_stage / "learned")
     scorer = Scorer([record.captions for record in examples[1].records])
-    rewards = Rewards(examples[0], preparation.vocabulary)
+    rewards = Rewards(examples[0], inputs.vocabulary)
     trainer = RewardTrainer(checkpoint.build(), replace(SETTINGS, temper=1.0, maximum_words=30), 1, 3, rewards, scorer)
     captioner = Captioner(StubEncoder(), {"learned": checkpoint})
     features = examples[1].cache.rows(examples[1].records).astype(np.float32)
@@ -272,16 +272,16 @@ def test_dev_cider_is_that_of_greedy_captions(preparation, first_stage, examples
     assert trainer._dev_cider(examples[1]) == pytest.approx(scorer.score(texts).metrics["cider"], abs=1e-9)
 
 
-def test_what_was_rewarded_is_not_started_from_again(preparation, first_stage, tmp_path):
-    run(preparation, tmp_path / "second", first_stage, epochs=1).execute()
+def test_what_was_rewarded_is_not_started_from_again(inputs, first_stage, tmp_path):
+    run(inputs, tmp_path / "second", first_stage, epochs=1).execute()
     with pytest.raises(TrainingError, match="through the second stage already"):
-        run(preparation, tmp_path / "third", tmp_path / "second")
+        run(inputs, tmp_path / "third", tmp_path / "second")
 
 
-def test_interrupted_and_gone_on_with(preparation, first_stage, tmp_path, monkeypatch):
-    whole = run(preparation, tmp_path / "whole", first_stage).execute()
-    broken = run(preparation, tmp_path / "broken", first_stage)
+def test_interrupted_and_gone_on_with(inputs, first_stage, tmp_path, monkeypatch):
+    whole = run(inputs, tmp_path / "whole", first_stage).execute()
+    broken = run(inputs, tmp_path / "broken", first_stage)
     stop_after_an_epoch(broken, monkeypatch)
-    resumed = run(preparation, tmp_path / "broken", first_stage).execute(resume=True)
+    resumed = run(inputs, tmp_path / "broken", first_stage).execute(resume=True)
     assert all((resumed.variables[name] == values).all() for name, values in whole.variables.items())
     assert [epoch.dev_cider for epoch in resumed.epochs] == [epoch.dev_cider for epoch in whole.epochs]

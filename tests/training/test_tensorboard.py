@@ -9,7 +9,7 @@ from captioner.__main__ import main
 from captioner.config import REWARD
 from captioner.errors import ConfigError, TrainingError
 from captioner.training import tensorboard
-from captioner.training.history import Epoch, Progressed
+from captioner.training.history import Epoch, TrainingState
 from captioner.training.tensorboard import EventLog, require_tensorboard
 from support.event_files import points
 
@@ -30,10 +30,10 @@ def log(tmp_path):
 
 
 def test_every_epoch_is_written_once(log):
-    progressed = Progressed()
+    state = TrainingState()
     for number in (1, 2, 3):
-        progressed.epochs.append(first(number))
-        log(progressed)
+        state.epochs.append(first(number))
+        log(state)
         assert len(list(points(log.folder))) == 3 * number  # On the disk at once, for who looks on.
     assert list(points(log.folder))[:3] == [("loss/training", 1, 4.0), ("loss/dev", 1, 3.0), ("learning_rate", 1, 0.25)]
     assert [value for tag, _, value in points(log.folder) if tag == "loss/dev"] == [3.0, 1.5, 1.0]
@@ -41,7 +41,7 @@ def test_every_epoch_is_written_once(log):
 
 
 def test_the_second_stage_has_its_own_figures_numbered_as_in_the_history(log):
-    log(Progressed([rewarded(1)], before=[first(1), first(2)]))
+    log(TrainingState([rewarded(1)], before=[first(1), first(2)]))
     found = {tag: (step, value) for tag, step, value in points(log.folder)}
     assert found == {
         "loss/training": (3, 2.5),
@@ -53,17 +53,17 @@ def test_the_second_stage_has_its_own_figures_numbered_as_in_the_history(log):
 
 
 def test_a_run_that_goes_on_goes_on_in_its_log_or_begins_it_with_what_it_has(log, tmp_path):
-    log(Progressed([first(1)]))
-    EventLog(log.folder)(Progressed([first(1), first(2)]))
+    log(TrainingState([first(1)]))
+    EventLog(log.folder)(TrainingState([first(1), first(2)]))
     late = EventLog(tmp_path / "late")
-    late(Progressed([first(1), first(2)]))
+    late(TrainingState([first(1), first(2)]))
     for folder in (log.folder, late.folder):
         assert [step for tag, step, _ in points(folder) if tag == "loss/dev"] == [1, 2]
 
 
 def test_a_log_of_another_run_is_left_alone(log):
     log.prepare(goes_on=False)
-    log(Progressed([first(1)]))
+    log(TrainingState([first(1)]))
     log.prepare(goes_on=True)
     with pytest.raises(TrainingError, match="already holds the log of another run; name another folder"):
         EventLog(log.folder).prepare(goes_on=False)
@@ -74,7 +74,7 @@ def test_a_folder_that_cannot_be_made_is_told_before_training(tmp_path):
     with pytest.raises(TrainingError, match="cannot be made"):
         EventLog(tmp_path / "file" / "logs").prepare(goes_on=False)
     with pytest.raises(TrainingError, match="cannot be written; make room"):
-        EventLog(tmp_path / "file" / "logs")(Progressed([first(1)]))
+        EventLog(tmp_path / "file" / "logs")(TrainingState([first(1)]))
 
 
 def test_without_tensorboard_nothing_is_begun(monkeypatch, tmp_path, capsys):
@@ -97,10 +97,10 @@ def test_with_tensorboard_the_data_is_what_is_looked_at_next(monkeypatch, tmp_pa
 def test_tensorboard_reads_the_same(log):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    progressed = Progressed(before=[first(1)])
+    state = TrainingState(before=[first(1)])
     for number in (1, 2):
-        progressed.epochs.append(rewarded(number))
-        log(progressed)
+        state.epochs.append(rewarded(number))
+        log(state)
     read = EventAccumulator(str(log.folder)).Reload()
     assert set(read.Tags()["scalars"]) == set(tensorboard.SCALARS)
     for tag, name in tensorboard.SCALARS.items():

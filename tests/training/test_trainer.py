@@ -8,40 +8,40 @@ import pytest
 
 from captioner.errors import TrainingError
 from captioner.vocabulary import END, START, UNKNOWN
-from support.standins import SMALL_DECODER, small_preparation, small_preset
+from support.standins import SMALL_DECODER, small_inputs, small_preset
 
 
 @pytest.fixture(scope="module")
-def preparation(tmp_path_factory):
-    return small_preparation(tmp_path_factory.mktemp("features"))
+def inputs(tmp_path_factory):
+    return small_inputs(tmp_path_factory.mktemp("features"))
 
 
 @pytest.fixture(scope="module")
-def examples(preparation):
+def examples(inputs):
     from captioner.training.trainer import Examples
 
-    parts = (preparation.train, preparation.dev)
-    return tuple(Examples.of(records, preparation.vocabulary, preparation.cache) for records in parts)
+    parts = (inputs.train, inputs.dev)
+    return tuple(Examples.of(records, inputs.vocabulary, inputs.cache) for records in parts)
 
 
-def new_decoder(preparation, frozen=False, seed=1, config=SMALL_DECODER):
+def new_decoder(inputs, frozen=False, seed=1, config=SMALL_DECODER):
     from captioner.model.decoder import Decoder
 
-    table, _ = preparation.table("learned", seed)
-    return Decoder(config, table.vectors, preparation.encoder.channels, frozen, seed)
+    table, _ = inputs.table("learned", seed)
+    return Decoder(config, table.vectors, inputs.encoder.channels, frozen, seed)
 
 
 def settings(**changes):
     return small_preset(**changes).training
 
 
-def test_the_dev_loss_counts_every_real_word_once(preparation, examples, monkeypatch):
+def test_the_dev_loss_counts_every_real_word_once(inputs, examples, monkeypatch):
     from captioner.training import trainer as training
 
-    decoder, dev = new_decoder(preparation), examples[1]
+    decoder, dev = new_decoder(inputs), examples[1]
     total, words = 0.0, 0
     for record, captions in zip(dev.records, dev.captions, strict=True):
-        grid, first = decoder.start(preparation.cache.rows([record]).astype(np.float32))
+        grid, first = decoder.start(inputs.cache.rows([record]).astype(np.float32))
         for caption in captions:
             state = first
             for word, target in zip((START, *caption), (*caption, END), strict=True):
@@ -52,19 +52,19 @@ def test_the_dev_loss_counts_every_real_word_once(preparation, examples, monkeyp
     assert training.Trainer(decoder, settings(), 0, 3).dev_loss(dev) == pytest.approx(total / words, abs=1e-4)
 
 
-def test_one_training_follows_every_rule(preparation, examples):
+def test_one_training_follows_every_rule(inputs, examples):
     """One batch an epoch, so that every step can be looked at: averages, history, best weights, and what may not move."""
     from captioner.training.trainer import train
 
-    decoder, config = new_decoder(preparation), settings(epochs=5, images_per_batch=12, averaging=0.3)
+    decoder, config = new_decoder(inputs), settings(epochs=5, images_per_batch=12, averaging=0.3)
     start = {variable.path: variable.numpy() for variable in decoder.trainable_variables}
     seen, bests = [], []
 
-    def look(progressed):
-        seen.append(dict(progressed.variables))
-        bests.append((progressed.best_epoch, progressed.best))
+    def look(state):
+        seen.append(dict(state.variables))
+        bests.append((state.best_epoch, state.best))
 
-    progressed = train(decoder, *examples, config, 1, preparation.views, after_epoch=look)
+    state = train(decoder, *examples, config, 1, inputs.views, after_epoch=look)
     averages = dict(start)
     for step, variables in enumerate(seen, 1):
         keep = min(0.3, (1 + step) / (10 + step))
@@ -72,24 +72,24 @@ def test_one_training_follows_every_rule(preparation, examples):
             averages[name] = keep * averages[name] + (1 - keep) * variables[f"weights/{name}"]
             np.testing.assert_allclose(variables[f"averages/{name}"], averages[name], atol=1e-6)
     assert all((seen[-1][f"weights/{name}"] != values).any() for name, values in start.items())
-    losses = [epoch.dev_loss for epoch in progressed.epochs]
-    assert [epoch.epoch for epoch in progressed.epochs] == [1, 2, 3, 4, 5] and losses[-1] < losses[0]
-    assert progressed.best_epoch == 1 + int(np.argmin(losses))
+    losses = [epoch.dev_loss for epoch in state.epochs]
+    assert [epoch.epoch for epoch in state.epochs] == [1, 2, 3, 4, 5] and losses[-1] < losses[0]
+    assert state.best_epoch == 1 + int(np.argmin(losses))
     for number, (best, weights) in enumerate(bests, 1):
         assert best == 1 + int(np.argmin(losses[:number]))
         assert all((weights[name] == seen[best - 1][f"averages/{name}"]).all() for name in start)
-    history = progressed.history("learned", 1, "finished")
+    history = state.history("learned", 1, "finished")
     assert history["epochs"][2]["dev_loss"] == losses[2] and history["state"] == "finished" and history["seed"] == 1
 
 
-def test_a_frozen_table_stays_bit_for_bit(preparation, examples):
+def test_a_frozen_table_stays_bit_for_bit(inputs, examples):
     from captioner.training.trainer import train
 
-    decoder = new_decoder(preparation, frozen=True)
+    decoder = new_decoder(inputs, frozen=True)
     before = decoder.table.numpy().tobytes()
-    progressed = train(decoder, *examples, settings(epochs=1), 1)
+    state = train(decoder, *examples, settings(epochs=1), 1)
     assert decoder.table.numpy().tobytes() == before
-    assert not any("table" in name for name in (*progressed.variables, *progressed.best))
+    assert not any("table" in name for name in (*state.variables, *state.best))
 
 
 def test_the_learning_rate_rises_and_falls_as_a_cosine():
@@ -102,10 +102,10 @@ def test_the_learning_rate_rises_and_falls_as_a_cosine():
         assert float(adam.learning_rate) == pytest.approx(expected, abs=1e-6)
 
 
-def test_biases_do_not_decay(preparation):
+def test_biases_do_not_decay(inputs):
     from captioner.training.trainer import Trainer
 
-    decoder = new_decoder(preparation)
+    decoder = new_decoder(inputs)
     trainer = Trainer(decoder, settings(weight_decay=0.5, learning_rate=0.1, warmup_epochs=0), 0, 1)
     before = {variable.path: variable.numpy() + 0 for variable in decoder.trainable_variables}
     trainer.optimizer.iterations.assign(1)  # Past the warm-up, so that the rate is not zero.
@@ -115,12 +115,12 @@ def test_biases_do_not_decay(preparation):
         assert moved == (not variable.path.endswith("bias")), variable.path
 
 
-def test_early_stop(preparation, examples):
+def test_early_stop(inputs, examples):
     from captioner.training.trainer import train
 
     standing = settings(epochs=9, patience=2, learning_rate=0.0)
-    progressed = train(new_decoder(preparation), *examples, standing, 1)
-    assert len(progressed.epochs) == 3 and progressed.best_epoch == 1
+    state = train(new_decoder(inputs), *examples, standing, 1)
+    assert len(state.epochs) == 3 and state.best_epoch == 1
 
 
 def test_batches_follow_from_seed_and_epoch_alone(examples):
@@ -141,23 +141,23 @@ def test_batches_follow_from_seed_and_epoch_alone(examples):
     assert 0.4 < dropped.mean() < 0.6 and not any((packed.words == UNKNOWN).any() for _, packed in drawn(1, 1, word_dropout=0.0))
 
 
-def test_a_loss_that_is_no_number(preparation, examples):
+def test_a_loss_that_is_no_number(inputs, examples):
     from captioner.training.trainer import train
 
-    decoder = new_decoder(preparation)
+    decoder = new_decoder(inputs)
     decoder.output_words.bias.assign(np.full(decoder.vocabulary_size, np.nan))
     with pytest.raises(TrainingError, match="loss became nan in epoch 1; lower the learning rate"):
         train(decoder, *examples, settings(epochs=1), 1)
     # Here only what comes after the last step of the epoch is no number.
     wild = replace(settings(epochs=2, images_per_batch=12, warmup_epochs=0), learning_rate=math.inf)
     with pytest.raises(TrainingError, match="in epoch [12]"):
-        train(new_decoder(preparation), *examples, wild, 1)
+        train(new_decoder(inputs), *examples, wild, 1)
 
 
-def test_a_state_that_does_not_fit_is_refused(preparation):
+def test_a_state_that_does_not_fit_is_refused(inputs):
     from captioner.training.trainer import Trainer
 
-    trainer = Trainer(new_decoder(preparation), settings(), 0, 1)
+    trainer = Trainer(new_decoder(inputs), settings(), 0, 1)
     state = trainer.variables()
     state.pop("weights/words/bias")
     with pytest.raises(TrainingError, match="does not hold 'weights/words/bias'"):

@@ -41,14 +41,14 @@ def test_a_decoder_has_its_averages_for_a_while(tf):
 
 
 def test_what_was_taken_away_is_given_back(tf):
-    from captioner.training.weight_averages import give_back, values_of
+    from captioner.training.weight_averages import restore, values_of
 
     one, two = tf.Variable([1.0, 2.0]), tf.Variable(7, dtype=tf.int64)
     taken = values_of([("one", one), ("two", two)])
     one.assign([0.0, 0.0])
     two.assign(0)
-    give_back([("one", one), ("two", two)], taken)
+    restore([("one", one), ("two", two)], taken)
     assert one.numpy().tolist() == [1.0, 2.0] and two.numpy() == 7
     for wrong in ({"one": taken["one"]}, taken | {"two": np.zeros(2)}):
         with pytest.raises(TrainingError, match="does not hold 'two' as this version needs it; start it anew"):
-            give_back([("one", one), ("two", two)], wrong)
+            restore([("one", one), ("two", two)], wrong)

@@ -16,7 +16,7 @@ from captioner.__main__ import main
 from captioner.commands import train
 from captioner.errors import ConfigError, TrainingError
 from captioner.training import provenance
-from captioner.training.worker_group import Alone, Part, Place, find_place, join, refuse_several
+from captioner.training.worker_group import Place, Shard, SingleWorker, find_place, join, refuse_several
 from captioner.vision import encoder as encoders
 from support.meeting import InThreads, Meeting
 from support.standins import StubEncoder
@@ -84,8 +84,8 @@ def test_what_one_process_does_alone(monkeypatch, capsys, tmp_path):
 def test_a_worker_with_another_program_is_named_before_features_are_made(monkeypatch, capsys, tmp_path, question, what):
     asked = []
 
-    class Differing(Alone):
-        part = Part(0, 2)
+    class Differing(SingleWorker):
+        shard = Shard(0, 2)
 
         def unlike(self, mark):
             asked.append(mark)
@@ -109,7 +109,7 @@ def test_all_hear_what_the_first_found(data):
         return heard, len(asked)
 
     assert Meeting(3).of_all(find) == [(data, 1), (data + b"!", 0), (data + b"!", 0)]
-    assert Alone().share(lambda: data, None, None) == data
+    assert SingleWorker().share(lambda: data, None, None) == data
 
 
 def test_all_end_with_the_sentence_that_the_first_ends_with():
@@ -124,7 +124,7 @@ def test_all_end_with_the_sentence_that_the_first_ends_with():
 
 def test_workers_that_mean_different_things_all_end():
     assert Meeting(3).of_all(lambda workers: workers.agree("same", "data")) == [None] * 3
-    found = Meeting(3).of_all(lambda workers: workers.agree(str(workers.part.number == 2), "data or settings"))
+    found = Meeting(3).of_all(lambda workers: workers.agree(str(workers.shard.number == 2), "data or settings"))
     assert [str(error).split(";")[0] for error in found] == ["Worker 2 of 3 has other data or settings than worker 0"] * 3
 
 
@@ -143,7 +143,7 @@ def test_joining(monkeypatch):
         raise tf.errors.UnknownError(None, None, "Could not start gRPC server")
 
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert type(join()) is Alone
+    assert type(join()) is SingleWorker
     monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", fail)
     with pytest.raises(TrainingError, match="Worker 1 could not join the 2 of TF_CONFIG; see that its address b:2222 is this"):
