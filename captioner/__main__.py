@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from captioner.commands.arguments import read
 from captioner.commands.parser import WRONG, parser
 from captioner.commands.report import note
 from captioner.errors import TriptychError
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0 well, 1 in part, 2 our sentence says why not, 130 interrupted."""
     options = parser().parse_args(arguments)
     try:
-        return options.run(options)
+        return options.command.run(read(options.command.Request, options))
     except TriptychError as error:
         note(str(error))
         return WRONG

@@ -1,9 +1,9 @@
 """`adapt`: the encoder trained on, once, end to end with the three decoders of a finished run, then frozen for good."""
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,16 @@ HOW, STATE = "how.json", "state.json"
 SUMMARY = "train the CNN on together with trained decoders, for others to start from"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request):
+    data: str
+    start: Path
+    seed: int
+    settings: list[tuple[str, str]]
+    out: Path | None
+    resume: bool
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(interrupted=arguments.GOES_ON.format(" with --resume"))
     arguments.data(parser, "or the word shapes")
@@ -35,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted adaptation")
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     from captioner.vision.encoder import SHIPPED_ADAPTED
 
     refuse_several("Adapting the encoder")
@@ -55,7 +65,7 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _adapt(options: Namespace, config: AdaptationConfig, waiting: Path) -> tuple[TrainingState, dict[str, Any]]:
+def _adapt(options: Request, config: AdaptationConfig, waiting: Path) -> tuple[TrainingState, dict[str, Any]]:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
@@ -67,7 +77,7 @@ def _adapt(options: Namespace, config: AdaptationConfig, waiting: Path) -> tuple
     folder = stage_folder(options.start, FIRST)
     checkpoints = load_all(folder)
     _check_decoders(folder, checkpoints)
-    data = choices.dataset(options)
+    data = choices.dataset(options.data)
     vocabulary = next(iter(checkpoints.values())).vocabulary
     train, dev = (Examples.of(_readable(data, split), vocabulary, None) for split in ("train", "dev"))
     how = {"data": data.name, "photographs": [len(part.records) for part in (train, dev)], "seed": options.seed}

@@ -1,7 +1,8 @@
 """`ancestors`: the older recipes, trained and scored one after the other on the same data; says what all of them show."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,18 @@ ENCODER = "efficientnet-lite2"  # as it comes, for those of others were frozen, 
 SUMMARY = "train and score the recipes that ours descends from, and answer an open question"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request):
+    data: str | None
+    corpus: list[Path]
+    part: list[str] | None
+    encoder: str | None
+    encoder_weights: Path | None
+    checkpoints: Path
+    runs: Path | None
+    cache: Path | None
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(interrupted=arguments.GOES_ON.format(""))
     parser.description = (
@@ -34,17 +47,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--part", action="append", choices=PARTS, metavar="PART", help=parts)
     parser.add_argument("--encoder", metavar="NAME", help=f"as for train (default: {ENCODER})")
     arguments.encoder_weights(parser)
-    parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where the records are kept (default: checkpoints)")
+    arguments.checkpoints(parser, "where the records are kept (default: checkpoints)")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="where they are trained (default: runs/ancestors within that)")
     arguments.cache(parser)
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     from captioner.experiments.ancestor_records import plan, read_records
 
-    choices.refuse_without_data(options, "part", "corpus", "encoder", "encoder_weights")
+    given = {"part": options.part, "corpus": options.corpus, "encoder": options.encoder}
+    choices.refuse_without_data(options.data, **given, encoder_weights=options.encoder_weights)
     choices.check_files(options.corpus)
-    out, wanted = choices.checkpoints(options), plan(options.part or PARTS)
+    out, wanted = options.checkpoints, plan(options.part or PARTS)
     records = read_records(out)
     if options.data:
         refuse_several("A comparison of recipes")
@@ -58,21 +72,21 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _workshop(options: Namespace) -> "Workshop":
+def _workshop(options: Request) -> "Workshop":
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
     from captioner.experiments.ancestor_trials import Workshop
     from captioner.training.run_inputs import Sources
 
-    out = choices.checkpoints(options)
-    encoder = choices.encoder(options, options.encoder or ENCODER, out)
+    out = options.checkpoints
+    encoder = choices.encoder(options.encoder or ENCODER, options.encoder_weights, out)
     runs = options.runs or out / "runs" / "ancestors"
-    return Workshop(choices.dataset(options), encoder, choices.cache(options), Sources(tuple(options.corpus)), runs)
+    return Workshop(choices.dataset(options.data), encoder, choices.cache(options.cache), Sources(tuple(options.corpus)), runs)
 
 
 def _run_missing(
-    workshop: "Workshop", wanted: Sequence["Ancestor"], records: Sequence["Record"], options: Namespace
+    workshop: "Workshop", wanted: Sequence["Ancestor"], records: Sequence["Record"], options: Request
 ) -> list["Record"]:
     """One after the other; how long it still takes is told from how long those before took."""
     from captioner.experiments.ancestor_records import save_records
@@ -84,7 +98,7 @@ def _run_missing(
     note(f"{len(wanted) - len(left)} of {len(wanted)} trainings are finished already.")
     for ancestor in in_turn(left, "Training"):
         finished[ancestor] = found = workshop.carry_out(ancestor)
-        save_records(choices.checkpoints(options), list(finished.values()))
+        save_records(options.checkpoints, list(finished.values()))
         if found.gave_up:
             note(f"{ancestor} was given up: {found.gave_up}")
         else:

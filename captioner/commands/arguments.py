@@ -1,15 +1,50 @@
-"""Arguments that several commands have, and the kinds of values that they take."""
+"""The arguments that several commands share, what they hold once parsed, and the kinds of values they take.
+
+A command's own arguments are declared in its module, next to the `Request` that they are read into.
+"""
 
 import argparse
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
+from captioner import config
 from captioner.config import STAGES, VARIANTS
+
+Kind = TypeVar("Kind")
 
 _VARIANTS = f"{', '.join(VARIANTS)} or all; may be given several times (default: all)"
 GOES_ON = "Interrupted; the same command{} goes on after the last finished epoch, if there is one."
 SHIPPED_HELP = "the folder of trained decoders (default: those that come with the program)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What every command is asked; a command's own `Request` adds its arguments."""
+
+    json: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Which trained decoders: what `files` declares."""
+
+    checkpoints: Path
+    stage: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoders(Files):
+    """Which trained decoders and weights of the CNN: what `decoders` declares."""
+
+    encoder_weights: Path | None
+
+
+def read(kind: type[Kind], options: argparse.Namespace) -> Kind:
+    """The parsed options as a request of this kind, whose fields have the options' names."""
+    return kind(**{item.name: getattr(options, item.name) for item in fields(kind)})
 
 
 def data(command: argparse.ArgumentParser, more: str, required: bool = True) -> None:
@@ -23,9 +58,13 @@ def decoders(command: argparse.ArgumentParser) -> None:
 
 
 def files(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--checkpoints", type=Path, metavar="DIR", help=SHIPPED_HELP)
+    checkpoints(command)
     stage = "of which stage of training, where the folder holds several (default: the last one)"
     command.add_argument("--stage", choices=tuple(STAGES), help=stage)
+
+
+def checkpoints(command: argparse.ArgumentParser, what: str = SHIPPED_HELP) -> None:
+    command.add_argument("--checkpoints", type=Path, default=config.SHIPPED, metavar="DIR", help=what)
 
 
 def encoder_weights(command: argparse.ArgumentParser) -> None:

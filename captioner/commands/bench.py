@@ -1,6 +1,7 @@
 """`bench`: prints what `captioner.benchmarks.captioning` measures."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.commands import arguments, choices
@@ -11,6 +12,19 @@ from captioner.presets import PRESETS, find_preset
 GIGABYTES = 60.0  # of a made-up cache
 PHOTOGRAPHS = 8000  # captioned together
 SUMMARY = "time captioning or training, against the popular recipe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request, arguments.Decoders):
+    training: bool
+    large: bool
+    bulk: bool
+    workers: bool
+    gigabytes: float
+    photographs: int
+    data: str | None
+    preset: str
+    cache: Path | None
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,7 +46,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     arguments.cache(parser)
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     preset = find_preset(options.preset).name
     what = "training" if options.training else "workers" if options.workers else ""
     if what and not options.data:
@@ -54,7 +68,7 @@ def run(options: Namespace) -> int:
         data = Path(options.data) if options.data else None
         result = bulk_bench(choices.decoders(options), options.photographs, data, options.encoder_weights)
     elif options.training:
-        result = captioning.training_bench(options.data, choices.cache(options), preset)
+        result = captioning.training_bench(options.data, choices.cache(options.cache), preset)
     else:
         result = captioning.caption_bench(choices.decoders(options), weights=options.encoder_weights)
     if options.json:
@@ -71,11 +85,11 @@ def _large(gigabytes: float) -> dict[str, dict[str, float]]:
     return large_bench(gigabytes)
 
 
-def _workers(options: Namespace, preset: str) -> int:
+def _workers(options: Request, preset: str) -> int:
     from captioner.benchmarks.bench_workers import workers_bench
     from captioner.benchmarks.coco_table import table, told
 
-    result = workers_bench(options.data, choices.cache(options), preset)
+    result = workers_bench(options.data, choices.cache(options.cache), preset)
     if options.json:
         print_json(result)
     else:

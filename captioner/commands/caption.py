@@ -3,10 +3,10 @@
 import math
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 FORMATS = ("lines", "show-and-tell")
 TOP = 3  # captions in the form of Show and Tell
 SUMMARY = "caption pictures"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request, arguments.Decoders):
+    files: list[str]
+    variant: list[str]
+    beam: int | None
+    top: int | None
+    format: str
+    out: Path | None
+    skip_done: bool
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -46,14 +57,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--skip-done", action="store_true", help=done)
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     if options.skip_done and not options.out:
         raise ConfigError("What is done already is read from a file; give --out FILE besides --skip-done.")
     if options.format != FORMATS[0] and (options.json or options.out):
         raise ConfigError(f"JSON has a form of its own; leave out --format {options.format}, or --json and --out.")
     top = options.top or (1 if options.format == FORMATS[0] else TOP)
     config = _search_config(options, top)
-    captioner = choices.captioner(options)
+    captioner = choices.captioner(options, choices.variants(options.variant))
     places = [place for given in options.files for place in _pictures(given)]
     if not (options.json or options.out):
         return _tell(_entries(captioner, places, config, top), FORMS[options.format])
@@ -62,7 +73,7 @@ def run(options: Namespace) -> int:
         return _tell(_entries(captioner, [place for place in places if place not in done], config, top), listing.add)
 
 
-def _listing(options: Namespace, captioner: "Captioner", places: Sequence[str], top: int) -> tuple[Listing, set[str]]:
+def _listing(options: Request, captioner: "Captioner", places: Sequence[str], top: int) -> tuple[Listing, set[str]]:
     """Where the entries go, and the pictures that are there already; those that have no captions are tried again."""
     if not options.out:
         return Listing(sys.stdout), set()
@@ -103,9 +114,9 @@ def _tell(entries: Iterable[dict[str, Any]], tell: Callable[[dict[str, Any]], No
     return int(failed)
 
 
-def _search_config(options: Namespace, top: int) -> SearchConfig:
+def _search_config(options: Request, top: int) -> SearchConfig:
     """A beam as wide as the captions asked for, unless it was given too narrow for them."""
-    config = choices.search_config(options)
+    config = choices.search_config(options, options.beam)
     if options.beam is not None and options.beam < top:
         raise ConfigError(f"A beam of {options.beam} gives no {top} captions; give --beam {top} or leave it out.")
     return replace(config, beam=max(config.beam, top), alternatives=0)

@@ -1,6 +1,7 @@
 """`card`: the papers of a run, made from its own files; the commands that train and score keep them in the run's folder."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.commands import arguments, choices
@@ -8,6 +9,11 @@ from captioner.commands.report import note, print_json
 from captioner.errors import CheckpointError, EncoderError
 
 SUMMARY = "tell what is known of trained decoders: their data, settings, code, seeds, scores, limits, licence"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request, arguments.Files):
+    write: bool
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--write", action="store_true", help="write card.json and card.md beside the decoders, too")
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     from captioner.reports.model_card import CARD, TEXT, markdown, read_card, write_card
 
     folder = choices.decoders(options)

@@ -1,6 +1,7 @@
 """`describe`: the layers and parameters of a preset's decoder, without data and without weights."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
+from dataclasses import dataclass
 
 from captioner.commands import arguments, choices
 from captioner.commands.report import print_json, print_table
@@ -11,6 +12,18 @@ from captioner.presets import PRESETS, find_preset
 
 FEATURES, REGIONS = 1280, 81  # of the encoder that comes with the program, which every preset looks through
 SUMMARY = "count the parameters of a preset's decoder, layer by layer, without data or weights"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request):
+    preset: str
+    variant: str
+    vocabulary: int
+    rows: int | None
+    features: int
+    regions: int
+    embedding: int | None
+    settings: list[tuple[str, str]]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -30,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     arguments.settings(parser, "the preset's settings, as layers=2")
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     preset = _preset(options)
     from captioner.runtime import start_tensorflow
 
@@ -46,9 +59,10 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _preset(options: Namespace) -> Preset:
+def _preset(options: Request) -> Preset:
     if options.variant not in VARIANTS:
         raise ConfigError(f"There is no variant '{options.variant}' to describe; choose one of {', '.join(VARIANTS)}.")
     if options.rows and options.rows < options.vocabulary:
         raise ConfigError(f"A table of {options.rows:,} rows is too small for {options.vocabulary:,} words; give more --rows.")
-    return changed(find_preset(options.preset), FIRST, choices.settings(options, "embedding", "embedding_dimensions"))
+    settings = choices.settings(options.settings, "--embedding", "embedding_dimensions", options.embedding)
+    return changed(find_preset(options.preset), FIRST, settings)

@@ -1,9 +1,10 @@
 """`evaluate`: a split of a data set through the decoders, every metric with its interval; on request it chooses the beam."""
 
 import re
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands import arguments, card, choices
@@ -18,6 +19,18 @@ if TYPE_CHECKING:
 
 KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 SUMMARY = "caption a split of a data set and score the captions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request, arguments.Decoders):
+    data: str
+    split: str
+    variant: list[str]
+    beam: int | None
+    length_preference: float | None
+    choose: bool
+    keep: str | None
+    cache: Path | None
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -36,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     arguments.cache(parser)
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     from captioner.config import SHIPPED
     from captioner.data.datasets import resplit
     from captioner.reports.tried import keep
@@ -50,12 +63,12 @@ def run(options: Namespace) -> int:
         )
     if options.choose:
         _check_choosing(options)
-    joined = choices.trained_on_dev(options)
+    joined = choices.trained_on_dev(options, choices.variants(options.variant))
     if joined and (options.choose or options.keep):
         raise ConfigError(f"{choices.SEEN_DEV}, so nothing is chosen or kept by scores there; score them with --split test.")
-    config, data = choices.search_config(options), choices.dataset(options)
-    captioner = choices.captioner(options)
-    subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options), captioner.encoder))
+    config, data = choices.search_config(options, options.beam, options.length_preference), choices.dataset(options.data)
+    captioner = choices.captioner(options, choices.variants(options.variant))
+    subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options.cache), captioner.encoder))
     _tell_failed(subjects)
     tried = _choose(options, captioner, subjects, data.name) if options.choose else None
     evaluation = tried.best if tried else evaluate(captioner, subjects, config)
@@ -70,10 +83,10 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _check_choosing(options: Namespace) -> None:
+def _check_choosing(options: Request) -> None:
     if options.split != "dev":
         raise ConfigError(f"A search setting is chosen on dev, never on {options.split}; give --split dev.")
-    if options.beam is not None or options.length_preference is not None or choices.variants(options):
+    if options.beam is not None or options.length_preference is not None or choices.variants(options.variant):
         raise ConfigError("--choose finds one setting for all decoders; leave out --variant, --beam and --length-preference.")
 
 
@@ -84,7 +97,7 @@ def _tell_failed(subjects: "Subjects") -> None:
         note(f"Photographs left out: {len(subjects.failed)}; scored: {len(subjects.records)}.")
 
 
-def _choose(options: Namespace, captioner: "Captioner", dev: "Subjects", data: str) -> "BeamTrials":
+def _choose(options: Request, captioner: "Captioner", dev: "Subjects", data: str) -> "BeamTrials":
     from captioner.scoring.evaluation import choose_beam, save_beam, search_of_recipe
 
     folder = choices.decoders(options)
@@ -93,7 +106,7 @@ def _choose(options: Namespace, captioner: "Captioner", dev: "Subjects", data: s
     return tried
 
 
-def _may_store(options: Namespace, data: str, evaluation: "Evaluation") -> bool:
+def _may_store(options: Request, data: str, evaluation: "Evaluation") -> bool:
     """Whether these are the scores of the decoders as everybody uses them, on the data that their other scores are of."""
     from captioner.scoring.evaluation import load_scores, load_search_config
 
@@ -110,7 +123,7 @@ def _may_store(options: Namespace, data: str, evaluation: "Evaluation") -> bool:
 
 
 def _store(
-    options: Namespace, data: str, subjects: "Subjects", evaluation: "Evaluation", training: Sequence["Record"]
+    options: Request, data: str, subjects: "Subjects", evaluation: "Evaluation", training: Sequence["Record"]
 ) -> None:
     """Keep the scores beside the decoders and, where all of them were scored, what the scores mean beside each other."""
     from captioner.scoring.comparison import compare, complete, save_comparison, subject
@@ -127,7 +140,7 @@ def _store(
 
 
 def _print_json(
-    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", tried: "BeamTrials | None", stage: str
+    options: Request, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", tried: "BeamTrials | None", stage: str
 ) -> None:
     variants = {name: evaluation.summary(name) | {"captions": captions} for name, captions in evaluation.captions.items()}
     result: dict[str, Any] = {
@@ -147,7 +160,7 @@ def _print_json(
 
 
 def _print_text(
-    options: Namespace, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", tried: "BeamTrials | None", stage: str
+    options: Request, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", tried: "BeamTrials | None", stage: str
 ) -> None:
     if tried:
         _print_trials(tried)

@@ -1,8 +1,10 @@
 """`familiar`: sum up the training photographs, so that the page can say how familiar another photograph is, and measure what
 that says about its captions."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.commands import arguments, choices
@@ -10,7 +12,6 @@ from captioner.commands.report import note, print_json, print_table, with_interv
 from captioner.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
-    from pathlib import Path
 
     import numpy as np
 
@@ -24,13 +25,19 @@ if TYPE_CHECKING:
 SUMMARY = "sum up the training photographs, and measure what being unlike them says about captions"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request, arguments.Decoders):
+    data: str
+    cache: Path | None
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     arguments.data(parser, "or the word shapes; its train split is summed up, its dev split says how far apart photographs lie")
     arguments.decoders(parser)
     arguments.cache(parser)
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     if choices.trained_on_dev(options):
         raise ConfigError(f"{choices.SEEN_DEV}, so none are held out to measure with; name decoders trained on train alone.")
     from captioner.runtime import start_tensorflow
@@ -43,9 +50,9 @@ def run(options: Namespace) -> int:
     from captioner.vision.feature_cache import FeatureCache
     from captioner.vocabulary import tokenize
 
-    folder, data = choices.decoders(options), choices.dataset(options)
+    folder, data = choices.decoders(options), choices.dataset(options.data)
     captioner = Captioner.load(folder, weights=options.encoder_weights)
-    cache = FeatureCache(choices.cache(options), captioner.encoder)
+    cache = FeatureCache(choices.cache(options.cache), captioner.encoder)
     train, dev = _usable(data.split("train"), cache), Subjects.of(data.split("dev"), cache)
     _tell(dev.failed)
     captions = [[word for caption in record.captions for word in tokenize(caption)] for record in train]

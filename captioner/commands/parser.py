@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     for module in COMMANDS:
         name, summary = module.__name__.rpartition(".")[2], module.SUMMARY
         command = commands.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
-        command.set_defaults(run=module.run, interrupted="Interrupted.")
+        command.set_defaults(command=module, interrupted="Interrupted.")
         module.add_arguments(command)
         command.add_argument("--json", action="store_true", help="write JSON to standard output, for machines")
     return whole

@@ -1,7 +1,8 @@
 """`score`: the metrics of any captions, line for line, against the references of a data set."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,20 @@ if TYPE_CHECKING:
 SUMMARY = "score captions that somebody else wrote"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request):
+    data: str
+    images: Path
+    captions: Path
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     arguments.data(parser, "or the word shapes; its captions are the references")
     parser.add_argument("--images", type=Path, required=True, metavar="LIST", help="names of photographs, one a line")
     parser.add_argument("--captions", type=Path, required=True, metavar="FILE", help="line n is the caption of line n of LIST")
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     from captioner.scoring.bootstrap import interval
     from captioner.scoring.metrics import Scorer
 
@@ -31,7 +39,7 @@ def run(options: Namespace) -> int:
             f"There should be one caption for each line of {options.images.name}, so {len(names)} of them, but "
             f"{options.captions.name} has {len(captions)} lines; give line n for line n."
         )
-    scores = Scorer(_references(choices.dataset(options), names)).score(captions)
+    scores = Scorer(_references(choices.dataset(options.data), names)).score(captions)
     intervals = interval(scores)
     if options.json:
         print_json({"images": len(names), "metrics": scores.metrics, "intervals": intervals})

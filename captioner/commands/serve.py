@@ -3,9 +3,10 @@
 import logging
 import os
 import socket
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -26,6 +27,13 @@ _NOT_LOADED = 2
 SUMMARY = "caption pictures for programs, over HTTP"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request, arguments.Decoders):
+    host: str
+    port: int
+    page: bool
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
         "Caption pictures over HTTP until it is ended; its addresses are described at /docs. Whoever asks must send one of the "
@@ -38,7 +46,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     arguments.decoders(parser)
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     from captioner.model.checkpoints import load_all
 
     keys, folder = api_keys(), choices.decoders(options)
@@ -63,7 +71,7 @@ def _address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _serve(options: Namespace, folder: Path, keys: list[str], listener: socket.socket, log: TextIO) -> int:
+def _serve(options: Request, folder: Path, keys: list[str], listener: socket.socket, log: TextIO) -> int:
     """Serve until it is ended; the log is not `sys.stderr`, which goes elsewhere for a while when TensorFlow is imported."""
     import uvicorn
 
@@ -86,7 +94,7 @@ def _serve(options: Namespace, folder: Path, keys: list[str], listener: socket.s
 
 
 def _application(
-    options: Namespace, folder: Path, keys: list[str], journal: "Journal", give_up: Callable[[], None]
+    options: Request, folder: Path, keys: list[str], journal: "Journal", give_up: Callable[[], None]
 ) -> "ASGIApp":
     from captioner.service.app import create_app
 
@@ -99,7 +107,7 @@ def _application(
     from captioner.views.asgi import page
     from captioner.views.launch_options import FOLDER_VARIABLE
 
-    os.environ[FOLDER_VARIABLE] = str(choices.checkpoints(options))  # The page reads its decoders from there.
+    os.environ[FOLDER_VARIABLE] = str(options.checkpoints)  # The page reads its decoders from there.
     beside = page()
     return Beside(create_app(load, keys, journal, give_up, beside.lifespan()), beside)
 

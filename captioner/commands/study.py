@@ -1,7 +1,8 @@
 """`study`: the comparison with repeated seeds. Runs what is missing, scores it, and says what all runs together show."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
     from captioner.experiments.trials import Workshop
 
 SUMMARY = "train and score the three with several seeds, and what they are held against"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request):
+    data: str | None
+    corpus: list[Path]
+    preset: str
+    seeds: int
+    reward_seeds: int
+    control_seeds: int
+    frozen_seeds: int
+    checkpoints: Path
+    runs: Path | None
+    ship: bool
+    cache: Path | None
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -35,22 +51,22 @@ def add_arguments(parser: ArgumentParser) -> None:
     ):
         more = {"default": default, "metavar": "N", "help": f"seeds {what} ({default})"}
         parser.add_argument(name, type=arguments.number(int, 0, 99), **more)
-    parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where the records are kept (default: checkpoints)")
+    arguments.checkpoints(parser, "where the records are kept (default: checkpoints)")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="where runs are trained (default: runs/study within that)")
     ship = "put the best seed on dev of each decoder where every command finds it"
     parser.add_argument("--ship", action="store_true", help=ship)
     arguments.cache(parser)
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     from captioner.experiments.study import STUDY, conclude
     from captioner.experiments.trial_records import Plan, records
     from captioner.storage import write_json
 
-    choices.refuse_without_data(options, "corpus")
+    choices.refuse_without_data(options.data, corpus=options.corpus)
     choices.check_files(options.corpus)
     seeds = (options.seeds, options.reward_seeds, options.control_seeds, options.frozen_seeds)
-    plan, out = Plan(options.preset, *seeds), choices.checkpoints(options)
+    plan, out = Plan(options.preset, *seeds), options.checkpoints
 
     def concluded() -> dict[str, Any]:
         finished = records(out, plan)
@@ -74,11 +90,11 @@ def run(options: Namespace) -> int:
 class _Workshops:
     """One for each preset, since each has an encoder of its own; opened when it is first asked for."""
 
-    def __init__(self, options: Namespace):
+    def __init__(self, options: Request):
         from captioner.runtime import start_tensorflow
 
         start_tensorflow(repeatable=True)
-        self._options, self._dataset, self._opened = options, choices.dataset(options), {}
+        self._options, self._dataset, self._opened = options, choices.dataset(options.data), {}
 
     def of(self, preset: str) -> "Workshop":
         from captioner.experiments.trials import Workshop
@@ -86,20 +102,20 @@ class _Workshops:
         from captioner.vision.encoder import load_encoder
 
         if preset not in self._opened:
-            options, found, out = self._options, find_preset(preset), choices.checkpoints(self._options)
+            options, found, out = self._options, find_preset(preset), self._options.checkpoints
             sources, runs = Sources(tuple(options.corpus)), options.runs or out / "runs" / "study"
             encoder = load_encoder(found.encoder, near=out)
-            self._opened[preset] = Workshop(self._dataset, encoder, choices.cache(options), found, sources, runs, out)
+            self._opened[preset] = Workshop(self._dataset, encoder, choices.cache(options.cache), found, sources, runs, out)
         return self._opened[preset]
 
 
-def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finished_one: Callable[[], None]) -> None:
+def _run_missing(workshops: _Workshops, plan: "Plan", options: Request, finished_one: Callable[[], None]) -> None:
     """One after the other; how long it still takes is told from how long those before took."""
     from captioner.experiments.trial_records import records
 
     if not options.corpus and any(trial.variant.endswith("-captions") for trial in plan.trials()):
         note("Without --corpus the controls made of the captions alone are no different from what they are held against.")
-    for record in records(choices.checkpoints(options), plan):  # Those beyond the plan too: all of them are summed up.
+    for record in records(options.checkpoints, plan):  # Those beyond the plan too: all of them are summed up.
         workshops.of(record.trial.preset).finished(record.trial)
     left = [trial for trial in plan.trials() if not workshops.of(trial.preset).finished(trial)]
     note(f"{len(plan.trials()) - len(left)} of {len(plan.trials())} runs are finished already.")
@@ -118,7 +134,7 @@ def _run_missing(workshops: _Workshops, plan: "Plan", options: Namespace, finish
     if options.ship:
         for stage, seeds in workshops.of(plan.preset).ship(plan).items():
             note(f"{stage}: " + ", ".join(f"{name} seed {seed}" for name, seed in seeds.items()) + " ship, the best on dev.")
-            card.keep(choices.checkpoints(options) / stage)
+            card.keep(options.checkpoints / stage)
 
 
 def _print_text(concluded: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """`train`: decoders out of a data set, one after the other, each of which can be interrupted and gone on with."""
 
 import json
-from argparse import ArgumentParser, Namespace
-from dataclasses import replace
+from argparse import ArgumentParser
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,28 @@ if TYPE_CHECKING:
 
 DEFAULT_PRESET = "triptych"
 SUMMARY = "train decoders on a data set"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request):
+    data: str
+    variant: list[str]
+    preset: str | None
+    splits: str
+    encoder: str | None
+    encoder_weights: Path | None
+    seed: int
+    settings: list[tuple[str, str]]
+    epochs: int | None
+    corpus: list[Path]
+    word2vec: Path | None
+    fasttext: Path | None
+    out: Path | None
+    stage: str
+    start: Path | None
+    resume: bool
+    tensorboard: Path | None
+    cache: Path | None
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -52,16 +74,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     arguments.cache(parser)
 
 
-def run(options: Namespace) -> int:
+def run(options: Request) -> int:
     if options.tensorboard:
         require_tensorboard()
-    names = choices.variants(options) or tuple(VARIANTS)
+    names = choices.variants(options.variant) or tuple(VARIANTS)
     if options.stage == REWARD:
         refuse_several("The second stage")
     find_place()  # What is wrong with it is told at once.
     preset = _preset(options, names)
     choices.check_files([*options.corpus, options.word2vec, options.fasttext])
-    data = choices.dataset(options)
+    data = choices.dataset(options.data, options.splits)
     note(f"{data.name}: {len(data.split('train')):,} photographs to train on, {len(data.split('dev')):,} on dev.")
     out = options.out or _default_folder(preset, data.name, options)
     workers = _join()
@@ -90,7 +112,7 @@ def _join() -> SingleWorker:
     return workers
 
 
-def _preset(options: Namespace, names: tuple[str, ...]) -> Preset:
+def _preset(options: Request, names: tuple[str, ...]) -> Preset:
     """The preset asked for; generated shapes have one of their own, and the second stage has that of the first."""
     if options.stage == REWARD:
         preset = _preset_of_start(options, names)
@@ -101,10 +123,10 @@ def _preset(options: Namespace, names: tuple[str, ...]) -> Preset:
 
         preset = replace(preset, encoder=find_encoder(options.encoder))
     fewer = {"epochs": str(ON_SHAPES[preset.name])} if options.data == SHAPES and preset.name in ON_SHAPES else {}
-    return changed(preset, options.stage, fewer | choices.settings(options, "epochs", "epochs"))
+    return changed(preset, options.stage, fewer | choices.settings(options.settings, "--epochs", "epochs", options.epochs))
 
 
-def _preset_of_start(options: Namespace, names: tuple[str, ...]) -> Preset:
+def _preset_of_start(options: Request, names: tuple[str, ...]) -> Preset:
     """The decoders' own preset, with the second stage's settings of the one that was asked for, if one was."""
     from captioner.model.checkpoints import load
 
@@ -114,7 +136,7 @@ def _preset_of_start(options: Namespace, names: tuple[str, ...]) -> Preset:
     return replace(preset, reward=find_preset(options.preset).reward) if options.preset else preset
 
 
-def _default_folder(preset: Preset, data: str, options: Namespace) -> Path:
+def _default_folder(preset: Preset, data: str, options: Request) -> Path:
     from captioner.config import SHIPPED
 
     stage = "" if options.stage == FIRST else f"-{options.stage}"
@@ -135,21 +157,21 @@ def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]
     return [name for name in names if name not in finished]
 
 
-def _prepare(options: Namespace, data: Any, preset: Preset, out: Path, workers: SingleWorker) -> "RunInputs":
+def _prepare(options: Request, data: Any, preset: Preset, out: Path, workers: SingleWorker) -> "RunInputs":
     from captioner.runtime import start_tensorflow
     from captioner.training.run_inputs import RunInputs, Sources
 
     start_tensorflow(repeatable=True)
     sources = Sources(tuple(options.corpus), options.word2vec, options.fasttext)
-    encoder = choices.encoder(options, preset.encoder, out)
+    encoder = choices.encoder(preset.encoder, options.encoder_weights, out)
     workers.agree(json.dumps([encoder.fingerprint, to_json(preset), options.seed]), "encoder or settings")
-    inputs = RunInputs(data, encoder, choices.cache(options), preset, sources, options.stage, workers)
+    inputs = RunInputs(data, encoder, choices.cache(options.cache), preset, sources, options.stage, workers)
     for reason in inputs.failed.values():
         note(f"Left out: {reason}")
     return inputs
 
 
-def _logs(left: list[str], options: Namespace, out: Path) -> dict[str, EventLog]:
+def _logs(left: list[str], options: Request, out: Path) -> dict[str, EventLog]:
     """The logs that were asked for, by variant; those of runs that begin now must not exist yet."""
     if not options.tensorboard:
         return {}
@@ -159,7 +181,7 @@ def _logs(left: list[str], options: Namespace, out: Path) -> dict[str, EventLog]
     return logs
 
 
-def _train(inputs: "RunInputs", name: str, options: Namespace, out: Path, log: EventLog | None) -> None:
+def _train(inputs: "RunInputs", name: str, options: Request, out: Path, log: EventLog | None) -> None:
     from captioner.training.run import Run, Start
 
     start = Start.load(_start(options), name, inputs) if options.start else None
@@ -171,14 +193,14 @@ def _train(inputs: "RunInputs", name: str, options: Namespace, out: Path, log: E
         raise
 
 
-def _start(options: Namespace) -> Path:
+def _start(options: Request) -> Path:
     """The folder of the decoders to start from; where stages lie in it, those of the first."""
     from captioner.model.checkpoints import stage_folder
 
     return stage_folder(options.start, FIRST)
 
 
-def _report(out: Path, names: tuple[str, ...], options: Namespace) -> None:
+def _report(out: Path, names: tuple[str, ...], options: Request) -> None:
     from captioner.model.checkpoints import HISTORY
     from captioner.storage import read_json
     from captioner.training.provenance import trained_on_dev
