@@ -149,5 +149,5 @@ def _print_text(concluded: dict[str, Any]) -> None:
         print()
     print(study.rule)
     for pair in study.pairs:
-        says = "counts" if pair.gap.proven else "does not count"
+        says = "counts" if pair.gap.significant else "does not count"
         print(f"  {pair.stage}: {pair.gap.better} above {pair.gap.worse} by {pair.gap}, {says}")

@@ -1,9 +1,9 @@
-"""The chart of CIDEr along the order of strangeness, the table behind it, and what it says in words. Knows no Streamlit."""
+"""CIDEr along the order of strangeness: a chart, its table and its summary. Knows no Streamlit."""
 
 from typing import TYPE_CHECKING
 
 from captioner.config import VARIANTS
-from captioner.figures.style import FONT, INK, POINT, axis, legend, listed
+from captioner.figures.style import FONT, INK, POINT, axis, legend
 from captioner.scoring.novelty_curve import BETTER, MEAN, USUAL, WORSE, Curve, Estimate, Stretch
 
 if TYPE_CHECKING:
@@ -15,23 +15,17 @@ _HEIGHT, _LINE = 340, 17
 
 
 def verdict(curve: Curve) -> str:
-    """Whether strangeness tells anything of the captions, in one or two sentences."""
-    start = f"On {curve.whole.photographs:,} dev photographs"
-    if curve.flat:
-        return (
-            f"{start} familiarity hardly predicts how well captions fit: the rank correlation of strangeness with CIDEr is "
-            f"{told(curve.correlation[MEAN])}, and neither end of the order lies beyond chance."
-        )
+    """How strangeness and CIDEr go together, and the CIDEr of the photographs at the ends of the order."""
     ends = [f"{told(zone.cider[MEAN])} on {strangest(zone)}" for name, zone in curve.zones.items() if name != USUAL]
     return (
-        f"{start} captions fit worse the stranger the photograph, though loosely: mean CIDEr is {listed(ends)}, and "
-        f"{curve.whole.cider[MEAN].value:.2f} on all. Of two photographs the stranger one has the worse captions "
-        f"{100 * curve.stranger_is_worse:.0f} times of 100; the rank correlation is {told(curve.correlation[MEAN])}."
+        f"On {curve.whole.photographs:,} dev photographs, the rank correlation of strangeness and CIDEr is "
+        f"{told(curve.correlation[MEAN])}. Mean CIDEr: {', '.join([*ends, f'{curve.whole.cider[MEAN].value:.2f} on all'])}. "
+        f"The stranger of two photographs has the worse captions {curve.stranger_is_worse:.0%} of the time."
     )
 
 
 def strangest(zone: Stretch) -> str:
-    """A zone at one end of the order."""
+    """The name of a zone at one end of the order."""
     return f"the {zone.photographs:,} {'least strange' if zone.start == 0 else 'strangest'}"
 
 
@@ -45,7 +39,7 @@ def told(found: Estimate) -> str:
 
 
 def rows(curve: Curve) -> "pd.DataFrame":
-    """A row for each bin and each decoder, and for their mean."""
+    """One row per bin and decoder, and per bin for the mean."""
     import pandas as pd
 
     names = {name: VARIANTS[name].title if name in VARIANTS else name for name in curve.whole.cider}
@@ -58,7 +52,7 @@ def rows(curve: Curve) -> "pd.DataFrame":
 
 
 def chart(curve: Curve) -> "alt.LayerChart":
-    """The decoders as thin lines in their colours and dashes, their mean as points with intervals; the zones shaded."""
+    """Decoders as thin lines in their colours and dashes, their mean as points with intervals; zones are shaded."""
     import altair as alt
     import pandas as pd
 
@@ -76,7 +70,7 @@ def chart(curve: Curve) -> "alt.LayerChart":
 
 
 def _lines(table: "pd.DataFrame", x: "alt.X", y: "alt.Y") -> "alt.Chart":
-    """A line for each decoder; the legend says which colour is whose."""
+    """One line per decoder, with a legend."""
     import altair as alt
 
     titles = [variant.title for variant in VARIANTS.values() if variant.title in set(table.who)]
@@ -89,7 +83,7 @@ def _lines(table: "pd.DataFrame", x: "alt.X", y: "alt.Y") -> "alt.Chart":
 
 
 def _zones(curve: Curve) -> "list[alt.Chart]":
-    """The stretches in which captions are surely better or worse than usual, named at their foot, where no interval reaches."""
+    """Shade the stretches with significantly better or worse captions; their names are at the foot, below the intervals."""
     import altair as alt
     import pandas as pd
 
@@ -102,7 +96,7 @@ def _zones(curve: Curve) -> "list[alt.Chart]":
 
 
 def as_table(curve: Curve) -> "pd.DataFrame":
-    """Every bin, as texts; the correlation in the last row."""
+    """Every bin as text, and the correlation in the last row."""
     import pandas as pd
 
     stretches = {f"{one.start:.0f} to {one.end:.0f}": one.cider for one in (*curve.bins, curve.whole)}
@@ -115,6 +109,6 @@ def as_table(curve: Curve) -> "pd.DataFrame":
 
 
 def summary(curve: Curve) -> str:
-    """The chart in words, for who cannot see it."""
+    """Alternative text for the chart."""
     facts = [f"{one.start:.0f} to {one.end:.0f}: {one.cider[MEAN].value:.2f}" for one in curve.bins]
     return "Mean CIDEr on dev, from the least strange photographs to the strangest; " + ", ".join(facts) + "."

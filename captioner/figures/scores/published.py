@@ -1,4 +1,4 @@
-"""What others published for the test photographs of Flickr8k, as data with its source; facts, and nobody's captions."""
+"""Published scores on the test photographs of Flickr8k, with their sources."""
 
 from dataclasses import dataclass
 
@@ -6,31 +6,31 @@ import numpy as np
 
 PUBLISHED_ON = ("flickr8k", "test")
 
-# What captioners with a frozen CNN reach on this data, of all that we know of and as they published it.
+# The lowest and highest CIDEr that we know to be published for a captioner with a frozen CNN.
 FROZEN_CIDER = (0.44, 0.535)
 
-OTHER_BLEU = "another implementation of BLEU, without the penalty for shortness"
+OTHER_BLEU = "another BLEU implementation without the brevity penalty"
 _XU = (
     "Xu et al., Show, Attend and Tell: Neural Image Caption Generation with Visual Attention, ICML 2015, table 1",
-    f"{OTHER_BLEU}, and for the two systems of 2014 as they were told: only roughly comparable",
+    f"{OTHER_BLEU}, and for the two systems of 2014 as reported to them: only roughly comparable",
 )
 _TANTI = (
     "Tanti, Gatt and Camilleri, Where to put the image in an image caption generator, Natural Language Engineering, 2018",
-    "mean of their three runs; this page's scorer gives the same figures for their captions",
+    "mean of their three runs; our scorer reproduces these figures from their captions",
 )
 _COLUMNS = ("cider", "meteor", "rouge_l", "bleu1", "bleu2", "bleu3", "bleu4")
 
 
 @dataclass(frozen=True)
 class System:
-    """One published system; every run holds its metrics as fractions."""
+    """One published system; metrics are fractions."""
 
     title: str
     source: str
     scoring: str
     runs: tuple[dict[str, float], ...]
     cnn: str = ""
-    trainings: int = 1  # of which its figures are the mean
+    trainings: int = 1  # the number of runs behind its scores
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -68,7 +68,7 @@ PUBLISHED: tuple[System, ...] = (
     System(
         "Pre-inject, 2018",
         _TANTI[0],
-        "mean of their three runs, as they published it; they gave no captions of it away",
+        "mean of their three runs, as published; its captions are not available",
         ({"cider": 0.469},),
         "VGG16",
         3,
@@ -93,12 +93,11 @@ PUBLISHED: tuple[System, ...] = (
 
 
 def in_short() -> str:
-    """What to hold the decoders' scores against, for the README and the page alike."""
+    """The published scores to compare with, for the README and the page."""
     lowest, highest = FROZEN_CIDER
     hard = next(system for system in PUBLISHED if system.title.startswith("Hard attention"))
     return (
-        f"The published captioners with a frozen CNN that we know of reach a CIDEr of {lowest} to {highest} on this data. Only "
-        "decoders on the CNN as it comes should be held against them, not those on one adapted to the same photographs. Hard "
-        f"attention (Xu et al., 2015) reaches a BLEU-4 of {hard.metrics['bleu4']}, but by {OTHER_BLEU}, so it is only roughly "
-        "comparable."
+        f"Published captioners with a frozen CNN reach CIDEr {lowest} to {highest} on this data. Compare these with the decoders "
+        "on the original CNN, not with those on a CNN fine-tuned on the same photographs. Hard attention (Xu et al., 2015) "
+        f"reaches BLEU-4 {hard.metrics['bleu4']} by {OTHER_BLEU}: only roughly comparable."
     )

@@ -181,7 +181,7 @@ def published_summary() -> str:
 
 
 def _meaning(gap: Gap) -> str:
-    return "beyond chance" if gap.proven else "can be chance"
+    return "significant" if gap.significant else "not significant"
 
 
 def _is(variant: Variant) -> str:

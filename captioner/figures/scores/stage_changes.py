@@ -1,12 +1,14 @@
-"""What a later stage of training changed: the figures of the same decoders on the same photographs, before it and after."""
+"""What the second stage of training changed: each figure of the same decoders before and after it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from captioner.figures.decoder.facts import Facts
-from captioner.figures.scores.scoreboard import TITLES, Board
+from captioner.figures.scores.scoreboard import TITLES, Board, Entry
 from captioner.figures.scores.study_file import Study
 from captioner.figures.style import number
+
+Pairs = Mapping[str, tuple[float, float]]  # by name of a figure: before and after
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Change:
-    """One figure of one decoder, as people read it."""
+    """One figure of one decoder, as text."""
 
     before: str
     after: str
@@ -27,51 +29,43 @@ class Change:
 
 
 def studied(study: Study, split: str) -> dict[str, list[Change]]:
-    """The same from a study: means over the seeds that went through both stages, by the title of a figure."""
-    moves = [moves.numbers[split] for moves in study.moves.values()]
-    named = ((title, name, tell) for title, (name, _, tell) in _FIGURES.items())
-    return {
-        title: [_told(*numbers[name], tell) for numbers in moves]
-        for title, name, tell in named
-        if moves and all(name in numbers for numbers in moves)
-    }
+    """The changes of each variant by the title of a figure: means over the seeds that went through both stages."""
+    return _told([moves.numbers[split] for moves in study.moves.values()])
 
 
 def changes(before: Measured, after: Measured) -> dict[str, list[Change]]:
-    """By the title of a figure the change of each decoder; nothing where the two were not measured alike."""
-    names = [[entry.variant.name for entry in stage.board.entries] for stage in (before, after)]
-    subjects = [(stage.board.data, stage.board.images, stage.board.split) for stage in (before, after)]
-    if names[0] != names[1] or subjects[0] != subjects[1]:
+    """The changes of each decoder by the title of a figure; none where the stages were scored on other photographs."""
+    subjects = [(one.board.data, one.board.images, one.board.split, list(_figures(one))) for one in (before, after)]
+    if subjects[0] != subjects[1]:
         return {}
-    found = {title: [_change(before, after, name, *how) for name in names[0]] for title, (_, *how) in _FIGURES.items()}
-    return {title: row for title, row in found.items() if None not in row}
+    stages = zip(_figures(before).values(), _figures(after).values(), strict=True)
+    return _told([{name: (old[name], new[name]) for name in old.keys() & new.keys()} for old, new in stages])
 
 
-def _change(before: Measured, after: Measured, name: str, read: Callable, tell: Callable) -> Change | None:
-    values = [read(stage, name) for stage in (before, after)]
-    return None if None in values else _told(*values, tell)
+def _figures(stage: Measured) -> dict[str, dict[str, float]]:
+    """By variant every figure of a stage, under the names that a study has for them."""
+    return {entry.variant.name: _of(entry, stage) for entry in stage.board.entries}
 
 
-def _told(before: float, after: float, tell: Callable[[float], str]) -> Change:
-    gained = after - before
-    told = f"{abs(gained) * 100:.1f} points" if tell is _share else tell(abs(gained))
-    return Change(tell(before), tell(after), ("+" if gained >= 0 else "−") + told)
+def _of(entry: Entry, stage: Measured) -> dict[str, float]:
+    comparison, history = stage.board.comparison, stage.facts[entry.variant.name].history
+    wording = asdict(comparison.wording[entry.variant.name]) if comparison else {}
+    found = entry.score.metrics | {f"wording_{name}": value for name, value in wording.items() if value is not None}
+    return found | ({"dev_loss": history.best.dev_loss} if history else {})
 
 
-def _metric(metric: str) -> Callable[[Measured, str], float | None]:
-    def read(stage: Measured, name: str) -> float | None:
-        return next(entry for entry in stage.board.entries if entry.variant.name == name).score.metrics.get(metric)
-
-    return read
-
-
-def _wording(field: str) -> Callable[[Measured, str], float | None]:
-    return lambda stage, name: getattr(stage.board.comparison.wording[name], field) if stage.board.comparison else None
+def _told(decoders: Sequence[Pairs]) -> dict[str, list[Change]]:
+    return {
+        title: [_change(*pairs[name], tell) for pairs in decoders]
+        for title, (name, tell) in _FIGURES.items()
+        if decoders and all(name in pairs for pairs in decoders)
+    }
 
 
-def _loss(stage: Measured, name: str) -> float | None:
-    history = stage.facts[name].history
-    return history.best.dev_loss if history else None
+def _change(before: float, after: float, tell: Callable[[float], str]) -> Change:
+    gain = after - before
+    size = f"{abs(gain) * 100:.1f} points" if tell is _share else tell(abs(gain))
+    return Change(tell(before), tell(after), ("+" if gain >= 0 else "−") + size)
 
 
 def _share(value: float) -> str:
@@ -82,15 +76,14 @@ def _count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-# By title: its name in a study, how it is read of one stage, and how it is told.
-_FIGURES: dict[str, tuple[str, Callable, Callable]] = {
-    **{TITLES[name]: (name, _metric(name), number) for name in ("cider", "bleu4", "rouge_l")},
-    "repeats itself": ("wording_repeating", _wording("repeating"), _share),
-    "breaks off": ("wording_cut", _wording("cut"), _share),
-    "repeats itself or breaks off": ("wording_flawed", _wording("flawed"), _share),
-    "different captions": ("wording_distinct_captions", _wording("distinct_captions"), _count),
-    "different words": ("wording_different_words", _wording("different_words"), _count),
-    "rare words found": ("wording_rare", _wording("rare"), _share),
-    "loss": ("loss", lambda _stage, _name: None, number),
-    "dev loss": ("", _loss, number),
+_FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
+    **{TITLES[name]: (name, number) for name in ("cider", "bleu4", "rouge_l")},
+    "repeats itself": ("wording_repeating", _share),
+    "breaks off": ("wording_cut", _share),
+    "repeats itself or breaks off": ("wording_flawed", _share),
+    "different captions": ("wording_distinct_captions", _count),
+    "different words": ("wording_different_words", _count),
+    "rare words found": ("wording_rare", _share),
+    "loss": ("loss", number),
+    "dev loss": ("dev_loss", number),
 }

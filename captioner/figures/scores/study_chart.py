@@ -54,7 +54,7 @@ def verdict(study: Study, stage: str) -> str:
         return ""
     means = listed([f"{group.title} {number(_mean_over(group, seeds))}" for group in groups])
     opening = f"Mean test CIDEr over {len(seeds)} trainings of each: {means}."
-    proven = [gap for gap in study.gaps(stage) if gap.proven]
+    proven = [gap for gap in study.gaps(stage) if gap.significant]
     told = [f"{gap.better} is better than {gap.worse} by {gap}." for gap in proven]
     told = told or ["No two of them differ beyond what chance explains."]
     return " ".join([opening, *told, _hidden(study.gaps(stage))])
@@ -82,7 +82,7 @@ def controls(study: Study) -> str:
         return ""
     groups = [group for group in study.groups if group.variant.name in CONTROLS and not group.apart]
     means = listed([f"{group.title} {number(group.numbers['test'][VERDICT_METRIC][0])}" for group in groups])
-    said = [f"{pair.gap.better} above {pair.gap.worse} by {pair.gap}" for pair in against if pair.gap.proven]
+    said = [f"{pair.gap.better} above {pair.gap.worse} by {pair.gap}" for pair in against if pair.gap.significant]
     told = f"Beyond chance: {listed(said)}." if said else "None of these differs from the three beyond chance."
     fewest = min(pair.seeds for pair in against)
     return (
@@ -121,8 +121,8 @@ def encoders(study: Study) -> str:
     apart = [pair for pair in study.pairs if pair.groups[0][0] == pair.groups[1][0] and pair.seeds > 1]
     if not apart:
         return ""
-    proven = [f"{pair.gap.better} is ahead of {pair.gap.worse} by {pair.gap}" for pair in apart if pair.gap.proven]
-    open_ones = [pair.gap.better.partition(",")[0] for pair in apart if not pair.gap.proven]
+    proven = [f"{pair.gap.better} is ahead of {pair.gap.worse} by {pair.gap}" for pair in apart if pair.gap.significant]
+    open_ones = [pair.gap.better.partition(",")[0] for pair in apart if not pair.gap.significant]
     opening = "The adapted encoder against the CNN as it comes, after the first stage and over the same seeds:"
     told = [opening, f"{'; '.join(proven)}." if proven else ""]
     told.append(f"For {listed(open_ones)} the difference can be chance." if open_ones else "")

@@ -132,8 +132,7 @@ def _pair(pair: Mapping[str, Any], own: str) -> Pair:
     one, two = ((pair[name], preset != own) for name, preset in zip(("first", "second"), pair["presets"], strict=True))
     titles = [title(*group) for group in (one, two)]
     value, low, high = (finite(pair["cider"][name]) for name in ("value", "low", "high"))
-    gap = Gap(*titles, value, low, high) if value >= 0 else Gap(*reversed(titles), -value, -high, -low)
-    return Pair(pair["stage"], (one, two), len(pair["seeds"]), gap)
+    return Pair(pair["stage"], (one, two), len(pair["seeds"]), Gap.of(*titles, value, low, high))
 
 
 def title(variant: str, apart: bool) -> str:

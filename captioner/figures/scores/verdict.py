@@ -1,17 +1,16 @@
-"""What the paired differences say, in sentences for people: which decoder is better, and what chance can explain."""
+"""What the paired differences say: the best decoder, its lead, the interval of that, and whether it is significant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from captioner.config import VARIANTS
-from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC, Board
+from captioner.figures.scores.scoreboard import VERDICT_METRIC, Board
 from captioner.figures.style import listed, number
 
 
 @dataclass(frozen=True)
 class Gap:
-    """How far one decoder lies above another; the titles are those that people read."""
+    """How far one decoder is above another; the names are titles."""
 
     better: str
     worse: str
@@ -19,8 +18,14 @@ class Gap:
     low: float
     high: float
 
+    @classmethod
+    def of(cls, first: str, second: str, value: float, low: float, high: float) -> "Gap":
+        """The gap between two decoders, given their difference: first minus second."""
+        return cls(first, second, value, low, high) if value >= 0 else cls(second, first, -value, -high, -low)
+
     @property
-    def proven(self) -> bool:
+    def significant(self) -> bool:
+        """Whether the 95% interval excludes zero."""
         return self.low > 0
 
     def __str__(self) -> str:
@@ -28,122 +33,42 @@ class Gap:
 
 
 def gaps(board: Board, metric: str) -> list[Gap]:
-    """Every two decoders, the better one first; none where the metric has no intervals or nothing was compared."""
+    """The gap of every pair of decoders; none where the metric has no intervals or the decoders were not compared."""
     pairs = board.comparison.differences if board.comparison else {}
-    found = []
-    for (first, second), metrics in pairs.items():
-        if metric in metrics:
-            titles, difference = (VARIANTS[first].title, VARIANTS[second].title), metrics[metric]
-            if difference.value >= 0:
-                found.append(Gap(*titles, *difference))
-            else:
-                found.append(Gap(*reversed(titles), -difference.value, -difference.high, -difference.low))
-    return found
+    return [
+        Gap.of(VARIANTS[first].title, VARIANTS[second].title, *metrics[metric])
+        for (first, second), metrics in pairs.items()
+        if metric in metrics
+    ]
+
+
+def leader(scores: Mapping[str, float], found: Sequence[Gap]) -> str:
+    """The best decoder by CIDEr, its lead over the second with the 95% interval, and whether the lead is significant."""
+    best, *others = sorted(scores, key=lambda title: -scores[title])
+    opening = f"{best} scores highest (CIDEr {number(scores[best])})"
+    if not others:
+        return f"{best} scores CIDEr {number(scores[best])}."
+    lead = next((gap for gap in found if {gap.better, gap.worse} == {best, others[0]}), None)
+    if lead is None:
+        return f"{opening}, {others[0]} {number(scores[others[0]])}; whether the lead is significant was not computed."
+    return f"{opening}, ahead of {others[0]} by {lead}. The lead is {'' if lead.significant else 'not '}significant."
 
 
 def verdict(board: Board) -> str:
-    """One sentence on which decoder is best by CIDEr, or on why none can be called so."""
-    ranked, found = _ranked(board), gaps(board, VERDICT_METRIC)
-    opening = f"On {board.images:,} {board.split} photographs"
-    if len(ranked) < 2:
-        return f"{opening} only one decoder has been scored: {_scores(ranked)}. A comparison takes two."
-    if not found:
-        return f"{opening} {_scores(ranked)}; whether that is more than chance has not been computed."
-    proven = [gap for gap in found if gap.proven]
-    if not proven:
-        widest = max(found, key=lambda gap: gap.value)
-        return (
-            f"{opening} no decoder is better than another beyond what chance explains: {_scores(ranked)}, "
-            f"and a difference of {widest} can be chance."
-        )
-    return f"{opening} {_winners(ranked, proven)}"
-
-
-def agreement(board: Board, other: Board | None) -> str:
-    """Whether the photographs of another split say the same; nothing where they were not compared."""
-    if other is None or not gaps(other, VERDICT_METRIC):
-        return ""
-    photographs = f"the {other.images:,} {other.split} photographs"
-    if _proven(board) != _proven(other):
-        return f"{photographs.capitalize()} say something else: there {_short(other)}."
-    leader = _ranked(other)[0]
-    if leader[0] == _ranked(board)[0][0]:
-        return f"{photographs.capitalize()} say the same."
-    return (
-        f"{photographs.capitalize()} say the same, though in another order: there {leader[0]} scores highest, "
-        f"{number(leader[1])}, as it happens where chance decides."
-    )
+    scores = {entry.variant.title: entry.score.metrics[VERDICT_METRIC] for entry in board.entries}
+    return f"On {board.images:,} {board.split} photographs, {leader(scores, gaps(board, VERDICT_METRIC))}"
 
 
 def by_other_metrics(board: Board) -> str:
-    """What the metrics besides CIDEr find beyond chance; so many comparisons let some stand out by chance alone."""
-    others = {title: gaps(board, name) for name, title in board.metrics.items() if name != VERDICT_METRIC}
-    compared = sum(map(len, others.values()))
-    if not compared:
-        return ""
-    above: dict[tuple[str, str], list[str]] = {}
-    for title, found in others.items():
-        for gap in found:
-            if gap.proven:
-                above.setdefault((gap.better, gap.worse), []).append(title)
-    names = listed([title for title, found in others.items() if found])
-    if not above:
-        return f"By {names}, too, no difference is more than chance explains."
-    facts = "; ".join(f"{better} is above {worse} by {listed(titles)}" for (better, worse), titles in above.items())
-    return (
-        f"Other measures set some apart beyond chance: {facts}. Among {compared} such comparisons, though, chance alone lets "
-        "about one in twenty stand out."
-    )
+    """How many differences are significant by the metrics besides CIDEr."""
+    found = [gap for name in board.metrics if name != VERDICT_METRIC for gap in gaps(board, name)]
+    significant = sum(gap.significant for gap in found)
+    others = f"Of {len(found)} differences by the other metrics, {significant} are significant; chance alone makes one in twenty so."
+    return others if found else ""
 
 
 def training_runs(seeds: Sequence[int]) -> str:
-    """What the intervals cannot know: they draw other photographs, not another training."""
-    different = list(dict.fromkeys(seeds))
-    which = f"seed{'s' * (len(different) > 1)} {listed([str(seed) for seed in different])}"
-    return (
-        f"Each decoder was trained only once ({which}). The intervals say what other photographs could change; "
-        "another training could move a score as well, and that is not in them."
-    )
-
-
-def _ranked(board: Board) -> list[tuple[str, float]]:
-    scores = [(entry.variant.title, entry.score.metrics[VERDICT_METRIC]) for entry in board.entries]
-    return sorted(scores, key=lambda score: -score[1])
-
-
-def _proven(board: Board) -> set[tuple[str, str]]:
-    return {(gap.better, gap.worse) for gap in gaps(board, VERDICT_METRIC) if gap.proven}
-
-
-def _scores(ranked: Sequence[tuple[str, float]]) -> str:
-    first, *rest = [f"{title} {number(value)}" for title, value in ranked]
-    return listed([first.replace(" ", " scores ", 1), *rest]) + f" ({TITLES[VERDICT_METRIC]})"
-
-
-def _winners(ranked: Sequence[tuple[str, float]], proven: Sequence[Gap]) -> str:
-    """The rest of the verdict where some differences are more than chance explains."""
-    titles = [title for title, _ in ranked]
-    pairs = {(gap.better, gap.worse) for gap in proven}
-    smallest = min(proven, key=lambda gap: gap.value)
-    if all(pair in pairs for pair in pairwise(titles)):
-        chain = ", which is better than ".join([f"{titles[0]} is better than {titles[1]}", *titles[2:]])
-        return f"{chain}: {_scores(ranked)}, and the smallest lead, {smallest}, is more than chance explains."
-    if all((titles[0], title) in pairs for title in titles[1:]):
-        return (
-            f"{titles[0]} is better than both others: {_scores(ranked)}, and the smaller lead, {smallest}, is more than chance "
-            f"explains. Which of {listed(titles[1:])} is better stays open."
-        )
-    if all((title, titles[-1]) in pairs for title in titles[:-1]):
-        return (
-            f"{titles[-1]} is worse than both others: {_scores(ranked)}, and the smaller gap, {smallest}, is more than chance "
-            f"explains. Which of {listed(titles[:-1])} is better stays open."
-        )
-    facts = listed([f"{gap.better} is better than {gap.worse} by {gap}" for gap in proven])
-    return f"{facts}, more than chance explains: {_scores(ranked)}. The other differences can be chance."
-
-
-def _short(board: Board) -> str:
-    proven = sorted(_proven(board))
-    if not proven:
-        return "no difference is more than chance explains"
-    return f"{listed([f'{better} is better than {worse}' for better, worse in proven])}, beyond chance"
+    """The caveat of scores from one run of each decoder."""
+    different = [str(seed) for seed in dict.fromkeys(seeds)]
+    which = f"seed{'s' * (len(different) > 1)} {listed(different)}"
+    return f"One run of each decoder ({which}): the intervals cover the choice of photographs, not the seed."

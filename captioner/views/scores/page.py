@@ -13,7 +13,7 @@ from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON, in_short
 from captioner.figures.scores.scoreboard import SPLITS, TITLES, Board, read_beams, read_board
 from captioner.figures.scores.stage_changes import Change, Measured, changes, studied
 from captioner.figures.scores.study_file import Study
-from captioner.figures.scores.verdict import agreement, by_other_metrics, gaps, training_runs, verdict
+from captioner.figures.scores.verdict import by_other_metrics, gaps, training_runs, verdict
 from captioner.figures.style import listed, number
 from captioner.scoring.comparison import PEOPLE
 from captioner.scoring.novelty_file import load_curve
@@ -112,11 +112,11 @@ def _measured_changes(folder: Path, split: str) -> Changes:
 
 
 def _show_verdict(board: Board, folder: Path, seeds: list[int], over_all: str) -> None:
-    """What these decoders say; where many trainings have been told of already, that is only a part of it."""
+    """The verdict on these decoders; beside one over many runs it is a note."""
     other, _ = read_board(folder, next(name for name in SPLITS if name != board.split))
-    beside = [agreement(board, other), by_other_metrics(board)]
+    beside = [verdict(other) if other and other.comparison else "", by_other_metrics(board)]
     if over_all:
-        beside.insert(0, f"Of each the training that was best on dev can be tried here. {verdict(board)}")
+        beside.insert(0, f"This site uses each method’s best run on dev. {verdict(board)}")
     else:
         st.html(cards.paragraph(verdict(board), "verdict"))
         beside.append(training_runs(seeds) if seeds else "")
@@ -148,7 +148,7 @@ def _show_scores(board: Board) -> None:
         summary = charts.gap_summary(found, metric)
         _say(
             "A pair is compared photograph by photograph, so hard photographs do not blur it. "
-            "An interval that crosses the dashed line, no difference at all, means: chance can explain it."
+            "A difference is not significant if its interval crosses the dashed line at 0."
         )
         st.altair_chart(charts.gap_chart(found, metric), alt=summary)
         with st.expander("The differences as a table"):

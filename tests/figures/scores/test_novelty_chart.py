@@ -23,19 +23,17 @@ def flat():
     return measure({}, PLACE, {"learned": np.where(PLACE % 2, 0.4, 0.6)})
 
 
-def test_a_falling_curve_is_told_with_its_ends(falling):
+def test_the_ends_of_a_falling_curve_are_named(falling):
     told = novelty_chart.verdict(falling)
     ends = [f"on the {zone.photographs} {which}" for zone, which in zip(
         (falling.zones["better"], falling.zones["worse"]), ("least strange", "strangest"), strict=True)]  # fmt: skip
-    assert told.startswith("On 100 dev photographs captions fit worse the stranger the photograph, though loosely")
-    assert all(end in told for end in ends) and "and 0.45 on all" in told
-    assert told.endswith("100 times of 100; the rank correlation is −1.00 (−1.00 to −1.00).")
+    assert told.startswith("On 100 dev photographs") and all(end in told for end in ends) and "0.45 on all" in told
+    assert "−1.00 (−1.00 to −1.00)" in told and "100% of the time" in told
 
 
-def test_a_flat_curve_is_told_as_what_it_is(flat):
+def test_a_flat_curve_has_no_ends(flat):
     told = novelty_chart.verdict(flat)
-    assert told.startswith("On 100 dev photographs familiarity hardly predicts how well captions fit")
-    assert novelty_chart.told(flat.correlation["mean"]) in told
+    assert novelty_chart.told(flat.correlation["mean"]) in told and "Mean CIDEr: 0.50 on all." in told
 
 
 def test_every_bin_and_decoder_has_a_row(falling):

@@ -60,15 +60,15 @@ def test_the_score_table_holds_decoders_against_fewer_captions_too(board):
 
 def test_differences_say_what_they_mean():
     table = charts.gap_table(GAPS)
-    assert list(table.meaning) == ["beyond chance", "can be chance"] and table.pair[0] == "FastText − Learned"
+    assert list(table.meaning) == ["significant", "not significant"] and table.pair[0] == "FastText − Learned"
     assert charts.gap_summary(GAPS, "bleu4") == (
-        "Paired differences in BLEU-4: FastText above Learned by 0.070 (0.050 to 0.090), beyond chance; "
-        "Word2Vec above Learned by 0.030 (−0.010 to 0.070), can be chance."
+        "Paired differences in BLEU-4: FastText above Learned by 0.070 (0.050 to 0.090), significant; "
+        "Word2Vec above Learned by 0.030 (−0.010 to 0.070), not significant."
     )
     drawn = json.loads(charts.gap_chart(GAPS, "bleu4").to_json())
     assert [layer["mark"]["type"] for layer in drawn["layer"]] == ["rule", "rule", "point"]
-    (rows, _) = drawn["datasets"].values()
-    assert rows[0]["label"] == "FastText − Learned|beyond chance"
+    rows = drawn["datasets"][drawn["layer"][2]["data"]["name"]]
+    assert rows[0]["label"] == "FastText − Learned|significant"
 
 
 def test_the_beams():

@@ -45,8 +45,9 @@ def test_the_verdict_stands_first_and_what_it_rests_on_below(folder):
     write_all(folder)
     page = open_view("scores").run()
     assert not refusals(page)
-    assert verdict(page).startswith("On 1,000 test photographs no decoder is better than another beyond what chance explains")
-    assert "The 1,000 dev photographs say the same." in beside(page) and "trained only once (seed 1)" in beside(page)
+    assert verdict(page).startswith("On 1,000 test photographs, FastText scores highest (CIDEr 0.570)")
+    assert verdict(page).endswith("not significant.")
+    assert "On 1,000 dev photographs, FastText scores highest" in beside(page) and "(seed 1)" in beside(page)
     assert "<small>0.540 to 0.600</small>" in shown(page) and "trainable parameters" in shown(page)
     assert [chart.split(":")[0] for chart in charts(page)] == [
         "CIDEr, best first", "Paired differences in CIDEr", "CIDEr on dev by beam; beam 1"
@@ -64,8 +65,8 @@ def test_trainings_with_several_seeds_have_their_part(folder):
     assert not refusals(page) and "Trained again and again: is it the vectors, or luck?" in [one.value for one in page.header]
     assert "over 2 trainings of each" in shown(page) and "Word2Vec is better than Learned by" in shown(page)
     assert "1 of 14 planned trainings are still to come" in beside(page) and "Word2Vec above Random" in beside(page)
-    assert "Of each the training that was best on dev can be tried here." in beside(page)
-    assert "trained only once" not in beside(page) and shown(page).count('class="verdict"') == 1
+    assert "best run on dev. On 1,000 test photographs, FastText" in beside(page)
+    assert "(seed 1)" not in beside(page) and shown(page).count('class="verdict"') == 1
     assert any(text.startswith("CIDEr on test of every training; Learned 0.5") for text in charts(page))
     (folder / "study.json").write_text("{}")
     (told,) = refusals(open_view("scores").run())
@@ -99,19 +100,23 @@ def test_the_split_and_the_measure_can_be_chosen(folder):
     write_all(folder, half=0.02)
     page = open_view("scores").run()
     page.segmented_control(key="split").set_value("dev").run()
-    assert verdict(page).startswith("On 1,000 dev photographs FastText is better than Word2Vec, which is better than Learned")
+    assert verdict(page) == (
+        "On 1,000 dev photographs, FastText scores highest (CIDEr 0.570), ahead of Word2Vec by 0.040 (0.020 to 0.060). The lead is "
+        "significant."
+    )
     page.segmented_control(key="measure").set_value("bleu4").run()
     assert charts(page)[0].startswith("BLEU-4, best first") and charts(page)[1].startswith("Paired differences in BLEU-4")
     assert "Merge" not in charts(page)[0]
     page.segmented_control(key="split").set_value("test").run()
-    assert "Merge, 2018" in charts(page)[0] and verdict(page).startswith("On 1,000 test")
+    assert "Merge, 2018" in charts(page)[0] and verdict(page).startswith("On 1,000 test photographs,")
 
 
-def test_splits_that_disagree_are_told(folder):
+def test_the_other_split_has_its_own_sentence(folder):
     write_all(folder, ["test"])
     write_all(folder, ["dev"], half=0.02)
     page = open_view("scores").run()
-    assert "The 1,000 dev photographs say something else: there FastText is better than Learned" in beside(page)
+    assert verdict(page).endswith("The lead is not significant.")
+    assert "On 1,000 dev photographs, FastText" in beside(page) and "The lead is significant." in beside(page)
 
 
 def test_without_scores_the_page_says_what_to_do_and_shows_the_rest(folder):
@@ -128,7 +133,7 @@ def test_of_decoders_that_saw_dev_only_test_counts(folder):
         history = json.loads((folder / name / "history.json").read_text())
         write_json(folder / name / "history.json", history | {"data": history["data"] | {"name": "shapes-7000-1000"}})
     page = open_view("scores").run()
-    assert verdict(page).startswith("On 1,000 test photographs") and "dev photographs" not in beside(page)
+    assert verdict(page).startswith("On 1,000 test photographs,") and "dev photographs" not in beside(page)
     (told,) = refusals(page)
     assert "trained on the photographs of dev, too, so no beam could be chosen there" in told
     page.segmented_control(key="split").set_value("dev").run()
@@ -138,7 +143,7 @@ def test_of_decoders_that_saw_dev_only_test_counts(folder):
 def test_without_a_comparison_the_table_stays(folder):
     write_scores(folder, "test")
     page = open_view("scores").run()
-    assert "whether that is more than chance has not been computed" in verdict(page)
+    assert "whether the lead is significant was not computed" in verdict(page)
     assert "have not been compared on test" in refusals(page)[0] and len(refusals(page)) == 1
     assert '<table class="figures">' in shown(page) and len(charts(page)) == 2
 
@@ -149,7 +154,7 @@ def test_a_stale_comparison_is_not_shown(folder):
     manifest.write_text(manifest.read_text() + "\n")
     page = open_view("scores").run()
     assert "is of other decoders or another setting" in refusals(page)[0]
-    assert "has not been computed" in verdict(page) and "People" not in shown(page).split("<dl")[0]
+    assert "was not computed" in verdict(page) and "People" not in shown(page).split("<dl")[0]
 
 
 def test_damaged_files_are_sentences(folder):
@@ -162,7 +167,7 @@ def test_damaged_files_are_sentences(folder):
     found = "\n".join(refusals(page))
     for part in ("comparison.json is not readable", "scores.json of word2vec", "history.json of Learned", "search.json holds no"):
         assert part in found, part
-    assert verdict(page).startswith("On 1,000 test photographs FastText scores 0.570 and Learned 0.500")
+    assert verdict(page).startswith("On 1,000 test photographs, FastText scores highest (CIDEr 0.570), Learned 0.500;")
 
 
 def test_files_that_are_json_and_yet_make_no_sense_are_sentences(folder):
@@ -177,7 +182,7 @@ def test_files_that_are_json_and_yet_make_no_sense_are_sentences(folder):
     page = open_view("scores").run()
     told = ("The scores of Learned on test are damaged", "comparison.json is damaged in its part on test", "search.json holds no")
     assert [part in found for part, found in zip(told, refusals(page), strict=True)] == [True] * 3
-    assert "FastText scores 0.570 and Word2Vec 0.530" in verdict(page)
+    assert "FastText scores highest (CIDEr 0.570), Word2Vec 0.530" in verdict(page)
 
 
 def test_decoders_that_say_nothing_at_all_are_not_held_against_people(folder):
@@ -203,10 +208,10 @@ def test_what_familiarity_foretells_is_shown_where_it_was_measured(folder):
     summary().save(folder)
     write_curve(folder)
     page = open_view("scores").run()
-    assert "On 100 dev photographs captions fit worse the stranger" in beside(page) and not refusals(page)
+    assert "On 100 dev photographs, the rank correlation of strangeness and CIDEr" in beside(page) and not refusals(page)
     assert charts(page)[-1].startswith("Mean CIDEr on dev, from the least strange") and len(charts(page)) == 4
     write_curve(folder, flat=True)
-    assert "familiarity hardly predicts how well captions fit" in beside(open_view("scores").run())
+    assert "strangest" not in beside(open_view("scores").run())
     summary(seed=1).save(folder)
     page = open_view("scores").run()
     assert "familiarity.json is of other decoders" in refusals(page)[0] and len(charts(page)) == 3
@@ -222,4 +227,4 @@ def test_what_ships_is_shown_whole(monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(SHIPPED))
     page = open_view("scores").run()
     assert not refusals(page) and len(charts(page)) > 4
-    assert verdict(page).startswith("Mean test CIDEr over") and "On 1,000 test photographs" in beside(page)
+    assert verdict(page).startswith("Mean test CIDEr over") and "On 1,000 test photographs," in beside(page)
