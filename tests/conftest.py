@@ -1,6 +1,12 @@
-"""What many tests share: a feature cache of their own, repeatable arithmetic, one encoder, and one run trained on shapes."""
+"""Fixtures that many tests share: a private feature cache, repeatable arithmetic, one encoder, and one run trained on shapes.
+
+What takes long is made once per test run, by whichever process needs it first, and kept on disk for the other processes.
+"""
 
 import os
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,20 +15,40 @@ import pytest
 from captioner.runtime import start_tensorflow
 
 _LONGEST = "test_worker_processes.py"
+_PATIENCE = 600  # seconds to wait for another process of this test run
 
 
 def pytest_collection_modifyitems(items):
-    """The file that takes longest comes first: where two are tested at a time, nobody waits for it alone at the end."""
+    """Mark browser tests, and start with the longest file: no process should wait for it alone at the end."""
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.browser)
     items.sort(key=lambda item: item.path.name != _LONGEST)
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Path:
+    """A folder for all processes of this test run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def session(tmp_path_factory):
-    """No test reads or fills the user's own cache, and equal seeds give equal weights."""
+def session(shared):
+    """Keep tests away from the user's cache; where TensorFlow is loaded, equal seeds give equal weights."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRIPTYCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-        start_tensorflow(repeatable=True)
+        patch.setenv("TRIPTYCH_CACHE", str(shared / "cache"))
+        if "tensorflow" in sys.modules:
+            start_tensorflow(repeatable=True)
         yield
+
+
+@pytest.fixture(scope="session")
+def tensorflow(session):
+    """TensorFlow with repeatable arithmetic."""
+    return start_tensorflow(repeatable=True)
 
 
 @pytest.fixture(scope="module")
@@ -32,32 +58,53 @@ def cache(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def inputs(cache):
-    """What small decoders share before they are trained; some files of tests make one of their own."""
+def inputs(tensorflow, cache):
+    """The inputs of a small run; some files of tests make their own."""
     from support.standins import small_inputs
 
     return small_inputs(cache)
 
 
 @pytest.fixture(scope="session")
-def encoder(session):
+def encoder(tensorflow):
+    """The encoder that ships, not fine-tuned."""
     from captioner.vision.encoder import load_encoder
 
     return load_encoder()
 
 
 @pytest.fixture(scope="session")
-def tiny_run(encoder, tmp_path_factory) -> Path:
+def tiny_run(shared) -> Path:
     """A checkpoints folder with three decoders that saw 48 pictures of shapes for three epochs; copy it to write into it."""
+    return _once(shared / "tiny-shapes", _train_tiny)
+
+
+def _once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process to ask makes, while the others wait for it."""
+    done = folder.with_suffix(".done")
+    try:
+        folder.with_suffix(".begun").mkdir()
+    except FileExistsError:
+        end = time.monotonic() + _PATIENCE
+        while not done.exists():
+            assert time.monotonic() < end, f"another process did not finish {folder}"
+            time.sleep(0.1)
+        return folder
+    make(folder)
+    done.touch()
+    return folder
+
+
+def _train_tiny(folder: Path) -> None:
+    start_tensorflow(repeatable=True)
     from captioner.config import VARIANTS
     from captioner.data.datasets import shapes
     from captioner.presets import PRESETS
     from captioner.training.run import Run
     from captioner.training.run_inputs import RunInputs
+    from captioner.vision.encoder import load_encoder
 
-    folder = tmp_path_factory.mktemp("runs") / "tiny-shapes"
     preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=3))
-    inputs = RunInputs(shapes(48, 16, 16), encoder, Path(os.environ["TRIPTYCH_CACHE"]), preset)
+    inputs = RunInputs(shapes(48, 16, 16), load_encoder(), Path(os.environ["TRIPTYCH_CACHE"]), preset)
     for variant in VARIANTS:
         Run(inputs, variant, 1, folder).execute()
-    return folder

@@ -3,11 +3,10 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ALLOWED_AT_THE_TOP = {
@@ -36,9 +35,10 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(path: Path) -> set[str]:
-    """Every module that a file imports when it is run, in functions too; what is only for type checkers is left out."""
-    return set(_imported(ast.parse(path.read_text(encoding="utf-8"))))
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Every module that a file imports at run time, in functions too; imports for type checkers are left out."""
+    return frozenset(_imported(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
@@ -57,6 +57,7 @@ def _imported(tree: ast.AST) -> Iterator[str]:
         yield from _imported(node)
 
 
+@cache
 def _exists(name: str) -> bool:
     path = ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
@@ -67,15 +68,15 @@ def row(name: str) -> str:
     return (name.split(".") + [""])[1]
 
 
-@pytest.mark.parametrize("path", sources("captioner"), ids=module_name)
-def test_a_module_imports_only_from_above(path):
-    own = row(module_name(path))
-    if not own:
-        return
-    assert own in ORDER, f"{module_name(path)} has no row: put it into ORDER"
-    for name in imported(path):
-        if name.startswith("captioner.") and row(name) != own:
-            assert ORDER.index(row(name)) < ORDER.index(own), f"{module_name(path)} must not import {name}, which is below it"
+def test_a_module_imports_only_from_above():
+    wrong = [
+        f"{module_name(path)} must not import {name}"
+        for path in sources("captioner")
+        for name in imported(path)
+        if row(module_name(path)) and name.startswith("captioner.") and row(name) != row(module_name(path))
+        and ORDER.index(row(name)) > ORDER.index(row(module_name(path)))
+    ]  # fmt: skip
+    assert not wrong
 
 
 def test_no_modules_import_each_other_in_a_circle():
@@ -89,15 +90,17 @@ def test_every_row_is_a_module():
     assert sorted(present) == sorted(ORDER)
 
 
-@pytest.mark.parametrize("path", sources("embeddings"), ids=module_name)
-def test_embeddings_import_nothing_of_captioner(path):
-    assert not {name for name in imported(path) if name.split(".")[0] == "captioner"}
+def test_embeddings_import_nothing_of_captioner():
+    assert "captioner" not in _top(name for path in sources("embeddings") for name in imported(path))
 
 
-@pytest.mark.parametrize("path", [*sources("captioner"), *sources("embeddings")], ids=module_name)
-def test_only_the_views_import_streamlit(path):
-    uses = any(name.split(".")[0] == "streamlit" for name in imported(path))
-    assert not uses or path.is_relative_to(ROOT / "captioner" / "views")
+def test_only_the_views_import_streamlit():
+    users = {path for folder in ("captioner", "embeddings") for path in sources(folder) if _top(imported(path)) & {"streamlit"}}
+    assert users and all(path.is_relative_to(ROOT / "captioner" / "views") for path in users)
+
+
+def _top(names: Iterable[str]) -> set[str]:
+    return {name.split(".")[0] for name in names}
 
 
 def test_app_py_is_navigation_and_nothing_else():
@@ -115,7 +118,7 @@ def test_nothing_that_the_page_can_reach_trains_anything():
             waiting += [found for found in (path.with_suffix(".py"), path / "__init__.py") if found.is_file()]
     assert "captioner.captioning.captioner" in seen and "tensorflow" in seen
     assert not seen & TRAINING
-    assert not {name.split(".")[0] for name in seen} & {"gensim", "fasttext"}
+    assert not _top(seen) & {"gensim", "fasttext"}
 
 
 def test_the_start_of_the_page_loads_nothing_heavy():
