@@ -35,7 +35,7 @@ _MEANINGS = {
     "people": "each human caption scored like a decoder's, against the other captions of its photograph",
     "one sentence for all": "one frequent training caption for every photograph: the one that fits training photographs best",
     "beam": "beam size: the number of partial captions that the search keeps at each word",
-    "length preference": "length normalisation: log-probability is divided by length to this power; higher favours long captions",
+    "length preference": "length normalisation: log-probability is divided by length to this power; more favours long captions",
     "words in a caption": "mean caption length",
     "different captions": "number of distinct captions",
     "different words": "number of distinct words in all captions",
@@ -43,8 +43,8 @@ _MEANINGS = {
     "breaks off": "share of captions that end in a word that needs another, such as “with a”",
     "repeats itself or breaks off": "share of captions with either flaw",
     "seen in training": "share of captions that occur word for word among the training captions",
-    "rare words found": f"recall of rare words ({RARE[0]} to {RARE[1]} occurrences in the training captions) that people used for "
-    "the photograph; for people, of those that the others used; the rows below split it by frequency",
+    "rare words found": f"recall of rare words ({RARE[0]} to {RARE[1]} occurrences in the training captions) that people used "
+    "for the photograph; for people, of those that the others used; the rows below split it by frequency",
     "strangest fifth": "the fifth of the photographs whose features are furthest from the principal components of the training "
     "photographs",
     "seed": "the start of the random numbers; each seed is a separate run from scratch",

@@ -10,7 +10,7 @@ import pytest
 
 from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
-from captioner.reports.readme import BENCHES, BULK_BENCH, LARGE_BENCH, PAGES, README, YARDSTICKS, render
+from captioner.reports.readme import BENCHES, BULK_BENCH, LARGE_BENCH, README, WORKERS_BENCH, YARDSTICKS, pages, render
 from support.written_ancestors import write_ancestors
 from support.written_study import record, write_study
 
@@ -46,9 +46,9 @@ def test_figures_come_from_the_files(folder: Path):
     assert "| Word2Vec | 0.500 (0.400 to 0.600) |" in text
     assert "| 2.812 | 2 of 2 | 55 |" in text
     assert "| one sentence for all | 0.500 (0.400 to 0.600) |" in text
-    assert "Beam 4, length preference 0.9" in text
+    assert "beam size 4, length preference 0.9" in " ".join(text.split())
     told = " ".join(text.split())
-    assert "one caption of each photograph fewer" in told and "CIDEr of 0.500 to 0.520 and a BLEU-4 of 0.200 to 0.220" in told
+    assert "one caption fewer" in told and "CIDEr 0.500 to 0.520 and BLEU-4 0.200 to 0.220 (first stage)" in told
 
 
 def test_each_stage_that_ships_has_its_rows(folder: Path):
@@ -62,32 +62,52 @@ def test_each_stage_that_ships_has_its_rows(folder: Path):
     decoders = [variant.title for variant in VARIANTS.values()]
     assert titles == ["decoder", "**First stage**", *decoders, "**Reward**", *decoders, *YARDSTICKS.values()]
     assert text.count("| 2.812 | 2 of 2 | 55 |") == text.count("| 2.900 | 3 of 3 | 90 |") == len(VARIANTS)
-    assert "Beam 4, length preference 0.9" in text and "Beam 2, length preference 0.4" in text
+    told = " ".join(text.split())
+    assert "beam size 4, length preference 0.9" in told and "beam size 2, length preference 0.4" in told
 
 
 def test_the_bench_of_large_data_has_rows_once_it_was_kept(folder: Path):
-    for name in BENCHES:
-        shutil.copy(SHIPPED / name, folder / name)
-    without = render("<!-- figures: bench -->\n<!-- end -->\n", folder)
+    without = _plain_benches(folder)
     large = {"cache_gb": 60.2, "training_peak_gb": 1.234, "step_ratio": 1.031}
     coco = {"captions": 625_000, "read_s": 4.56, "read_peak_gb": 0.789}
     (folder / LARGE_BENCH).write_text(json.dumps({"large": large, "coco": coco}))
     new = [line for line in render(without, folder).splitlines() if line not in without.splitlines()]
     assert [line.split(" | ")[1].rstrip(" |") for line in new] == ["1.23 GB", "1.03 times", "4.6 s, 0.79 GB"]
-    assert "cache of 60 GB, in sparse files" in new[0] and "625,000 captions" in new[2]
+    assert "60 GB cache (sparse files)" in new[0] and "625,000 captions" in new[2]
 
 
 def test_the_bench_of_many_files_has_rows_once_it_was_kept(folder: Path):
-    for name in BENCHES:
-        shutil.copy(SHIPPED / name, folder / name)
-    without = render("<!-- figures: bench -->\n<!-- end -->\n", folder)
+    without = _plain_benches(folder)
     speed = {"bulk_a_second": 41.6, "encoder_a_second": 58.2, "share_of_encoder": 0.714}
     bulk = {"photographs": 8000, "bulk_growth_mb": 1.26} | speed
     (folder / BULK_BENCH).write_text(json.dumps({"bulk": bulk}))
     text = render(without, folder)
-    what, share = "8,000 files to three beam-3 captions, against the encoder alone", "71% of its speed (42 photographs a second)"
-    assert f"| {what} | {share} |" in text
+    assert "| 8,000 files to three" in text and "| 71% of its speed (42 photographs per second) |" in text
     assert "| 1.3 MB more |" in text
+
+
+def _plain_benches(folder: Path) -> str:
+    for name in BENCHES.keys() - {LARGE_BENCH, BULK_BENCH}:
+        shutil.copy(SHIPPED / name, folder / name)
+    return render("<!-- figures: bench -->\n<!-- end -->\n", folder)
+
+
+def test_a_step_by_number_of_processes(folder: Path):
+    workers = {"cores": 2, "parameters": 4022780, "gradient_ms": {"1": 122.5, "2": 68.4}, "move_ms": 18.2}
+    workers["all_reduce_ms"] = {"2": 42.6}
+    (folder / WORKERS_BENCH).write_text(json.dumps({"workers": workers}))
+    text = render("<!-- figures: workers -->\n<!-- end -->\n", folder)
+    assert "summing 4.0 million numbers" in text and "| 2 | 68 ms | 43 ms | 18 ms |" in text
+
+
+def test_blocks_may_stand_in_any_readme(tmp_path: Path):
+    block = "<!-- figures: limits -->\n<!-- end -->\n"
+    places = [tmp_path, tmp_path / "captioner" / "training", tmp_path / "tests"]
+    for place, text in zip(places, (block, block, "no block\n"), strict=True):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "README.md").write_text(text)
+    (tmp_path / "captioner" / "NOTES.md").write_text(block)
+    assert pages(tmp_path) == [places[0] / "README.md", places[1] / "README.md"]
 
 
 def test_rendering_twice_changes_nothing(folder: Path):
@@ -100,7 +120,7 @@ def test_unknown_figures_are_refused(folder: Path):
         render("<!-- figures: dreams -->\n<!-- end -->\n", folder)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(README.parent).parent))
 def test_the_pages_say_what_the_files_say(page):
     text = page.read_text(encoding="utf-8")
     assert render(text, SHIPPED) == text
@@ -109,18 +129,18 @@ def test_the_pages_say_what_the_files_say(page):
 
 def test_the_study_is_told_stage_by_stage(folder: Path):
     empty = render("<!-- figures: study -->\n<!-- end -->\n", folder)
-    assert "No run of the study has been finished yet." in empty
+    assert "no finished run yet" in empty
     write_study(folder)
     text = render(empty, folder)
     assert text.count("| Word2Vec | ") == 2 and text.index("**First stage**") < text.index("**Reward**")
     told = " ".join(text.split())
-    assert "13 of 14 trainings" in told and "leaves out zero" in told and "Word2Vec is better than Learned" in told
+    assert "13 of 14 runs" in told and "leaves out zero" in told and "Word2Vec is better than Learned" in told
 
 
 def test_the_study_is_told_in_short(folder: Path):
-    """Means over seeds of the three on both encoders, without what they are held against; a stage trained once has no verdict."""
+    """Means over seeds of the three on both encoders, without the controls; a stage trained once has no verdict."""
     empty = render("<!-- figures: means -->\n<!-- end -->\n", folder)
-    assert "has been finished yet" in empty
+    assert "no finished run yet" in empty
     write_study(folder)
     text = render(empty, folder)
     titles = [line.split(" | ")[0].lstrip("| ") for line in text.splitlines() if line.startswith("| ")]
@@ -142,8 +162,8 @@ def test_older_recipes_are_told_from_their_records(folder: Path):
     write_ancestors(folder)
     text = render(marks, folder)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert len(rows) == 2 + 15 and rows[0].startswith("| recipe | vectors | test CIDEr |")
-    assert rows[3].startswith("| course | Word2Vec | 0.500 (0.470 to 0.530) |")
+    assert len(rows) == 1 + 15 and rows[0].startswith("| recipe | vectors | test CIDEr |")
+    assert rows[2].startswith("| course | Word2Vec | 0.500 (0.470 to 0.530) |")
     assert "### An open question, answered" in text and "It was the dimensions. Here" in text
     assert render(text, folder) == text
 
