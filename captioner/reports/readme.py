@@ -54,10 +54,6 @@ BENCHES = {
         "reading {coco[captions]:,.0f} captions in COCO's format": "{coco[read_s]:.1f} s, {coco[read_peak_gb]:.2f} GB",
     },
 }
-_MEANS = (
-    "seeds", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "repeats itself or breaks off", "different captions",
-    "minutes", "cores",
-)  # fmt: skip
 _NO_STUDY = "The comparison with repeated seeds has no finished run yet.\n"
 _ONLY_ON_THE_PAGE = ("dev BLEU-4", "dev ROUGE-L", "of them trained", "published")
 _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -133,28 +129,27 @@ def _fewer(folder: Path, stages: Sequence[str]) -> str:
     )
 
 
+def summary(folder: Path) -> str:
+    """The repeated runs in short, the shipped run of each, and what they compare with."""
+    found, stages = read_study(folder), stages_in(folder)
+    columns, rows = ("seeds", "test CIDEr", "test BLEU-4"), []
+    for stage in stages if found else ():
+        cells = study_chart.as_table(found, stage).reindex(columns=columns, fill_value="")
+        shipped = {name: read_json(folder / stage / name / SCORES)["test"] for name in VARIANTS}
+        told = ([variant.title, *cells.loc[variant.title], _metric(shipped[name], "cider")] for name, variant in VARIANTS.items())
+        rows += [[STAGES[stage].title.lower(), *row] for row in told]
+    yardsticks = read_json(folder / stages[-1] / COMPARISON)["test"]["yardsticks"]
+    rows += [["", title, "", "", "", _metric(yardsticks[name], "cider")] for name, title in YARDSTICKS.items()]
+    head = "stage", "embedding", "runs", "test CIDEr", "test BLEU-4", "test CIDEr of the shipped run (95% interval)"
+    verdicts = (f"{STAGES[stage].title}: {study_chart.verdict(found, stage)}" for stage in stages if found)
+    return table([head, *rows]) + "\n" + filled(*verdicts)
+
+
 # Experiments --------------------------------------------------------------------------------------------------------------
 
 
-def means(folder: Path) -> str:
-    """The comparison with repeated seeds in short: the three on both encoders."""
-    found = read_study(folder)
-    if found is None:
-        return _NO_STUDY
-    rows, told = [["vectors", *_MEANS]], []
-    for stage in dict.fromkeys(group.stage for group in found.groups):
-        cells = study_chart.as_table(found, stage).fillna("")
-        titles = [group.title for group in found.stage(stage) if group.variant.name in VARIANTS]
-        cells = cells.reindex(columns=_MEANS, fill_value="")
-        rows += [_heading(stage, len(rows[0])), *([name, *cells.loc[name]] for name in titles)]
-        said = " ".join(filter(None, [study_chart.verdict(found, stage), study_chart.untuned(found, stage)]))
-        told.append(f"{STAGES[stage].title}: {said}" if said else "")
-    notes = [study_chart.controls(found), study_chart.encoders(found), found.rule, study_chart.ROUGH]
-    return table(rows) + "\n" + filled(*told, " ".join(filter(None, notes)))
-
-
 def study(folder: Path) -> str:
-    """The same with all that was measured and all variants, a table per stage."""
+    """All that was measured of every variant, a table per stage."""
     found = read_study(folder)
     if found is None:
         return _NO_STUDY
@@ -218,9 +213,9 @@ def limits(_folder: Path) -> str:
 
 
 BLOCKS: dict[str, Callable[[Path], str]] = {
+    "summary": summary,
     "results": results,
     "published": lambda _folder: filled(in_short()),
-    "means": means,
     "study": study,
     "tried": tried.table,
     "bench": benches,
