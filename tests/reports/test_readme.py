@@ -124,6 +124,7 @@ def test_unknown_figures_are_refused(folder: Path):
 def test_the_pages_say_what_the_files_say(page):
     text = page.read_text(encoding="utf-8")
     assert render(text, SHIPPED) == text
+    assert len(text.splitlines()) <= 200
     assert not re.findall(r"\w-\n\w+", text)  # It would be shown with a space after the hyphen.
 
 
@@ -137,20 +138,14 @@ def test_the_study_is_told_stage_by_stage(folder: Path):
     assert "13 of 14 runs" in told and "leaves out zero" in told and "Word2Vec is better than Learned" in told
 
 
-def test_the_study_is_told_in_short(folder: Path):
-    """Means over seeds of the three on both encoders, without the controls; a stage trained once has no verdict."""
-    empty = render("<!-- figures: means -->\n<!-- end -->\n", folder)
-    assert "no finished run yet" in empty
+def test_the_summary_has_repeated_and_shipped_runs(folder: Path):
+    marks = "<!-- figures: summary -->\n<!-- end -->\n"
     write_study(folder)
-    text = render(empty, folder)
-    titles = [line.split(" | ")[0].lstrip("| ") for line in text.splitlines() if line.startswith("| ")]
-    decoders = [variant.title for variant in VARIANTS.values()]
-    assert titles == ["vectors", "**First stage**", *decoders, "Word2Vec, CNN as it comes", "**Reward**", *decoders]
+    text = render(marks, folder)
     runs = [record(FIRST, "word2vec", seed).metric("test", "cider") for seed in (1, 2)]
     mean, deviation = statistics.fmean(runs), statistics.stdev(runs)
-    assert f"| Word2Vec | 2 | {mean:.3f} ({deviation:.3f}) |" in text and "| 5 (0) | 2 |" in text
-    told = " ".join(text.split())
-    assert "Word2Vec is better than Learned" in told and "leaves out zero" in told and "Reward: " not in told
+    assert f"| Word2Vec | 2 | {mean:.3f} ({deviation:.3f}) |" in text and "| 0.500 (0.400 to 0.600) |" in text
+    assert all(title in text for title in YARDSTICKS.values())
 
 
 def test_older_recipes_are_told_from_their_records(folder: Path):
@@ -168,7 +163,9 @@ def test_older_recipes_are_told_from_their_records(folder: Path):
     assert render(text, folder) == text
 
 
-def test_the_two_commands_stand_in_the_first_25_lines():
-    top = README.read_text(encoding="utf-8").splitlines()[:25]
+def test_the_readme_is_short_and_begins_with_the_two_commands():
+    lines = README.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 160 and README.stat().st_size <= 12 * 1024
+    top = lines[:25]
     assert "pip install -r requirements.txt && streamlit run app.py" in top
     assert "pip install -r requirements.txt && python -m pytest" in top
