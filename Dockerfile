@@ -1,11 +1,11 @@
-# Triptych's page and its service in one image; how to run it stands in the README under "In a container".
+# The app and the service in one image. How to run it: captioner/service/README.md.
 
-# fastText's wheel ends at Python 3.12. Up to there everything has a wheel, so nothing is compiled, here or later.
+# fastText's wheel ends at Python 3.12; up to there every package has a wheel, so nothing is compiled.
 FROM python:3.12-slim-trixie AS builder
 
 WORKDIR /app
 COPY requirements.txt ./
-# What only the tests need, a browser's driver among it, stays outside; the doctor reads the list as it is left.
+# Leave out the packages of the tests; the doctor reads the shortened list.
 RUN sed -i '/^# The tests/,$d' requirements.txt
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: -r requirements.txt
@@ -15,7 +15,7 @@ COPY .streamlit .streamlit
 COPY embeddings embeddings
 COPY captioner captioner
 COPY checkpoints checkpoints
-# Python could keep nothing at run time, where all of this is read-only and another user's.
+# Compile now: at run time these files are read-only.
 RUN python -m compileall -q --invalidation-mode unchecked-hash embeddings captioner \
     && chmod -R a+rX .
 
@@ -30,8 +30,7 @@ COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /app /app
 WORKDIR /app
 
-# Whatever is written goes to /tmp, the one place that may be written to. Without the last line Streamlit would ask a server
-# on the Internet for this machine's address when it starts.
+# Only /tmp is writable. Without the last line Streamlit asks an external server for this machine's public address.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -43,20 +42,20 @@ ENV PATH=/opt/venv/bin:$PATH \
     STREAMLIT_SERVER_HEADLESS=true \
     STREAMLIT_BROWSER_SERVER_ADDRESS=localhost
 
-# It has no name: a number is all that a file system or a cluster asks for.
+# A number is enough: file systems and clusters need no user name.
 USER 10001:10001
 EXPOSE 8501 8000
 
-# Python, the first process, would not hear another signal before the program has asked for it.
+# As the first process, Python ignores SIGTERM until the program installs a handler.
 STOPSIGNAL SIGINT
 
-# Asks whichever of the two runs here. Not by urllib, which would ask a proxy where the environment names one.
+# Checks whichever of the two runs. Without urllib, which would use a proxy named in the environment.
 HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 CMD ["sh", "-c", "\
     ask() { python -c \"import http.client, sys; service = http.client.HTTPConnection('127.0.0.1', $1, timeout=4); \
     service.request('GET', '$2'); sys.exit(service.getresponse().status != 200)\"; }; \
     ask 8501 /_stcore/health 2>/dev/null || ask 8000 /health"]
 
-# page: the page, also when nothing is said. serve: the service. Any other word is a command of python -m captioner.
+# page (default): the app. serve: the service. Any other word is a command of python -m captioner.
 ENTRYPOINT ["sh", "-c", "case $1 in \
     page) shift; exec python -m streamlit run app.py -- \"$@\" ;; \
     serve) shift; exec python -m captioner serve --host 0.0.0.0 --port 8000 \"$@\" ;; \
