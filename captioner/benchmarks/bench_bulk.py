@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
@@ -71,8 +72,7 @@ def measure(checkpoints: Path, photographs: int, folder: Path, weights: Path | N
     captioner, places = Captioner.load(checkpoints, weights=weights), _places(folder, photographs)
     ready = np.stack([read_file(place, captioner.encoder.size) for place in places[:_WARM_UP]])
     at_once = _fastest(captioner, ready)
-    with TemporaryDirectory(prefix="triptych-") as place, Path(place, "captions.json").open("w") as file:
-        listing = Listing(file)
+    with TemporaryDirectory(prefix="triptych-") as place, closing(Listing(Path(place, "captions.jsonl"))) as listing:
         _caption(captioner, places[:_WARM_UP], listing)
         seconds, ceilings, peaks, size = [], [], [], -(-len(places) // _ROUNDS)
         with Progress("captioning", len(places), "photographs") as bar:
@@ -82,7 +82,6 @@ def measure(checkpoints: Path, photographs: int, folder: Path, weights: Path | N
                 seconds.append(_caption(captioner, part, listing))
                 peaks.append(peak_megabytes())
                 bar.advance(len(part))
-        listing.close()
     return {
         "photographs": len(places),
         "bulk_a_second": 1 / median(seconds),

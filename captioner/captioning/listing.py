@@ -1,11 +1,8 @@
-"""A JSON list that is written entry by entry, a line each, so that whatever ends the writing, what was written can be read.
-
-`Listing.go_on` takes up one that was interrupted.
-"""
+"""Captions of many photographs as JSON Lines: a line per photograph, so that an interrupted file can be resumed."""
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,113 +14,74 @@ _BEGINNING = b'{"image": '
 
 
 class Listing:
-    """Writes to a stream; `close` ends the list, sees to it that a file of its own is on the disk, and leaves others open."""
+    """Appends entries to a file, which must be new unless it is resumed."""
 
-    def __init__(self, stream: TextIO, entries: int = 0, own: bool = False):
-        self._stream, self._entries, self._own, self._failed = stream, entries, own, False
-
-    @classmethod
-    def begin(cls, path: Path) -> "Listing":
-        """A new file; what is there already is not written over."""
+    def __init__(self, path: Path, resume: bool = False):
         try:
-            return cls(path.open("x", encoding="utf-8", newline=""), own=True)
+            self._file = path.open("a" if resume else "x", encoding="utf-8", newline="")
         except FileExistsError as error:
-            advice = "add --skip-done to go on with it, or give another name"
-            raise ConfigError(f"There is a file {path} already; {advice}.") from error
+            raise ConfigError(f"There is a file {path} already; add --skip-done to resume it, or give another name.") from error
         except OSError as error:
-            raise ConfigError(f"The file {path} cannot be written ({error.strerror}); give another name.") from error
-
-    @classmethod
-    def go_on(cls, path: Path, keeps: Callable[[Entry], bool]) -> tuple["Listing", set[str]]:
-        """The list in a file, to be added to, and the pictures that it holds.
-
-        A last entry that was cut off is taken away, and so are those that `keeps` gives up; each of these leaves a blank line.
-        Nothing is changed before all has been read, and nothing at all in a file that something else wrote.
-        """
-        images, given_up, end = [], [], 0
-        try:
-            for entry, place, length in _entries(path):
-                if keeps(entry):
-                    images.append(entry["image"])
-                    end = place + length
-                else:
-                    given_up.append((place, length + len(",")))
-            _take_away(path, given_up, end)
-            return cls(path.open("a", encoding="utf-8", newline=""), len(images), own=True), set(images)
-        except FileNotFoundError:
-            return cls.begin(path), set()
-        except OSError as error:
-            raise ConfigError(f"The file {path} cannot be gone on with ({error.strerror}); give another name.") from error
+            raise ConfigError(f"Cannot write the file {path} ({error.strerror}); give another name.") from error
 
     def add(self, entry: Entry) -> None:
-        self._write((",\n" if self._entries else "[\n") + json.dumps(entry))
-        self._entries += 1
+        write(self._file, json.dumps(entry) + "\n")
 
     def close(self) -> None:
-        """After a failure the list stays as it is, cut off, which `go_on` can read."""
         try:
-            if not self._failed:
-                self._write("\n]\n" if self._entries else "[]\n", last=True)
-        finally:
-            if self._own:
-                with suppress(OSError):
-                    self._stream.close()
-
-    def _write(self, text: str, last: bool = False) -> None:
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-            if last and self._own:
-                os.fsync(self._stream.fileno())
+            os.fsync(self._file.fileno())
         except OSError as error:
-            self._failed = True
-            if isinstance(error, BrokenPipeError):
-                raise
-            advice = "make room and go on with --out and --skip-done"
-            raise ConfigError(f"The captions cannot be written ({error.strerror}); {advice}.") from error
+            raise _no_room(error) from error
+        finally:
+            with suppress(OSError):
+                self._file.close()
 
 
-def _take_away(path: Path, given_up: list[tuple[int, int]], end: int) -> None:
-    """Blank out those places of a file, each with its length, and all that comes after its end."""
-    with path.open("r+b") as file:
-        for place, length in given_up:
-            file.seek(place)
-            file.write(b" " * length)
-        file.truncate(end)
-
-
-def _entries(path: Path) -> Iterator[tuple[Entry, int, int]]:
-    """The entries of a list that `Listing` wrote, each with its place in the file and its length."""
-    with path.open("rb") as file:
-        first = file.readline()
-        place, more = len(first), first.rstrip(b"\r\n") == b"["
-        if not more and first.rstrip(b"\r\n") != b"[]" and first:
-            raise _not_ours(path, 1)
-        for number, line in enumerate(file, 2):
-            text = line.rstrip(b"\r\n").removesuffix(b",")
-            if entry := _entry(text) if more else None:
-                yield entry, place, len(text)
-                more = line.rstrip(b"\r\n").endswith(b",")
-            elif text.strip() and (not _ends(line) or file.read(1)):
-                raise _not_ours(path, number)
-            place += len(line)
-
-
-def _entry(text: bytes) -> Entry | None:
+def write(stream: TextIO, text: str) -> None:
+    """Write at once; a full disk is a `ConfigError`."""
     try:
-        entry = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not (isinstance(entry, dict) and isinstance(entry.get("image"), str)):
-        return None
-    return entry if "error" in entry or isinstance(entry.get("captions"), dict) else None
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _no_room(error) from error
 
 
-def _ends(line: bytes) -> bool:
-    """Whether it is the list's end, or an entry that was cut off."""
-    cut_off = not line.endswith(b"\n") and (line.startswith(_BEGINNING) or _BEGINNING.startswith(line))
-    return cut_off or line.rstrip(b"\r\n") == b"]"
+def _no_room(error: OSError) -> ConfigError:
+    return ConfigError(f"Cannot write the captions ({error.strerror}); make room, and resume with --out and --skip-done.")
 
 
-def _not_ours(path: Path, number: int) -> ConfigError:
-    return ConfigError(f"Line {number} of {path} was not written by caption --out; mend it or give another name.")
+def read_done(path: Path, check: Callable[[Entry], None]) -> set[str]:
+    """The photographs whose captions a file holds; `check` gets every entry, and may raise.
+
+    Removes a last line that was cut off, after all others have been checked, and changes nothing else.
+    """
+    done, end = set(), 0
+    try:
+        with path.open("r+b") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n") and (line.startswith(_BEGINNING) or _BEGINNING.startswith(line)):
+                    break
+                entry = _parse(line, path, number)
+                check(entry)
+                if "captions" in entry:
+                    done.add(entry["image"])
+                end += len(line)
+            file.truncate(end)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise ConfigError(f"Cannot resume the file {path} ({error.strerror}); give another name.") from error
+    return done
+
+
+def _parse(line: bytes, path: Path, number: int) -> Entry:
+    if number == 1 and line.startswith(b"["):
+        raise ConfigError(f"{path} holds a JSON list, as earlier versions wrote; --out writes JSON Lines. Give another name.")
+    with suppress(ValueError, RecursionError):
+        entry = json.loads(line) if line.endswith(b"\n") else None
+        if isinstance(entry, dict) and isinstance(entry.get("image"), str):
+            if "error" in entry or isinstance(entry.get("captions"), dict):
+                return entry
+    raise ConfigError(f"Line {number} of {path} was not written by caption --out; correct it or give another name.")

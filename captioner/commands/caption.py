@@ -1,16 +1,17 @@
-"""`caption`: pictures in, captions of every decoder out; a picture that cannot be read is told and the rest goes on."""
+"""`caption`: pictures in, captions of every decoder out; a picture that cannot be read is reported and skipped."""
 
+import json
 import math
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from captioner.captioning.listing import Entry, Listing
+from captioner.captioning.listing import Entry, Listing, read_done, write
 from captioner.commands import arguments, choices
 from captioner.commands.report import note
 from captioner.config import SearchConfig, find_variant
@@ -52,50 +53,60 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--top", type=arguments.number(int, 1, 50), metavar="K", help=best)
     form = "how captions are printed: one to a line, or several with probabilities as Show and Tell does (default: lines)"
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help=form)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the JSON there, picture by picture")
-    done = "add to the file of --out the pictures that have no captions there yet; those that failed are tried again"
+    parser.add_argument("--out", type=Path, metavar="FILE", help="append JSON Lines to a file, a line per picture")
+    done = "resume the file of --out: caption the pictures without captions there, also those that failed before"
     parser.add_argument("--skip-done", action="store_true", help=done)
 
 
 def run(options: Request) -> int:
     if options.skip_done and not options.out:
-        raise ConfigError("What is done already is read from a file; give --out FILE besides --skip-done.")
+        raise ConfigError("--skip-done resumes a file; give it with --out FILE.")
     if options.format != FORMATS[0] and (options.json or options.out):
-        raise ConfigError(f"JSON has a form of its own; leave out --format {options.format}, or --json and --out.")
+        raise ConfigError(f"--format {options.format} is not JSON; leave it out, or leave out --json and --out.")
     top = options.top or (1 if options.format == FORMATS[0] else TOP)
     config = _search_config(options, top)
     captioner = choices.captioner(options, choices.variants(options.variant))
     places = [place for given in options.files for place in _pictures(given)]
-    if not (options.json or options.out):
-        return _tell(_entries(captioner, places, config, top), FORMS[options.format])
-    listing, done = _listing(options, captioner, places, top)
-    with closing(listing):
+    if options.out:
+        return _write_lines(options, captioner, places, config, top)
+    entries = _entries(captioner, places, config, top)
+    return _print_list(entries) if options.json else _tell(entries, FORMS[options.format])
+
+
+def _write_lines(options: Request, captioner: "Captioner", places: list[str], config: SearchConfig, top: int) -> int:
+    """Append the captions to a file; pictures that have captions there are skipped, and those that failed tried again."""
+    written = (captioner.stage, dict.fromkeys(captioner.variants, top))
+
+    def check(entry: Entry) -> None:
+        captions = entry.get("captions", {})
+        if captions and (entry.get("stage"), {name: len(found) for name, found in captions.items()}) != written:
+            reason = f"The file {options.out} was written by other decoders, of another stage or with another --top"
+            raise ConfigError(f"{reason}; give another name.")
+
+    done = read_done(options.out, check) if options.skip_done else set()
+    if options.skip_done:
+        note(f"{len(done)} pictures are in {options.out} already.")
+    with closing(Listing(options.out, options.skip_done)) as listing:
         return _tell(_entries(captioner, [place for place in places if place not in done], config, top), listing.add)
 
 
-def _listing(options: Request, captioner: "Captioner", places: Sequence[str], top: int) -> tuple[Listing, set[str]]:
-    """Where the entries go, and the pictures that are there already; those that have no captions are tried again."""
-    if not options.out:
-        return Listing(sys.stdout), set()
-    if not options.skip_done:
-        return Listing.begin(options.out), set()
-    given, wanted = set(places), (captioner.stage, dict.fromkeys(captioner.variants, top))
+def _print_list(entries: Iterable[Entry]) -> int:
+    """A JSON list on standard output, a line per picture; it is complete even if it is interrupted."""
+    between = "[\n"
 
-    def keeps(entry: Entry) -> bool:
-        if "error" in entry:
-            return entry["image"] not in given
-        if (entry.get("stage"), {name: len(captions) for name, captions in entry["captions"].items()}) != wanted:
-            told = f"The file {options.out} was written by other decoders, of another stage or with another --top"
-            raise ConfigError(f"{told}; give another name.")
-        return True
+    def add(entry: Entry) -> None:
+        nonlocal between
+        write(sys.stdout, between + json.dumps(entry))
+        between = ",\n"
 
-    listing, done = Listing.go_on(options.out, keeps)
-    note(f"{len(done)} pictures are in {options.out} already.")
-    return listing, done
+    try:
+        return _tell(entries, add)
+    finally:
+        write(sys.stdout, "[]\n" if between == "[\n" else "\n]\n")
 
 
-def _entries(captioner: "Captioner", places: list[str], config: SearchConfig, top: int) -> Iterable[dict[str, Any]]:
-    """What is told about each picture, in their order; of many also how fast it goes."""
+def _entries(captioner: "Captioner", places: list[str], config: SearchConfig, top: int) -> Iterable[Entry]:
+    """The entry of each picture, in order; with a progress bar if there are many."""
     from captioner.captioning.bulk import FEW, entries
 
     size = captioner.encoder.size
@@ -106,7 +117,8 @@ def _entries(captioner: "Captioner", places: list[str], config: SearchConfig, to
                 bar.advance()
 
 
-def _tell(entries: Iterable[dict[str, Any]], tell: Callable[[dict[str, Any]], None]) -> int:
+def _tell(entries: Iterable[Entry], tell: Callable[[Entry], None]) -> int:
+    """Tell every entry; the exit status says whether a picture failed."""
     failed = False
     for entry in entries:
         failed |= "error" in entry
@@ -115,7 +127,7 @@ def _tell(entries: Iterable[dict[str, Any]], tell: Callable[[dict[str, Any]], No
 
 
 def _search_config(options: Request, top: int) -> SearchConfig:
-    """A beam as wide as the captions asked for, unless it was given too narrow for them."""
+    """The decoders' own setting with a beam of at least the number of captions asked for."""
     config = choices.search_config(options, options.beam)
     if options.beam is not None and options.beam < top:
         raise ConfigError(f"A beam of {options.beam} gives no {top} captions; give --beam {top} or leave it out.")
@@ -123,7 +135,7 @@ def _search_config(options: Request, top: int) -> SearchConfig:
 
 
 def _pictures(given: str) -> list[str]:
-    """The path itself, or the pictures right inside it when it is a folder that has some."""
+    """The pictures directly inside a folder; the path itself if it is not a folder, or holds none."""
     from captioner.data.images import SUFFIXES
 
     try:
@@ -134,15 +146,15 @@ def _pictures(given: str) -> list[str]:
 
 
 def _read(path: str, size: int) -> "np.ndarray":
-    """The picture, as small as the network takes it."""
+    """The picture at the size that the network takes."""
     from captioner.data.images import SUFFIXES, read_file
 
     if os.path.isdir(path):
-        raise ImageError(f"The folder '{path}' shows no pictures to us; put some there ({', '.join(SUFFIXES)}).")
+        raise ImageError(f"Folder '{path}' contains no supported images ({', '.join(SUFFIXES)}).")
     return read_file(path, size)
 
 
-def _print_text(entry: dict[str, Any]) -> None:
+def _print_text(entry: Entry) -> None:
     if "error" in entry:
         note(entry["error"])
         return
@@ -152,8 +164,8 @@ def _print_text(entry: dict[str, Any]) -> None:
             print(f"  {find_variant(variant).title:9} {caption['log_probability']:7.2f}  {caption['text']}")
 
 
-def _print_show_and_tell(entry: dict[str, Any]) -> None:
-    """As Show and Tell's program prints captions, best first, their probabilities behind them; the full stop ends them."""
+def _print_show_and_tell(entry: Entry) -> None:
+    """Print captions as Show and Tell's program does: best first, with their probabilities, and a full stop as the end."""
     if "error" in entry:
         note(entry["error"])
         return
@@ -165,4 +177,4 @@ def _print_show_and_tell(entry: dict[str, Any]) -> None:
             print(f"{number}) {' '.join(words)} (p={math.exp(caption['log_probability']):f})")
 
 
-FORMS: dict[str, Callable[[dict[str, Any]], None]] = dict(zip(FORMATS, (_print_text, _print_show_and_tell), strict=True))
+FORMS: dict[str, Callable[[Entry], None]] = dict(zip(FORMATS, (_print_text, _print_show_and_tell), strict=True))
