@@ -1,4 +1,4 @@
-"""`serve`: the decoders over HTTP, for programs."""
+"""`serve`: the decoders over HTTP, and with `--page` the page in the same process."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ from captioner.runtime import few_heaps
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from captioner.service.engine import Engine, Timed
+    from captioner.service.engine import Engine
     from captioner.service.journal import Journal
 
 KEYS_VARIABLE = "TRIPTYCH_API_KEYS"
@@ -51,7 +51,7 @@ def run(options: Request) -> int:
 
     keys, folder = api_keys(), choices.decoders(options)
     with _listening(options.host, options.port) as listener, open(os.dup(2), "w", encoding="utf-8") as log:
-        load_all(folder)  # What is wrong with them is told now, not to the first who asks.
+        load_all(folder)  # Report damaged decoders now, not to the first client.
         few_heaps()
         who = f"{len(keys)} API key{'s' * (len(keys) > 1)}" if keys else "nobody is asked for a key"
         note(f"{_address(listener)} answers, {who}; its addresses are described at /docs. End it with Ctrl C.")
@@ -63,7 +63,7 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         reason = str(error.strerror).partition(" (")[0]
-        raise ConfigError(f"It cannot listen at {host}, port {port} ({reason}); give another --port or --host.") from error
+        raise ConfigError(f"Cannot listen at {host}, port {port} ({reason}); give another --port or --host.") from error
 
 
 def _address(listener: socket.socket) -> str:
@@ -72,13 +72,13 @@ def _address(listener: socket.socket) -> str:
 
 
 def _serve(options: Request, folder: Path, keys: list[str], listener: socket.socket, log: TextIO) -> int:
-    """Serve until it is ended; the log is not `sys.stderr`, which goes elsewhere for a while when TensorFlow is imported."""
+    """Serve until the process is stopped. The log is not `sys.stderr`, which is redirected while TensorFlow is imported."""
     import uvicorn
 
-    from captioner.service.journal import Journal, Others
+    from captioner.service.journal import Journal, LibraryMessages
 
     journal, status = Journal(log), 0
-    logging.getLogger().addHandler(Others(journal))
+    logging.getLogger().addHandler(LibraryMessages(journal))
     logging.captureWarnings(True)
 
     def give_up() -> None:
@@ -98,38 +98,42 @@ def _application(
 ) -> "ASGIApp":
     from captioner.service.app import create_app
 
-    def load(timed: "Timed") -> "Engine":
-        return _engine(folder, timed, options.encoder_weights)
-
     if not options.page:
-        return create_app(load, keys, journal, give_up)
-    from captioner.service.mount_page import Beside
-    from captioner.views.asgi import page
-    from captioner.views.launch_options import FOLDER_VARIABLE
+        return create_app(lambda: _engine(folder, options.encoder_weights), keys, journal, give_up)
+    from captioner.service.mount_page import ServiceWithPage
+    from captioner.views import server
+    from captioner.views.launch_options import LaunchOptions, launch_with
 
-    os.environ[FOLDER_VARIABLE] = str(options.checkpoints)  # The page reads its decoders from there.
-    beside = page()
-    return Beside(create_app(load, keys, journal, give_up, beside.lifespan()), beside)
+    launch_with(LaunchOptions(options.checkpoints, options.stage, encoder_weights=options.encoder_weights))
+    page = server.asgi_app()
+    return ServiceWithPage(create_app(lambda: _engine_of_the_page(folder), keys, journal, give_up, page.lifespan()), page)
 
 
 def api_keys() -> list[str]:
-    """The keys in the environment, separated by commas; a short one would soon be guessed.
-
-    Where something was meant to be a key and none is, nobody is let in unasked.
-    """
+    """The keys in the environment, separated by commas. Short ones are refused, and so is a value without any key."""
     given = os.environ.get(KEYS_VARIABLE, "").strip()
     keys = [key.strip() for key in given.split(",") if key.strip()]
     if given and not keys:
-        raise ConfigError(f"There is no key in {KEYS_VARIABLE}, only what separates keys; name one, or leave it empty.")
+        raise ConfigError(f"There is no key in {KEYS_VARIABLE}, only commas; give one, or leave the variable empty.")
     if any(len(key) < _SHORTEST_KEY for key in keys):
         raise ConfigError(f"A key in {KEYS_VARIABLE} has fewer than {_SHORTEST_KEY} characters; make it longer.")
     return keys
 
 
-def _engine(folder: Path, timed: "Timed", weights: Path | None) -> "Engine":
+def _engine(folder: Path, weights: Path | None) -> "Engine":
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
     from captioner.service.engine import Engine
 
-    return Engine.load(folder, weights, timed=timed)
+    return Engine.load(folder, weights)
+
+
+def _engine_of_the_page(folder: Path) -> "Engine":
+    """The decoders and the queue of the page, so that the process holds both once."""
+    from captioner.scoring.evaluation import load_search_config
+    from captioner.service.engine import Engine
+    from captioner.views.resources import load_engine
+
+    shared = load_engine(folder)
+    return Engine(shared.captioner, load_search_config(folder), shared.queue).warmed_up()

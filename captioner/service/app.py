@@ -1,4 +1,7 @@
-"""The HTTP service: photographs in, captions out as JSON, and what a server needs in order to be watched and stopped."""
+"""The HTTP service as an ASGI application: photographs in, captions out as JSON, and its health and metrics.
+
+Docstrings of addresses and of the models in `schema` are part of the OpenAPI document.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,7 +20,7 @@ from captioner.captioning.bulk import entry
 from captioner.config import VARIANTS
 from captioner.errors import ConfigError, ImageError
 from captioner.service import problems
-from captioner.service.engine import Job, Wish
+from captioner.service.engine import CaptionOptions, Job
 from captioner.service.guard import KEPT_BEHIND_KEYS, MOST_BYTES, Guard
 from captioner.service.journal import Journal
 from captioner.service.problems import Problem
@@ -49,12 +52,12 @@ def create_app(
     give_up: Callable[[], None] = lambda: None,
     along: Lifespan = lambda _app: nullcontext(),
 ) -> FastAPI:
-    """The service as an ASGI application; the decoders are loaded when it is started, and `along` is started with it.
+    """The application loads its decoders when it is started, and starts and stops `along` with itself.
 
-    `give_up` is called where they cannot be loaded, since it would then never answer.
+    It calls `give_up` if they cannot be loaded.
     """
     service = Service(load, journal or Journal(), give_up)
-    MultiPartParser.spool_max_size = MOST_BYTES  # What is larger would go through a file on disk.
+    MultiPartParser.spool_max_size = MOST_BYTES  # Larger uploads would go through a file on disk.
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -77,7 +80,7 @@ def create_app(
 
 
 def _handle_problems(app: FastAPI) -> None:
-    """Whatever goes wrong is raised up to the guard, which answers all of it in one form."""
+    """Raise every error as a `Problem` to the guard, which answers all of them in one form."""
 
     @app.exception_handler(Problem)
     async def known(_request: Request, error: Problem) -> Response:
@@ -85,9 +88,10 @@ def _handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def misunderstood(_request: Request, error: RequestValidationError) -> Response:
-        # of each parameter what is wrong with it first
-        told = {one["loc"][1]: _NO_SUCH if one["type"] == "extra_forbidden" else one["msg"] for one in reversed(error.errors())}
-        listed = "; ".join(f"{name}: {what}" for name, what in reversed(told.items()))
+        first: dict[str, str] = {}  # of each parameter's errors
+        for one in error.errors():
+            first.setdefault(one["loc"][1], _NO_SUCH if one["type"] == "extra_forbidden" else one["msg"])
+        listed = "; ".join(f"{name}: {message}" for name, message in first.items())
         raise Problem(problems.BAD_REQUEST, f"{listed}.") from error
 
     @app.exception_handler(HTTPException)
@@ -137,31 +141,31 @@ def _add_captions(app: FastAPI, service: Service) -> None:
         """Captions of one or several photographs, in the order in which they were sent."""
         engine = service.ready
         try:
-            wish = engine.wish(asked.beam, asked.top, tuple(dict.fromkeys(asked.variants)))
+            options = engine.options(asked.beam, asked.top, tuple(dict.fromkeys(asked.variants)))
         except ConfigError as error:
             raise Problem(problems.BAD_REQUEST, str(error)) from error
         async with service.in_time():
-            files = await _read(service, request, wish)
+            files = await _read(service, request, options)
             found = iter(await service.caption(_usable(service, files)))
         stage, top = engine.captioner.stage, asked.top
         return [entry(name, job if isinstance(job, ImageError) else next(found), stage, top) for name, job in files]
 
 
 def _complete_description(app: FastAPI, asks_for_keys: bool) -> None:
-    """Tell what FastAPI cannot know by itself: the form of problems, which the guard answers, and the keys, which it asks for."""
-    told = app.openapi()
-    schemas = told["components"]["schemas"]
+    """Add what FastAPI cannot know: the guard's form of problems and its keys."""
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
     schemas["ProblemAnswer"] = ProblemAnswer.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas["ProblemAnswer"].pop("$defs", None)
     if asks_for_keys:
-        told["components"]["securitySchemes"] = _KEYS
-        for path, operations in told["paths"].items():
+        document["components"]["securitySchemes"] = _KEYS
+        for path, operations in document["paths"].items():
             for operation in operations.values() if path.startswith(KEPT_BEHIND_KEYS) else ():
                 operation["security"] = [{name: []} for name in _KEYS]
 
 
 def _usable(service: Service, files: Sequence[tuple[str, Prepared]]) -> list[Job]:
-    """What can be captioned of these files; where nothing can, that is a problem."""
+    """The files that can be captioned; raises a `Problem` if there is none."""
     refused = [{"image": name, "error": str(job)} for name, job in files if isinstance(job, ImageError)]
     service.measures.refused.inc(len(refused))
     if len(refused) == len(files):
@@ -169,20 +173,20 @@ def _usable(service: Service, files: Sequence[tuple[str, Prepared]]) -> list[Job
     return [job for _, job in files if isinstance(job, Job)]
 
 
-async def _read(service: Service, request: Request, wish: Wish) -> list[tuple[str, Prepared]]:
-    """The form's files by their names, ready to be captioned; nothing of the form itself is kept."""
+async def _read(service: Service, request: Request, options: CaptionOptions) -> list[tuple[str, Prepared]]:
+    """The form's files by name, ready to be captioned; the form itself is dropped."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Problem(problems.NO_FORM, "Send the photographs as multipart/form-data, in the field 'files'.")
     with service.room(_announced(request)):
         async with request.form(max_files=MOST_FILES, max_fields=MOST_FILES) as form:
             files = _files(form)
-            told = request.scope.setdefault("triptych_facts", {})["files"] = [{} for _ in files]
-            jobs = (service.prepare(file, name, wish, facts) for (name, file), facts in zip(files, told, strict=True))
+            log = request.scope.setdefault("triptych_facts", {})["files"] = [{} for _ in files]
+            jobs = (service.prepare(file, name, options, facts) for (name, file), facts in zip(files, log, strict=True))
             return [(name, job) for (name, _), job in zip(files, await asyncio.gather(*jobs), strict=True)]
 
 
 def _announced(request: Request) -> int:
-    """How large a request is; one that does not say may be as large as any."""
+    """The size of a request; the largest allowed if it does not say."""
     length = request.headers.get("content-length", "")
     return int(length) if length.isdecimal() and "transfer-encoding" not in request.headers else MOST_BYTES
 

@@ -1,6 +1,6 @@
-"""The decoders behind the service: photographs of many requests are encoded together, and captioned together.
+"""The decoders of one folder behind a work queue: photographs of many requests are encoded and captioned together.
 
-How requests come in is left to `captioner.service.app`.
+Requests come in through `captioner.service.app` and the page, which share one queue where one process serves both.
 """
 
 import time
@@ -16,21 +16,21 @@ from captioner.config import SearchConfig
 from captioner.data.images import read
 from captioner.errors import ConfigError
 from captioner.scoring.evaluation import load_search_config
-from captioner.service.batching import Batcher
+from captioner.service.queue import Batcher, WorkQueue
 
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Caption, Captioner
 
-MOST_TOGETHER, WAITING, PATIENCE = 32, 128, 0.003  # photographs, photographs, seconds
-_WORKERS = 2  # While one batch is encoded, the other is captioned.
+MOST_TOGETHER, PATIENCE = 32, 0.003  # photographs, seconds
+_AT_ONCE = 2  # While one batch is encoded, the other is captioned.
 
 Captions = dict[str, list["Caption"]]
 Timed = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Wish:
-    """How somebody wants a photograph captioned; photographs with equal wishes go through the decoders together."""
+class CaptionOptions:
+    """How to caption a photograph; photographs with equal options go through the decoders together."""
 
     config: SearchConfig
     variants: tuple[str, ...]
@@ -39,33 +39,32 @@ class Wish:
 @dataclass(frozen=True, eq=False)
 class Job:
     pixels: np.ndarray  # (size, size, 3)
-    wish: Wish
+    options: CaptionOptions
 
 
 class Engine:
-    """Safe to share between threads; `close` finishes what was taken."""
+    """Safe to share between threads; `close` finishes the accepted jobs."""
 
-    def __init__(
-        self, captioner: "Captioner", search: SearchConfig, waiting: int = WAITING, timed: Timed = lambda part, seconds: None
-    ):
-        self.captioner, self.search, self._timed = captioner, replace(search, alternatives=0), timed
-        self._batcher: Batcher[Job, Captions] = Batcher(self._work, MOST_TOGETHER, waiting, PATIENCE, _WORKERS)
+    def __init__(self, captioner: "Captioner", search: SearchConfig = SearchConfig(), queue: WorkQueue | None = None):
+        self.captioner, self.search = captioner, replace(search, alternatives=0)
+        self.queue = queue or WorkQueue(_AT_ONCE)
+        self.timed: Timed = lambda part, seconds: None
+        self._batcher: Batcher[Job, Captions] = Batcher(self.queue, self._work, MOST_TOGETHER, PATIENCE, _AT_ONCE)
 
     @classmethod
-    def load(cls, folder: Path, weights: Path | None = None, **more: object) -> "Engine":
+    def load(cls, folder: Path, weights: Path | None = None) -> "Engine":
         """The decoders of this folder with the search setting that was chosen for them."""
         from captioner.captioning.captioner import Captioner
 
-        captioner, search = Captioner.load(folder, weights=weights), load_search_config(folder)
-        size = captioner.encoder.size
-        captioner.caption([np.zeros((size, size, 3), np.uint8)], search)  # The network is built up at its first picture.
-        return cls(captioner, search, **more)
+        return cls(Captioner.load(folder, weights=weights), load_search_config(folder)).warmed_up()
 
-    @property
-    def waiting(self) -> int:
-        return self._batcher.length
+    def warmed_up(self) -> "Engine":
+        """The same after a first picture, at which the network is built."""
+        size = self.captioner.encoder.size
+        self.captioner.caption([np.zeros((size, size, 3), np.uint8)], self.search)
+        return self
 
-    def wish(self, beam: int | None, top: int, variants: Sequence[str]) -> Wish:
+    def options(self, beam: int | None, top: int, variants: Sequence[str]) -> CaptionOptions:
         """A beam as wide as the captions asked for, unless it was given; raises a `ConfigError` for what there is not."""
         missing = [name for name in variants if name not in self.captioner.variants]
         if missing:
@@ -73,33 +72,33 @@ class Engine:
         if beam is not None and beam < top:
             raise ConfigError(f"A beam of {beam} gives no {top} captions (top); give a beam of {top} or leave it out.")
         width = max(self.search.beam, top) if beam is None else beam
-        return Wish(replace(self.search, beam=width), tuple(variants) or self.captioner.variants)
+        return CaptionOptions(replace(self.search, beam=width), tuple(variants) or self.captioner.variants)
 
-    def prepare(self, data: bytes, name: str, wish: Wish) -> Job:
-        """A file as it came in to what the network takes; raises an `ImageError` where it is no picture."""
+    def prepare(self, data: bytes, name: str, options: CaptionOptions) -> Job:
+        """Decode an uploaded file; raises an `ImageError` if it is not a picture."""
         start = time.perf_counter()
-        job = Job(read(data, name, self.captioner.encoder.size), wish)
-        self._timed("decode", time.perf_counter() - start)
+        job = Job(read(data, name, self.captioner.encoder.size), options)
+        self.timed("decode", time.perf_counter() - start)
         return job
 
     def submit(self, jobs: Sequence[Job]) -> list["Future[Captions]"]:
-        """Raises a `BusyError` where too many wait already."""
+        """Raises a `BusyError` if the queue is full."""
         return self._batcher.submit(jobs)
 
     def close(self) -> None:
-        self._batcher.close()
+        self.queue.close()
 
     def _work(self, jobs: Sequence[Job]) -> list[Captions]:
         start = time.perf_counter()
         features = self.captioner.encoder.encode(np.stack([job.pixels for job in jobs]))
         encoded = time.perf_counter()
         found: list[Captions] = [{} for _ in jobs]
-        for wish in dict.fromkeys(job.wish for job in jobs):
-            places = [place for place, job in enumerate(jobs) if job.wish == wish]
-            captions = self.captioner.caption_features(features[places], wish.config, wish.variants)
+        for options in dict.fromkeys(job.options for job in jobs):
+            places = [place for place, job in enumerate(jobs) if job.options == options]
+            captions = self.captioner.caption_features(features[places], options.config, options.variants)
             for place, one in zip(places, captions, strict=True):
                 found[place] = one
         for part, seconds in (("encode", encoded - start), ("search", time.perf_counter() - encoded)):
-            for _ in jobs:  # Each has had its share of the time.
-                self._timed(part, seconds / len(jobs))
+            for _ in jobs:
+                self.timed(part, seconds / len(jobs))
         return found

@@ -1,4 +1,4 @@
-"""What every request passes first: a number, a key where one is asked for, a bound on its size; and its line in the log."""
+"""Middleware for every request: its number, the check of its key and size, the form of errors, and its line in the log."""
 
 import hmac
 import time
@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from captioner.service.journal import Journal
-from captioner.service.measures import Measures
+from captioner.service.journal import Journal, Measures
 from captioner.service.problems import BROKEN, NO_KEY, TOO_LARGE, Problem
 
 MOST_BYTES = 64 << 20
 KEPT_BEHIND_KEYS = "/v1/"
 PATHS = ("/v1/captions", "/v1/variants", "/health", "/ready", "/metrics", "/docs", "/openapi.json")
 REQUEST_ID = "triptych_request"
-_GONE = 499  # what other servers, too, put down for who hung up before the answer
+_GONE = 499  # as other servers log a client that hung up before the answer
 
 
 class Guard:
@@ -43,7 +42,7 @@ class Guard:
         try:
             problem = self._refusal(scope)
             if problem:
-                await self.tell(problem, scope, receive, answer)
+                await self._answer(problem, scope, receive, answer)
             else:
                 await self._app(scope, _bounded(receive), answer)
         except ClientDisconnect:
@@ -52,7 +51,7 @@ class Guard:
             if status:
                 raise  # Half of an answer has been sent; the server closes the connection.
             problem = error if isinstance(error, Problem) else _broken(error, self._journal, scope[REQUEST_ID])
-            await self.tell(problem, scope, receive, answer)
+            await self._answer(problem, scope, receive, answer)
         finally:
             path = scope["path"] if scope["path"] in PATHS else "other"
             seconds = time.perf_counter() - start
@@ -61,30 +60,29 @@ class Guard:
             facts = {"method": scope["method"], "path": path, "status": status, "ms": round(seconds * 1000)}
             self._journal.write("request", id=scope[REQUEST_ID], **facts, **scope.get("triptych_facts", {}))
 
-    async def tell(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
         self._measures.failures.labels(problem.kind.name).inc()
         scope.setdefault("triptych_facts", {})["problem"] = problem.kind.name
         await problem.answer(scope[REQUEST_ID])(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Problem | None:
-        """Why a request is not let in at all."""
+        """Why a request is rejected before it is read; None if it is not."""
         headers = dict(scope["headers"])
         if self._keys and scope["path"].startswith(KEPT_BEHIND_KEYS) and not self._has_key(headers):
-            advice = "send one as the header 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
-            detail = f"This service answers those who have a key; {advice}."
+            detail = "This service needs a key; send one as the header 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
             return Problem(NO_KEY, detail, headers={"WWW-Authenticate": "Bearer"})
         announced = headers.get(b"content-length", b"0")
         return _too_large() if announced.isdigit() and int(announced) > MOST_BYTES else None
 
     def _has_key(self, headers: dict[bytes, bytes]) -> bool:
-        """Every key is compared to its end, so that the time taken says nothing about how much of one was right."""
+        """Compare with every key to its end, so that the time taken does not reveal how much of one was right."""
         scheme, _, bearer = headers.get(b"authorization", b"").partition(b" ")
         given = bearer.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
         return any([hmac.compare_digest(given, key) for key in self._keys])
 
 
 def _bounded(receive: Receive) -> Receive:
-    """The same body, until there is too much of it, whatever was announced."""
+    """The same body, until it becomes too large, whatever size was announced."""
     taken = 0
 
     async def receive_more() -> Message:
@@ -103,6 +101,6 @@ def _too_large() -> Problem:
 
 
 def _broken(error: Exception, journal: Journal, request_id: str) -> Problem:
-    """What nobody foresaw: told in full to the log alone."""
+    """An unforeseen error, whose details only the log gets."""
     journal.write("error", id=request_id, error="".join(traceback.format_exception(error)))
-    return Problem(BROKEN, "The service could not answer; its log says why under this request's number.")
+    return Problem(BROKEN, "The service failed; its log says why under this request's number.")

@@ -1,4 +1,4 @@
-"""The service and the page in one process on one port: who asks for an address of the service's gets it, all else is the page."""
+"""The service and the page in one process on one port: the service gets its own addresses, and the page all others."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -7,16 +7,13 @@ from captioner.service.guard import KEPT_BEHIND_KEYS, PATHS
 _FOLDERS = (KEPT_BEHIND_KEYS, "/docs/", "/static-offline-docs/")
 
 
-class Beside:
-    """An ASGI application; the service's start and stop are those of the whole, and have to take the page along."""
+class ServiceWithPage:
+    """An ASGI application that starts and stops with the service, which has to start and stop the page."""
 
     def __init__(self, service: ASGIApp, page: ASGIApp):
         self._service, self._page = service, page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self._service if _is_services(scope) else self._page)(scope, receive, send)
-
-
-def _is_services(scope: Scope) -> bool:
-    path = scope.get("path", "")
-    return scope["type"] == "lifespan" or path in PATHS or path.startswith(_FOLDERS)
+        path = scope.get("path", "")
+        is_services = scope["type"] == "lifespan" or path in PATHS or path.startswith(_FOLDERS)
+        await (self._service if is_services else self._page)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""What went wrong with a request, as RFC 9457 says it: one form for every error, by which a program can tell them apart."""
+"""Errors in the form of RFC 9457: one form for all, and a `type` by which a program can distinguish them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of error: its name, which is the end of its `type`, the HTTP status, and its title."""
+    """One kind of error: its name (the end of its `type`), its HTTP status and its title, which the OpenAPI document shows."""
 
     name: str
     status: int

@@ -1,6 +1,6 @@
-"""What the service is asked and what it answers, as its schema tells it.
+"""The requests and answers of the service, as its OpenAPI document describes them.
 
-The captions have the same shape as `python -m captioner caption --json` prints.
+Captions have the same shape as those of `python -m captioner caption --json`.
 """
 
 from typing import Annotated, Any, Literal
@@ -15,7 +15,7 @@ from captioner.service.problems import MEDIA_TYPE, Kind
 MOST_FILES, MOST_CAPTIONS = 16, 10
 _NAMES = tuple(VARIANTS)
 _BEAM = "how many beginnings are followed at once, as many as `top` or more; else what was chosen for the decoders"
-_Width = Annotated[int, Field(ge=1, le=MOST_CAPTIONS)]  # Bounds beside an optional type would not reach the description.
+_Width = Annotated[int, Field(ge=1, le=MOST_CAPTIONS)]  # Bounds on an optional type would not reach the OpenAPI document.
 
 
 class Parameters(BaseModel, extra="forbid"):
@@ -80,17 +80,17 @@ class ProblemAnswer(BaseModel):
 
 
 def answers(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
-    """What an address may answer instead of what it is asked for."""
+    """The errors that an address may answer."""
     found: dict[int | str, dict[str, Any]] = {}
-    for kind in kinds:
-        titles = [one.title for one in kinds if one.status == kind.status]
-        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
-        found[kind.status] = {"description": "; or: ".join(titles), "content": content}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
+    for status in dict.fromkeys(kind.status for kind in kinds):
+        titles = [kind.title for kind in kinds if kind.status == status]
+        found[status] = {"description": "; or: ".join(titles), "content": content}
     return found
 
 
 def upload_form() -> dict[str, Any]:
-    """The body of a request for captions, which is read by hand so that its size can be held."""
+    """The body of a request for captions, which the service reads itself in order to bound its size."""
     files = {
         "type": "array",
         "minItems": 1,

@@ -1,4 +1,4 @@
-"""What the addresses of the service share: the decoders, once they are loaded, what is counted, and the log."""
+"""What the addresses of the service share: the decoders, once they are loaded, the counts and the log."""
 
 import asyncio
 import threading
@@ -14,16 +14,15 @@ from captioner.data.images import MAXIMUM_BYTES
 from captioner.errors import BusyError, ImageError, TriptychError
 from captioner.runtime import cores
 from captioner.service import problems
-from captioner.service.engine import Captions, Engine, Job, Timed, Wish
-from captioner.service.journal import Journal, mark
-from captioner.service.measures import Measures
+from captioner.service.engine import CaptionOptions, Captions, Engine, Job
+from captioner.service.journal import Journal, Measures, file_facts
 from captioner.service.problems import Problem
 
 SECONDS, _LATER = 60, {"Retry-After": "2"}
-ROOM, _LEAST = 256 << 20, 2 << 20  # bytes of all requests that are being read at once, and what each takes of them at least
+ROOM, _LEAST = 256 << 20, 2 << 20  # bytes of all requests that are being read, and the least that one is counted as
 _READERS = 4  # A container may have less memory than the machine's cores suggest, and a large picture takes 300 MB.
 
-Load = Callable[[Timed], Engine]
+Load = Callable[[], Engine]
 Prepared = Job | ImageError
 
 
@@ -38,14 +37,16 @@ class Service:
         self._readers = ThreadPoolExecutor(min(cores(), _READERS), thread_name_prefix="read")
 
     def start(self) -> None:
-        """Load the decoders aside, so that the service can say already that it is alive."""
+        """Load the decoders in a thread, so that the service can already answer that it is alive."""
         threading.Thread(target=self._start, name="load", daemon=True).start()
 
     def _start(self) -> None:
         try:
-            self.engine = self._load(self.measures.timed)
-            self.measures.waiting.set_function(lambda: self.engine.waiting)
-            self.journal.write("ready", variants=list(self.engine.captioner.variants), stage=self.engine.captioner.stage)
+            engine = self._load()
+            engine.timed = self.measures.timed
+            self.measures.waiting.set_function(lambda: engine.queue.waiting)
+            self.engine = engine
+            self.journal.write("ready", variants=list(engine.captioner.variants), stage=engine.captioner.stage)
         except Exception as error:
             self.failure = str(error) if isinstance(error, TriptychError) else "They could not be loaded; the log says why."
             self.journal.write("error", error=f"The decoders could not be loaded: {error!r}")
@@ -53,15 +54,15 @@ class Service:
 
     @property
     def ready(self) -> Engine:
-        if self.engine is None:
-            if self.failure:
-                raise Problem(problems.STARTING, self.failure)
-            raise Problem(problems.STARTING, "It takes some seconds; ask again.", headers=_LATER)
-        return self.engine
+        if self.engine:
+            return self.engine
+        if self.failure:
+            raise Problem(problems.STARTING, self.failure)
+        raise Problem(problems.STARTING, "It takes some seconds; ask again.", headers=_LATER)
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[None]:
-        """What is not done within the limit is given up."""
+        """Cancel what takes longer than the limit."""
         try:
             async with asyncio.timeout(SECONDS):
                 yield
@@ -70,25 +71,25 @@ class Service:
 
     @contextmanager
     def room(self, size: int) -> Iterator[None]:
-        """For a request of so many bytes, while it is read; entered in one event loop alone, so that nothing is locked."""
+        """Reserve bytes for a request while it is read. Needs no lock: only the event loop's thread enters it."""
         size = max(size, _LEAST)
         if size > self._free:
-            raise _busy("Too many photographs are being sent already; ask again in a moment.")
+            raise Problem(problems.BUSY, "Too many photographs are being sent. Try again in a moment.", headers=_LATER)
         self._free -= size
         try:
             yield
         finally:
             self._free += size
 
-    async def prepare(self, file: UploadFile, name: str, wish: Wish, told: dict[str, Any]) -> Prepared:
-        """One file, in one of few threads, since each holds a decoded photograph; `told` gets what the log says of it."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._prepare, file, name, wish, told)
+    async def prepare(self, file: UploadFile, name: str, options: CaptionOptions, facts: dict[str, Any]) -> Prepared:
+        """Decode a file in one of a few threads, since each holds a large picture; `facts` receives its log entry."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._prepare, file, name, options, facts)
 
-    def _prepare(self, file: UploadFile, name: str, wish: Wish, told: dict[str, Any]) -> Prepared:
-        data = file.file.read(MAXIMUM_BYTES + 1)  # One byte too many is enough to see that it is too large.
-        told |= mark(data)
+    def _prepare(self, file: UploadFile, name: str, options: CaptionOptions, facts: dict[str, Any]) -> Prepared:
+        data = file.file.read(MAXIMUM_BYTES + 1)  # One byte more is enough to see that it is too large.
+        facts |= file_facts(data)
         try:
-            return self.ready.prepare(data, name, wish)
+            return self.ready.prepare(data, name, options)
         except ImageError as error:
             return error
 
@@ -96,18 +97,14 @@ class Service:
         try:
             futures = self.ready.submit(jobs)
         except BusyError as error:
-            raise _busy(str(error)) from error
+            raise Problem(problems.BUSY, str(error), headers=_LATER) from error
         found = await asyncio.gather(*map(asyncio.wrap_future, futures))
         for variant in chain.from_iterable(found):
             self.measures.photographs.labels(variant).inc()
         return found
 
     def close(self) -> None:
-        """What was taken is finished first."""
+        """Finish the accepted jobs first."""
         self._readers.shutdown()
         if self.engine:
             self.engine.close()
-
-
-def _busy(detail: str) -> Problem:
-    return Problem(problems.BUSY, detail, headers=_LATER)

@@ -1,4 +1,4 @@
-"""Tables as HTML: finished cells, each row under its own heading, in a box that scrolls by itself and is reached by keyboard."""
+"""Tables as HTML: finished cells, each row under its own heading, in a box that scrolls and can be reached by keyboard."""
 
 import html
 from collections.abc import Iterable, Sequence

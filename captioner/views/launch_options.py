@@ -1,62 +1,64 @@
-"""Where decoders and runs lie, as the environment and the command line name them, and how a page keeps that to itself.
+"""What the app was started with: the folders of decoders and runs, and how a page keeps the server's paths to itself.
 
-Needs nothing but Python, so that a page can speak where packages are missing.
+Needs nothing but Python, so that a page can explain which packages are missing.
 """
 
 import argparse
 import os
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.config import SHIPPED, STAGES
 
 FOLDER_VARIABLE = "TRIPTYCH_CHECKPOINTS"
-_PLACE = re.compile(r"(?<![\w./\\])(?:[A-Za-z]:)?(?:[\\/][^\s'\"<>|:;,()\\/]+)*[\\/]([^\s'\"<>|:;,()\\/]+)")
+_PATH = re.compile(r"(?<![\w./\\])(?:[A-Za-z]:)?(?:[\\/][^\s'\"<>|:;,()\\/]+)*[\\/]([^\s'\"<>|:;,()\\/]+)")
 
 
-def checkpoints_folder() -> Path:
-    """The folder named by the environment, or after `--` on the command line, or else the one that ships."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    if named:
-        return Path(named)
-    # Without a value the option means nothing; a page cannot end the program as a command line would.
+@dataclass(frozen=True)
+class LaunchOptions:
+    """`runs` are further folders for the page of the curves; `encoder_weights` is a file for an encoder that comes without."""
+
+    checkpoints: Path
+    stage: str | None = None
+    runs: tuple[Path, ...] = ()
+    encoder_weights: Path | None = None
+
+
+_of_the_server: LaunchOptions | None = None
+
+
+def launch_with(options: LaunchOptions) -> None:
+    """Use these from now on: a server that holds the page has read its own command line."""
+    global _of_the_server
+    _of_the_server = options
+
+
+def launch_options() -> LaunchOptions:
+    """The environment and the command line after `--`; an option that makes no sense is ignored, since a page cannot exit."""
+    if _of_the_server:
+        return _of_the_server
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--checkpoints", type=Path, nargs="?", default=SHIPPED, const=SHIPPED)
-    return parser.parse_known_args()[0].checkpoints
-
-
-def named_stage() -> str | None:
-    """The stage of training whose decoders the command line asks for after `--stage`; one that does not exist means none."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--stage", nargs="?")
-    stage = parser.parse_known_args()[0].stage
-    return stage if stage in STAGES else None
-
-
-def named_runs() -> list[Path]:
-    """The further folders of runs that the command line names after `--runs`, for the page of the curves."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--runs", type=Path, nargs="*", action="extend", default=[])
-    return parser.parse_known_args()[0].runs
-
-
-def named_encoder_weights() -> Path | None:
-    """The file of an encoder's weights that the command line names after `--encoder-weights`."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--encoder-weights", type=Path, nargs="?")
-    return parser.parse_known_args()[0].encoder_weights
+    found = parser.parse_known_args()[0]
+    checkpoints = Path(os.environ.get(FOLDER_VARIABLE) or found.checkpoints)
+    return LaunchOptions(checkpoints, found.stage if found.stage in STAGES else None, tuple(found.runs), found.encoder_weights)
 
 
-def without_places(text: str) -> str:
-    """The text with files and folders by their own names alone: where they lie on the server is nobody's business.
+def hide_server_paths(text: str) -> str:
+    """The text with the bare names of files and folders: visitors need not know where they are on the server.
 
-    >>> without_places("The file /srv/class/a.json of /srv/class/x is gone; see captioner/ and http://example.org/a.")
+    >>> hide_server_paths("The file /srv/class/a.json of /srv/class/x is gone; see captioner/ and http://example.org/a.")
     'The file a.json of x is gone; see captioner/ and http://example.org/a.'
     """
-    own = (checkpoints_folder(), *named_runs(), SHIPPED, named_encoder_weights())
+    options = launch_options()
+    own = (options.checkpoints, *options.runs, SHIPPED, options.encoder_weights)
     others = (Path.home(), Path(tempfile.gettempdir()))
     above = {place.absolute().parent for place in (*own, *others) if place} | set(others)
-    for folder in sorted(set(map(str, above)) - {os.sep}, key=len, reverse=True):  # They may have spaces in their names.
+    for folder in sorted(set(map(str, above)) - {os.sep}, key=len, reverse=True):  # Their names may contain spaces.
         text = text.replace(f"{folder}{os.sep}", "")
-    return _PLACE.sub(r"\1", text)
+    return _PATH.sub(r"\1", text)

@@ -1,11 +1,11 @@
-"""Which photograph the page is about: uploaded, pasted, taken, a sample or an earlier one; scaled down as soon as it is read."""
+"""The choice of a photograph: uploaded, pasted, taken, a sample or an earlier one; each is scaled down as it is read."""
 
-import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -15,7 +15,7 @@ from captioner.data.images import FORMATS, MAXIMUM_BYTES, read, resize
 from captioner.data.samples import SAMPLES, Sample
 from captioner.errors import BusyError, ImageError
 from captioner.views import server
-from captioner.views.resources import GATE
+from captioner.views.resources import QUEUE, kept
 
 SHOWN_SIZE = (1120, 720)
 THUMBNAIL_SIZE = (176, 132)
@@ -29,7 +29,7 @@ _HINT = '<p class="hint">or paste one with Ctrl V (⌘ V on a Mac)</p>'
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """A picture as far as the page needs it: a preview, and the pixels that the network takes. The file itself is not kept."""
+    """A preview and the pixels that the network takes; the file itself is not kept."""
 
     name: str
     description: str
@@ -41,36 +41,26 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that is no usable picture, and the sentence that says why."""
+    """A file that is not a usable picture, and a sentence that says why."""
 
     name: str
     reason: str
 
 
 Arrival = Photograph | Refused
+Item, Made = TypeVar("Item"), TypeVar("Made")
 
 
 def prepare(name: str, data: bytes, size: int, description: str, is_sample: bool = False) -> Photograph:
-    with GATE.passing():
-        pixels = read(data, name)
-        image = Image.fromarray(pixels)
-        image.thumbnail(SHOWN_SIZE)
-        preview, small = _jpeg(image), resize(pixels, size)
-    return Photograph(name, description, hashlib.sha256(data).hexdigest(), preview, small, is_sample)
+    preview, pixels = QUEUE.run(_scale_down, name, data, size)
+    return Photograph(name, description, hashlib.sha256(data).hexdigest(), preview, pixels, is_sample)
 
 
-def kept(most: int) -> Callable[[Callable], Callable]:
-    """Keep what is found in photographs: of a sample for everybody, of a visitor's own until the visit ends and no longer.
-
-    The function's last argument tells by `is_sample` whose it is. Its name begins with a _, which leaves it out of the key.
-    """
-
-    def decorate(work: Callable) -> Callable:
-        everybody = st.cache_data(work, max_entries=most, show_spinner=False)
-        visitor = st.cache_data(work, max_entries=most, show_spinner=False, scope="session")
-        return functools.wraps(work)(lambda *given: (everybody if given[-1].is_sample else visitor)(*given))
-
-    return decorate
+def _scale_down(name: str, data: bytes, size: int) -> tuple[bytes, np.ndarray]:
+    pixels = read(data, name)
+    image = Image.fromarray(pixels)
+    image.thumbnail(SHOWN_SIZE)
+    return _jpeg(image), resize(pixels, size)
 
 
 def thumbnail(photograph: Photograph) -> bytes:
@@ -89,9 +79,9 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 def choose(size: int) -> Photograph:
-    """Draw every way to a photograph; return what was chosen last, at first the sample in the address or the first one.
+    """Draw every way to a photograph and return the last choice, at first the sample in the address or the first one.
 
-    A file that is refused is told by an `ImageError`. `size` is the square that the network takes.
+    Raises an `ImageError` for a refused file. `size` is the side of the square that the network takes.
     """
     st.session_state[_OPENED] = chosen = _choose(size)
     if isinstance(chosen, Refused):
@@ -115,29 +105,29 @@ def _choose(size: int) -> Arrival:
 
 
 def several() -> Sequence[Arrival]:
-    """The visitor's own pictures when more than one arrived together, else none."""
+    """The visitor's own pictures if more than one arrived together, else none."""
     own = st.session_state.get(_OWN, ())
     return own if len(own) > 1 else ()
 
 
 def show_again(photograph: Photograph) -> None:
-    """Make this the photograph of the page, at its next run."""
+    """Make this the photograph of the page at its next run."""
     st.session_state[_CHOSEN] = photograph
 
 
 def opened() -> Arrival | None:
-    """What the first page shows, or showed when it was last looked at in this visit."""
+    """What the first page showed last in this visit."""
     return st.session_state.get(_OPENED)
 
 
 def opened_photograph(size: int) -> Photograph | None:
-    """The same where it is a photograph, as a network takes it that wants this size."""
+    """The same if it is a photograph of the size that a network takes."""
     found = opened()
     return found if isinstance(found, Photograph) and len(found.pixels) == size else None
 
 
 def too_small(photograph: Photograph) -> str:
-    """A sentence about a picture in which there is next to nothing to see; none about others."""
+    """A warning about a picture of a few pixels; empty for others."""
     width, height = Image.open(BytesIO(photograph.preview)).size
     if min(width, height) >= _SMALLEST:
         return ""
@@ -146,12 +136,11 @@ def too_small(photograph: Photograph) -> str:
 
 def _draw_uploader() -> None:
     uploader = f"upload-{st.session_state.get(_UPLOADERS, 0)}"
-    # The list of endings makes a phone offer its camera, and hand over a JPEG where it keeps another format.
+    # The list of endings makes a phone offer its camera, and convert its own format to JPEG.
     endings = ["jpg", *(name.lower() for name in FORMATS)]
-    label = "Your own photographs"
     st.file_uploader(
-        label, type=endings, accept_multiple_files=True, key=uploader, on_change=_keep_uploads, args=(uploader,),
-        max_upload_size=MAXIMUM_BYTES >> 20,
+        "Your own photographs", type=endings, accept_multiple_files=True, max_upload_size=MAXIMUM_BYTES >> 20, key=uploader,
+        on_change=_keep_uploads, args=(uploader,),
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _paste_component()(key="paste", height="content")
@@ -163,11 +152,10 @@ def _draw_uploader() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _paste_component() -> object:
-    """A hint that also listens: a picture on the clipboard goes the way of an uploaded file."""
+    """A hint that also listens: a pasted picture is handed to the uploader."""
     css = (
         ".hint { margin: 0; font: 0.9rem var(--st-font); color: var(--st-text-color); opacity: 0.85; }"
-        # Where a finger points there is seldom a keyboard.
-        "@media not (hover: hover) { .hint { display: none; } }"
+        "@media not (hover: hover) { .hint { display: none; } }"  # A touch screen seldom has a keyboard.
     )
     return st.components.v2.component("triptych_paste", html=_HINT, css=css, js=_PASTE.read_text(encoding="utf-8"))
 
@@ -199,7 +187,7 @@ def _sample_in_the_address(size: int) -> Photograph:
 
 
 def _put_into_address(chosen: Arrival) -> None:
-    """A sample can be sent as a link, a visitor's own picture cannot."""
+    """A link can hold a sample, but not a visitor's own picture."""
     sample = sample_of(chosen) if isinstance(chosen, Photograph) else None
     if sample is None:
         st.query_params.pop(_SAMPLE, None)
@@ -208,20 +196,24 @@ def _put_into_address(chosen: Arrival) -> None:
 
 
 def sample_of(photograph: Photograph) -> Sample | None:
-    """Which sample it is; none where it is the visitor's own."""
+    """The sample that it is; None for a visitor's own."""
     return next((sample for sample in SAMPLES if photograph.is_sample and sample.file == photograph.name), None)
 
 
 def _receive(files: Sequence[tuple[str, bytes]], size: int) -> list[Arrival]:
-    """Read what arrived, with a bar when it takes long enough to be seen."""
     if len(files) == 1:
         return [_receive_one(*files[0], size)]
-    bar, arrivals = st.progress(0.0, "Reading the pictures"), []
-    for number, (name, data) in enumerate(files, 1):
-        arrivals.append(_receive_one(name, data, size))
-        bar.progress(number / len(files), f"Read {number} of {len(files)} pictures")
+    return with_bar(files, lambda file: _receive_one(*file, size), "Reading the pictures", "Read")
+
+
+def with_bar(items: Sequence[Item], work: Callable[[Item], Made], label: str, done: str) -> list[Made]:
+    """Work through pictures below a progress bar."""
+    bar, made = st.progress(0.0, label), []
+    for number, item in enumerate(items, 1):
+        made.append(work(item))
+        bar.progress(number / len(items), f"{done} {number} of {len(items)} pictures")
     bar.empty()
-    return arrivals
+    return made
 
 
 def _receive_one(name: str, data: bytes, size: int) -> Arrival:
@@ -232,11 +224,11 @@ def _receive_one(name: str, data: bytes, size: int) -> Arrival:
 
 
 def _keep_uploads(uploader: str) -> None:
-    """Take over what was uploaded, so that it outlives a visit to another page, and leave no large file in the uploader."""
+    """Take the files out of the uploader, so that they outlive a visit to another page and no large file stays there."""
     files = st.session_state[uploader]
     if files:
         st.session_state[_ARRIVED] = [(file.name, file.getvalue()) for file in files]
-        server.let_go(files)
+        server.remove_uploads(files)
         _empty_uploader()
 
 
@@ -246,7 +238,7 @@ def _keep_taken() -> None:
 
 
 def _keep_sample(sample: Sample, size: int) -> None:
-    """A sample takes the upload's place."""
+    """A sample replaces the upload."""
     for key in (_OWN, _ARRIVED):
         st.session_state.pop(key, None)
     st.session_state[_CHOSEN] = of_sample(sample, size)

@@ -1,8 +1,9 @@
-"""What every page needs: the Captioner loaded once per process, the style, and how a refusal looks."""
+"""What every page needs: the decoders loaded once per process, the queue of all visitors, the style, and how errors look."""
 
+import functools
 import gc
 import html
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,17 +15,17 @@ from captioner.errors import CheckpointError, TriptychError
 from captioner.model.checkpoints import load_all, told_by_settings
 from captioner.runtime import cores
 from captioner.scoring.familiarity import place
-from captioner.service.gate import Gate
+from captioner.service.engine import Engine
+from captioner.service.queue import WorkQueue
 from captioner.storage import MANIFEST
-from captioner.views.launch_options import named_encoder_weights, without_places
+from captioner.views.launch_options import hide_server_paths, launch_options
 from captioner.vision.encoder import LITE2, input_size
 from captioner.vision.keras_applications import APPLICATIONS, KERAS, START_WITH
 
 if TYPE_CHECKING:
-    from captioner.captioning.captioner import Captioner
     from captioner.vision.encoder import Encoder
 
-GATE = Gate(cores())  # Of the whole process, for all of its visitors.
+QUEUE = WorkQueue(cores())  # for all visitors and, where one process serves both, for the HTTP service
 STYLES = Path(__file__).parent
 
 Stamp = tuple[str, ...]
@@ -39,13 +40,13 @@ def open_page(title: str, style: str | None = None) -> None:
 
 
 def stamp(folder: Path) -> Stamp:
-    """What changes when the decoders in the folder do, so that nothing old is shown after a training."""
+    """Changes when the decoders in the folder do, so that no cached result outlives a training."""
     files = [*sorted(folder.glob(f"*/{MANIFEST}")), place(folder)]
     return (str(folder), *(f"{path.parent.name}/{path.name} {_changed(path)}" for path in files))
 
 
 def _changed(path: Path) -> int:
-    """When the file was written; 0 where it is not there, or has just been taken away."""
+    """When the file was written; 0 where it is missing, or has just been removed."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -53,17 +54,31 @@ def _changed(path: Path) -> int:
 
 
 def picture_size(folder: Path) -> int:
-    """How large a square the encoder of these decoders takes."""
+    """The side of the square that the encoder of these decoders takes."""
     return told_by_settings(folder, lambda config: input_size(config["encoder"]["name"]), input_size(LITE2))
 
 
-def load_captioner(folder: Path) -> "Captioner":
-    """The three decoders of a folder; loaded at the first call and shared by all visitors after it."""
+def kept(most: int) -> Callable[[Callable], Callable]:
+    """Cache results: those for a sample for everybody, those for a visitor's own photograph until the visit ends.
+
+    The function's last argument says by `is_sample` which it is; the _ before its name keeps it out of the cache key.
+    """
+
+    def decorate(work: Callable) -> Callable:
+        everybody = st.cache_data(work, max_entries=most, show_spinner=False)
+        visitor = st.cache_data(work, max_entries=most, show_spinner=False, scope="session")
+        return functools.wraps(work)(lambda *given: (everybody if given[-1].is_sample else visitor)(*given))
+
+    return decorate
+
+
+def load_engine(folder: Path) -> Engine:
+    """The decoders of a folder; loaded at the first call and shared by all visitors after it."""
     return _load(stamp(folder), folder)
 
 
 @st.cache_resource(max_entries=len(STAGES), show_spinner="Loading the three decoders: some seconds, only this once.")
-def _load(version: Stamp, folder: Path) -> "Captioner":
+def _load(version: Stamp, folder: Path) -> Engine:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
@@ -75,16 +90,16 @@ def _load(version: Stamp, folder: Path) -> "Captioner":
     # Streamlit collects garbage after every click; frozen, TensorFlow's many objects are not looked through each time.
     gc.collect()
     gc.freeze()
-    return captioner
+    return Engine(captioner, queue=QUEUE)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _load_encoder(name: str, fingerprint: str, _near: Path) -> "Encoder":
-    """The one that the decoders of all stages share; its fingerprint tells it from another of the same name."""
+    """The encoder that the decoders of all stages share; the fingerprint distinguishes encoders of the same name."""
     from captioner.vision.encoder import load_encoder
 
-    encoder = load_encoder(name, weights=named_encoder_weights() or KERAS, near=_near)
-    if encoder.fingerprint != fingerprint:  # Raised here, so that the wrong one is not kept under the right one's name.
+    encoder = load_encoder(name, weights=launch_options().encoder_weights or KERAS, near=_near)
+    if encoder.fingerprint != fingerprint:  # Raised here, so that the wrong one is not cached under the right one's name.
         told = "than the one that lies beside them; put theirs back"
         if name in APPLICATIONS:
             told = f"than the one with these weights; {START_WITH}"
@@ -94,12 +109,12 @@ def _load_encoder(name: str, fingerprint: str, _near: Path) -> "Encoder":
 
 def refuse(error: TriptychError) -> None:
     """Show an error's sentence as plain text: it may hold a file's name, and markdown in that could fetch a picture."""
-    st.html(f'<p class="refusal" role="alert">{html.escape(without_places(str(error)))}</p>')
+    st.html(f'<p class="refusal" role="alert">{html.escape(hide_server_paths(str(error)))}</p>')
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """What goes wrong within is told in its place, and the rest of the page goes on; a fragment has nobody else to tell it."""
+    """Show errors in their place and go on with the rest of the page; around a fragment nothing else would show them."""
     try:
         yield
     except TriptychError as error:

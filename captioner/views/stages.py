@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from captioner.config import STAGES
 from captioner.errors import CheckpointError
 from captioner.model.checkpoints import stage_folder, stages_in
-from captioner.views.launch_options import checkpoints_folder, named_stage
+from captioner.views.launch_options import launch_options
 from captioner.views.resources import refuse
 
 _STAGE, _STAGE_KEPT = "stage", "stage-kept"
@@ -16,7 +16,7 @@ _STAGE, _STAGE_KEPT = "stage", "stage-kept"
 
 def choose(more: str = "", where: DeltaGenerator | None = None) -> Path:
     """Draw the choice, if there is one, and return the folder of the decoders; `more` is told in its help."""
-    folder = checkpoints_folder()
+    folder = launch_options().checkpoints
     wanted, there = _wanted(folder), stages_in(folder)
     if len(there) < 2:
         return wanted
@@ -46,7 +46,7 @@ def beside(folder: Path) -> list[Path]:
 def _wanted(folder: Path) -> Path:
     """The decoders that the command line asks for; where there are none such, the page says so and takes what is there."""
     try:
-        return stage_folder(folder, named_stage())
+        return stage_folder(folder, launch_options().stage)
     except CheckpointError as error:
         refuse(error)
         return stage_folder(folder)

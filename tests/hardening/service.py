@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from captioner.benchmarks.captioning import photograph  # noqa: E402
 
+PROGRAM = ("-m", "captioner")
 CLIENTS, SECONDS = 64, 60
 LEAST_GAIN = 2.5  # so many times the throughput of one client
 _DIFFERENT = 512  # photographs
@@ -75,11 +76,11 @@ class Photographs:
 
 
 @contextmanager
-def started(log: IO[bytes], *options: str) -> Iterator[tuple[int, subprocess.Popen]]:
+def started(log: IO[bytes], *options: str, program: Sequence[str] = PROGRAM) -> Iterator[tuple[int, subprocess.Popen]]:
     """A service with the decoders that ship, once it is ready: its port and its process."""
     with socket.create_server((_HOST, 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "captioner", "serve", "--host", _HOST, "--port", str(port), *options]
+    command = [sys.executable, *program, "serve", "--host", _HOST, "--port", str(port), *options]
     process = subprocess.Popen(command, cwd=ROOT, stderr=log)
     try:
         _wait_until_ready(process, port)
@@ -90,9 +91,9 @@ def started(log: IO[bytes], *options: str) -> Iterator[tuple[int, subprocess.Pop
 
 
 @contextmanager
-def serving(log: IO[bytes], *options: str) -> Iterator[tuple[int, int]]:
+def serving(log: IO[bytes], *options: str, program: Sequence[str] = PROGRAM) -> Iterator[tuple[int, int]]:
     """The same; it is told to end, and must end well."""
-    with started(log, *options) as (port, process):
+    with started(log, *options, program=program) as (port, process):
         yield port, process.pid
         process.send_signal(signal.SIGINT)
         if process.wait(_PATIENCE) != 0:

@@ -23,12 +23,12 @@ schemathesis.openapi.format("binary", some.sampled_from([photograph(0), photogra
 @pytest.fixture(scope="module")
 def load(tiny_run, encoder):
     captioner = Captioner.load(tiny_run, encoder=encoder)
-    return lambda timed: Engine(captioner, SearchConfig(beam=2), timed=timed)
+    return lambda: Engine(captioner, SearchConfig(beam=2))
 
 
 def described(*keys):
     """What a service says of itself, before it has loaded anything."""
-    return schemathesis.openapi.from_dict(create_app(lambda timed: None, keys).openapi())
+    return schemathesis.openapi.from_dict(create_app(lambda: None, keys).openapi())
 
 
 FREE, KEPT = described(), described(KEY).include(path_regex="^/v1/")

@@ -10,17 +10,33 @@ from websockets.sync.client import connect
 from support.serving import files, photograph
 
 ELSEWHERE = "http://elsewhere.example"
+LOADED = "Decoders were loaded."
+COUNTING = f"""
+import sys
+from captioner.__main__ import main
+from captioner.captioning.captioner import Captioner
+load = Captioner.__init__
+def load_and_say(self, *given):
+    print("{LOADED}", file=sys.stderr, flush=True)
+    load(self, *given)
+Captioner.__init__ = load_and_say
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def log(tmp_path_factory):
+    return tmp_path_factory.mktemp("served") / "log"
+
+
+@pytest.fixture(scope="module")
+def address(log):
     """Started where the environment names other decoders to the page, which are not there."""
-    folder = tmp_path_factory.mktemp("served")
-    with pytest.MonkeyPatch.context() as patch, open(folder / "log", "wb") as log:
-        patch.setenv("TRIPTYCH_CHECKPOINTS", str(folder))
-        with serving(log, "--page") as (port, _):
+    with pytest.MonkeyPatch.context() as patch, log.open("wb") as file:
+        patch.setenv("TRIPTYCH_CHECKPOINTS", str(log.parent))
+        with serving(file, "--page", program=("-c", COUNTING)) as (port, _):
             yield f"http://127.0.0.1:{port}"
-    assert '"stopped"' in (folder / "log").read_text()
+    assert '"stopped"' in log.read_text()
 
 
 def test_each_has_its_addresses(address):
@@ -33,13 +49,14 @@ def test_each_has_its_addresses(address):
     assert links and all(requests.get(address + link, timeout=30).headers["content-type"][:9] != "text/html" for link in links)
 
 
-def test_both_caption_the_same_photograph_alike(address):
+def test_both_caption_the_same_photograph_alike_with_decoders_that_are_loaded_once(address, log):
     data = photograph(3, "JPEG")
     (told,) = requests.post(address + "/v1/captions", files=files(data), timeout=60).json()
     with Visitor(address) as visitor:
         visitor.upload(("photograph.jpg", data))
         assert visitor.exceptions == [] and visitor.refusals == []
         assert visitor.sentences == [best[0]["text"] for best in told["captions"].values()]
+    assert log.read_text().count(LOADED) == 1
 
 
 def test_the_page_is_as_well_protected_as_alone(address):

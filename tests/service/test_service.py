@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from captioner.captioning.captioner import Captioner
-from captioner.config import VARIANTS, SearchConfig
+from captioner.config import VARIANTS
 from captioner.data.images import read
 from captioner.errors import CheckpointError
 from captioner.scoring.evaluation import load_search_config
@@ -21,6 +21,7 @@ from captioner.service import service as limits
 from captioner.service.engine import Engine
 from captioner.service.guard import MOST_BYTES
 from captioner.service.problems import MEDIA_TYPE
+from captioner.service.queue import WorkQueue
 from captioner.service.schema import MOST_CAPTIONS, MOST_FILES
 from captioner.views import server as page
 from support.serving import photograph, serving, wait
@@ -35,7 +36,7 @@ def captioner(tiny_run, encoder):
 
 @pytest.fixture(scope="module")
 def load(captioner, tiny_run):
-    return lambda timed: Engine(captioner, load_search_config(tiny_run), timed=timed)
+    return lambda: Engine(captioner, load_search_config(tiny_run))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,7 @@ def test_too_large_a_request_is_not_read(service):
 
 def test_no_photograph_goes_through_the_disk(service, monkeypatch):
     monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", lambda _self: pytest.fail("It was written to a file."))
-    page.close()  # It sets the same limit for its own uploads.
+    page.configure()  # It sets the same limit for its own uploads.
     large = photograph() + bytes(5 << 20)  # What follows the end of a picture is nobody's concern.
     assert service.post(large, large).ok
     problem(service.post(bytes(MOST_BYTES >> 1)), 422, "not-a-picture")
@@ -229,7 +230,7 @@ class Slow(Engine):
 
 def test_a_full_queue_is_told_and_what_was_taken_is_answered_before_it_ends(captioner):
     Slow.free.clear()
-    with serving(lambda timed: Slow(captioner, SearchConfig(), waiting=4, timed=timed)) as served, ThreadPoolExecutor(8) as pool:
+    with serving(lambda: Slow(captioner, queue=WorkQueue(2, waiting=4))) as served, ThreadPoolExecutor(8) as pool:
         wait(lambda: served.get("/ready").ok)
         engine = served.app.state.service.engine
         at_work = []
@@ -237,7 +238,7 @@ def test_a_full_queue_is_told_and_what_was_taken_is_answered_before_it_ends(capt
             at_work.append(pool.submit(served.post, photograph(number)))
             wait(lambda: engine.begun == number)
         taken = [pool.submit(served.post, *[photograph(number)] * 2) for number in (5, 6)]
-        wait(lambda: engine.waiting == 4)
+        wait(lambda: engine.queue.waiting == 4)
         answer = served.post(photograph(9))
         problem(answer, 503, "busy")
         assert int(answer.headers["retry-after"]) > 0
@@ -267,7 +268,7 @@ def test_what_there_is_no_room_for_is_not_read_and_who_hangs_up_makes_room(load)
 def test_what_takes_too_long_is_given_up_and_what_was_not_begun_of_it_is_dropped(captioner, monkeypatch):
     monkeypatch.setattr(limits, "SECONDS", 3)
     Slow.free.clear()
-    with serving(lambda timed: Slow(captioner, SearchConfig(), timed=timed)) as served, ThreadPoolExecutor(2) as pool:
+    with serving(lambda: Slow(captioner)) as served, ThreadPoolExecutor(2) as pool:
         wait(lambda: served.get("/ready").ok)
         engine = served.app.state.service.engine
         at_work = []
@@ -277,7 +278,7 @@ def test_what_takes_too_long_is_given_up_and_what_was_not_begun_of_it_is_dropped
         for answer in (served.post(photograph(3)), *(one.result() for one in at_work)):
             problem(answer, 504, "too-slow")
         Slow.free.set()
-        wait(lambda: engine.waiting == 0)
+        wait(lambda: engine.queue.waiting == 0)
         monkeypatch.undo()
         assert served.post(photograph(4)).ok and engine.begun == 3
 
@@ -299,7 +300,7 @@ def test_a_photograph_that_is_too_slow_to_read_is_given_up_too(captioner, monkey
             return super().prepare(*given)
 
     monkeypatch.setattr(limits, "SECONDS", 0.3)
-    with serving(lambda timed: Reading(captioner, SearchConfig(), timed=timed)) as served:
+    with serving(lambda: Reading(captioner)) as served:
         wait(lambda: served.get("/ready").ok)
         problem(served.post(*[photograph()] * MOST_FILES), 504, "too-slow")
         free.set()
@@ -308,9 +309,9 @@ def test_a_photograph_that_is_too_slow_to_read_is_given_up_too(captioner, monkey
 def test_before_it_is_ready(load):
     started = threading.Event()
 
-    def late(timed):
+    def late():
         started.wait(60)
-        return load(timed)
+        return load()
 
     with serving(late) as served:
         assert served.get("/health").ok
@@ -325,7 +326,7 @@ def test_before_it_is_ready(load):
     ("error", "told"), [(CheckpointError("The decoders are gone."), "are gone"), (RuntimeError("/a/secret"), "log says why")]
 )
 def test_what_could_not_be_loaded_is_told(error, told):
-    def broken(timed):
+    def broken():
         raise error
 
     given_up = threading.Event()
@@ -348,7 +349,7 @@ def test_a_failure_of_its_own_is_told_to_the_log_alone(captioner):
         def prepare(self, *_):
             raise RuntimeError("/a/secret/place")
 
-    with serving(lambda timed: Broken(captioner, SearchConfig(), timed=timed)) as served:
+    with serving(lambda: Broken(captioner)) as served:
         wait(lambda: served.get("/ready").ok)
         body = problem(served.post(photograph()), 500, "broken")
         assert "secret" not in json.dumps(body) and "/a/secret/place" in served.log.getvalue()

@@ -3,19 +3,18 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from captioner.config import SHIPPED
 from captioner.model.checkpoints import stages_in
-from captioner.views.launch_options import FOLDER_VARIABLE, without_places
+from captioner.views.launch_options import FOLDER_VARIABLE
 from support.pages import APP, open_view, refusals
 
 
 @pytest.fixture
 def forgotten():
-    """What the pages keep for some seconds is forgotten before and after."""
+    """What the pages cache for some seconds is dropped before and after."""
     from captioner.views import startup_problems
 
     startup_problems._examined.clear()
@@ -28,7 +27,7 @@ def test_app_and_doctor_speak_whatever_is_missing(missing):
     """In a process of its own, in which the package cannot be imported from the beginning."""
     opened = f"AppTest.from_file({str(APP)!r}, default_timeout=120)"
     if missing == "altair":  # The first page draws without it; AppTest cannot follow a link to another.
-        charts = "from captioner.views import navigation; from captioner.views.curves import page; navigation._speaking(page.show)()"
+        charts = "from captioner.views.navigation import guarded; from captioner.views.curves import page; guarded(page.show)()"
         opened = f"AppTest.from_string({charts!r}, default_timeout=120)"
     script = f"""
 import sys
@@ -60,18 +59,3 @@ def test_broken_decoders_are_told_without_the_servers_folders(tmp_path, monkeypa
     assert "decoder.safetensors of learned is not the one that was saved" in said[0]
     assert len(said) > 1 and said[1].startswith("Decoders: ")
     assert str(tmp_path) not in " ".join(said) and "/" not in "".join(said).replace("checkpoints/", "")
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("The file /srv/class/a.json of '/srv/b c/x' is gone.", "The file a.json of 'b c/x' is gone."),
-        (r"C:\Users\me\a.json cannot be read.", "a.json cannot be read."),
-        ("See captioner/ and http://example.org/a, or 3/4 of it and/or more.", None),
-        (f"In {Path.home()}/my class/run there is nothing.", "In my class/run there is nothing."),
-        (f"{Path.home()}/.cache/triptych is full.", ".cache/triptych is full."),
-        (f"{SHIPPED / 'first'} is empty.", "checkpoints/first is empty."),
-    ],
-)
-def test_places_of_the_server_are_not_shown(text, shown):
-    assert without_places(text) == (text if shown is None else shown)

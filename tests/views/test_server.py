@@ -1,10 +1,17 @@
 """What the page closes in Streamlit's server: files on disk, visits without end, and questions to the network."""
 
+import asyncio
+import threading
+import time
+from types import SimpleNamespace
+
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from streamlit import net_util
+from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.session_manager import SessionInfo
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from captioner.data.images import MAXIMUM_BYTES
@@ -35,7 +42,7 @@ def test_a_visit_holds_so_many_files_and_another_as_many(manager):
     assert len(manager.file_storage["one"]) == server.MOST_FILES
 
 
-def test_a_name_that_the_page_cannot_have_is_made_one(manager):
+def test_a_zero_byte_is_removed_from_a_name(manager):
     manager.add_file("one", record("a\0b", 10))
     assert [file.name for file in manager.file_storage["one"].values()] == ["ab.jpg"]
 
@@ -53,5 +60,80 @@ def test_a_visit_holds_so_many_bytes(manager):
 def test_no_picture_goes_through_the_disk_and_no_page_is_asked(monkeypatch):
     monkeypatch.setattr(MultiPartParser, "spool_max_size", 1)
     monkeypatch.setattr(net_util, "get_external_ip", lambda: "asked")
-    server.close()
+    server.configure()
     assert MultiPartParser.spool_max_size > MAXIMUM_BYTES and net_util.get_external_ip() is None
+
+
+class Session:
+    """As much of a session as its end needs."""
+
+    def __init__(self, name):
+        self.id, self.ended = name, []
+
+    def shutdown(self):
+        self.ended.append(threading.current_thread())
+
+
+def visits(*names, seconds):
+    storage, sessions = MemorySessionStorage(ttl_seconds=seconds), [Session(name) for name in names]
+    for session in sessions:
+        storage.save(SessionInfo(None, session))
+    return storage, sessions
+
+
+def test_a_visit_that_can_no_longer_be_resumed_is_ended_once():
+    storage, sessions = visits("one", "two", seconds=0.1)
+    time.sleep(0.11)
+    server.end_expired(storage)
+    server.end_expired(storage)
+    assert [len(session.ended) for session in sessions] == [1, 1] and not storage._cache._data
+
+
+def test_a_visit_that_broke_off_just_now_is_kept():
+    storage, (session,) = visits("one", seconds=60)
+    server.end_expired(storage)
+    assert not session.ended and storage.get("one").session is session
+
+
+def test_visits_are_ended_in_the_servers_own_loop(monkeypatch):
+    monkeypatch.setattr(server, "_EVERY", 0.01)
+    monkeypatch.setattr(server, "_cleaner", None)
+    storage, (session,) = visits("one", seconds=0)
+
+    async def serve():
+        loop = asyncio.get_running_loop()
+        running = SimpleNamespace(
+            _get_async_objs=lambda: SimpleNamespace(eventloop=loop), _session_mgr=SimpleNamespace(_session_storage=storage)
+        )
+        monkeypatch.setattr(server, "runtime", SimpleNamespace(exists=lambda: True, get_instance=lambda: running))
+        server.schedule_cleanup()
+        server.schedule_cleanup()
+        while not session.ended:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(serve(), 10))
+    assert session.ended == [threading.current_thread()]
+
+
+def test_the_installed_streamlit_has_the_private_parts_that_are_used():
+    from streamlit.runtime import Runtime, RuntimeConfig
+    from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
+
+    made = RuntimeConfig("app.py", None, MemoryMediaFileStorage("/media"), MemoryUploadedFileManager("/upload"))
+    before = Runtime._instance
+    Runtime._instance = None
+    try:
+        running = Runtime(made)
+        assert running._session_mgr._session_storage._cache.expire() == []
+
+        async def loop_of():
+            started = asyncio.create_task(running.start())
+            await asyncio.sleep(0)
+            found = running._get_async_objs().eventloop
+            running.stop()
+            await started
+            return found is asyncio.get_running_loop()
+
+        assert asyncio.run(loop_of())
+    finally:
+        Runtime._instance = before

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from captioner.config import VARIANTS
 from captioner.storage import write_json
-from captioner.views.launch_options import FOLDER_VARIABLE, named_stage
-from captioner.views.resources import load_captioner
+from captioner.views.launch_options import FOLDER_VARIABLE
+from captioner.views.resources import load_engine
 from captioner.views.stages import beside, title
 from support.pages import APP, PATIENCE, open_view, refusals, sentences, shown
 from support.standins import write_stages
@@ -96,9 +96,6 @@ def test_an_address_that_names_no_stage_shows_the_last():
 
 
 def test_the_command_line_asks_for_a_stage(folder, monkeypatch):
-    for arguments, stage in (([], None), (["--stage", "first"], "first"), (["--stage"], None), (["--stage", "third"], None)):
-        monkeypatch.setattr("sys.argv", ["app.py", *arguments])
-        assert named_stage() == stage
     monkeypatch.setattr("sys.argv", ["app.py", "--stage", "first"])
     assert open_view("words").run().button_group(key="stage").value == "first"
     monkeypatch.setattr("sys.argv", ["app.py", "--stage", "reward"])
@@ -138,9 +135,9 @@ def test_curves_begin_with_the_decoders_of_the_last_stage():
 
 
 def test_the_stages_share_one_encoder_and_stay_loaded(folder):
-    first, reward = (load_captioner(folder / stage) for stage in ("first", "reward"))
+    first, reward = (load_engine(folder / stage).captioner for stage in ("first", "reward"))
     assert first.encoder is reward.encoder and (first.stage, reward.stage) == ("first", "reward")
-    assert load_captioner(folder / "first") is first and load_captioner(folder / "reward") is reward
+    assert load_engine(folder / "first").captioner is first and load_engine(folder / "reward").captioner is reward
 
 
 def test_a_stage_is_named_where_it_was_chosen_among_several(folder, tiny_run):

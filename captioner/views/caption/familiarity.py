@@ -9,7 +9,7 @@ from captioner.scoring.novelty_curve import BETTER, MEAN, USUAL, WORSE, Curve
 from captioner.scoring.novelty_file import load_curve
 from captioner.views import cards
 from captioner.views.resources import refuse
-from captioner.views.results import Findings
+from captioner.views.results import Results
 from captioner.vision.encoder import ADAPTED
 from captioner.vision.imagenet import likeliest
 
@@ -28,14 +28,14 @@ _HELP = (
 )
 
 
-def show(findings: Findings) -> None:
+def show(results: Results) -> None:
     """The gauge and its sentence; without a usable curve it says where the photograph lies, and not what to expect."""
-    found = findings.familiarity()
+    found = results.familiarity()
     if found is None:
         return
     curve, problem = None, None
     try:
-        curve = load_curve(findings.folder)
+        curve = load_curve(results.folder)
     except CheckpointError as error:
         problem = error
     st.html(gauge(found[1], curve))
@@ -44,20 +44,20 @@ def show(findings: Findings) -> None:
         refuse(problem)
 
 
-def show_classes(findings: Findings) -> None:
-    probabilities = findings.classes()
+def show_classes(results: Results) -> None:
+    probabilities = results.classes()
     if probabilities is None:
         return
     with st.expander("What the network itself sees", type="compact"):
         st.markdown(
-            f"The CNN learned to name 1,000 kinds of things before any of this, {_since(findings)}. What it does not tell "
+            f"The CNN learned to name 1,000 kinds of things before any of this, {_since(results)}. What it does not tell "
             "apart, no decoder can; and what it sees, a decoder without the word cannot say."
         )
         st.html(cards.choices(likeliest(probabilities), "currentColor"))
 
 
-def _since(findings: Findings) -> str:
-    if findings.captioner.encoder.name == ADAPTED:
+def _since(results: Results) -> str:
+    if results.captioner.encoder.name == ADAPTED:
         return "and was trained on with captions since; its names are still those of then, so they fit a little less"
     return "and was not changed since"
 

@@ -9,7 +9,7 @@ import streamlit as st
 from captioner.config import VARIANTS
 from captioner.views import cards, html_tables
 from captioner.views.resources import refusals
-from captioner.views.results import Findings
+from captioner.views.results import Results
 from captioner.vocabulary import END_WORD, tokenize
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _TOO_STRANGE = "Most of these words are unknown to them, so nothing can be said 
 
 @st.fragment
 @refusals()
-def show(findings: Findings) -> None:
+def show(results: Results) -> None:
     st.header("Your own words", anchor=False)
     text = st.text_input(
         "A caption of your own", key="say", bind="query-params", max_chars=_LONGEST, placeholder="a puppy plays on the lawn",
@@ -38,8 +38,8 @@ def show(findings: Findings) -> None:
         st.caption(f"The first {_MOST_WORDS} of {len(words)} words are judged.")
         words = words[:_MOST_WORDS]
     if words:
-        known = [word in findings.captioner.vocabulary for word in words] + [True]
-        _show_judgement(words, known, findings.followed(words))
+        known = [word in results.captioner.vocabulary for word in words] + [True]
+        _show_judgement(words, known, results.followed(words))
     elif text.strip():
         st.caption("There is no word in this; a word is made of letters or digits.")
 

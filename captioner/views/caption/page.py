@@ -13,10 +13,9 @@ from captioner.figures.decoder.differences import difference
 from captioner.views import cards, photographs, startup_problems
 from captioner.views.caption import earlier, own_words, settings, several, why
 from captioner.views.caption import familiarity as familiar
-from captioner.views.launch_options import checkpoints_folder
 from captioner.views.photographs import Photograph
 from captioner.views.resources import open_page, picture_size, refuse
-from captioner.views.results import Captions, Findings
+from captioner.views.results import Captions, Results
 
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Caption
@@ -43,40 +42,40 @@ def show() -> None:
             st.container(key="photograph").image(photograph.preview, alt=photograph.description)
             if remark := photographs.too_small(photograph):
                 st.markdown(remark)
-        _show_findings(folder, photograph, config)
+        _show_results(folder, photograph, config)
     except ImageError as error:
         with left:  # In the photograph's place.
             refuse(error)
         _show_several(folder, config)
     except (CheckpointError, EncoderError) as error:
         refuse(error)
-        startup_problems.show(checkpoints_folder())
+        startup_problems.show()
     except TriptychError as error:
         refuse(error)
 
 
-def _show_findings(folder: Path, photograph: Photograph, config: SearchConfig) -> None:
+def _show_results(folder: Path, photograph: Photograph, config: SearchConfig) -> None:
     with ExitStack() as waiting:
         for column in st.columns(len(VARIANTS)):
             waiting.enter_context(column)
             waiting.enter_context(st.skeleton(height=_CARD_HEIGHT))
-        findings = Findings(folder, photograph)
-        captions = findings.captions(config)
+        results = Results(folder, photograph)
+        captions = results.captions(config)
     _show_cards(folder, captions)
     familiarity, classes = st.columns(2, gap="large")
     with familiarity:
-        _show_familiarity(findings)
+        _show_familiarity(results)
     with classes:
-        familiar.show_classes(findings)
+        familiar.show_classes(results)
     _show_several(folder, config)
-    why.show(findings, captions, config)
-    own_words.show(findings)
+    why.show(results, captions, config)
+    own_words.show(results)
     earlier.show(photograph, captions)
 
 
-def _show_familiarity(findings: Findings) -> None:
+def _show_familiarity(results: Results) -> None:
     try:
-        familiar.show(findings)
+        familiar.show(results)
     except TriptychError as error:
         refuse(error)
 

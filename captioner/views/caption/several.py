@@ -11,7 +11,7 @@ import streamlit as st
 
 from captioner.config import VARIANTS, SearchConfig
 from captioner.views.photographs import Arrival, Photograph, opened, show_again, thumbnail
-from captioner.views.results import Captions, Findings
+from captioner.views.results import Captions, Results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def _columns() -> dict[str, Any]:
 def _caption_all(folder: Path, arrivals: Sequence[Arrival], config: SearchConfig) -> list[Result]:
     bar, results = st.progress(0.0, "Captioning"), []
     for number, arrival in enumerate(arrivals, 1):
-        captions = Findings(folder, arrival).captions(config) if isinstance(arrival, Photograph) else None
+        captions = Results(folder, arrival).captions(config) if isinstance(arrival, Photograph) else None
         results.append((arrival, captions))
         bar.progress(number / len(arrivals), f"Captioned {number} of {len(arrivals)} pictures")
     bar.empty()

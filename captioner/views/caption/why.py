@@ -12,7 +12,7 @@ from captioner.figures.caption.heatmap import focus, gradient, overlay
 from captioner.figures.caption.search_tree import FATES, summary, tree_chart, tree_table, tree_width
 from captioner.views import cards
 from captioner.views.resources import refusals
-from captioner.views.results import Captions, Findings
+from captioner.views.results import Captions, Results
 from captioner.vocabulary import END_WORD
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _NO_PLACE = "This decoder takes in the photograph as a whole, so there is no pla
 
 @st.fragment
 @refusals()
-def show(findings: Findings, captions: Captions, config: SearchConfig) -> None:
+def show(results: Results, captions: Captions, config: SearchConfig) -> None:
     """The whole section; a click in it draws this section again and nothing else of the page."""
     st.header("Why did it write this?", anchor=False)
     titles = {VARIANTS[name].title: name for name in captions}
@@ -38,33 +38,33 @@ def show(findings: Findings, captions: Captions, config: SearchConfig) -> None:
         label_visibility="collapsed",
     )  # fmt: skip
     name = titles[chosen]
-    _show_words(findings, captions, name, config)
-    _show_tree(findings, name, config)
+    _show_words(results, captions, name, config)
+    _show_tree(results, name, config)
 
 
 @st.fragment
 @refusals()
-def _show_words(findings: Findings, captions: Captions, name: str, config: SearchConfig) -> None:
+def _show_words(results: Results, captions: Captions, name: str, config: SearchConfig) -> None:
     caption = captions[name][0]
     if not caption.steps:
         st.markdown("It wrote no word at all.")
         return
-    place = _choose_word(findings, captions, caption)
-    followed = findings.followed(caption.words, caption.finished)
+    place = _choose_word(results, captions, caption)
+    followed = results.followed(caption.words, caption.finished)
     looked, won, *others = st.columns([5, 4, 4] if len(followed) > 1 else [5, 4], gap="large")
     with looked:
-        _show_attention(findings, caption, place)
+        _show_attention(results, caption, place)
     with won:
-        _show_alternatives(findings, caption, place)
+        _show_alternatives(results, caption, place)
     for column in others:
         with column:
             _show_others(followed, caption, place)
-    _show_what_if(findings, config)
+    _show_what_if(results, config)
 
 
-def _choose_word(findings: Findings, captions: Captions, caption: "Caption") -> int:
+def _choose_word(results: Results, captions: Captions, caption: "Caption") -> int:
     """The words as a strip of buttons, each with how sure the decoder was of it."""
-    _start_anew((findings.photograph.digest, caption.variant, caption.text), _first_difference(captions, caption))
+    _start_anew((results.photograph.digest, caption.variant, caption.text), _first_difference(captions, caption))
     sure = [cards.percent(min(1.0, math.exp(gain))) for gain in caption.word_log_probabilities]
     labels = [
         f"{_label(word)} :small[{share}]{_UNSEEN * number}"
@@ -107,7 +107,7 @@ def _first_difference(captions: Captions, caption: "Caption") -> int:
     return own.index(True) if True in own else 0
 
 
-def _show_attention(findings: Findings, caption: "Caption", place: int) -> None:
+def _show_attention(results: Results, caption: "Caption", place: int) -> None:
     word = caption.steps[place]
     st.subheader("Where it looked", anchor=False)
     if caption.attention is None:
@@ -116,7 +116,7 @@ def _show_attention(findings: Findings, caption: "Caption", place: int) -> None:
     opacity = st.slider("Strength of the heat map (%)", 0, 100, 50, 5, key="opacity", help="Bright is where it looked most.")
     attention = caption.attention[place]
     said = f"Before writing {_quoted(word)} {focus(attention)}."
-    picture = overlay(findings.photograph.preview, attention, opacity / 100)
+    picture = overlay(results.photograph.preview, attention, opacity / 100)
     with st.container(key="heat", gap="xsmall"):
         st.image(picture, alt=f"The photograph under a heat map. {said}")
         st.html(heat_scale(attention))
@@ -132,7 +132,7 @@ def heat_scale(attention: "np.ndarray") -> str:
     )
 
 
-def _show_alternatives(findings: Findings, caption: "Caption", place: int) -> None:
+def _show_alternatives(results: Results, caption: "Caption", place: int) -> None:
     variant, before, written = VARIANTS[caption.variant], caption.words[:place], caption.steps[place]
     st.subheader("What nearly won", anchor=False)
     start = f"After {_quoted(' '.join(before))}" if before else "As the first word"
@@ -144,7 +144,7 @@ def _show_alternatives(findings: Findings, caption: "Caption", place: int) -> No
             bar = cards.bar(probability, variant.colour)
             st.html(f'<div class="choice"><b>{cards.written(word)}</b>{bar}</div>', width="stretch")
             about = f"Let all decoders go on from {_quoted(' '.join(beginning))}"
-            given = (findings.photograph.digest, beginning)
+            given = (results.photograph.digest, beginning)
             st.button("go on", help=about, key=f"go-{place}-{word}", on_click=_keep_what_if, args=given)
 
 
@@ -166,30 +166,30 @@ def _show_others(followed: dict[str, "Caption"], caption: "Caption", place: int)
     st.caption("After the same words, before the same photograph.")
 
 
-def _show_what_if(findings: Findings, config: SearchConfig) -> None:
+def _show_what_if(results: Results, config: SearchConfig) -> None:
     digest, beginning = st.session_state.get(_WHAT_IF, (None, ()))
-    if digest != findings.photograph.digest:
+    if digest != results.photograph.digest:
         return
     with st.container(border=True, key="what-if"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.subheader(f"What if it had begun {_quoted(' '.join(beginning))}?", anchor=False)
             st.button("Close", on_click=lambda: st.session_state.pop(_WHAT_IF, None))
         length = max(config.maximum_words, len(beginning))
-        captions = findings.captions(replace(config, maximum_words=length), beginning)
+        captions = results.captions(replace(config, maximum_words=length), beginning)
         for column, (name, found) in zip(st.columns(len(captions)), captions.items(), strict=True):
             with column:
                 st.html(cards.heading(VARIANTS[name], short=True) + cards.continued(found[0], len(beginning)))
 
 
-def _show_tree(findings: Findings, name: str, config: SearchConfig) -> None:
+def _show_tree(results: Results, name: str, config: SearchConfig) -> None:
     st.subheader("Its search", anchor=False)
     st.markdown(
         "A caption is the result of a search. At each word the likeliest sentences so far are kept (full lines), the others "
         "dropped (faint, dotted lines). A sentence that has reached its end (■) gets a score: its log-probability, divided by a "
         "power of its length. The highest score wins; it need not have been ahead at every word."
     )
-    candidates, way = findings.tree(name, config)
-    table = tree_table(candidates, way, findings.captioner.vocabulary.words, config.length_preference)
+    candidates, way = results.tree(name, config)
+    table = tree_table(candidates, way, results.captioner.vocabulary.words, config.length_preference)
     with st.container(key="search"):
         with st.container(key="tree"):
             st.vega_lite_chart(tree_chart(table, VARIANTS[name].colour), width="content", alt=summary(table))

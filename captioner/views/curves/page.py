@@ -18,7 +18,7 @@ from captioner.figures.decoder.settings_in_words import Settings, read_all
 from captioner.model.checkpoints import stage_folder
 from captioner.training.provenance import trained_on_dev
 from captioner.views.curves import facts, live_training
-from captioner.views.launch_options import checkpoints_folder, named_runs
+from captioner.views.launch_options import launch_options
 from captioner.views.resources import open_page, refusals, refuse
 
 _FROM = "from"
@@ -60,7 +60,8 @@ def _introduction(pictures: str) -> str:
 
 def _choose_run() -> Path | None:
     """Draw the choice of runs and the button that trains one now; None stands for the training on this page."""
-    runs = _named(checkpoints_folder(), named_runs())
+    launched = launch_options()
+    runs = _named(launched.checkpoints, launched.runs)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         options = [*runs, live_training.LIVE]
         name = st.selectbox("Run", options, key="run", bind="query-params", help=_RUNS, width=360, on_change=_forget_start)
@@ -69,7 +70,7 @@ def _choose_run() -> Path | None:
     return runs.get(name)
 
 
-def _named(own: Path, others: list[Path]) -> dict[str, Path]:
+def _named(own: Path, others: Sequence[Path]) -> dict[str, Path]:
     """The runs by the name under which they are offered; the decoders of the other pages come first."""
     runs: dict[str, Path] = {}
     for folder in (own, *others):

@@ -24,9 +24,9 @@ from captioner.views import photographs, stages
 from captioner.views.how_it_works import layer_tables
 from captioner.views.how_it_works.scene import Scene, sentence
 from captioner.views.how_it_works.stations import stations
-from captioner.views.photographs import Photograph, kept
-from captioner.views.resources import GATE, Stamp, open_page, picture_size, refusals, refuse, stamp
-from captioner.views.results import Findings
+from captioner.views.photographs import Photograph
+from captioner.views.resources import Stamp, kept, open_page, picture_size, refusals, refuse, stamp
+from captioner.views.results import Results
 
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
@@ -93,9 +93,9 @@ def _show_step(folder: Path, variants: list[Variant]) -> None:
             name = _choose("Decoder", [variant.title for variant in variants], "decoder")
         variant = next(variant for variant in variants if variant.title == name)
         with st.skeleton(height=_HEIGHT_OF_A_STEP):
-            findings = Findings(folder, photograph)
-            steps = _take(photograph.digest, variant.name, findings.stamp, findings)
-        _show_stations(photograph, variant, steps, findings.captioner)
+            results = Results(folder, photograph)
+            steps = _take(photograph.digest, variant.name, results.stamp, results)
+        _show_stations(photograph, variant, steps, results.captioner)
 
 
 def _choose_photograph(size: int) -> Photograph:
@@ -136,11 +136,10 @@ def _choose_step(count: int) -> int:
 
 
 @kept(_KEPT * len(VARIANTS))
-def _take(digest: str, variant: str, stamp: Stamp, _findings: Findings) -> tuple[Step, ...]:
+def _take(digest: str, variant: str, stamp: Stamp, _results: Results) -> tuple[Step, ...]:
     """All steps of the decoder's sentence about the photograph."""
-    features = _findings.features
-    with GATE.passing():
-        return Anatomy(_findings.captioner.checkpoints[variant], features).caption()
+    checkpoint, features = _results.captioner.checkpoints[variant], _results.features
+    return _results.queue.run(lambda: Anatomy(checkpoint, features).caption())
 
 
 @kept(_KEPT)

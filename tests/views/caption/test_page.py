@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,12 +17,11 @@ from captioner.config import VARIANTS
 from captioner.data.images import read, resize
 from captioner.data.samples import SAMPLES
 from captioner.scoring.familiarity import Familiarity
-from captioner.service.gate import Gate
 from captioner.storage import write_json
-from captioner.views import photographs, results
+from captioner.views import photographs
 from captioner.views.caption import page
-from captioner.views.launch_options import FOLDER_VARIABLE, checkpoints_folder
-from captioner.views.resources import load_captioner, stamp
+from captioner.views.launch_options import FOLDER_VARIABLE
+from captioner.views.resources import QUEUE, load_engine, stamp
 from support.pages import APP, PATIENCE, descriptions, refusals, sentences, shown
 from support.written_gauge import write_curve
 
@@ -283,10 +281,9 @@ def test_where_too_many_wait_a_visitor_reads_a_sentence(app, monkeypatch):
     new = picture(size=(333, 251))  # One whose captions no other test has left in the cache.
     app.run()
     with monkeypatch.context() as patch:
-        for module in (results, photographs):
-            patch.setattr(module, "GATE", Gate(0, waiting=0))
+        patch.setattr(QUEUE, "_most", 0)
         upload(app, "mine.jpg", new)
-        assert not app.exception and any("others are waiting for their captions" in text for text in refusals(app))
+        assert not app.exception and any("busy (0 requests queued)" in text for text in refusals(app))
     upload(app, "mine.jpg", new)
     assert not refusals(app) and len(sentences(app)) == len(VARIANTS)
 
@@ -295,17 +292,17 @@ def test_a_part_of_the_page_for_which_there_is_no_place_says_so_itself(app, monk
     """A click that draws one part again is not caught by the page; and of several pictures only those are lost that had to be."""
     app.run()
     with monkeypatch.context() as patch:
-        patch.setattr(results, "GATE", Gate(0, waiting=0))
+        patch.setattr(QUEUE, "_most", 0)
         app.text_input(key="say").set_value("a sentence nobody wrote before").run()
-        assert not app.exception and any("others are waiting" in text for text in refusals(app))
+        assert not app.exception and any("busy" in text for text in refusals(app))
     app.run()
     assert not refusals(app)
     with monkeypatch.context() as patch:
-        patch.setattr(photographs, "GATE", Gate(0, waiting=0))
+        patch.setattr(QUEUE, "_most", 0)
         app.file_uploader[0].upload("one.jpg", picture(size=(99, 98)), "image/jpeg")
         app.file_uploader[0].upload("two.jpg", picture(size=(97, 96)), "image/jpeg")
         app.run()
-        assert not app.exception and any("others are waiting" in text for text in refusals(app))
+        assert not app.exception and any("busy" in text for text in refusals(app))
 
 
 def test_nothing_found_in_a_visitors_picture_is_kept_for_others(app):
@@ -332,20 +329,6 @@ def test_an_altered_decoder_is_a_sentence(app, tiny_run, tmp_path, monkeypatch):
     assert "not the one that was saved" in refusals(app.run())[0]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["--checkpoints", "mine"], Path("mine")),
-        ([], APP.parent / "checkpoints"),
-        (["--checkpoints"], APP.parent / "checkpoints"),
-    ],
-)
-def test_the_folder_is_named_after_two_dashes(monkeypatch, arguments, expected):
-    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
-    monkeypatch.setattr("sys.argv", ["app.py", *arguments])
-    assert checkpoints_folder() == expected
-
-
 def test_the_stamp_changes_with_the_decoders(tiny_run, tmp_path):
     folder = shutil.copytree(tiny_run, tmp_path / "copy")
     before = stamp(folder)
@@ -356,10 +339,10 @@ def test_the_stamp_changes_with_the_decoders(tiny_run, tmp_path):
 
 def test_decoders_that_were_trained_again_are_loaded_again(tiny_run, tmp_path):
     folder = shutil.copytree(tiny_run, tmp_path / "again")
-    before = load_captioner(folder)
-    assert load_captioner(folder) is before
+    before = load_engine(folder)
+    assert load_engine(folder) is before
     os.utime(folder / "learned" / "manifest.json", ns=(1, 1))
-    assert load_captioner(folder) is not before
+    assert load_engine(folder) is not before
 
 
 def test_a_damaged_summary_or_search_setting_is_a_sentence_and_the_page_goes_on(app, tiny_run, tmp_path, monkeypatch):
@@ -436,12 +419,12 @@ def test_what_the_underlining_means(differ, alike, said):
 def test_no_two_pages_share_a_place_in_the_address():
     """A bound widget's value would follow the visitor to the other page, where it means something else."""
     views, found = APP.parent / "captioner" / "views", {}
-    for path in sorted(views.glob("*.py")):
+    for path in sorted(views.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [word.arg for word in node.keywords] if isinstance(node, ast.Call) else []
             if "bind" in names or "on_change" in names:
                 key = next((word.value for word in node.keywords if word.arg == "key"), None)
                 if isinstance(key, ast.Constant):
-                    found.setdefault(key.value, set()).add(path.stem)
+                    found.setdefault(key.value, set()).add(path.relative_to(views).parts[0])
     assert len(found) > 15
     assert {key: pages for key, pages in found.items() if len(pages) > 1} == {}
