@@ -1,6 +1,6 @@
-"""Charts of scores, and the tables behind them: everybody's score with its interval, the paired differences, the beams.
+"""Charts of scores and their tables: all scores with intervals, paired differences, beam sizes.
 
-Knows no Streamlit. What the numbers say in words is left to `captioner.figures.scores.verdict`.
+Knows no Streamlit. `captioner.figures.scores.verdict` puts the numbers into words.
 """
 
 import math
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 RODS = {PEOPLE: "People", CONSTANT: "One sentence for all"}
 GAP_NUMBERS = ["difference", "low", "high"]
-_BREAK = "|"  # where a name goes on in a second line
+_BREAK = "|"  # where a name continues on a second line
 _ROW, _POINT = 40, 100
 
 
 def score_rows(board: Board, metric: str) -> "pd.DataFrame":
-    """Who reached what by one metric, best first: the decoders, the yardsticks, and what others published."""
+    """One metric, best first: decoders, yardsticks, and published systems."""
     import pandas as pd
 
     rows = [_row(entry.variant.title, "decoder", entry.score, metric) for entry in board.entries]
@@ -44,14 +44,14 @@ def _row(who: str, kind: str, score: Yardstick, metric: str) -> tuple | None:
 
 
 def score_chart(rows: "pd.DataFrame", metric: str) -> "alt.LayerChart":
-    """A row for each, decoders in their colour and shape, others as hollow diamonds; a thick line is the 95% interval."""
+    """A row for each: decoders in their colour and shape, others as hollow diamonds; thick lines are 95% intervals."""
     import altair as alt
 
     rows = rows.assign(label=rows.score.map(number), end=rows.high.fillna(rows.score))
     chart = alt.Chart(rows).encode(y=_names("who", list(rows.who)), color=_colours(list(rows.who)))
     value = alt.X("score:Q", title=f"{TITLES[metric]}, more is better", axis=axis(), scale=alt.Scale(domainMin=0))
     tooltip = ["who:N", *(alt.Tooltip(name, type="quantitative", format=".3f") for name in ("score", "low", "high"))]
-    # An own line for each dash: dashes that follow from the data would be drawn for points, too.
+    # One mark per dash: dashes encoded from the data would also be drawn around points.
     bars = [
         chart.transform_filter(_is(variant)).mark_rule(strokeWidth=4, strokeDash=list(variant.dash))
         for variant in VARIANTS.values()
@@ -70,7 +70,7 @@ def score_chart(rows: "pd.DataFrame", metric: str) -> "alt.LayerChart":
 
 
 def score_table(rows: "pd.DataFrame", board: Board, metric: str) -> "pd.DataFrame":
-    """The same as texts, empty where there is no number; decoders are also held against as few captions as people are."""
+    """The same as text; decoders also have their score against as few captions as people are scored against."""
     fewer = board.comparison.against_fewer if board.comparison else {}
     scores = {VARIANTS[name].title: score.metrics.get(metric) for name, score in fewer.items()}
     table = rows.set_index("who").drop(columns="kind").assign(fewer=lambda table: table.index.map(scores))
@@ -82,7 +82,7 @@ def _text_of(value: float) -> str:
 
 
 def score_summary(rows: "pd.DataFrame", metric: str) -> str:
-    """The chart in words, for who cannot see it."""
+    """Alternative text for the chart."""
     return f"{TITLES[metric]}, best first: " + listed([f"{row.who} {number(row.score)}" for row in rows.itertuples()]) + "."
 
 
@@ -94,7 +94,7 @@ def gap_table(gaps: list[Gap]) -> "pd.DataFrame":
 
 
 def gap_chart(gaps: list[Gap], metric: str) -> "alt.LayerChart":
-    """Every two decoders' difference with its interval, and the line of no difference that the interval holds or leaves out."""
+    """The difference of every pair with its interval, and a line at zero."""
     import altair as alt
     import pandas as pd
 
@@ -115,7 +115,7 @@ def gap_summary(gaps: list[Gap], metric: str) -> str:
 
 
 def beam_chart(tried: TriedBeams) -> "alt.Chart":
-    """CIDEr on dev by beam, at the chosen length preference; colours, dashes and shapes are the decoders' own."""
+    """CIDEr on dev by beam size, with the chosen length preference."""
     import altair as alt
     import pandas as pd
 
@@ -132,7 +132,7 @@ def beam_chart(tried: TriedBeams) -> "alt.Chart":
         y=alt.Y("cider:Q", title="CIDEr on dev", scale=alt.Scale(zero=False, padding=12), axis=axis(tickCount=5)),
         color=by_decoder(alt.Color, [variant.colour for variant in variants]),
     )
-    # Dashes in the legend would be drawn around its points.
+    # Without a legend for dashes they are not drawn around its points.
     dashes = by_decoder(alt.StrokeDash, [list(one.dash) for one in variants], legend=None)
     lines = chart.mark_line(strokeWidth=3).encode(strokeDash=dashes)
     points = chart.mark_point(filled=True, size=_POINT, opacity=1).encode(
@@ -164,7 +164,7 @@ def beam_summary(tried: TriedBeams) -> str:
 
 
 def published_table() -> "pd.DataFrame":
-    """What others reached, as texts; a column per metric, empty where they gave none."""
+    """Published systems as text, a column per metric."""
     import pandas as pd
 
     rows = {

@@ -1,6 +1,6 @@
-"""The scores of a folder of decoders as a page needs them: read from the files that `evaluate` wrote, checked, put in order.
+"""The scores of a folder of decoders, read from the files that `evaluate` wrote and validated.
 
-What they amount to in words is left to `captioner.figures.scores.verdict`.
+`captioner.figures.scores.verdict` puts them into words.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from captioner.storage import read_json
 from captioner.training.provenance import trained_on_dev
 
 SPLITS = (TEST, DEV) = ("test", "dev")
-_SEEN = f"These decoders were trained on the photographs of {DEV}, too"
-VERDICT_METRIC = "cider"  # no score is without it
+_SEEN = f"These decoders were also trained on {DEV}"
+VERDICT_METRIC = "cider"  # required of every score
 TITLES = {
     "cider": "CIDEr",
     "bleu1": "BLEU-1",
@@ -32,7 +32,7 @@ TITLES = {
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One decoder's scores on a split, and the setting that they belong to."""
+    """One decoder's scores on a split, and the setting they belong to."""
 
     variant: Variant
     score: Yardstick
@@ -41,7 +41,7 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """All decoders that were scored on a split; the comparison is there only when it is one of exactly these scores."""
+    """All decoders that were scored on a split, and the comparison, if it is of exactly these scores."""
 
     split: str
     entries: tuple[Entry, ...]
@@ -57,13 +57,13 @@ class Board:
 
     @property
     def metrics(self) -> dict[str, str]:
-        """The titles of the metrics that every decoder has, by name."""
+        """Titles by name of the metrics that every decoder has."""
         return {name: title for name, title in TITLES.items() if all(name in entry.score.metrics for entry in self.entries)}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One search setting that was tried on dev, and the CIDEr that each decoder reached with it."""
+    """A search setting tried on dev, and the CIDEr of each decoder."""
 
     beam: int
     length_preference: float
@@ -72,7 +72,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TriedBeams:
-    """Every setting that was tried, and the one that was chosen."""
+    """Every setting that was tried, and the chosen one."""
 
     beam: int
     length_preference: float
@@ -80,14 +80,14 @@ class TriedBeams:
 
     @property
     def by_beam(self) -> list[Trial]:
-        """The trials with the chosen length preference; a beam of 1 has no use for one."""
+        """The trials with the chosen length preference, which a beam of 1 does not use."""
         return [trial for trial in self.trials if trial.beam == 1 or trial.length_preference == self.length_preference]
 
 
 def read_board(folder: Path, split: str) -> tuple[Board | None, list[CheckpointError]]:
-    """What is there of a split, and a sentence for everything that is not."""
+    """The scores of a split, and an error for everything that is missing."""
     if split == DEV and trained_on_dev(folder):
-        return None, [CheckpointError(f"{_SEEN}, so only {TEST} says how well they caption.")]
+        return None, [CheckpointError(f"{_SEEN}, so only {TEST} is a fair report.")]
     entries, problems = [], []
     for name in VARIANTS:
         try:
@@ -104,9 +104,9 @@ def read_board(folder: Path, split: str) -> tuple[Board | None, list[CheckpointE
 
 def read_beams(folder: Path) -> TriedBeams:
     if trained_on_dev(folder):
-        raise CheckpointError(f"{_SEEN}, so no beam could be chosen there; they look for captions as their recipe does.")
+        raise CheckpointError(f"{_SEEN}, so no beam size was chosen there; they use their recipe's search.")
     if not (folder / SEARCH).is_file():
-        raise CheckpointError(f"No beams were tried with these decoders; {_advice(folder, 'dev')} --choose tries them.")
+        raise CheckpointError(f"No beam sizes were tried with these decoders; run {_advice(folder, 'dev')} --choose.")
     data = read_json(folder / SEARCH)
     try:
         trials = tuple(map(_trial, data["trials"]))
@@ -115,7 +115,7 @@ def read_beams(folder: Path) -> TriedBeams:
         if not tried.by_beam or len(decoders) > 1 or () in decoders:
             raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"The file {SEARCH} holds no settings that were tried; copy it again or choose anew.") from error
+        raise CheckpointError(f"The file {SEARCH} holds no settings that were tried; copy it again or choose again.") from error
     return tried
 
 
@@ -125,18 +125,18 @@ def _trial(row: Mapping[str, Any]) -> Trial:
 
 
 def read_entry(folder: Path, name: str, split: str) -> Entry:
-    """One decoder's scores on a split; none is a sentence too."""
+    """One decoder's scores on a split."""
     stored, variant = load_scores(folder, name), find_variant(name)
     title = variant.title
     if split not in stored:
-        raise CheckpointError(f"{title} has no scores on {split} yet; {_advice(folder, split)} scores it.")
+        raise CheckpointError(f"{title} has no scores on {split} yet; run {_advice(folder, split)}.")
     try:
         score = yardstick(stored[split])
         if VERDICT_METRIC not in score.metrics:
             raise KeyError(VERDICT_METRIC)
         return Entry(variant, score, {key: read(stored[split][key]) for key, read in _SETTING.items()})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"The scores of {title} on {split} are damaged; {_advice(folder, split)} renews them.") from error
+        raise CheckpointError(f"The scores of {title} on {split} are damaged; run {_advice(folder, split)}.") from error
 
 
 def _count(value: Any) -> int:
@@ -157,13 +157,13 @@ _SETTING = {"data": _text, "images": _count, "beam": _count, "length_preference"
 def _comparison(folder: Path, split: str, entries: list[Entry]) -> Comparison:
     found, first = load_comparison(folder, split), entries[0].setting
     if any(entry.setting != first for entry in entries):
-        raise CheckpointError(f"The decoders were not scored alike on {split}; {_advice(folder, split)} scores them together.")
+        raise CheckpointError(f"The decoders were scored on {split} with different settings; run {_advice(folder, split)}.")
     if found is None:
-        raise CheckpointError(f"The decoders have not been compared on {split}; {_advice(folder, split)} compares them.")
+        raise CheckpointError(f"The decoders have not been compared on {split}; run {_advice(folder, split)}.")
     if found.of != subject(folder, first["data"], first, [entry.variant.name for entry in entries]):
         raise CheckpointError(
             f"The comparison on {split} is of other decoders or another setting than these scores; "
-            f"{_advice(folder, split)} makes it anew."
+            f"run {_advice(folder, split)}."
         )
     return found
 

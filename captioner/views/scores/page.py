@@ -1,4 +1,4 @@
-"""The page of scores: the verdict first, then what it rests on. Needs no TensorFlow; every figure is read from a file."""
+"""The Scores page: the verdict, then its evidence. Needs no TensorFlow; every figure is read from a file."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ _SPLIT = "The settings were chosen on dev and nothing on test, so test is the fa
 _METRIC = "What the two charts below show. The verdict above is by CIDEr: it tells fitting captions from commonplaces best."
 
 
-Changes = tuple[dict[str, list[Change]], list[Variant], str]  # by figure, then decoder; the decoders; of what they are
+Changes = tuple[dict[str, list[Change]], list[Variant], str]  # by figure and decoder; the decoders; the caption
 
 
 def show() -> None:
@@ -73,13 +73,13 @@ def _show_board(board: Board, folder: Path, problems: list[CheckpointError], tra
 
 
 def _read_all_facts(board: Board, folder: Path) -> tuple[dict[str, Facts], list[CheckpointError]]:
-    """By decoder, and a sentence for everything that cannot be read."""
+    """By decoder, and an error for every file that cannot be read."""
     found = {entry.variant.name: read_facts(folder / entry.variant.name) for entry in board.entries}
     return {name: facts for name, (facts, _) in found.items()}, [problem for _, more in found.values() for problem in more]
 
 
 def _show_changes(trainings: Study | None, folder: Path, split: str) -> None:
-    """The stages side by side, where there are several; what is wrong with one is told where that one is chosen."""
+    """The stages side by side; problems with a stage are shown where that stage is chosen."""
     found, variants, of = _studied_changes(trainings, folder, split) or _measured_changes(folder, split)
     if found:
         st.header("What the second stage changed", anchor=False)
@@ -88,7 +88,7 @@ def _show_changes(trainings: Study | None, folder: Path, split: str) -> None:
 
 
 def _studied_changes(trainings: Study | None, folder: Path, split: str) -> Changes | None:
-    """Over all seeds that went through both stages, where there is a study of them."""
+    """Means over all seeds that went through both stages, if there is a study."""
     changed = studied(trainings, split) if trainings and stages.beside(folder) else {}
     if not changed:
         return None
@@ -156,7 +156,7 @@ def _show_scores(board: Board) -> None:
 
 
 def _fewer(board: Board, metric: str) -> str:
-    """What it means that people are held against one caption fewer than the decoders."""
+    """The decoders' scores against as few captions as people are scored against."""
     fewer = board.comparison.against_fewer if board.comparison else {}
     held = sorted(score.metrics[metric] for score in fewer.values() if metric in score.metrics)
     if not held:
@@ -199,7 +199,7 @@ def _show_beams(folder: Path) -> None:
 
 
 def _show_gauge(folder: Path) -> None:
-    """What familiarity foretells, where it was measured."""
+    """CIDEr by strangeness, where it was measured."""
     try:
         curve = load_curve(folder)
     except CheckpointError as error:

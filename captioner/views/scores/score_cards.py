@@ -1,4 +1,4 @@
-"""Scores as HTML tables: what each decoder reached, and how its captions are worded. Every text is escaped."""
+"""Scores and caption style as HTML tables; every text is escaped."""
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ def paragraph(text: str, style: str) -> str:
 
 
 def score_table(board: Board, facts: Mapping[str, Facts]) -> str:
-    """A column per decoder; its metrics with their intervals, then what it is made of and how it was trained."""
+    """A column per decoder: metrics with intervals, then parameters and training."""
     rows: dict[str, Cells] = {}
     for name, title in board.metrics.items():
         rows[title] = tuple(_score(entry.score.metrics[name], entry.score.intervals.get(name)) for entry in board.entries)
@@ -37,7 +37,7 @@ def score_table(board: Board, facts: Mapping[str, Facts]) -> str:
 
 
 def change_table(changes: Mapping[str, Sequence[Change]], variants: Sequence[Variant], of: str) -> str:
-    """A column per decoder; each figure after the later stage, and below it what it was and by how much it moved."""
+    """A column per decoder: each figure after the later stage, and below it the one before and the difference."""
     rows = {title: tuple(map(_change, row)) for title, row in changes.items()}
     return _table(f"{of}; below each figure what it was before", variants, rows)
 
@@ -47,7 +47,7 @@ def _change(change: Change) -> str:
 
 
 def wording_table(wording: Mapping[str, Wording], images: int) -> str:
-    """A column per decoder and one for people, as many captions of each."""
+    """A column per decoder and one for people."""
     held = list(wording.values())
     rows = {
         "words in a caption": tuple(f"{one.mean_words:.1f}" for one in held),
@@ -66,7 +66,7 @@ def wording_table(wording: Mapping[str, Wording], images: int) -> str:
 
 
 def _table(caption: str, heads: Sequence[Variant | str], rows: Mapping[str, Cells]) -> str:
-    """Rows without any number are left out."""
+    """A table without its empty rows."""
     lines = (row(title, *cells) for title, cells in rows.items() if any(cells))
     return table(["", *map(_head, heads)], lines, caption, "figures")
 
@@ -76,7 +76,7 @@ def glossary() -> str:
 
 
 def terms(rows: Iterable[tuple[str, str]]) -> str:
-    """Names with a line each."""
+    """Names and their meanings."""
     lines = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(meaning)}</dd>" for name, meaning in rows)
     return f'<dl class="glossary">{lines}</dl>'
 

@@ -42,10 +42,8 @@ def test_a_metric_counts_when_every_decoder_has_it(folder):
 def test_without_any_scores_there_is_no_board(tiny_run):
     board, problems = read_board(tiny_run, "test")
     assert board is None and len(problems) == len(VARIANTS)
-    assert str(problems[0]) == (
-        f"Learned has no scores on test yet; python -m captioner evaluate --data DIR --checkpoints {tiny_run} --split test "
-        "scores it."
-    )
+    assert str(problems[0]).startswith("Learned has no scores on test")
+    assert f"python -m captioner evaluate --data DIR --checkpoints {tiny_run} --split test" in str(problems[0])
 
 
 def test_one_decoder_may_lack_its_scores(folder):
@@ -58,8 +56,8 @@ def test_one_decoder_may_lack_its_scores(folder):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ('{"test": {}}', "The scores of Learned on test are damaged; python -m captioner evaluate"),
-        ('{"test": {"metrics": 1}}', "The scores of Learned on test are damaged; python -m captioner evaluate"),
+        ('{"test": {}}', "The scores of Learned on test are damaged; run python -m captioner evaluate"),
+        ('{"test": {"metrics": 1}}', "The scores of Learned on test are damaged; run python -m captioner evaluate"),
         ("[1]", "The file scores.json of learned does not hold scores by split"),
         ("no", "The file scores.json is not readable JSON"),
     ],
@@ -109,7 +107,7 @@ def test_scores_of_another_setting_make_the_comparison_stale(folder, monkeypatch
 def test_decoders_that_were_not_scored_alike_are_not_compared(folder, monkeypatch):
     monkeypatch.setitem(SETTING, "beam", 7)
     write_scores(folder, "test", {"learned": 0.5})
-    assert "were not scored alike on test" in problems(folder)[0]
+    assert "scored on test with different settings" in problems(folder)[0]
 
 
 def test_a_missing_comparison_is_told(folder):
@@ -121,7 +119,7 @@ def test_the_shipped_decoders_advice_names_their_stage_and_no_folder(monkeypatch
     monkeypatch.setattr("captioner.figures.scores.scoreboard.SHIPPED", folder.parent.resolve())
     stage = folder.rename(folder.with_name("reward"))
     (stage / "comparison.json").unlink()
-    assert "evaluate --data DIR --stage reward --split test compares them" in problems(stage)[0]
+    assert "evaluate --data DIR --stage reward --split test" in problems(stage)[0]
 
 
 @pytest.mark.parametrize("stage", stages_in(SHIPPED))
