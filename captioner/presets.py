@@ -101,8 +101,7 @@ PRESETS: dict[str, Preset] = {
 
 # Epochs on generated pictures, where it would otherwise be more than three minutes until all three decoders are trained.
 ON_SHAPES = {"stacked": 6, "attention": 4}
-PARTS = ("table", "question", "notes")  # of what is measured of them
-ANCESTORS = ("course", "show-and-tell", "resnet152-lstm", "stacked", "attention")
+OLDER_RECIPES = ("course", "show-and-tell", "resnet152-lstm", "stacked", "attention")
 
 
 def find_preset(name: str) -> Preset:

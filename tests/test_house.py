@@ -22,7 +22,7 @@ ORDER = """
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair", "sklearn", "matplotlib.pyplot"}
 _TRAINS = (
     "training.trainer", "training.self_critical", "training.encoder_finetuning", "training.run_inputs", "training.run",
-    "experiments.trials", "experiments.ancestor_trials", "benchmarks.keras_baseline",
+    "experiments.runner", "experiments.examiner", "benchmarks.keras_baseline",
 )  # fmt: skip
 TRAINING = {f"captioner.{name}" for name in _TRAINS} | {f"embeddings.{name}" for name in ("word2vec", "fasttext")}
 

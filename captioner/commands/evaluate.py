@@ -52,7 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Request) -> int:
     from captioner.config import SHIPPED
     from captioner.data.datasets import resplit
-    from captioner.reports.tried import keep
+    from captioner.experiments.records import keep
     from captioner.scoring.evaluation import Subjects, evaluate
     from captioner.vision.feature_cache import FeatureCache
 
@@ -74,7 +74,8 @@ def run(options: Request) -> int:
     evaluation = tried.best if tried else evaluate(captioner, subjects, config)
     (_print_json if options.json else _print_text)(options, data, subjects, evaluation, tried, captioner.stage)
     if options.keep:
-        keep(choices.decoders(options), SHIPPED, options.keep, {name: evaluation.summary(name) for name in evaluation.scores})
+        for name in evaluation.scores:
+            keep(SHIPPED, options.keep, choices.decoders(options) / name, data.name, evaluation.summary(name))
     elif joined and options.split == "dev":
         note(f"{choices.SEEN_DEV}: these scores say nothing of others and are not stored; --split test tells more.")
     elif _may_store(options, data.name, evaluation):

@@ -5,7 +5,6 @@ from typing import NoReturn
 
 from captioner.commands import (
     adapt,
-    ancestors,
     bench,
     caption,
     card,
@@ -20,7 +19,7 @@ from captioner.commands import (
 )
 
 WRONG = 2  # the exit status where a sentence says what was wrong
-COMMANDS = (train, adapt, evaluate, caption, study, ancestors, score, familiar, describe, card, bench, serve, doctor)
+COMMANDS = (train, adapt, evaluate, caption, study, score, familiar, describe, card, bench, serve, doctor)
 
 
 class _Parser(argparse.ArgumentParser):

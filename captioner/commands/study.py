@@ -1,153 +1,210 @@
-"""`study`: the comparison with repeated seeds. Runs what is missing, scores it, and says what all runs together show."""
+"""`study`: the trials of an experiment. Runs the ones that are missing, and prints what all finished ones show."""
 
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from captioner.commands import arguments, card, choices
 from captioner.commands.report import in_turn, note, print_json, print_table
 from captioner.config import CONTROLS
-from captioner.errors import TrainingError
-from captioner.presets import PRESETS, find_preset
+from captioner.errors import CheckpointError, ConfigError, TrainingError
+from captioner.experiments.plans import MOST_SEEDS, PLANS, SEEDS, Plan, repeated_seeds
+from captioner.presets import PRESETS
 from captioner.training.worker_group import refuse_several
 
 if TYPE_CHECKING:
-    from captioner.experiments.trial_records import Plan
-    from captioner.experiments.trials import Workshop
+    from captioner.experiments.conclusions import Study
+    from captioner.experiments.records import Record
+    from captioner.experiments.runner import ExperimentRunner
 
-SUMMARY = "train and score the three with several seeds, and what they are held against"
+SUMMARY = "train and score an experiment: the three decoders with several seeds, or older recipes; print what it shows"
+_COUNTS = {
+    "seeds": ("seeds", "of each of the three in the first stage (5)"),
+    "reward_seeds": ("reward", "of them that go on to the reward stage (3)"),
+    "control_seeds": ("control", f"of {', '.join(CONTROLS)} (2)"),
+    "frozen_seeds": ("original", "of the three on the original CNN, where the preset has a twin called NAME-frozen (2)"),
+}
+_OF_SEEDS, _OF_OTHERS = ("preset", "ship", *_COUNTS), ("encoder", "encoder_weights")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Request):
+    plan: str
+    part: list[str]
     data: str | None
     corpus: list[Path]
-    preset: str
-    seeds: int
-    reward_seeds: int
-    control_seeds: int
-    frozen_seeds: int
     checkpoints: Path
     runs: Path | None
-    ship: bool
     cache: Path | None
+    preset: str | None
+    seeds: int | None
+    reward_seeds: int | None
+    control_seeds: int | None
+    frozen_seeds: int | None
+    ship: bool
+    encoder: str | None
+    encoder_weights: Path | None
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(interrupted=arguments.GOES_ON.format(""))
-    parser.description = (
-        "Train and score what is missing of the comparison, and tell what all finished runs show; without --data only the latter."
-    )
+    parser.description = "Train and score the trials that are missing, and print what all show; without --data only the latter."
+    plans = "seeds: the three decoders with several seeds, and controls; recipes: older recipes (default: seeds)"
+    parser.add_argument("--plan", choices=tuple(PLANS), default=SEEDS, help=plans)
+    parts = "; ".join(f"{name}: {', '.join(plan.parts)}" for name, plan in PLANS.items())
+    parts = f"only some trials of the plan ({parts}); may be given several times (default: all)"
+    parser.add_argument("--part", action="append", default=[], metavar="PART", help=parts)
     arguments.data(parser, "or the word shapes", required=False)
     parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help="as for train")
-    parser.add_argument("--preset", default="triptych", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych)")
-    for name, default, what in (
-        ("--seeds", 5, "of each of the three in the first stage"),
-        ("--reward-seeds", 3, "of them that go on to the second"),
-        ("--control-seeds", 2, f"of {', '.join(CONTROLS)}"),
-        ("--frozen-seeds", 2, "of the three on the CNN as it comes, where the preset has a twin called NAME-frozen"),
-    ):
-        more = {"default": default, "metavar": "N", "help": f"seeds {what} ({default})"}
-        parser.add_argument(name, type=arguments.number(int, 0, 99), **more)
     arguments.checkpoints(parser, "where the records are kept (default: checkpoints)")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="where runs are trained (default: runs/study within that)")
-    ship = "put the best seed on dev of each decoder where every command finds it"
-    parser.add_argument("--ship", action="store_true", help=ship)
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where to train (default: runs/study within that)")
     arguments.cache(parser)
+    seeds = parser.add_argument_group("for --plan seeds")
+    seeds.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych)")
+    for name, (_, what) in _COUNTS.items():
+        kind = arguments.number(int, 0, MOST_SEEDS)
+        seeds.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=f"seeds {what}")
+    seeds.add_argument("--ship", action="store_true", help="put each decoder's best seed on dev where every command finds it")
+    others = parser.add_argument_group("for the other plans")
+    others.add_argument("--encoder", metavar="NAME", help="as for train (default: the presets')")
+    arguments.encoder_weights(others)
 
 
 def run(options: Request) -> int:
-    from captioner.experiments.study import STUDY, conclude
-    from captioner.experiments.trial_records import Plan, records
-    from captioner.storage import write_json
+    from captioner.experiments.records import read_records
 
-    choices.refuse_without_data(options.data, corpus=options.corpus)
+    plan, out = _plan(options), options.checkpoints
+    given = {name: getattr(options, name) for name in ("part", "corpus", "ship", "encoder", "encoder_weights")}
+    choices.refuse_without_data(options.data, **given)
     choices.check_files(options.corpus)
-    seeds = (options.seeds, options.reward_seeds, options.control_seeds, options.frozen_seeds)
-    plan, out = Plan(options.preset, *seeds), options.checkpoints
-
-    def concluded() -> dict[str, Any]:
-        finished = records(out, plan)
-        if not finished:
-            raise TrainingError(f"No run of this study is finished in {out}; give --data, and --corpus, to train and score them.")
-        return conclude(finished, plan.preset) | {"planned": len(plan.with_all_of(out).trials())}
-
     if options.data:
         refuse_several("A study")
-        _run_missing(_Workshops(options), plan, options, lambda: write_json(out / STUDY, concluded()))
-    elif options.ship:
-        raise TrainingError("To find the decoders that ship takes the runs and their data; give --data, and --corpus, too.")
-    found = concluded()
+        _run_missing(_runner(options, plan), options)
+    records = read_records(out, plan)
+    if not records:
+        raise TrainingError(
+            f"No trial of the plan '{plan.name}' is finished in {out}; give --data, and --corpus, to train and score them."
+        )
     if options.json:
-        print_json(found["runs"])
+        print_json([record.row for record in records])
     else:
-        _print_text(found)
+        _print_text(plan, records, options)
     return 0
 
 
-class _Workshops:
-    """One for each preset, since each has an encoder of its own; opened when it is first asked for."""
-
-    def __init__(self, options: Request):
-        from captioner.runtime import start_tensorflow
-
-        start_tensorflow(repeatable=True)
-        self._options, self._dataset, self._opened = options, choices.dataset(options.data), {}
-
-    def of(self, preset: str) -> "Workshop":
-        from captioner.experiments.trials import Workshop
-        from captioner.training.run_inputs import Sources
-        from captioner.vision.encoder import load_encoder
-
-        if preset not in self._opened:
-            options, found, out = self._options, find_preset(preset), self._options.checkpoints
-            sources, runs = Sources(tuple(options.corpus)), options.runs or out / "runs" / "study"
-            encoder = load_encoder(found.encoder, near=out)
-            self._opened[preset] = Workshop(self._dataset, encoder, choices.cache(options.cache), found, sources, runs, out)
-        return self._opened[preset]
+def _plan(options: Request) -> Plan:
+    wrong = _OF_OTHERS if options.plan == SEEDS else _OF_SEEDS
+    given = [f"--{name.replace('_', '-')}" for name in wrong if getattr(options, name) is not None and getattr(options, name) is not False]
+    if given:
+        raise ConfigError(f"{' and '.join(given)} cannot be used with --plan {options.plan}; leave it out.")
+    counts = {name: getattr(options, option) for option, (name, _) in _COUNTS.items()} | {"preset": options.preset}
+    given = {name: value for name, value in counts.items() if value is not None}
+    plan = repeated_seeds(**given) if options.plan == SEEDS else PLANS[options.plan]
+    unknown = next((part for part in options.part if part not in plan.parts), None)
+    if unknown:
+        raise ConfigError(f"The plan '{plan.name}' has no part '{unknown}'; choose one of {', '.join(plan.parts)}.")
+    return plan
 
 
-def _run_missing(workshops: _Workshops, plan: "Plan", options: Request, finished_one: Callable[[], None]) -> None:
-    """One after the other; how long it still takes is told from how long those before took."""
-    from captioner.experiments.trial_records import records
+def _runner(options: Request, plan: Plan) -> "ExperimentRunner":
+    from captioner.runtime import start_tensorflow
 
-    if not options.corpus and any(trial.variant.endswith("-captions") for trial in plan.trials()):
-        note("Without --corpus the controls made of the captions alone are no different from what they are held against.")
-    for record in records(options.checkpoints, plan):  # Those beyond the plan too: all of them are summed up.
-        workshops.of(record.trial.preset).finished(record.trial)
-    left = [trial for trial in plan.trials() if not workshops.of(trial.preset).finished(trial)]
-    note(f"{len(plan.trials()) - len(left)} of {len(plan.trials())} runs are finished already.")
+    start_tensorflow(repeatable=True)
+    from captioner.experiments.runner import ExperimentRunner
+    from captioner.training.run_inputs import Sources
+
+    out, data = options.checkpoints, choices.dataset(options.data)
+    encoder_of = cache(lambda name: choices.encoder(options.encoder or name, options.encoder_weights, out))
+    sources, runs = Sources(tuple(options.corpus)), options.runs or out / "runs" / "study"
+    return ExperimentRunner(plan, data, encoder_of, choices.cache(options.cache), sources, runs, out)
+
+
+def _run_missing(runner: "ExperimentRunner", options: Request) -> None:
+    from captioner.experiments.records import read_records
+
+    trials = runner.plan.trials(options.part)
+    if not options.corpus and any(trial.variant.endswith("-captions") for trial in trials):
+        note("Without --corpus the controls trained on the captions alone do not differ from Word2Vec and FastText.")
+    records = read_records(runner.out, runner.plan)
+    for record in records:  # Those of other parts, too: all of them are summed up.
+        runner.check(record)
+    left = [trial for trial in trials if trial not in {record.trial for record in records}]
+    note(f"{len(trials) - len(left)} of {len(trials)} trials are finished already.")
     failed = []
-    for trial in in_turn(left, "Run"):
+    for trial in in_turn(left, "Trial"):
         try:
-            workshops.of(trial.preset).carry_out(trial)
-            card.keep(workshops.of(trial.preset).run_folder(trial))
-            finished_one()
-        except TrainingError as error:  # Such as a loss that is no number; the other runs do not depend on it.
-            note(f"{trial} was given up: {error}")
+            record = runner.run(trial)
+        except TrainingError as error:  # The other trials do not depend on it.
+            note(f"{trial} failed: {error}")
             failed.append(str(trial))
+        else:
+            _tell(runner, record)
     if failed:
-        raise TrainingError(f"These runs are missing: {'; '.join(failed)}. Why is said above; the same command tries them again.")
-    finished_one()
+        raise TrainingError(f"These trials are missing: {'; '.join(failed)}. The same command tries them again.")
+    if runner.plan.preset:
+        _conclude(runner)
     if options.ship:
-        for stage, seeds in workshops.of(plan.preset).ship(plan).items():
+        for stage, seeds in runner.ship(read_records(runner.out, runner.plan)).items():
             note(f"{stage}: " + ", ".join(f"{name} seed {seed}" for name, seed in seeds.items()) + " ship, the best on dev.")
-            card.keep(options.checkpoints / stage)
+            card.keep(runner.out / stage)
 
 
-def _print_text(concluded: dict[str, Any]) -> None:
-    """In the words of the page."""
+def _tell(runner: "ExperimentRunner", record: "Record") -> None:
+    if record.gave_up:
+        note(f"{record.trial} diverged: {record.gave_up}")
+    else:
+        card.keep(runner.run_folder(record.trial))
+    if runner.plan.preset:
+        _conclude(runner)
+
+
+def _conclude(runner: "ExperimentRunner") -> None:
+    from captioner.experiments.conclusions import conclude, save_study
+    from captioner.experiments.records import read_records
+
+    save_study(runner.out, conclude(read_records(runner.out, runner.plan), runner.plan))
+
+
+def _print_text(plan: Plan, records: Sequence["Record"], options: Request) -> None:
+    from captioner.experiments.conclusions import conclude
+
+    finished, planned = len(records), len({*plan.trials(), *(record.trial for record in records)})
+    if plan.preset:
+        print(f"{finished} of {planned} trials; mean over seeds, standard deviation in brackets\n")
+        _print_study(conclude(records, plan))
+    else:
+        print(f"{finished} of {planned} trials; 95% intervals in brackets")
+        _print_recipes(records, options)
+
+
+def _print_study(study: "Study") -> None:
     from captioner.figures.scores.study_chart import cells
-    from captioner.figures.scores.study_file import parsed
+    from captioner.figures.scores.study_file import gap
 
-    study = parsed(concluded)
-    print(f"{study.finished} of {study.planned} runs; mean over seeds, standard deviation in brackets\n")
     for stage in dict.fromkeys(group.stage for group in study.groups):
         print_table({f"{stage}: {group.title}": cells(group) for group in study.stage(stage)})
         print()
     print(study.rule)
     for pair in study.pairs:
-        says = "counts" if pair.gap.significant else "does not count"
-        print(f"  {pair.stage}: {pair.gap.better} above {pair.gap.worse} by {pair.gap}, {says}")
+        found = gap(pair)
+        print(f"  {pair.stage}: {found.better} above {found.worse} by {found}, {'counts' if pair.counts else 'does not count'}")
+
+
+def _print_recipes(records: Sequence["Record"], options: Request) -> None:
+    from captioner.experiments.conclusions import read_study
+    from captioner.figures.recipes import ancestor_sentences, dimensions_question, recipe_table
+
+    try:
+        study = read_study(options.checkpoints)
+    except CheckpointError as error:  # It takes nothing from what the recipes' own records say.
+        note(str(error))
+        study = None
+    for recipe, rows in groupby(recipe_table.rows(records), key=lambda row: row.pop("recipe")):
+        print(f"\n{recipe}\n")
+        print_table({row.pop("vectors"): row for row in rows})
+    for text in (*ancestor_sentences.sentences(records, study), *dimensions_question.sentences(records)):
+        print(f"\n{text}")

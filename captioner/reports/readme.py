@@ -14,16 +14,17 @@ from typing import Any
 
 from captioner.config import FIRST, SHIPPED, STAGES, VARIANTS
 from captioner.errors import CheckpointError
-from captioner.experiments.ancestor_records import read_records
+from captioner.experiments.conclusions import read_study
+from captioner.experiments.plans import RECIPES, Trial
+from captioner.experiments.records import MEASURED, Record, read_kept, read_records
 from captioner.figures import hardening_results
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.limits import LIMITS
 from captioner.figures.recipes import ancestor_sentences, dimensions_question, recipe_table
 from captioner.figures.scores import study_chart
 from captioner.figures.scores.published import in_short
-from captioner.figures.scores.study_file import read_study
+from captioner.figures.style import listed
 from captioner.model.checkpoints import HISTORY, SCORES, stages_in
-from captioner.reports import tried
 from captioner.scoring.comparison import COMPARISON, CONSTANT, PEOPLE
 from captioner.scoring.evaluation import SEARCH
 from captioner.storage import read_json
@@ -166,12 +167,43 @@ def study(folder: Path) -> str:
 
 def ancestors(folder: Path) -> str:
     """The older recipes in a table, then notes on it."""
-    records = read_records(folder)
+    records = read_records(folder, RECIPES)
     rows = [{name: text for name, text in row.items() if name not in _ONLY_ON_THE_PAGE} for row in recipe_table.rows(records)]
     if not rows:
         return filled(ancestor_sentences.NONE_YET)
     notes = ancestor_sentences.sentences(records, read_study(folder))
     return table([list(rows[0]), *(list(row.values()) for row in rows)]) + "\n" + filled(*notes)
+
+
+_TRIED = (
+    "run", "setting", "decoder", "stage", "epochs", "best dev loss", "search", "dev CIDEr", "dev BLEU-4", "dev ROUGE-L", "minutes",
+    "cores",
+)  # fmt: skip
+_PARTS = {"reward": "reward ", "embedding": "vectors' "}
+
+
+def tried(folder: Path) -> str:
+    """The runs that were kept on the way to the shipped setting, and which decoders and seeds they are of."""
+    records = read_kept(folder)
+    titles, seeds = (listed(sorted({str(value) for value in values})) for values in zip(*((one.title, one.seed) for one in records)))
+    told = f"Tried with {titles}, seed {seeds}; what was chosen may suit these a little better than others."
+    return table([_TRIED, *map(_tried, records)]) + f"\n{told}\n"
+
+
+def _tried(record: Record) -> list[str]:
+    scores, least = record.scores["dev"], min(dev for _, dev in record.losses)
+    cells = [record.name, _setting(record.trial), record.title, record.stage, str(record.epochs), f"{least:.3f}"]
+    cells += [f"beam {scores.beam}, {scores.length_preference:g}", *(f"{scores.metrics[name]:.4f}" for name in MEASURED)]
+    return [*cells, f"{record.seconds / 60:.0f}", str(record.cores or "")]
+
+
+def _setting(trial: Trial) -> str:
+    """The preset, and what sets the run apart from it."""
+    changes = []
+    for name, value in trial.overrides:
+        part, _, setting = name.rpartition(".")
+        changes.append(f"{_PARTS.get(part, '')}{setting} {f'{value:g}' if isinstance(value, float) else value}")
+    return f"{trial.preset}, but {', '.join(changes)}" if changes else trial.preset
 
 
 def presets(_folder: Path) -> str:
@@ -181,7 +213,7 @@ def presets(_folder: Path) -> str:
 
 
 def question(folder: Path) -> str:
-    records = read_records(folder)
+    records = read_records(folder, RECIPES)
     return f"### {dimensions_question.title(records)}\n\n{filled(*dimensions_question.sentences(records))}"
 
 
@@ -217,7 +249,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "results": results,
     "published": lambda _folder: filled(in_short()),
     "study": study,
-    "tried": tried.table,
+    "tried": tried,
     "bench": benches,
     "survives": survives,
     "workers": workers,

@@ -23,6 +23,7 @@ from captioner.config import VARIANTS, SearchConfig
 from captioner.data.datasets import shapes
 from captioner.data.images import read_file, resize
 from captioner.errors import EncoderError, TrainingError
+from captioner.experiments.records import read_kept
 from captioner.model.checkpoints import load_all, save
 from captioner.presets import PRESETS
 from captioner.reports.doctor import CHECKS
@@ -290,7 +291,7 @@ def test_a_study_goes_on_and_tells_what_it_found(run, data, tmp_path, monkeypatc
     seeds = ["--seeds", 1, "--reward-seeds", 0, "--control-seeds", 0]
     command = ["study", "--preset", "tiny", *seeds, "--checkpoints", tmp_path / "out", "--runs", tmp_path / "runs"]
     status, _, errors = run(*command)
-    assert status == 2 and "No run of this study is finished" in errors
+    assert status == 2 and "No trial of the plan 'seeds' is finished" in errors
     status, _, errors = run(*command, "--corpus", "more.txt")
     assert status == 2 and "Without --data nothing is trained; give it, or leave out --corpus." in errors
     tiny = PRESETS["tiny"]
@@ -302,8 +303,8 @@ def test_a_study_goes_on_and_tells_what_it_found(run, data, tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         diverge(patch, "fasttext")
         status, output, errors = run(*command, "--data", data)
-    assert status == 2 and output == "" and errors.count("was given up: The loss became nan in epoch 1") == 3
-    assert "These runs are missing" in errors and "fasttext, seed 1. Why is said above" in errors
+    assert status == 2 and output == "" and errors.count("failed: The loss became nan in epoch 1") == 3
+    assert "These trials are missing" in errors and "fasttext, first stage, seed 1. The same command" in errors
     status, output, errors = run(*command, "--data", data, "--ship", "--json")
     assert status == 0 and "3 of 3 done" in errors and "seed 1 ship, the best on dev" in errors, errors
     rows = json.loads(output)
@@ -314,7 +315,8 @@ def test_a_study_goes_on_and_tells_what_it_found(run, data, tmp_path, monkeypatc
     for place in ("runs/tiny/first/seeds/1", "out/first"):
         assert list(json.loads((tmp_path / place / "card.json").read_text())["decoders"]) == list(VARIANTS)
     stored = json.loads((tmp_path / "out" / "study.json").read_text())
-    assert stored["runs"] == rows and stored["planned"] == 3 and len(stored["pairs"]) == 3
+    assert stored["finished"] == stored["planned"] == len(stored["pairs"]) == 3
+    assert stored["groups"][0]["runs"]["cider"] == [rows[0]["test"]["cider"]]
     status, output, _ = run(*command)
     assert status == 0 and "leaves out zero" in output and "Word2Vec" in output and output.count(" above ") == 3
     assert {line.split("  ")[0] for line in output.splitlines()} >= {"test CIDEr", "dev CIDEr", "minutes"}
@@ -690,7 +692,7 @@ def test_bench_captions_many_files(run, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "command",
     [[], ["train"], ["evaluate"], ["caption"], ["score"], ["familiar"], ["bench"], ["study"], ["adapt"], ["card"], ["serve"],
-     ["describe"], ["ancestors"]],
+     ["describe"]],
 )
 def test_help_loads_nothing_heavy(command):
     script = (
@@ -725,9 +727,9 @@ def test_what_was_tried_is_kept_beside_what_ships_and_nowhere_else(tmp_path, tin
     monkeypatch.setattr("captioner.config.SHIPPED", tmp_path / "shipped")
     command = ["evaluate", "--data", "shapes", "--checkpoints", str(run), "--variant", "learned", "--beam", "1"]
     assert main([*command, "--split", "dev", "--keep", "first-try"]) == 0
-    kept = tmp_path / "shipped" / "tried" / "first-try" / "learned"
-    assert sorted(path.name for path in kept.iterdir()) == ["config.json", "history.json", "scores.json"]
-    assert json.loads((kept / "scores.json").read_text())["dev"]["beam"] == 1
+    (kept,) = read_kept(tmp_path / "shipped")
+    assert (kept.name, kept.trial.preset, kept.variant, kept.data) == ("first-try", "tiny", "learned", "shapes")
+    assert kept.scores["dev"].beam == 1 and kept.epochs == 3 and len(list((tmp_path / "shipped").rglob("*.*"))) == 1
     assert sorted(path.name for path in (run / "learned").iterdir()) == before
     capsys.readouterr()
     for wrong in (["--split", "test", "--keep", "first-try"], ["--split", "dev", "--keep", "../outside"]):

@@ -6,7 +6,7 @@ import pytest
 
 from captioner.__main__ import main
 from captioner.commands.describe import FEATURES, REGIONS
-from captioner.presets import ANCESTORS, PRESETS
+from captioner.presets import OLDER_RECIPES, PRESETS
 from captioner.vision.encoder import ADAPTED, LITE2
 
 WORD2VEC = ("--preset", "course", "--variant", "word2vec", "--vocabulary", "7577", "--features", "2048")
@@ -56,7 +56,7 @@ def by_hand(preset, words, channels):
     return words * 300 + first + look + (300 + 512 + 1) * 4 * 512 + (512 + 256 + 1) * 512 + 513 * words
 
 
-@pytest.mark.parametrize("preset", ANCESTORS[1:])
+@pytest.mark.parametrize("preset", OLDER_RECIPES[1:])
 def test_the_other_recipes_by_hand(capsys, preset):
     found = described(capsys, "--preset", preset, "--vocabulary", 50, "--features", 20, "--regions", 36)
     assert found["parameters"] == by_hand(preset, 50, 20)

@@ -11,7 +11,7 @@ import pytest
 from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.reports.readme import BENCHES, BULK_BENCH, LARGE_BENCH, README, WORKERS_BENCH, YARDSTICKS, pages, render
-from support.written_ancestors import write_ancestors
+from support.written_recipes import write_recipes
 from support.written_study import record, write_study
 
 HISTORY = {
@@ -154,7 +154,7 @@ def test_older_recipes_are_told_from_their_records(folder: Path):
     empty = " ".join(render(marks, folder).split())
     assert "### An open question A well-known" in empty and "is not known yet" in empty and "3.63" in empty
     assert "None of the recipes" in empty
-    write_ancestors(folder)
+    write_recipes(folder)
     text = render(marks, folder)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(rows) == 1 + 15 and rows[0].startswith("| recipe | vectors | test CIDEr |")

@@ -1,45 +1,66 @@
-"""A small study on disk, with scores drawn by hand: what tests of the comparison with repeated seeds share."""
+"""A small repeated-seeds comparison with scores drawn by hand, for the tests of everything that reads one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
-from captioner.experiments.study import STUDY, conclude
-from captioner.experiments.trial_records import Record, Trial
-from captioner.storage import write_json
+from captioner.config_io import to_json
+from captioner.experiments.conclusions import Study, conclude, save_study
+from captioner.experiments.plans import repeated_seeds
+from captioner.experiments.records import Record, Scores
+from captioner.presets import PRESETS
 
-# Mean CIDEr of each variant's captions; what is not among them lies at 0.5.
+# Mean CIDEr of each variant's captions; any other has 0.5.
 MEANS = {"word2vec": 0.6, "random": 0.2}
 
 
-def record(stage: str, variant: str, seed: int, apart: bool = False, photographs: int = 40) -> Record:
+def scores(cider, loss: float = 2.7, **changes) -> Scores:
+    metrics = {"bleu1": 0.6, "bleu4": 0.2, "rouge_l": 0.45, "cider": float(np.mean(cider))}
+    wording = {"distinct_captions": 7, "different_words": 90, "flawed": 0.1, "rare": 0.01, "copied": None}
+    found = Scores(metrics, 5, 1.0, len(cider), loss=loss, strangest_cider=0.4, others_cider=0.6, wording=wording)
+    return replace(found, cider=tuple(float(value) for value in cider), **changes)
+
+
+def trial_record(variant: str, seed: int, parts: dict[str, Scores], stage: str = FIRST, preset: str = "triptych", **changes) -> Record:
+    return Record(
+        variant=variant,
+        stage=stage,
+        seed=seed,
+        settings=to_json(PRESETS[preset].up_to(stage)),
+        data="flickr8k",
+        encoder=PRESETS[preset].encoder,
+        made_with="0123",
+        scores=parts,
+        **{"losses": ((4.0, 3.5),) * 4, "seconds": 300.0, "fastest_epoch": 70.0, "best_epoch": 3, "cores": 2} | changes,
+    )
+
+
+def record(stage: str, variant: str, seed: int, original: bool = False, photographs: int = 40) -> Record:
     random = np.random.default_rng((seed, len(variant)))
-    mean = MEANS.get(variant, 0.5) - 0.2 * apart + (0.1 if stage == REWARD else 0) + 0.01 * seed
+    mean = MEANS.get(variant, 0.5) - 0.2 * original + (0.1 if stage == REWARD else 0) + 0.01 * seed
     scattered = 0.05 * random.standard_normal(photographs)
-    names = {"preset": "triptych-frozen" if apart else "triptych", "stage": stage, "variant": variant, "seed": seed}
     # On dev the seeds lie in the opposite order.
     ciders = {"test": mean + scattered, "dev": mean - 0.1 * seed + scattered}
-    splits = {split: _part(stage, variant, seed, cider) for split, cider in ciders.items()}
-    data = names | splits | {"seconds": 300.0, "epochs": 4, "best_epoch": 3, "cores": 2}
-    return Record(Trial(names["preset"], stage, variant, seed, apart), data)
+    parts = {split: _part(stage, variant, seed, cider) for split, cider in ciders.items()}
+    return trial_record(variant, seed, parts, stage, "triptych-frozen" if original else "triptych")
 
 
-def _part(stage: str, variant: str, seed: int, cider: np.ndarray) -> dict:
-    metrics = {"bleu1": 0.6, "bleu4": 0.2 + 0.01 * seed, "rouge_l": 0.45, "cider": float(cider.mean())}
-    flawed = 0.02 if stage == REWARD else 0.1
-    wording = {"distinct_captions": 30 + seed, "different_words": 90, "flawed": flawed, "rare": 0.01, "copied": None}
-    part = {"metrics": metrics, "loss": 2.7, "strangest_cider": 0.4, "others_cider": 0.6, "wording": wording}
-    return part | {"cider": cider.round(4).tolist(), "used": {"a": 3, variant: 2}}
+def _part(stage: str, variant: str, seed: int, cider: np.ndarray) -> Scores:
+    part = scores(cider.round(4), used={"a": 3, variant: 2})
+    part.metrics["bleu4"] += 0.01 * seed
+    part.wording.update(distinct_captions=30 + seed, flawed=0.02 if stage == REWARD else 0.1)
+    return part
 
 
-def write_study(folder: Path, planned: int = 14) -> dict:
+def write_study(folder: Path, planned: int = 14) -> Study:
     finished = [
         *(record(FIRST, name, seed) for seed in (1, 2) for name in VARIANTS),
         *(record(REWARD, name, 1) for name in VARIANTS),
         *(record(FIRST, next(iter(CONTROLS)), seed) for seed in (1, 2)),
-        *(record(FIRST, "word2vec", seed, apart=True) for seed in (1, 2)),
+        *(record(FIRST, "word2vec", seed, original=True) for seed in (1, 2)),
     ]
-    concluded = conclude(finished, "triptych") | {"planned": planned}
-    write_json(folder / STUDY, concluded)
-    return concluded
+    study = replace(conclude(finished, repeated_seeds()), planned=planned)
+    save_study(folder, study)
+    return study

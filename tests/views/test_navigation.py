@@ -51,7 +51,7 @@ print("EXCEPTIONS", len(app.exception), "SAID", len(said), *said)
 
 def test_broken_decoders_are_told_without_the_servers_folders(tmp_path, monkeypatch, forgotten):
     folder = tmp_path / "of a class" / "checkpoints"
-    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("seeds", "tried"))
+    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("seeds", "trials"))
     broken = folder / stages_in(folder)[-1] / "learned" / "decoder.safetensors"
     broken.write_bytes(broken.read_bytes()[:1000])
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from captioner.config import FIRST, VARIANTS
-from captioner.experiments.ancestor_records import Record, plan
+from captioner.experiments.conclusions import Group, Study
+from captioner.experiments.plans import RECIPES
+from captioner.experiments.records import Record
 from captioner.figures.recipes.recipe_table import relative_of, score, table_records
 from captioner.figures.scores.published import OTHER_BLEU, PUBLISHED_ON, System
 from captioner.figures.scores.scoreboard import VERDICT_METRIC
-from captioner.figures.scores.study_file import Group, Study
 from captioner.figures.style import listed, number
-from captioner.presets import ANCESTORS, find_preset
+from captioner.presets import OLDER_RECIPES, find_preset
 
 NONE_YET = (
-    "None of the recipes that this program descends from has been trained on these data yet; python -m captioner ancestors "
+    "None of the recipes that this program descends from has been trained on these data yet; python -m captioner study --plan recipes "
     "--data DIR trains and scores them."
 )
 CLOSE = 0.03  # So far below its relative in CIDEr a recipe may lie and still be called like it.
@@ -50,7 +51,7 @@ def held_against(records: Sequence[Record]) -> str:
 
 def _by_recipe(records: Sequence[Record]) -> dict[str, list[Record]]:
     found = table_records(records)
-    return {name: group for name in ANCESTORS if (group := [one for one in found if one.ancestor.preset == name])}
+    return {name: group for name in OLDER_RECIPES if (group := [one for one in found if one.trial.preset == name])}
 
 
 def _mean(group: Sequence[Record], name: str) -> float:
@@ -67,9 +68,9 @@ def _roughly(preset: str, own: float, relative: System) -> str:
 def descendant(records: Sequence[Record], study: Study | None) -> str:
     """What the recipe of the study reaches, on the same CNN and on its own; nothing where the older ones had other data."""
     found = table_records(records)
-    alike = {(one.data["data"], one.data["encoder"]) for one in found} == {(PUBLISHED_ON[0], _OURS.encoder)}
+    alike = {(one.data, one.encoder) for one in found} == {(PUBLISHED_ON[0], _OURS.encoder)}
     groups = [one for one in study.stage(FIRST) if one.variant.name in VARIANTS] if study and alike else []
-    same, own = ([one for one in groups if one.apart == apart] for apart in (True, False))
+    same, own = ([one for one in groups if one.on_original_encoder == original] for original in (True, False))
     if not (same and own):
         return ""
     return (
@@ -85,14 +86,14 @@ def _means(groups: Sequence[Group]) -> str:
 
 
 def _views() -> str:
-    return " or ".join(sorted({str(find_preset(name).training.views) for name in ANCESTORS}))
+    return " or ".join(sorted({str(find_preset(name).training.views) for name in OLDER_RECIPES}))
 
 
 def conditions(records: Sequence[Record]) -> str:
     found = table_records(records)
     if not found:
         return ""
-    encoders, cores = ({one.data[name] for one in found} for name in ("encoder", "cores"))
+    encoders, cores = ({getattr(one, name) for one in found} for name in ("encoder", "cores"))
     few, many = min(cores), max(cores)
     on = f"{few} core{'s' * (few > 1)}" if few == many else f"{few} to {many} cores"
     told = (
@@ -138,13 +139,13 @@ def relu_note(records: Sequence[Record]) -> str:
 
 def _notes(records: Sequence[Record]) -> list[Record | None]:
     """Of `stacked`: as it is, with ReLU, and by the other split."""
-    found = {record.ancestor: record for record in records}
-    return [found.get(ancestor) for ancestor in plan(["notes"])]
+    found = {record.trial: record for record in records}
+    return [found.get(trial) for trial in RECIPES.trials(["notes"])]
 
 
 def _doubt(one: Record, other: Record) -> str:
     """How much a difference of two trainings says."""
-    (low, high), (other_low, other_high) = (each.data["test"]["intervals"][VERDICT_METRIC] for each in (one, other))
+    (low, high), (other_low, other_high) = (each.scores["test"].intervals[VERDICT_METRIC] for each in (one, other))
     overlap = low <= other_high and other_low <= high
     return f"That is one training of each{', and the intervals overlap' if overlap else ''}."
 
@@ -155,8 +156,8 @@ def splits_note(records: Sequence[Record]) -> str:
     if not (plain and joined) or plain.gave_up or joined.gave_up:
         return ""
     test, plain_test = (score(one, "test", VERDICT_METRIC) for one in (joined, plain))
-    photographs = f"{joined.data['trained_on']:,} photographs in place of {plain.data['trained_on']:,}"
-    words = f"{joined.data['words']:,} words in place of {plain.data['words']:,}"
+    photographs = f"{joined.trained_on:,} photographs in place of {plain.trained_on:,}"
+    words = f"{joined.words:,} words in place of {plain.words:,}"
     return (
         f"Trained on train and dev together ({photographs}, {words}) the stacked recipe with Word2Vec reaches a test CIDEr of "
         f"{test} instead of {plain_test}. {_doubt(joined, plain)} Dev, by which it stops, is then no longer unseen."

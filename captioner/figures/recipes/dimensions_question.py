@@ -1,6 +1,6 @@
 """An open question, answered: is it the dimensions, the embedding or chance that held a course project's FastText back?
 
-Everything said here is computed from the records of `captioner.experiments.ancestor_records`. Knows no Streamlit.
+Everything said here is computed from the records of `captioner.experiments.plans.RECIPES`. Knows no Streamlit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from captioner.config import Variant, find_variant
-from captioner.experiments.ancestor_records import DIMENSIONS, ENDS, Record, plan
+from captioner.experiments.plans import DIMENSIONS, ENDS, RECIPES
+from captioner.experiments.records import Record
 from captioner.figures.curves.course_project import read_course
 from captioner.figures.scores.scoreboard import VERDICT_METRIC
 from captioner.figures.style import listed, number
 
 EMBEDDINGS, RANDOM = ("word2vec", "fasttext"), "random"
 NOT_YET = (
-    "Whether it was the dimensions, the embedding or chance is not known yet: python -m captioner ancestors --data DIR "
-    "--part question trains what it takes to tell."
+    "Whether it was the dimensions, the embedding or chance is not known yet: python -m captioner study --plan recipes "
+    "--data DIR --part question trains what it takes to tell."
 )
 _ROUGHLY = (
     "The course’s words, captions and epochs were others, and of its curves the best loss is known, so the two gaps can be "
@@ -101,10 +102,11 @@ class Effects:
 def groups(records: Sequence[Record]) -> list[Group]:
     """By table, widest first."""
     found: dict[tuple[str, int], list[Record]] = {}
-    asked = set(plan(["question"]))
+    asked = set(RECIPES.trials(["question"]))
     for record in records:
-        if record.ancestor in asked and not record.gave_up:
-            found.setdefault((record.ancestor.variant, record.ancestor.dimensions), []).append(record)
+        if record.trial in asked and not record.gave_up:
+            dimensions = record.trial.settings.decoder.embedding_dimensions
+            found.setdefault((record.variant, dimensions), []).append(record)
     order = sorted(found, key=lambda key: ((*EMBEDDINGS, RANDOM).index(key[0]), -key[1]))
     return [Group(find_variant(key[0]), key[1], tuple(found[key])) for key in order]
 
@@ -144,7 +146,7 @@ def sentences(records: Sequence[Record]) -> list[str]:
 
 def given_up(records: Sequence[Record]) -> str:
     """Which trainings of the question came to no end."""
-    failed = [str(record.ancestor) for record in records if record.ancestor in plan(["question"]) and record.gave_up]
+    failed = [str(record.trial) for record in records if record.trial in RECIPES.trials(["question"]) and record.gave_up]
     return f"Given up, as the loss ran away: {'; '.join(failed)}." if failed else ""
 
 

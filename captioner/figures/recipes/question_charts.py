@@ -38,7 +38,7 @@ def end_rows(found: Sequence[Group]) -> "pd.DataFrame":
 
     epochs = reached(found)
     rows = [
-        (group.variant.title, group.dimensions, record.ancestor.seed, loss)
+        (group.variant.title, group.dimensions, record.seed, loss)
         for group in found
         for record, loss in zip(group.records, group.losses(epochs), strict=True)
     ]

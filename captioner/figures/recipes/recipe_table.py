@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from captioner.config import STANDARD, VARIANTS
-from captioner.experiments.ancestor_records import MEASURED, SPLITS, Record
+from captioner.config import VARIANTS
+from captioner.experiments.plans import RECIPES as PLAN
+from captioner.experiments.plans import SPLITS
+from captioner.experiments.records import MEASURED, Record
 from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON, System
 from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC
 from captioner.figures.style import INK, POINT, SHAPES, axis, legend, names_axis, number
-from captioner.presets import ANCESTORS, find_preset
+from captioner.presets import OLDER_RECIPES
 
 if TYPE_CHECKING:
     import altair as alt
@@ -55,53 +57,44 @@ _DIAMONDS = "A diamond is the published system in which the photograph enters in
 
 def table_records(records: Sequence[Record]) -> list[Record]:
     """Each recipe as it is, with each of the three embeddings and the first seed; in the order of both."""
-    found = {
-        (one.ancestor.preset, one.ancestor.variant): one
-        for one in records
-        if _as_it_is(one) and one.ancestor.seed == 1 and not one.gave_up
-    }
-    return [found[preset, variant] for preset in ANCESTORS for variant in VARIANTS if (preset, variant) in found]
-
-
-def _as_it_is(record: Record) -> bool:
-    ancestor = record.ancestor
-    return ancestor.settings == find_preset(ancestor.preset) and ancestor.splits == STANDARD
+    found = {one.trial: one for one in records if not one.gave_up}
+    return [found[trial] for trial in PLAN.trials(["table"]) if trial in found]
 
 
 def rows(records: Sequence[Record]) -> list[dict[str, str]]:
     """What a reader sees of each, as texts."""
     found = table_records(records)
-    parts = [one.data[split]["metrics"] for one in found for split in SPLITS if one.has(split)]
+    parts = [scores.metrics for one in found for scores in one.scores.values()]
     measured = [name for name in (*MEASURED, "meteor") if all(name in part for part in parts)]
     return [_row(record, measured) for record in found]
 
 
 def _row(record: Record, measured: Sequence[str]) -> dict[str, str]:
-    data, relative = record.data, relative_of(record)
+    relative = relative_of(record)
     scores = {f"{split} {TITLES[name]}": score(record, split, name) for split in reversed(SPLITS) for name in measured}
     published = {"published": f"{relative.title}: {_told(relative)}" if relative else ""}
-    return {"recipe": record.ancestor.preset, "vectors": record.title} | scores | {
-        "words": f"{data['words']:,}",
-        "parameters": f"{data['trainable'] + data['frozen']:,}",
-        "of them trained": f"{data['trainable']:,}",
-        "seconds of the fastest epoch": f"{data['fastest_epoch']:.0f}",
-        "milliseconds a caption": f"{data['ms_per_caption']:.0f}",
+    return {"recipe": record.trial.preset, "vectors": record.title} | scores | {
+        "words": f"{record.words:,}",
+        "parameters": f"{record.trainable + record.frozen:,}",
+        "of them trained": f"{record.trainable:,}",
+        "seconds of the fastest epoch": f"{record.fastest_epoch:.0f}",
+        "milliseconds a caption": f"{record.ms_per_caption:.0f}",
     } | published
 
 
 def score(record: Record, split: str, name: str) -> str:
-    if not record.has(split):
+    if split not in record.scores:
         return ""
-    ends = record.data[split]["intervals"].get(name)
+    ends = record.scores[split].intervals.get(name)
     interval = f" ({number(ends[0])} to {number(ends[1])})" if ends else ""
     return f"{number(record.metric(split, name))}{interval}"
 
 
 def relative_of(record: Record) -> System | None:
     """The published system in which the photograph enters in the same way, where it was scored on the same photographs."""
-    if record.data["data"] != PUBLISHED_ON[0]:
+    if record.data != PUBLISHED_ON[0]:
         return None
-    return next(system for system in PUBLISHED if system.title == RELATIVES[record.ancestor.preset])
+    return next(system for system in PUBLISHED if system.title == RELATIVES[record.trial.preset])
 
 
 def _told(system: System) -> str:
@@ -117,10 +110,10 @@ def chart(records: Sequence[Record]) -> "alt.LayerChart":
 
     found = table_records(records)
     rows = pd.DataFrame([_scored(record) for record in found], columns=["recipe", "vectors", "cider", "low", "high"])
-    others = {one.ancestor.preset: relative_of(one) for one in found}
+    others = {one.trial.preset: relative_of(one) for one in found}
     known = [(name, one.title, one.metrics.get(VERDICT_METRIC)) for name, one in others.items() if one]
     published = alt.Chart(pd.DataFrame(known, columns=["recipe", "system", "cider"]).dropna())
-    up = alt.Y("recipe:N", title=None, sort=list(ANCESTORS), axis=names_axis())
+    up = alt.Y("recipe:N", title=None, sort=list(OLDER_RECIPES), axis=names_axis())
     across = alt.X("cider:Q", title="test CIDEr, more is better", scale=alt.Scale(zero=False, padding=12), axis=axis())
     beside = alt.YOffset("vectors:N", sort=_titles())
     base = alt.Chart(rows).encode(y=up, yOffset=beside, color=_colours())
@@ -140,8 +133,8 @@ def marks(records: Sequence[Record]) -> str:
 
 
 def _scored(record: Record) -> tuple[str, str, float, float, float]:
-    low, high = record.data["test"]["intervals"][VERDICT_METRIC]
-    return record.ancestor.preset, record.title, record.metric("test", VERDICT_METRIC), low, high
+    low, high = record.scores["test"].intervals[VERDICT_METRIC]
+    return record.trial.preset, record.title, record.metric("test", VERDICT_METRIC), low, high
 
 
 def _titles() -> list[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from captioner.experiments.conclusions import Study
 from captioner.figures.decoder.facts import Facts
 from captioner.figures.scores.scoreboard import TITLES, Board, Entry
-from captioner.figures.scores.study_file import Study
 from captioner.figures.style import number
 
 Pairs = Mapping[str, tuple[float, float]]  # by name of a figure: before and after

@@ -5,9 +5,10 @@ from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
 from captioner.config import CONTROLS, VARIANTS
-from captioner.experiments.trial_records import CHOSEN_WITH
+from captioner.experiments.conclusions import Group, Study
+from captioner.experiments.plans import CHOSEN_WITH
 from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC
-from captioner.figures.scores.study_file import Group, Study
+from captioner.figures.scores.study_file import gap, gaps
 from captioner.figures.scores.verdict import Gap
 from captioner.figures.style import FONT, INK, POINT, axis, listed, names_axis, number
 
@@ -48,21 +49,21 @@ _ROW = 44
 
 def verdict(study: Study, stage: str) -> str:
     """Which word vectors caption better, over the seeds that all have, by the rule; nothing before each was trained twice."""
-    groups = [group for group in study.stage(stage) if group.variant.name in VARIANTS and not group.apart]
+    groups = [group for group in study.stage(stage) if group.variant.name in VARIANTS and not group.on_original_encoder]
     seeds = set.intersection(*(set(group.seeds) for group in groups)) if len(groups) == len(VARIANTS) else set()
     if len(seeds) < 2:
         return ""
     means = listed([f"{group.title} {number(_mean_over(group, seeds))}" for group in groups])
     opening = f"Mean test CIDEr over {len(seeds)} trainings of each: {means}."
-    proven = [gap for gap in study.gaps(stage) if gap.significant]
+    proven = [gap for gap in gaps(study, stage) if gap.significant]
     told = [f"{gap.better} is better than {gap.worse} by {gap}." for gap in proven]
     told = told or ["No two of them differ beyond what chance explains."]
-    return " ".join([opening, *told, _hidden(study.gaps(stage))])
+    return " ".join([opening, *told, _hidden(gaps(study, stage))])
 
 
 def untuned(study: Study, stage: str) -> str:
     """The same means without the seed that the settings were chosen with, to whose advantage they may be."""
-    groups = [group for group in study.stage(stage) if group.variant.name in VARIANTS and not group.apart]
+    groups = [group for group in study.stage(stage) if group.variant.name in VARIANTS and not group.on_original_encoder]
     seeds = set.intersection(*(set(group.seeds) for group in groups)) - {CHOSEN_WITH} if groups else set()
     if not seeds or not all(CHOSEN_WITH in group.seeds for group in groups):
         return ""
@@ -80,14 +81,15 @@ def controls(study: Study) -> str:
     against = [pair for pair in study.pairs if len({name in CONTROLS for name, _ in pair.groups}) == 2 and pair.seeds > 1]
     if not against:
         return ""
-    groups = [group for group in study.groups if group.variant.name in CONTROLS and not group.apart]
+    groups = [group for group in study.groups if group.variant.name in CONTROLS and not group.on_original_encoder]
     means = listed([f"{group.title} {number(group.numbers['test'][VERDICT_METRIC][0])}" for group in groups])
-    said = [f"{pair.gap.better} above {pair.gap.worse} by {pair.gap}" for pair in against if pair.gap.significant]
+    found = [gap(pair) for pair in against]
+    said = [f"{one.better} above {one.worse} by {one}" for one in found if one.significant]
     told = f"Beyond chance: {listed(said)}." if said else "None of these differs from the three beyond chance."
     fewest = min(pair.seeds for pair in against)
     return (
         f"What they are held against, mean test CIDEr: {means}. {told} {len(against)} pairs were compared over {fewest} "
-        f"trainings each, so one or another may stand out by chance alone. {_hidden([pair.gap for pair in against])}"
+        f"trainings each, so one or another may stand out by chance alone. {_hidden(found)}"
     )
 
 
@@ -118,15 +120,15 @@ def own_words(study: Study, stage: str) -> str:
 
 def encoders(study: Study) -> str:
     """What training the encoder on changed for the same decoders."""
-    apart = [pair for pair in study.pairs if pair.groups[0][0] == pair.groups[1][0] and pair.seeds > 1]
-    if not apart:
+    found = [gap(pair) for pair in study.pairs if pair.groups[0][0] == pair.groups[1][0] and pair.seeds > 1]
+    if not found:
         return ""
-    proven = [f"{pair.gap.better} is ahead of {pair.gap.worse} by {pair.gap}" for pair in apart if pair.gap.significant]
-    open_ones = [pair.gap.better.partition(",")[0] for pair in apart if not pair.gap.significant]
+    proven = [f"{one.better} is ahead of {one.worse} by {one}" for one in found if one.significant]
+    open_ones = [one.better.partition(",")[0] for one in found if not one.significant]
     opening = "The adapted encoder against the CNN as it comes, after the first stage and over the same seeds:"
     told = [opening, f"{'; '.join(proven)}." if proven else ""]
     told.append(f"For {listed(open_ones)} the difference can be chance." if open_ones else "")
-    return " ".join(filter(None, [*told, _hidden([pair.gap for pair in apart]), _ONE_ENCODER]))
+    return " ".join(filter(None, [*told, _hidden(found), _ONE_ENCODER]))
 
 
 def rows(study: Study, stage: str, metric: str) -> "pd.DataFrame":

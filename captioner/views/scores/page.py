@@ -6,13 +6,13 @@ import streamlit as st
 
 from captioner.config import REWARD, SHIPPED, STAGES, Variant, find_variant
 from captioner.errors import CheckpointError
+from captioner.experiments.conclusions import Study
 from captioner.figures.decoder.facts import Facts, read_facts
 from captioner.figures.scores import novelty_chart
 from captioner.figures.scores import score_charts as charts
 from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON, in_short
 from captioner.figures.scores.scoreboard import SPLITS, TITLES, Board, read_beams, read_board
 from captioner.figures.scores.stage_changes import Change, Measured, changes, studied
-from captioner.figures.scores.study_file import Study
 from captioner.figures.scores.verdict import by_other_metrics, gaps, training_runs, verdict
 from captioner.figures.style import listed, number
 from captioner.scoring.comparison import PEOPLE

@@ -5,9 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.errors import CheckpointError
-from captioner.experiments.ancestor_records import Record, read_records
+from captioner.experiments.conclusions import Study
+from captioner.experiments.plans import RECIPES
+from captioner.experiments.records import Record, read_records
 from captioner.figures.recipes import ancestor_sentences, dimensions_question, question_charts, recipe_table
-from captioner.figures.scores.study_file import Study
 from captioner.views.resources import refuse
 from captioner.views.scores import score_cards as cards
 
@@ -15,7 +16,7 @@ from captioner.views.scores import score_cards as cards
 def show(folder: Path, study: Study | None) -> None:
     st.header("Where it comes from: older recipes on the same photographs", anchor=False)
     try:
-        records = read_records(folder)
+        records = read_records(folder, RECIPES)
     except CheckpointError as error:
         refuse(error)
         return

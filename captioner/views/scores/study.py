@@ -6,10 +6,11 @@ import streamlit as st
 
 from captioner.config import STAGES, VARIANTS
 from captioner.errors import CheckpointError
+from captioner.experiments.conclusions import Study, read_study
 from captioner.figures.scores import score_charts
 from captioner.figures.scores import study_chart as charts
 from captioner.figures.scores.scoreboard import VERDICT_METRIC
-from captioner.figures.scores.study_file import Study, read_study
+from captioner.figures.scores.study_file import gaps
 from captioner.views.resources import refuse
 from captioner.views.scores import score_cards as cards
 
@@ -43,11 +44,11 @@ def show(study: Study | None, folder: Path) -> None:
         st.html(cards.paragraph(said, "beside"))
     if words := charts.own_words(study, stage):
         st.html(cards.paragraph(words, "beside"))
-    if found := study.gaps(stage):
+    if found := gaps(study, stage):
         st.subheader("Two kinds of vectors at a time, over all trainings", anchor=False)
         summary = score_charts.gap_summary(found, VERDICT_METRIC)
         st.altair_chart(score_charts.gap_chart(found, VERDICT_METRIC), alt=summary)
-    if any(group.apart or group.variant.name not in VARIANTS for group in study.stage(stage)):
+    if any(group.on_original_encoder or group.variant.name not in VARIANTS for group in study.stage(stage)):
         st.html(cards.paragraph(charts.controls(study), "beside"))
     if told := charts.encoders(study):  # Of the first stage, but it matters at every one.
         st.html(cards.paragraph(told, "beside"))

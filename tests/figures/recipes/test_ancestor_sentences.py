@@ -4,14 +4,13 @@ from dataclasses import replace
 from statistics import fmean
 
 from captioner.config import VARIANTS
-from captioner.experiments.ancestor_records import plan
+from captioner.experiments.plans import RECIPES
 from captioner.figures.recipes import ancestor_sentences as sentences
-from captioner.figures.scores.study_file import parsed
-from support.written_ancestors import gave_up, record
+from support.written_recipes import gave_up, record
 from support.written_study import write_study
 
-TABLE = plan(["table"])
-STACKED, RELU, JOINED = plan(["notes"])
+TABLE = RECIPES.trials(["table"])
+STACKED, RELU, JOINED = RECIPES.trials(["notes"])
 
 
 def test_recipes_are_held_against_their_relatives_by_their_means():
@@ -27,8 +26,8 @@ def test_recipes_are_held_against_their_relatives_by_their_means():
 
 
 def test_what_came_of_them_is_told_from_the_study(tmp_path):
-    study = parsed(write_study(tmp_path))
-    means = {(one.variant.name, one.apart): fmean(one.runs["cider"]) for one in study.stage("first")}
+    study = write_study(tmp_path)
+    means = {(one.variant.name, one.on_original_encoder): fmean(one.runs["cider"]) for one in study.stage("first")}
     told = sentences.descendant([record(one) for one in TABLE], study)
     assert f"on the same CNN Word2Vec {means['word2vec', True]:.3f} (seeds: 2); on the adapted one Learned" in told
     assert f"FastText {means['fasttext', False]:.3f} (seeds: 2)." in told and "Random" not in told
@@ -36,13 +35,13 @@ def test_what_came_of_them_is_told_from_the_study(tmp_path):
 
 
 def test_a_study_without_the_same_cnn_is_not_told(tmp_path):
-    study = parsed(write_study(tmp_path))
-    own = replace(study, groups=tuple(group for group in study.groups if not group.apart))
+    study = write_study(tmp_path)
+    own = replace(study, groups=tuple(group for group in study.groups if not group.on_original_encoder))
     assert sentences.descendant([record(STACKED)], study) and sentences.descendant([record(STACKED)], own) == ""
 
 
 def test_the_study_is_not_held_against_other_photographs_or_cnns(tmp_path):
-    study = parsed(write_study(tmp_path))
+    study = write_study(tmp_path)
     assert sentences.descendant([record(STACKED)], None) == sentences.descendant([], study) == ""
     for changes in ({"data": "shapes"}, {"encoder": "VGG16"}):
         assert sentences.descendant([record(STACKED), record(TABLE[0], **changes)], study) == ""
@@ -66,7 +65,7 @@ def test_only_the_published_systems_that_are_shown_are_told_of():
 
 
 def test_what_relu_does_is_told_from_both_trainings():
-    relu = record(RELU, cider=0.123, losses=[[6.5, 6.25], [6.0, 5.75]])
+    relu = record(RELU, cider=0.123, losses=((6.5, 6.25), (6.0, 5.75)))
     told = sentences.relu_note([record(STACKED), relu])
     assert "a dev loss of 5.750 instead of 2.800" in told
     assert "a test CIDEr of 0.123 (0.093 to 0.153) instead of 0.500 (0.470 to 0.530)" in told

@@ -2,16 +2,16 @@
 
 import pytest
 
-from captioner.experiments.ancestor_records import plan
+from captioner.experiments.plans import RECIPES
 from captioner.figures.curves.course_project import read_course
 from captioner.figures.recipes import dimensions_question
-from support.written_ancestors import EPOCHS, MEANINGLESS, gave_up, record, write_ancestors
+from support.written_recipes import EPOCHS, MEANINGLESS, dimensions, gave_up, record, write_recipes
 
-QUESTION = plan(["question"])
+QUESTION = RECIPES.trials(["question"])
 
 
 def made(**figures):
-    return [record(ancestor, **figures) for ancestor in QUESTION]
+    return [record(trial, **figures) for trial in QUESTION]
 
 
 def effects(**figures):
@@ -19,13 +19,13 @@ def effects(**figures):
 
 
 def test_groups_hold_the_seeds_of_the_question_alone(tmp_path):
-    found = dimensions_question.groups([*write_ancestors(tmp_path), gave_up(plan()[1])])
+    found = dimensions_question.groups([*write_recipes(tmp_path), gave_up(RECIPES.trials()[1])])
     assert [group.name for group in found] == [
         *(f"Word2Vec, {width}" for width in (300, 100, 50, 10)),
         *(f"FastText, {width}" for width in (300, 100, 50, 10)),
         *(f"Random, {width}" for width in (300, 10)),
     ]
-    assert all([one.ancestor.seed for one in group.records] == [1, 2] for group in found)
+    assert all([one.seed for one in group.records] == [1, 2] for group in found)
 
 
 def test_effects_are_those_that_the_records_were_made_with():
@@ -91,7 +91,7 @@ def test_the_rest_is_not_spoken_of_where_the_whole_gap_came_back():
 
 def test_trainings_of_different_lengths_are_compared_where_all_have_been():
     records = made()
-    short = records[0].data["losses"][:2]
+    short = records[0].losses[:2]
     records[0] = record(QUESTION[0], losses=short)
     found = dimensions_question.groups(records)
     assert dimensions_question.measure(found).epochs == 2 and dimensions_question.reached(found) == 2
@@ -101,11 +101,11 @@ def test_trainings_of_different_lengths_are_compared_where_all_have_been():
 
 
 def test_before_enough_was_trained_there_is_no_answer():
-    one_seed = [one for one in made() if one.ancestor.seed == 1]
+    one_seed = [one for one in made() if one.seed == 1]
     assert dimensions_question.measure(dimensions_question.groups(one_seed)) is None
-    one_seed_at_an_end = [one for one in made() if (one.ancestor.dimensions, one.ancestor.seed) != (10, 2)]
+    one_seed_at_an_end = [one for one in made() if (dimensions(one.trial), one.seed) != (10, 2)]
     assert dimensions_question.measure(dimensions_question.groups(one_seed_at_an_end)) is None
-    no_ends = [one for one in made() if one.ancestor.dimensions in (50, 100)]
+    no_ends = [one for one in made() if dimensions(one.trial) in (50, 100)]
     assert dimensions_question.measure(dimensions_question.groups(no_ends)) is None
     assert dimensions_question.sentences(one_seed) == dimensions_question.sentences([]) == [dimensions_question.asked(), dimensions_question.NOT_YET]
     assert dimensions_question.title(one_seed) == "An open question" != dimensions_question.title(made()) == "An open question, answered"
@@ -124,14 +124,14 @@ def test_sizes_of_gaps_are_not_compared_without_a_word_of_caution():
 
 
 def test_what_was_given_up_is_told():
-    records = [*made()[1:], gave_up(QUESTION[0]), gave_up(plan(["notes"])[1])]
+    records = [*made()[1:], gave_up(QUESTION[0]), gave_up(RECIPES.trials(["notes"])[1])]
     *_, told = dimensions_question.sentences(records)
-    assert told == "Given up, as the loss ran away: course, word2vec, 10 dimensions, seed 1."
+    assert told == "Given up, as the loss ran away: course, word2vec, first stage, seed 1, embedding_dimensions 10."
 
 
 def test_what_it_means_for_captions_is_told():
     ciders = {10: 0.4, 50: 0.47, 100: 0.48, 300: 0.5}
-    records = [record(one, cider=ciders[one.dimensions] + 0.01 * (one.seed - 1.5)) for one in QUESTION]
+    records = [record(one, cider=ciders[dimensions(one)] + 0.01 * (one.seed - 1.5)) for one in QUESTION]
     *_, told = dimensions_question.sentences(records)
     assert "Word2Vec 0.500 at 300, 0.480 at 100, 0.470 at 50 and 0.400 at 10; FastText 0.500 at 300" in told
     assert told.endswith("; Random 0.500 at 300 and 0.400 at 10. Seeds of one setting lie up to 0.010 apart.")
@@ -140,7 +140,7 @@ def test_what_it_means_for_captions_is_told():
 @pytest.mark.parametrize(("at_50", "ends"), [(0.508, "at 50, though by no more than seeds lie apart."), (0.6, "FastText at 50.")])
 def test_captions_that_are_best_elsewhere_than_the_loss_are_told(at_50, ends):
     ciders = {10: 0.4, 50: at_50, 100: 0.48, 300: 0.5}
-    records = [record(one, cider=ciders[one.dimensions] + 0.01 * (one.seed - 1.5)) for one in QUESTION]
+    records = [record(one, cider=ciders[dimensions(one)] + 0.01 * (one.seed - 1.5)) for one in QUESTION]
     *_, told = dimensions_question.sentences(records)
     assert "does not make the best captions: best is Word2Vec at 50 and FastText at 50" in told and told.endswith(ends)
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from captioner.experiments.ancestor_records import plan
+from captioner.experiments.plans import RECIPES
 from captioner.figures.recipes import dimensions_question, question_charts
-from support.written_ancestors import EPOCHS, record
+from support.written_recipes import EPOCHS, record
 
 
 def made(**figures):
-    return [record(ancestor, **figures) for ancestor in plan(["question"])]
+    return [record(trial, **figures) for trial in RECIPES.trials(["question"])]
 
 
 def test_the_chart_has_a_line_for_every_table_and_width():

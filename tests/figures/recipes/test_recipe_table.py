@@ -1,23 +1,25 @@
 """The table of older recipes and its chart, against sums worked by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from captioner.config import VARIANTS
-from captioner.experiments.ancestor_records import plan
+from captioner.experiments.plans import RECIPES
 from captioner.figures.recipes import recipe_table
 from captioner.figures.recipes.ancestor_sentences import NONE_YET, held_against, sentences
 from captioner.figures.scores.published import PUBLISHED
-from captioner.presets import ANCESTORS, find_preset
-from support.written_ancestors import gave_up, record, write_ancestors
+from captioner.presets import OLDER_RECIPES, find_preset
+from support.written_recipes import gave_up, record, write_recipes
 
-TABLE = plan(["table"])
-STACKED, RELU, JOINED = plan(["notes"])
+TABLE = RECIPES.trials(["table"])
+STACKED, RELU, JOINED = RECIPES.trials(["notes"])
 
 
 def test_a_row_for_every_recipe_and_embedding(tmp_path):
-    rows = recipe_table.rows(write_ancestors(tmp_path))
+    rows = recipe_table.rows(write_recipes(tmp_path))
     assert [(row["recipe"], row["vectors"]) for row in rows] == [
-        (preset, variant.title) for preset in ANCESTORS for variant in VARIANTS.values()
+        (preset, variant.title) for preset in OLDER_RECIPES for variant in VARIANTS.values()
     ]
     course = rows[1]
     assert course["test CIDEr"] == "0.500 (0.470 to 0.530)" and course["dev CIDEr"] == "0.500 (0.470 to 0.530)"
@@ -27,7 +29,7 @@ def test_a_row_for_every_recipe_and_embedding(tmp_path):
     assert course["parameters"] == f"{5000 + 100 * 300:,}" and course["of them trained"] == "5,000"
     assert (course["seconds of the fastest epoch"], course["milliseconds a caption"]) == ("41", "12")
     assert course["published"] == "Merge, 2018: CIDEr 0.469" and rows[-1]["published"] == "Soft attention, 2015: BLEU-4 0.195"
-    table = recipe_table.as_table(write_ancestors(tmp_path))
+    table = recipe_table.as_table(write_recipes(tmp_path))
     assert len(table) == 15 and "course, Word2Vec" in table.index
 
 
@@ -50,20 +52,20 @@ def test_the_chart_has_each_decoder_its_interval_and_what_was_published():
 
 def test_every_recipe_has_a_published_relative():
     titles = {system.title: system for system in PUBLISHED}
-    assert set(recipe_table.RELATIVES) == set(ANCESTORS) and set(recipe_table.RELATIVES.values()) <= set(titles)
-    known = {name: round(titles[recipe_table.RELATIVES[name]].metrics["cider"], 3) for name in ANCESTORS[:4]}
+    assert set(recipe_table.RELATIVES) == set(OLDER_RECIPES) and set(recipe_table.RELATIVES.values()) <= set(titles)
+    known = {name: round(titles[recipe_table.RELATIVES[name]].metrics["cider"], 3) for name in OLDER_RECIPES[:4]}
     assert known == {"course": 0.469, "show-and-tell": 0.481, "resnet152-lstm": 0.469, "stacked": 0.469}
 
 
 def test_every_recipe_is_told_in_a_line():
     told = dict(recipe_table.recipes())
-    assert tuple(told) == ANCESTORS and not any(mark in text for text in told.values() for mark in "*`")
+    assert tuple(told) == OLDER_RECIPES and not any(mark in text for text in told.values() for mark in "*`")
     assert told["show-and-tell"].startswith("init: it is the LSTM's first state; words and LSTM of 512, ")
 
 
 def test_what_is_told_of_the_recipes_is_what_their_presets_hold():
     told = dict(recipe_table.recipes())
-    course, show, resnet, stacked, attention = (find_preset(name) for name in ANCESTORS)
+    course, show, resnet, stacked, attention = (find_preset(name) for name in OLDER_RECIPES)
     dropout = course.decoder.dropout
     assert dropout == course.decoder.feature_dropout and f"dropout {dropout} at photograph and words" in told["course"]
     assert f"made {course.decoder.image_units} numbers" in told["course"] and f"LSTM of {course.decoder.units}," in told["course"]
@@ -83,25 +85,25 @@ def test_other_photographs_have_no_published_relatives():
 
 def test_what_was_changed_or_given_up_is_not_in_the_table():
     records = [record(STACKED), record(RELU), record(JOINED), gave_up(TABLE[0])]
-    assert [one.ancestor for one in recipe_table.table_records(records)] == [STACKED]
+    assert [one.trial for one in recipe_table.table_records(records)] == [STACKED]
     assert recipe_table.rows([gave_up(TABLE[0])]) == [] and sentences([gave_up(TABLE[0])]) == []
 
 
 def test_meteor_has_a_column_where_all_have_it():
-    score = record(TABLE[0]).data["test"]
-    score = score | {"metrics": score["metrics"] | {"meteor": 0.19}}
-    with_it = record(TABLE[0], dev=score, test=score)
+    plain = record(TABLE[0]).scores["test"]
+    score = replace(plain, metrics=plain.metrics | {"meteor": 0.19})
+    with_it = record(TABLE[0], scores={"dev": score, "test": score})
     assert recipe_table.rows([with_it])[0]["test METEOR"] == "0.190"
     assert "test METEOR" not in recipe_table.rows([with_it, record(TABLE[1])])[0]
-    assert "test METEOR" not in recipe_table.rows([record(TABLE[0], test=score)])[0]  # Dev is without it.
+    assert "test METEOR" not in recipe_table.rows([record(TABLE[0], scores={"dev": plain, "test": score})])[0]  # Dev is without it.
 
 
 def test_without_records_there_is_nothing_to_say(tmp_path):
     assert sentences([]) == [] and recipe_table.rows([]) == []
-    assert "python -m captioner ancestors" in NONE_YET
+    assert "python -m captioner study --plan recipes" in NONE_YET
 
 
-@pytest.mark.parametrize("preset", ANCESTORS)
+@pytest.mark.parametrize("preset", OLDER_RECIPES)
 def test_one_recipe_alone_is_told(preset):
     own = [record(one) for one in TABLE if one.preset == preset]
     assert len(recipe_table.rows(own)) == 3 and sentences(own)

@@ -8,7 +8,6 @@ import pytest
 from captioner.figures.decoder.facts import read_facts
 from captioner.figures.scores.scoreboard import read_board
 from captioner.figures.scores.stage_changes import Change, Measured, changes, studied
-from captioner.figures.scores.study_file import read_study
 from support.standins import rewarded
 from support.written_runs import LOSSES, history, write, write_run
 from support.written_scores import write_all, write_scores
@@ -52,10 +51,9 @@ def test_scores_wording_and_loss_are_held_against_each_other(folders):
 
 
 def test_a_study_tells_means_over_the_seeds_of_both_stages(tmp_path):
-    runs = write_study(tmp_path)["runs"]
-    found = studied(read_study(tmp_path), "test")
-    own = [run for run in runs if (run["variant"], run["seed"], run["preset"]) == ("learned", 1, "triptych")]
-    of = {run["stage"]: run["test"]["cider"] for run in own}
+    study = write_study(tmp_path)
+    found = studied(study, "test")
+    of = {group.stage: group.runs["cider"][0] for group in study.groups if group.name == "learned"}
     assert found["CIDEr"][0].before == f"{of['first']:.3f}" and found["CIDEr"][0].after == f"{of['reward']:.3f}"
     assert found["repeats itself or breaks off"] == [Change("10.0%", "2.0%", "−8.0 points")] * 3
     assert found["loss"][0] == Change("2.700", "2.700", "+0.000") and "dev loss" not in found and "breaks off" not in found

@@ -1,0 +1,266 @@
+"""What the records of the repeated-seeds comparison say together: means, paired differences, what the reward stage changed.
+
+Running the trials is left to `captioner.experiments.runner`. `RULE` decides whether a difference counts; it was written before
+there was any result.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean, stdev
+
+import numpy as np
+
+from captioner.config import CONTROLS, STAGES, VARIANTS, Variant, find_variant
+from captioner.errors import CheckpointError
+from captioner.experiments.plans import SPLITS, Plan, Trial
+from captioner.experiments.records import TAKEN, Record, find_file
+from captioner.scoring.bootstrap import CONFIDENCE, Difference, percentiles
+from captioner.scoring.caption_style import only_one
+from captioner.storage import read_as, write_json
+
+STUDY = "study.json"
+RESAMPLES = 2000
+RULE = (
+    "Two kinds of word vectors differ when the 95% interval of their difference in test CIDEr leaves out zero; the interval "
+    "comes from drawing photographs and seeds again, the same ones for both."
+)
+_OWN = "own"  # Beside the splits: what a run took.
+_AGAIN = "run python -m captioner study, which makes it anew"
+
+Spread = tuple[float, float | None]  # mean and standard deviation over seeds; a single seed has no deviation
+Member = tuple[str, bool]  # the variant of a group, and whether it is on the original encoder
+Words = dict[str, dict[str, int]]  # by variant
+
+
+@dataclass(frozen=True)
+class Group:
+    """All seeds of a variant in one stage, on one encoder."""
+
+    stage: str
+    name: str  # of the variant
+    on_original_encoder: bool
+    seeds: tuple[int, ...]
+    numbers: dict[str, dict[str, Spread]]  # by split, then by name; what the runs took is under "own"
+    runs: dict[str, tuple[float, ...]]  # by metric, a value for each seed on test
+
+    def __post_init__(self) -> None:
+        whole = {*SPLITS, _OWN} <= set(self.numbers) and "cider" in self.runs and set(self.runs) <= set(self.numbers["test"])
+        if not whole or self.stage not in STAGES or {*map(len, self.runs.values())} != {len(self.seeds)}:
+            raise ValueError("is not whole")
+
+    @property
+    def variant(self) -> Variant:
+        return find_variant(self.name)
+
+    @property
+    def title(self) -> str:
+        return title(self.name, self.on_original_encoder)
+
+
+def title(variant: str, on_original_encoder: bool) -> str:
+    return find_variant(variant).title + (", CNN as it comes" if on_original_encoder else "")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """How two groups of a stage differ in CIDEr over the seeds that both have: the first minus the second."""
+
+    stage: str
+    groups: tuple[Member, Member]
+    seeds: int
+    cider: Difference
+    counts: bool  # by RULE
+
+
+@dataclass(frozen=True)
+class Moves:
+    """What the reward stage changed: means over the seeds that went through both stages."""
+
+    seeds: tuple[int, ...]
+    numbers: dict[str, dict[str, tuple[float, float]]]  # by split, then by name: before and after
+
+    def __post_init__(self) -> None:
+        if {*self.numbers} != {*SPLITS}:
+            raise ValueError(f"lacks one of {', '.join(SPLITS)}")
+
+
+@dataclass(frozen=True)
+class Study:
+    """All of it, as the file holds it."""
+
+    preset: str
+    planned: int
+    finished: int
+    groups: tuple[Group, ...]
+    pairs: tuple[Pair, ...]
+    moves: dict[str, Moves]  # by variant
+    own_words: dict[str, tuple[Words, ...]]  # by stage, for each seed: words that only one variant uses, and how often
+    own_words_by_chance: dict[str, dict[str, float]]  # by stage and variant: how many, where only the seeds differ
+    rule: str = RULE
+    confidence: float = CONFIDENCE
+    resamples: int = RESAMPLES
+
+    def __post_init__(self) -> None:
+        names = {group.name for group in self.groups} | {name for pair in self.pairs for name, _ in pair.groups}
+        words = [*self.own_words_by_chance.values(), *itertools.chain(*self.own_words.values())]
+        known = names <= {*VARIANTS, *CONTROLS} and all({*VARIANTS} == {*row} for row in words) and {*STAGES} == {*self.own_words}
+        if not self.groups or not known or self.planned < self.finished or {*self.moves} - {*VARIANTS}:
+            raise ValueError("is not whole")
+
+    def stage(self, stage: str) -> list[Group]:
+        return [group for group in self.groups if group.stage == stage]
+
+
+def read_study(folder: Path) -> Study | None:
+    """The study of a folder of decoders, or of the folder that holds its stages; None where there is none."""
+    path = find_file(folder, STUDY)
+    return read_as(path, Study, _AGAIN) if path else None
+
+
+def save_study(folder: Path, study: Study) -> None:
+    write_json(folder / STUDY, asdict(study))
+
+
+def conclude(finished: Sequence[Record], plan: Plan) -> Study:
+    """Everything that the finished runs say together."""
+    own = [record for record in finished if record.trial.preset == plan.preset]
+    return Study(
+        preset=plan.preset,
+        planned=len({*plan.trials(), *(record.trial for record in finished)}),
+        finished=len(finished),
+        groups=tuple(_group(trial, records, plan.preset) for trial, records in _groups(finished).items()),
+        pairs=tuple(pairs(finished, plan.preset)),
+        moves=moves(own),
+        own_words=own_words(own),
+        own_words_by_chance=own_words_by_chance(own),
+    )
+
+
+def _groups(finished: Sequence[Record]) -> dict[Trial, list[Record]]:
+    """All seeds of what differs in the seed alone, under the trial with seed 1."""
+    groups: dict[Trial, list[Record]] = {}
+    for record in finished:
+        groups.setdefault(replace(record.trial, seed=1), []).append(record)
+    return groups
+
+
+def _group(trial: Trial, records: Sequence[Record], own: str) -> Group:
+    numbers = {split: _spread([_numbers(record, split) for record in records]) for split in SPLITS}
+    numbers[_OWN] = _spread([{name: getattr(record, name) for name in TAKEN} for record in records])
+    names = [name for name in records[0].scores["test"].metrics if name in numbers["test"]]
+    values = {name: tuple(record.metric("test", name) for record in records) for name in names}
+    return Group(trial.stage, trial.variant, trial.preset != own, tuple(record.seed for record in records), numbers, values)
+
+
+def _numbers(record: Record, split: str) -> dict[str, float]:
+    """Every number of a split under one name."""
+    scores = record.scores[split]
+    wording = {f"wording_{name}": value for name, value in scores.wording.items()}
+    found = scores.metrics | {name: getattr(scores, name) for name in ("loss", "strangest_cider", "others_cider")} | wording
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def _spread(rows: Sequence[Mapping[str, float]]) -> dict[str, Spread]:
+    """Mean and standard deviation of what all of the rows have."""
+    shared = [name for name in rows[0] if all(name in row for row in rows)]
+    columns = {name: [float(row[name]) for row in rows] for name in shared}
+    return {name: (fmean(values), stdev(values) if len(values) > 1 else None) for name, values in columns.items()}
+
+
+def pairs(finished: Sequence[Record], own: str, split: str = "test") -> Iterator[Pair]:
+    """Every two variants of a stage and preset, and every variant on the two encoders, by `RULE`."""
+    _check_paired(finished, split)
+    for (one, first), (two, second) in itertools.combinations(_groups(finished).items(), 2):
+        seeds = sorted({record.seed for record in first} & {record.seed for record in second})
+        alike = one.stage == two.stage and (one.preset == two.preset or one.variant == two.variant)
+        if alike and seeds:
+            difference = seed_difference(*(_matrix(group, seeds, split) for group in (first, second)))
+            counts = len(seeds) > 1 and not difference.low <= 0 <= difference.high
+            members = tuple((trial.variant, trial.preset != own) for trial in (one, two))
+            yield Pair(one.stage, members, len(seeds), difference, counts)
+
+
+def _check_paired(finished: Sequence[Record], split: str) -> None:
+    """Only scores of the same photographs can be compared photograph by photograph."""
+    parts = [record.scores[split] for record in finished]
+    if len({(part.photographs, len(part.cider)) for part in parts}) > 1:
+        raise CheckpointError(
+            f"The runs of this study were scored on different {split} photographs, so they cannot be compared; delete the "
+            "records of those that were scored on others, and the study scores them again."
+        )
+
+
+def _matrix(group: Sequence[Record], seeds: Sequence[int], split: str) -> np.ndarray:
+    by_seed = {record.seed: record.per_photograph(split) for record in group}
+    return np.stack([by_seed[seed] for seed in seeds])  # (seeds, photographs)
+
+
+def seed_difference(first: np.ndarray, second: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> Difference:
+    """First minus second, each (seeds, photographs); the interval draws seeds and photographs again, the same for both."""
+    apart, random = first - second, np.random.default_rng(seed)
+    seeds, photographs = apart.shape
+    drawn_seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds  # (resamples, seeds)
+    drawn = random.multinomial(photographs, np.full(photographs, 1 / photographs), resamples) / photographs
+    means = np.einsum("rs,sp,rp->r", drawn_seeds, apart, drawn, optimize=True)
+    return Difference(float(apart.mean()), *percentiles(means, CONFIDENCE))
+
+
+def moves(own: Sequence[Record]) -> dict[str, Moves]:
+    """What the reward stage changed, by variant."""
+    found = {}
+    for variant in VARIANTS:
+        before, after = ({one.seed: one for one in own if (one.variant, one.stage) == (variant, stage)} for stage in STAGES)
+        seeds = sorted(set(before) & set(after))
+        if seeds:
+            both = [[stage[seed] for seed in seeds] for stage in (before, after)]
+            found[variant] = Moves(tuple(seeds), {split: _moved(*both, split) for split in SPLITS})
+    return found
+
+
+def _moved(before: Sequence[Record], after: Sequence[Record], split: str) -> dict[str, tuple[float, float]]:
+    earlier, later = (_spread([_numbers(record, split) for record in group]) for group in (before, after))
+    return {name: (earlier[name][0], later[name][0]) for name in later if name in earlier}
+
+
+def own_words(own: Sequence[Record], split: str = "test") -> dict[str, tuple[Words, ...]]:
+    """By stage, for each seed: the words that no other of the three decoders ever uses."""
+    found: dict[str, tuple[Words, ...]] = {}
+    for stage in STAGES:
+        used: dict[int, Words] = {}
+        for record in _of_three(own, stage):
+            used.setdefault(record.seed, {})[record.variant] = record.scores[split].used
+        found[stage] = tuple(only_one(words) for _, words in sorted(used.items()) if set(words) == set(VARIANTS))
+    return found
+
+
+def own_words_by_chance(own: Sequence[Record], split: str = "test") -> dict[str, dict[str, float]]:
+    """By stage and variant: how many words one run alone uses among three runs of the *same* embedding, which differ by seed.
+
+    The mean over all choices of three. Only a difference between variants beyond this is an effect of the embedding.
+    """
+    found = {}
+    for stage in STAGES:
+        three = _of_three(own, stage)
+        used = {name: [record.scores[split].used for record in three if record.variant == name] for name in VARIANTS}
+        if min(map(len, used.values())) >= len(VARIANTS):
+            found[stage] = {name: _alone(runs) for name, runs in used.items()}
+    return found
+
+
+def _alone(runs: Sequence[Mapping[str, int]]) -> float:
+    counts = []
+    for chosen in itertools.combinations(runs, len(VARIANTS)):
+        found = only_one({str(number): words for number, words in enumerate(chosen)})
+        counts += [len(words) for words in found.values()]
+    return fmean(counts)
+
+
+def _of_three(own: Sequence[Record], stage: str) -> list[Record]:
+    return [record for record in own if record.variant in VARIANTS and record.stage == stage]
+
+
+def best_seed(own: Sequence[Record], stage: str, variant: str) -> Record:
+    """The run that ships: the one whose CIDEr is highest on dev."""
+    return max((one for one in own if (one.stage, one.variant) == (stage, variant)), key=lambda one: one.metric("dev", "cider"))

@@ -1,0 +1,108 @@
+"""Scores a trained decoder on photographs that its training has not seen: metrics, loss, wording, size and speed.
+
+What is kept of it is left to `captioner.experiments.records`.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from captioner.captioning.captioner import Captioner
+from captioner.config import SearchConfig
+from captioner.data.datasets import Record as Photograph
+from captioner.experiments.records import Scores
+from captioner.model.checkpoints import Checkpoint
+from captioner.scoring import familiarity
+from captioner.scoring.caption_style import Known, occurrences
+from captioner.scoring.evaluation import Evaluation, Subjects, evaluate
+from captioner.training.run_inputs import RunInputs
+from captioner.training.trainer import Examples, losses_of, mean_loss
+from captioner.vision.encoder import Encoder
+
+_STRANGEST = 0.2  # The share of the photographs that counts as least like those of training.
+_DIGITS = 4  # Of each photograph's CIDEr: enough for every figure made of a thousand of them.
+_TIMED = 30  # photographs that captioning one by one is timed on
+
+
+@dataclass(frozen=True, eq=False)
+class Examiner:
+    """What all decoders with the same encoder and the same training photographs are scored with."""
+
+    subjects: Mapping[str, Subjects]  # by split
+    known: Known
+    strangest: Mapping[str, np.ndarray]  # by split: a mask of the fifth that is least like the training photographs
+
+    @classmethod
+    def of(cls, splits: Mapping[str, Sequence[Photograph]], inputs: RunInputs) -> "Examiner":
+        cache = inputs.cache
+        subjects = {split: Subjects.of(records, cache) for split, records in splits.items()}
+        known = familiarity.expressed(cache.pooled(inputs.train))
+        strangest = {
+            split: _highest(familiarity.strangeness(cache.pooled(part.records), *known)) for split, part in subjects.items()
+        }
+        return cls(subjects, Known.of([caption for record in inputs.train for caption in record.captions]), strangest)
+
+    @property
+    def test_mark(self) -> str:
+        """A hash of the test photographs and their captions."""
+        test = self.subjects["test"]
+        pictures = [(test.cache.key(record), record.captions) for record in test.records]
+        return hashlib.sha256(json.dumps(pictures).encode()).hexdigest()[:8]
+
+    def examine(self, checkpoint: Checkpoint, encoder: Encoder, search: SearchConfig, label: str) -> dict[str, Any]:
+        """The fields of its record that scoring gives."""
+        captioner, config = Captioner.of({checkpoint.variant: checkpoint}, encoder), replace(search, alternatives=0)
+        decoder = checkpoint.build()
+        trainable = sum(int(np.prod(variable.shape)) for variable in decoder.trainable_variables)
+        scores = {}
+        for split, subjects in self.subjects.items():
+            found = evaluate(captioner, subjects, config, label=f"{label}, {split}")
+            examples = Examples.of(subjects.records, checkpoint.vocabulary, subjects.cache)
+            scores[split] = self._scores(found, checkpoint.variant, split, mean_loss(losses_of(decoder), examples))
+        return {
+            "scores": scores,
+            "words": len(checkpoint.vocabulary),
+            "trainable": trainable,
+            "frozen": decoder.count_params() - trainable,
+            "ms_per_caption": self._milliseconds(captioner, config),
+        }
+
+    def _scores(self, found: Evaluation, variant: str, split: str, loss: float) -> Scores:
+        captions, scores, strange = found.captions[variant], found.scores[variant], self.strangest[split]
+        references = [record.captions for record in self.subjects[split].records]
+        return Scores(
+            **found.summary(variant) | {"intervals": found.intervals[variant]},
+            loss=loss,
+            strangest_cider=_mean(scores.cider[strange]),
+            others_cider=_mean(scores.cider[~strange]),
+            wording=asdict(self.known.judge(list(captions.values()), references)),
+            used=dict(sorted(occurrences(captions.values()).items())),
+            photographs=hashlib.sha256(json.dumps(list(captions)).encode()).hexdigest()[:16],
+            cider=tuple(round(float(value), _DIGITS) for value in scores.cider),
+        )
+
+    def _milliseconds(self, captioner: Captioner, config: SearchConfig) -> float:
+        """From features to the caption, one photograph at a time: the median over some."""
+        subjects, times = self.subjects["test"], []
+        for record in subjects.records[:_TIMED]:
+            features = subjects.cache.rows([record])
+            start = time.perf_counter()
+            captioner.caption_features(features, config)
+            times.append((time.perf_counter() - start) * 1000)
+        return median(times)
+
+
+def _highest(values: np.ndarray) -> np.ndarray:
+    """A mask of the highest fifth."""
+    order = np.argsort(np.argsort(values))
+    return order >= round((1 - _STRANGEST) * len(order))
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None

@@ -1,0 +1,73 @@
+"""`study` with plans other than the default one, and the options that belong to one plan alone."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from captioner.__main__ import main
+from captioner.config import SearchConfig
+from captioner.experiments import plans
+from captioner.experiments.plans import RECIPES, Row, Trial
+from captioner.presets import OLDER_RECIPES, PRESETS
+from support.standins import StubEncoder, small_dataset, small_preset
+from support.written_recipes import write_recipes
+from support.written_study import write_study
+
+
+def test_the_recipes_are_trained_and_told(tmp_path, monkeypatch, capsys):
+    small = replace(small_preset(epochs=1), name="small", search=SearchConfig(beam=2, maximum_words=5))
+    monkeypatch.setitem(PRESETS, "small", small)
+    rows = {"table": (Row(Trial("small", "learned")),), "question": (), "notes": (Row(Trial("small", "word2vec")),)}
+    monkeypatch.setitem(plans.PLANS, "recipes", replace(RECIPES, parts=rows))
+    monkeypatch.setattr("captioner.data.datasets.load", lambda _data: small_dataset())
+    monkeypatch.setattr("captioner.vision.encoder.load_encoder", lambda name, **_: StubEncoder())
+    command = ["study", "--plan", "recipes", "--checkpoints", str(tmp_path), "--cache", str(tmp_path / "cache"), "--json"]
+    assert main(command) == 2 and "No trial of the plan 'recipes' is finished" in capsys.readouterr().err
+    assert main([*command, "--data", "shapes", "--part", "notes"]) == 0
+    output, errors = capsys.readouterr()
+    assert [row["variant"] for row in json.loads(output)] == ["word2vec"] and "0 of 1 trials are finished already." in errors
+    assert main([*command, "--data", "shapes"]) == 0
+    output, errors = capsys.readouterr()
+    assert [(row["variant"], row["seed"]) for row in json.loads(output)] == [("learned", 1), ("word2vec", 1)]
+    assert "1 of 2 trials are finished already." in errors and "Trial 1 of 1: small, learned" in errors
+    assert (tmp_path / "runs/study/small/first/seeds/1/card.md").is_file() and not (tmp_path / "study.json").exists()
+    before = (tmp_path / "trials/recipes.json").read_bytes()
+    assert main([*command, "--data", "shapes"]) == 0 and "2 of 2 trials are finished" in capsys.readouterr().err
+    assert (tmp_path / "trials/recipes.json").read_bytes() == before
+    assert main(command[:-1]) == 0 and "2 of 2 trials" in capsys.readouterr().out
+
+
+def test_the_recipes_are_told_as_tables_and_sentences(tmp_path, capsys):
+    write_recipes(tmp_path)
+    write_study(tmp_path)
+    assert main(["study", "--plan", "recipes", "--checkpoints", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "35 of 35 trials" in told and all(f"\n{preset}\n" in told for preset in OLDER_RECIPES)
+    assert "0.500 (0.470 to 0.530)" in told and "seconds of the fastest epoch" in told
+    with_study = len(told)
+    (tmp_path / "study.json").write_text("{}")
+    assert main(["study", "--plan", "recipes", "--checkpoints", str(tmp_path)]) == 0
+    without = capsys.readouterr()
+    assert len(without.out) < with_study and "35 of 35 trials" in without.out and "study.json" in without.err
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--plan", "recipes", "--part", "notes"], "leave out --part"),
+        (["--corpus", "more.txt"], "leave out --corpus"),
+        (["--ship"], "leave out --ship"),
+        (["--plan", "recipes", "--encoder", "VGG16", "--encoder-weights", "vgg16.h5"], "--encoder and --encoder-weights"),
+        (["--encoder", "VGG16"], "--encoder cannot be used with --plan seeds"),
+        (["--plan", "recipes", "--seeds", "0", "--ship"], "--ship and --seeds cannot be used with --plan recipes"),
+        (["--data", "shapes", "--part", "table"], "The plan 'seeds' has no part 'table'; choose one of three, controls, original"),
+        (["--plan", "parrots"], "seeds, recipes"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(tmp_path, capsys, given, told):
+    try:
+        status = main(["study", "--checkpoints", str(tmp_path), *given])
+    except SystemExit as stopped:
+        status = stopped.code
+    assert status == 2 and told in capsys.readouterr().err.replace("'seeds', 'recipes'", "seeds, recipes")

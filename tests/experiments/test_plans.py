@@ -1,0 +1,78 @@
+"""The trials of each plan, and what a trial changes about its preset."""
+
+from collections import Counter
+from dataclasses import replace
+
+from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
+from captioner.experiments.plans import PLANS, RECIPES, Row, Trial, overrides, repeated_seeds
+from captioner.presets import OLDER_RECIPES, PRESETS
+from support.written_recipes import dimensions
+
+
+def names(trials):
+    return [(trial.preset, trial.stage, trial.variant, trial.seed) for trial in trials]
+
+
+def test_the_seeds_go_through_both_stages_one_after_the_other():
+    trials = repeated_seeds("tiny", 3, 2, 1).trials()
+    assert names(trials) == [
+        *(("tiny", stage, name, seed) for seed in (1, 2) for stage in (FIRST, REWARD) for name in VARIANTS),
+        *(("tiny", FIRST, name, 3) for name in VARIANTS),
+        *(("tiny", FIRST, name, 1) for name in CONTROLS),
+    ]
+    assert repeated_seeds("tiny", 1, 5, 0).trials()[-1].seed == 1  # No second stage without a first.
+
+
+def test_the_seeds_end_with_the_same_on_the_original_encoder():
+    plan = repeated_seeds("triptych", 1, 0, 0, 2)
+    frozen = [trial for trial in plan.trials() if trial.preset != "triptych"]
+    assert plan.trials()[-6:] == frozen == plan.trials(["original"])
+    assert names(frozen) == [("triptych-frozen", FIRST, name, seed) for seed in (1, 2) for name in VARIANTS]
+    assert PRESETS["triptych-frozen"].encoder == "efficientnet-lite2" and PRESETS["triptych"].encoder.endswith("-adapted")
+    assert "original" not in repeated_seeds("tiny").parts  # It has no such twin.
+
+
+def test_a_plan_knows_its_trials_with_more_seeds():
+    plan = repeated_seeds("triptych", 1, 0, 0, 0)
+    more = repeated_seeds("triptych", 9, 9, 9, 9).trials()
+    assert set(more) <= set(plan.order) and list(plan.order)[:3] == plan.trials()
+    assert Trial("tiny", "learned") not in plan.order
+    assert Trial("triptych", "learned", overrides=(("decoder.units", 8),)) not in plan.order
+
+
+def test_the_recipes_have_every_trial_once():
+    whole = RECIPES.trials()
+    assert len(set(whole)) == len(whole) == 35 and set(whole) == {one for part in RECIPES.parts for one in RECIPES.trials([part])}
+    table, question, notes = (RECIPES.trials([part]) for part in RECIPES.parts)
+    assert [(one.preset, one.variant) for one in table] == [(preset, name) for preset in OLDER_RECIPES for name in VARIANTS]
+    assert all(one.settings == PRESETS[one.preset] for one in table)
+    widths = Counter((one.variant, one.seed) for one in question)
+    assert widths == {(name, seed): count for seed in (1, 2) for name, count in (("word2vec", 4), ("fasttext", 4), ("random", 2))}
+    assert {dimensions(one) for one in question if one.variant == "random"} == {10, 300}
+    told = [(one.settings.decoder.activation, one.splits) for one in notes]
+    assert told == [("tanh", "standard"), ("relu", "standard"), ("tanh", "7000-1000")]
+
+
+def test_no_two_trials_are_trained_in_one_folder():
+    trials = {trial for plan in PLANS.values() for trial in plan.order}
+    assert len({(trial.label, trial.place) for trial in trials}) == len(trials)
+
+
+def test_a_new_experiment_takes_rows_alone():
+    """Any setting of any part, the encoder too, can be overridden."""
+    changed = (("encoder", "VGG16"), ("decoder.units", 8), ("training.views", 2), ("search.beam", 1))
+    plan = replace(RECIPES, parts={"mine": (Row(Trial("tiny", "learned", overrides=changed), seeds=2),)})
+    one, two = plan.trials()
+    settings = two.settings
+    assert (settings.encoder, settings.decoder.units, settings.training.views, settings.search.beam) == ("VGG16", 8, 2, 1)
+    assert overrides(settings, FIRST) == changed and Trial.of(settings, "learned", seed=2) == two
+    assert two.label == one.label == "tiny-encoder-VGG16-decoder.units-8-training.views-2-search.beam-1"
+    assert str(two) == "tiny, learned, first stage, seed 2, encoder VGG16, units 8, views 2, beam 1"
+
+
+def test_a_first_stage_does_not_depend_on_the_settings_of_the_second():
+    tiny = PRESETS["tiny"]
+    changed = replace(tiny, reward=replace(tiny.reward, epochs=9), decoder=replace(tiny.decoder, units=8))
+    reward = Trial.of(changed, "learned", REWARD, seed=3)
+    assert reward.overrides == (("decoder.units", 8), ("reward.epochs", 9))
+    assert reward.start == Trial.of(changed, "learned", FIRST, seed=3) and reward.start.overrides == (("decoder.units", 8),)
