@@ -20,8 +20,8 @@ def test_recipes_are_held_against_their_relatives_by_their_means():
         "Test CIDEr, mean over the embeddings, against the published systems in which the photograph enters in the same way. "
         "As good or better: resnet152-lstm 0.600 (Pre-inject, 2018: 0.469). Worse by 0.03 or less: course 0.440 (Merge, 2018: "
         "0.469). Worse by more: show-and-tell 0.450 (Init-inject, 2018: 0.481) and stacked 0.400 (Merge, 2018: 0.469). Soft "
-        "attention, 2015, was published without a CIDEr: its BLEU-4 is 0.195 by another implementation of BLEU, without the "
-        "penalty for shortness, that of attention here 0.200; they are only roughly comparable."
+        "attention, 2015, was published without a CIDEr: its BLEU-4 is 0.195 by another BLEU implementation without the "
+        "brevity penalty, that of attention here 0.200; they are only roughly comparable."
     )
 
 
