@@ -183,7 +183,7 @@ def _print_text(plan: Plan, records: Sequence["Record"], options: Request) -> No
 
 def _print_study(study: "Study") -> None:
     from captioner.figures.scores.study_chart import cells
-    from captioner.figures.scores.study_file import gap
+    from captioner.figures.scores.study_text import gap
 
     for stage in dict.fromkeys(group.stage for group in study.groups):
         print_table({f"{stage}: {group.title}": cells(group) for group in study.stage(stage)})
@@ -196,7 +196,7 @@ def _print_study(study: "Study") -> None:
 
 def _print_recipes(records: Sequence["Record"], options: Request) -> None:
     from captioner.experiments.conclusions import read_study
-    from captioner.figures.recipes import ancestor_sentences, dimensions_question, recipe_table
+    from captioner.figures.recipes import dimensions_question, recipe_table, recipe_text
 
     try:
         study = read_study(options.checkpoints)
@@ -206,5 +206,5 @@ def _print_recipes(records: Sequence["Record"], options: Request) -> None:
     for recipe, rows in groupby(recipe_table.rows(records), key=lambda row: row.pop("recipe")):
         print(f"\n{recipe}\n")
         print_table({row.pop("vectors"): row for row in rows})
-    for text in (*ancestor_sentences.sentences(records, study), *dimensions_question.sentences(records)):
+    for text in (*recipe_text.sentences(records, study), *dimensions_question.sentences(records)):
         print(f"\n{text}")

@@ -60,7 +60,7 @@ class Group:
 
 
 def title(variant: str, on_original_encoder: bool) -> str:
-    return find_variant(variant).title + (", CNN as it comes" if on_original_encoder else "")
+    return find_variant(variant).title + (", original CNN" if on_original_encoder else "")
 
 
 @dataclass(frozen=True)

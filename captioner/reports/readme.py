@@ -17,11 +17,11 @@ from captioner.errors import CheckpointError
 from captioner.experiments.conclusions import read_study
 from captioner.experiments.plans import RECIPES, Trial
 from captioner.experiments.records import MEASURED, Record, read_kept, read_records
-from captioner.figures import hardening_results
+from captioner.figures import bench_results, hardening_results
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.limits import LIMITS
-from captioner.figures.recipes import ancestor_sentences, dimensions_question, recipe_table
-from captioner.figures.scores import study_chart
+from captioner.figures.recipes import dimensions_question, recipe_table, recipe_text
+from captioner.figures.scores import study_chart, study_text
 from captioner.figures.scores.published import in_short
 from captioner.figures.style import listed
 from captioner.model.checkpoints import HISTORY, SCORES, stages_in
@@ -32,30 +32,10 @@ from captioner.storage import read_json
 ROOT = SHIPPED.parent
 README = ROOT / "README.md"
 YARDSTICKS = {PEOPLE: "people, each against the others", CONSTANT: "one sentence for all"}
-BULK_BENCH, LARGE_BENCH, WORKERS_BENCH = (f"bench-{name}.json" for name in ("bulk", "large", "workers"))
-# By file: what was measured, and its value; both are templates over the file.
-BENCHES = {
-    "bench-caption.json": {
-        "photograph to three beam-3 captions, relative to one encoder pass": "{caption[ratio_to_encoder]:.2f} times",
-        "the same, relative to `model.predict` per word on a padded prefix": "{caption[ratio_to_recipe]:.0f} times faster",
-        "peak memory after 200 photographs, relative to after 20": "{memory[growth_mb]:.1f} MB more",
-    },
-    "bench-training.json": {
-        "an epoch, relative to one row per prefix with one-hot targets": "{training[ratio_to_recipe]:.1f} times faster",
-        "matrix-product speed of an epoch, relative to the machine's": "{training[share_of_gemm]:.0%}",
-    },
-    BULK_BENCH: {
-        "{bulk[photographs]:,} files to three beam-3 captions, relative to the encoder alone": "{bulk[share_of_encoder]:.0%} of "
-        "its speed ({bulk[bulk_a_second]:.0f} photographs per second)",
-        "peak memory at their end, relative to after the first eighth": "{bulk[bulk_growth_mb]:.1f} MB more",
-    },
-    LARGE_BENCH: {
-        "peak memory of training on a synthetic {large[cache_gb]:,.0f} GB cache (sparse files)": "{large[training_peak_gb]:.2f} GB",
-        "a step of it, relative to one on a small cache (disk speed excluded)": "{large[step_ratio]:.2f} times",
-        "reading {coco[captions]:,.0f} captions in COCO's format": "{coco[read_s]:.1f} s, {coco[read_peak_gb]:.2f} GB",
-    },
-}
-_NO_STUDY = "The comparison with repeated seeds has no finished run yet.\n"
+_TRIED = (
+    "run", "setting", "decoder", "stage", "epochs", "best dev loss", "search", "dev CIDEr", "dev BLEU-4", "dev ROUGE-L",
+    "minutes", "cores",
+)  # fmt: skip
 _ONLY_ON_THE_PAGE = ("dev BLEU-4", "dev ROUGE-L", "of them trained", "published")
 _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -77,7 +57,7 @@ def filled(*texts: str) -> str:
 def results(folder: Path) -> str:
     """The decoders of each stage, then people and one constant sentence."""
     stages = stages_in(folder)
-    rows = [row for stage in stages for row in (_heading(stage, 8), *_decoders(folder / stage))]
+    rows = [row for stage in stages for row in ([f"**{STAGES[stage].title}**", *[""] * 7], *_decoders(folder / stage))]
     rows = rows if len(stages) > 1 else rows[1:]
     comparison = read_json(folder / stages[-1] / COMPARISON)
     for name, title in YARDSTICKS.items():
@@ -85,10 +65,6 @@ def results(folder: Path) -> str:
         rows.append([title, *_scores(test, dev), "", "", ""])
     head = "decoder", "test CIDEr", "test BLEU-4", "test ROUGE-L", "dev CIDEr", "dev loss", "epoch kept", "seconds an epoch"
     return table([head, *rows]) + "\n" + filled(*(_stage(folder / stage) for stage in stages), _fewer(folder, stages))
-
-
-def _heading(stage: str, columns: int) -> list[str]:
-    return [f"**{STAGES[stage].title}**", *[""] * (columns - 1)]
 
 
 def _decoders(folder: Path) -> Iterator[list[str]]:
@@ -142,7 +118,7 @@ def summary(folder: Path) -> str:
     yardsticks = read_json(folder / stages[-1] / COMPARISON)["test"]["yardsticks"]
     rows += [["", title, "", "", "", _metric(yardsticks[name], "cider")] for name, title in YARDSTICKS.items()]
     head = "stage", "embedding", "runs", "test CIDEr", "test BLEU-4", "test CIDEr of the shipped run (95% interval)"
-    verdicts = (f"{STAGES[stage].title}: {study_chart.verdict(found, stage)}" for stage in stages if found)
+    verdicts = (f"{STAGES[stage].title}: {study_text.verdict(found, stage)}" for stage in stages if found)
     return table([head, *rows]) + "\n" + filled(*verdicts)
 
 
@@ -153,41 +129,44 @@ def study(folder: Path) -> str:
     """All that was measured of every variant, a table per stage."""
     found = read_study(folder)
     if found is None:
-        return _NO_STUDY
+        return "The comparison with repeated seeds has no finished run yet.\n"
     parts = [filled(f"{found.finished} of {found.planned} runs; standard deviations over seeds in brackets.")]
     for stage in dict.fromkeys(group.stage for group in found.groups):
         cells = study_chart.as_table(found, stage).fillna("")
         rows = [["vectors", *cells.columns], *([name, *row] for name, row in cells.iterrows())]
-        parts += [f"**{STAGES[stage].title}**\n", table(rows)]
-        said = (tell(found, stage) for tell in (study_chart.verdict, study_chart.untuned, study_chart.own_words))
-        parts.append(filled(" ".join(filter(None, said))))
-    notes = [found.rule, study_chart.ROUGH, study_chart.controls(found), study_chart.encoders(found)]
+        said = (tell(found, stage) for tell in (study_text.verdict, study_text.untuned, study_text.own_words))
+        parts += [f"**{STAGES[stage].title}**\n", table(rows), filled(" ".join(filter(None, said)))]
+    notes = [found.rule, study_text.CAVEAT, study_text.controls(found), study_text.encoders(found)]
     return "\n".join([*parts, filled(" ".join(filter(None, notes)))])
 
 
-def ancestors(folder: Path) -> str:
+def recipes(folder: Path) -> str:
     """The older recipes in a table, then notes on it."""
     records = read_records(folder, RECIPES)
     rows = [{name: text for name, text in row.items() if name not in _ONLY_ON_THE_PAGE} for row in recipe_table.rows(records)]
     if not rows:
-        return filled(ancestor_sentences.NONE_YET)
-    notes = ancestor_sentences.sentences(records, read_study(folder))
+        return filled(recipe_text.NONE_YET)
+    notes = recipe_text.sentences(records, read_study(folder))
     return table([list(rows[0]), *(list(row.values()) for row in rows)]) + "\n" + filled(*notes)
 
 
-_TRIED = (
-    "run", "setting", "decoder", "stage", "epochs", "best dev loss", "search", "dev CIDEr", "dev BLEU-4", "dev ROUGE-L", "minutes",
-    "cores",
-)  # fmt: skip
-_PARTS = {"reward": "reward ", "embedding": "vectors' "}
+def presets(_folder: Path) -> str:
+    """The older recipes in words."""
+    rows = ((f"`{name}`", one.entry, one.others) for name, one in recipe_table.RECIPES.items())
+    return table([("preset", "how the photograph enters", "what else it is"), *rows])
+
+
+def question(folder: Path) -> str:
+    records = read_records(folder, RECIPES)
+    return f"### {dimensions_question.title(records)}\n\n{filled(*dimensions_question.sentences(records))}"
 
 
 def tried(folder: Path) -> str:
-    """The runs that were kept on the way to the shipped setting, and which decoders and seeds they are of."""
+    """The runs that were kept on the way to the shipped setting."""
     records = read_kept(folder)
-    titles, seeds = (listed(sorted({str(value) for value in values})) for values in zip(*((one.title, one.seed) for one in records)))
-    told = f"Tried with {titles}, seed {seeds}; what was chosen may suit these a little better than others."
-    return table([_TRIED, *map(_tried, records)]) + f"\n{told}\n"
+    titles, seeds = ({str(getattr(one, name)) for one in records} for name in ("title", "seed"))
+    told = f"Tried with {listed(sorted(titles))}, seed {listed(sorted(seeds))}, which the choice may favour a little."
+    return table([_TRIED, *map(_tried, records)]) + "\n" + filled(told) if records else ""
 
 
 def _tried(record: Record) -> list[str]:
@@ -198,42 +177,24 @@ def _tried(record: Record) -> list[str]:
 
 
 def _setting(trial: Trial) -> str:
-    """The preset, and what sets the run apart from it."""
+    """The preset and what was changed about it."""
     changes = []
     for name, value in trial.overrides:
         part, _, setting = name.rpartition(".")
-        changes.append(f"{_PARTS.get(part, '')}{setting} {f'{value:g}' if isinstance(value, float) else value}")
+        part = {"reward": "reward ", "embedding": "vectors' "}.get(part, "")
+        changes.append(f"{part}{setting} {f'{value:g}' if isinstance(value, float) else value}")
     return f"{trial.preset}, but {', '.join(changes)}" if changes else trial.preset
-
-
-def presets(_folder: Path) -> str:
-    """The older recipes in words."""
-    rows = ((f"`{name}`", how, what) for name, (how, what) in recipe_table.RECIPES.items())
-    return table([("preset", "how the photograph enters", "what else it is"), *rows])
-
-
-def question(folder: Path) -> str:
-    records = read_records(folder, RECIPES)
-    return f"### {dimensions_question.title(records)}\n\n{filled(*dimensions_question.sentences(records))}"
 
 
 # Measurements and fixed texts ---------------------------------------------------------------------------------------------
 
 
 def benches(folder: Path) -> str:
-    found = {name: read_json(folder / name) for name in BENCHES if (folder / name).is_file()}
-    templates = [(what, value, data) for name, data in found.items() for what, value in BENCHES[name].items()]
-    rows = ((what.format(**data), value.format(**data)) for what, value, data in templates)
-    return table([("measured side by side on 2 cores", ""), *rows])
+    return table([("measured side by side on 2 cores", ""), *bench_results.rows(folder)])
 
 
 def workers(folder: Path) -> str:
-    """The cost of a training step by number of processes."""
-    data = read_json(folder / WORKERS_BENCH)["workers"]
-    sums, optimizer = data["all_reduce_ms"], f"{data['move_ms']:.0f} ms"
-    rows = [(count, f"{ms:.0f} ms", f"{sums.get(count, 0):.0f} ms", optimizer) for count, ms in data["gradient_ms"].items()]
-    heads = "gradients of a step on 16 photographs", f"summing {data['parameters'] / 1e6:.1f} million numbers", "optimizer"
-    return table([(f"processes on {data['cores']} cores", *heads), *rows])
+    return table(bench_results.by_processes(folder))
 
 
 def survives(folder: Path) -> str:
@@ -254,7 +215,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "survives": survives,
     "workers": workers,
     "presets": presets,
-    "ancestors": ancestors,
+    "ancestors": recipes,
     "question": question,
     "limits": limits,
     "glossary": lambda _folder: table([("word", "meaning"), *((term.name, term.meaning) for term in GLOSSARY)]),

@@ -1,8 +1,8 @@
-"""The older recipes beside each other and beside what was published of their like, as rows and a chart. No Streamlit."""
+"""The older recipes and their published relatives as a table and a chart. Knows no Streamlit."""
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from captioner.config import VARIANTS
 from captioner.experiments.plans import RECIPES as PLAN
@@ -17,52 +17,56 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-# How the photograph enters, and what else the recipe is; with the marks of Markdown.
+
+class Recipe(NamedTuple):
+    """How the photograph enters, what else there is to say, both in Markdown, and the published system that does it alike."""
+
+    entry: str
+    others: str
+    relative: str
+
+
 RECIPES = {
-    "course": (
-        "*merge*: its mean feature, made 256 numbers, is added to what the LSTM says",
-        "dropout 0.5 at photograph and words, one LSTM of 256, a hidden layer; the well-known course project",
+    "course": Recipe(
+        "*merge*: its mean feature, projected to 256 units, is added to the LSTM's output",
+        "dropout 0.5 on photograph and words, one LSTM of 256 units, a hidden layer; a well-known course project",
+        "Merge, 2018",
     ),
-    "show-and-tell": (
-        "*init*: it is the LSTM's first state",
-        "words and LSTM of 512, no hidden layer, beam 3; after Vinyals et al., 2015",
+    "show-and-tell": Recipe(
+        "*init*: it is the LSTM's initial state",
+        "embedding and LSTM of 512, no hidden layer, beam size 3; after Vinyals et al., 2015",
+        "Init-inject, 2018",
     ),
-    "resnet152-lstm": (
+    "resnet152-lstm": Recipe(
         "*pre*: it is the first word, after a linear layer and batch normalisation",
-        "an LSTM of 512, words seen 4 times, greedy, up to 20 words; a popular tutorial's",
+        "an LSTM of 512, words seen 4 times, greedy search, up to 20 words; a popular tutorial",
+        "Pre-inject, 2018",
     ),
-    "stacked": (
-        "*merge*: the means of nine blocks of regions laid end to end, in place of one mean",
-        "4 LSTMs one above the other, words seen 10 times; `--splits 7000-1000` trains on train and dev together, and leaves "
-        "test alone to score on",
+    "stacked": Recipe(
+        "*merge*: the mean features of nine blocks of regions, concatenated",
+        "4 stacked LSTMs, words seen 10 times; `--splits 7000-1000` trains on train and dev together, and leaves only test for "
+        "scoring",
+        "Merge, 2018",
     ),
-    "attention": (
-        "*attention*, additive as it was first published: it looks before the LSTM reads a word",
-        "an LSTM of 512; after Xu et al., 2015, without their gate and their second loss. Ours looks after the LSTM, with "
+    "attention": Recipe(
+        "*attention*, additive as first published: before the LSTM reads a word",
+        "an LSTM of 512; after Xu et al., 2015, without their gate and their second loss. Triptych attends after the LSTM, with "
         "several heads (`--set attention=heads`)",
+        "Soft attention, 2015",
     ),
-}
-# The published system in which the photograph enters in the same way.
-RELATIVES = {
-    "course": "Merge, 2018",
-    "show-and-tell": "Init-inject, 2018",
-    "resnet152-lstm": "Pre-inject, 2018",
-    "stacked": "Merge, 2018",
-    "attention": "Soft attention, 2015",
 }
 _ROW = 16
-_LINES = "A line is the 95% interval."
-_DIAMONDS = "A diamond is the published system in which the photograph enters in the same way."
+MARKS = "Lines: 95% intervals. Diamonds: the published system in which the photograph enters the same way, where there is one."
 
 
 def table_records(records: Sequence[Record]) -> list[Record]:
-    """Each recipe as it is, with each of the three embeddings and the first seed; in the order of both."""
+    """The finished runs of the table, in its order."""
     found = {one.trial: one for one in records if not one.gave_up}
     return [found[trial] for trial in PLAN.trials(["table"]) if trial in found]
 
 
 def rows(records: Sequence[Record]) -> list[dict[str, str]]:
-    """What a reader sees of each, as texts."""
+    """The table, as text."""
     found = table_records(records)
     parts = [scores.metrics for one in found for scores in one.scores.values()]
     measured = [name for name in (*MEASURED, "meteor") if all(name in part for part in parts)]
@@ -72,14 +76,16 @@ def rows(records: Sequence[Record]) -> list[dict[str, str]]:
 def _row(record: Record, measured: Sequence[str]) -> dict[str, str]:
     relative = relative_of(record)
     scores = {f"{split} {TITLES[name]}": score(record, split, name) for split in reversed(SPLITS) for name in measured}
-    published = {"published": f"{relative.title}: {_told(relative)}" if relative else ""}
+    name = main_metric(relative) if relative else ""
+    published = f"{relative.title}: {TITLES[name]} {number(relative.metrics[name])}" if relative else ""
     return {"recipe": record.trial.preset, "vectors": record.title} | scores | {
         "words": f"{record.words:,}",
         "parameters": f"{record.trainable + record.frozen:,}",
         "of them trained": f"{record.trainable:,}",
         "seconds of the fastest epoch": f"{record.fastest_epoch:.0f}",
         "milliseconds a caption": f"{record.ms_per_caption:.0f}",
-    } | published
+        "published": published,
+    }
 
 
 def score(record: Record, split: str, name: str) -> str:
@@ -91,20 +97,19 @@ def score(record: Record, split: str, name: str) -> str:
 
 
 def relative_of(record: Record) -> System | None:
-    """The published system in which the photograph enters in the same way, where it was scored on the same photographs."""
+    """The published system in which the photograph enters the same way, if it was scored on the same photographs."""
     if record.data != PUBLISHED_ON[0]:
         return None
-    return next(system for system in PUBLISHED if system.title == RELATIVES[record.trial.preset])
+    return next(system for system in PUBLISHED if system.title == RECIPES[record.trial.preset].relative)
 
 
-def _told(system: System) -> str:
-    """Its CIDEr, or where it has none the BLEU-4 that it has."""
-    name = VERDICT_METRIC if VERDICT_METRIC in system.metrics else "bleu4"
-    return f"{TITLES[name]} {number(system.metrics[name])}"
+def main_metric(system: System) -> str:
+    """CIDEr, or BLEU-4 where no CIDEr was published."""
+    return VERDICT_METRIC if VERDICT_METRIC in system.metrics else "bleu4"
 
 
 def chart(records: Sequence[Record]) -> "alt.LayerChart":
-    """For each recipe its decoders in their colours and shapes with intervals, and a diamond for what was published."""
+    """Per recipe: its decoders in their colours and shapes with intervals, and a diamond for the published system."""
     import altair as alt
     import pandas as pd
 
@@ -126,12 +131,6 @@ def chart(records: Sequence[Record]) -> "alt.LayerChart":
     return alt.layer(bars, points, diamonds).properties(height=alt.Step(_ROW))
 
 
-def marks(records: Sequence[Record]) -> str:
-    """What is drawn in the chart."""
-    drawn = any(one and VERDICT_METRIC in one.metrics for one in map(relative_of, table_records(records)))
-    return f"{_LINES} {_DIAMONDS}" if drawn else _LINES
-
-
 def _scored(record: Record) -> tuple[str, str, float, float, float]:
     low, high = record.scores["test"].intervals[VERDICT_METRIC]
     return record.trial.preset, record.title, record.metric("test", VERDICT_METRIC), low, high
@@ -149,12 +148,12 @@ def _colours() -> Any:
 
 
 def recipes() -> list[tuple[str, str]]:
-    """Each recipe in one line of plain text."""
-    return [(name, re.sub("[*`]", "", "; ".join(parts))) for name, parts in RECIPES.items()]
+    """Every recipe in one line of plain text."""
+    return [(name, re.sub("[*`]", "", f"{one.entry}; {one.others}")) for name, one in RECIPES.items()]
 
 
 def summary(records: Sequence[Record]) -> str:
-    """The chart in words, for who cannot see it."""
+    """Alternative text for the chart."""
     found = [_scored(record) for record in table_records(records)]
     return f"Test CIDEr: {'; '.join(f'{recipe} with {vectors} {number(cider)}' for recipe, vectors, cider, *_ in found)}."
 

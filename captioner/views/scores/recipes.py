@@ -1,4 +1,4 @@
-"""The parts of the page of scores about older recipes: one table of them, and an open question. Every figure is from a file."""
+"""The part of the Scores page about older recipes: a table of them, and an open question."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from captioner.errors import CheckpointError
 from captioner.experiments.conclusions import Study
 from captioner.experiments.plans import RECIPES
 from captioner.experiments.records import Record, read_records
-from captioner.figures.recipes import ancestor_sentences, dimensions_question, question_charts, recipe_table
+from captioner.figures.recipes import dimensions_question, question_charts, recipe_table, recipe_text
 from captioner.views.resources import refuse
 from captioner.views.scores import score_cards as cards
 
@@ -25,15 +25,15 @@ def show(folder: Path, study: Study | None) -> None:
 
 
 def _show_table(records: list[Record], study: Study | None) -> None:
-    told = ancestor_sentences.sentences(records, study)
+    notes = recipe_text.sentences(records, study) or [recipe_text.NONE_YET]
     with st.expander("The recipes in a line each"):
         st.html(cards.terms(recipe_table.recipes()))
     if recipe_table.table_records(records):
         st.altair_chart(recipe_table.chart(records), alt=recipe_table.summary(records))
-        st.html(cards.paragraph(recipe_table.marks(records), "beside"))
+        st.html(cards.paragraph(recipe_table.MARKS, "beside"))
         with st.expander("The whole table: all scores on dev and test, parameters, times"):
-            st.dataframe(recipe_table.as_table(records), alt=" ".join(told), height="content")
-    for text in told or [ancestor_sentences.NONE_YET]:
+            st.dataframe(recipe_table.as_table(records), alt=" ".join(notes), height="content")
+    for text in notes:
         st.html(cards.paragraph(text, "beside"))
 
 

@@ -63,11 +63,11 @@ def test_trainings_with_several_seeds_have_their_part(folder):
     write_study(folder, planned=14)
     page = open_view("scores").run()
     assert not refusals(page) and "Trained again and again: is it the vectors, or luck?" in [one.value for one in page.header]
-    assert "over 2 trainings of each" in shown(page) and "Word2Vec is better than Learned by" in shown(page)
-    assert "1 of 14 planned trainings are still to come" in beside(page) and "Word2Vec above Random" in beside(page)
+    assert "Over 2 runs each, Word2Vec scores highest" in shown(page)
+    assert "1 of 14 planned runs are missing" in beside(page) and "Controls, mean test CIDEr: Random" in beside(page)
     assert "best run on dev. On 1,000 test photographs, FastText" in beside(page)
     assert "(seed 1)" not in beside(page) and shown(page).count('class="verdict"') == 1
-    assert any(text.startswith("CIDEr on test of every training; Learned 0.5") for text in charts(page))
+    assert any(text.startswith("CIDEr on test of every run; Learned 0.5") for text in charts(page))
     (folder / "study.json").write_text("{}")
     (told,) = refusals(open_view("scores").run())
     assert "study.json" in told
@@ -78,15 +78,15 @@ def test_older_recipes_have_their_part(folder):
     page = open_view("scores").run()
     headers = [one.value for one in page.header]
     assert "An open question" in headers and not refusals(page)
-    assert "None of the recipes that this program descends from has been trained" in beside(page)
-    assert "is not known yet: python -m captioner study --plan recipes --data DIR --part question" in beside(page)
+    assert "No older recipe has been trained on these data" in beside(page)
+    assert "python -m captioner study --plan recipes --part question --data DIR" in beside(page)
     write_recipes(folder)
-    assert "What they led to" not in beside(open_view("scores").run())
+    assert "This project’s own recipe" not in beside(open_view("scores").run())
     write_study(folder)
     page = open_view("scores").run()
-    assert "What they led to is this program’s own recipe. Its mean test CIDEr after the first stage: on the" in beside(page)
-    assert not refusals(page) and "As good or better: course 0.500 (Merge, 2018: 0.469)" in beside(page)
-    assert "It was the dimensions. Here FastText with 10" in beside(page) and "is not known yet" not in beside(page)
+    assert "This project’s own recipe reaches a mean test CIDEr after the first stage of" in beside(page)
+    assert not refusals(page) and "course CIDEr 0.500 (Merge, 2018: 0.469)" in beside(page)
+    assert "It was the dimensions. Here FastText with 10" in beside(page) and "To answer this" not in beside(page)
     assert beside(page).index("It was the dimensions") < beside(page).index("compared after 4 epochs")
     assert any(text.startswith("Training losses by epoch; at their ends: Word2Vec, 300 2.510") for text in charts(page))
     tables = [frame.value for frame in page.dataframe]
