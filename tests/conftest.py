@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory) -> Path:
+def session_folder(tmp_path_factory) -> Path:
     """A folder for all processes of this test run."""
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
@@ -36,10 +36,10 @@ def shared(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def session(shared):
+def session(session_folder):
     """Keep tests away from the user's cache; where TensorFlow is loaded, equal seeds give equal weights."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRIPTYCH_CACHE", str(shared / "cache"))
+        patch.setenv("TRIPTYCH_CACHE", str(session_folder / "cache"))
         if "tensorflow" in sys.modules:
             start_tensorflow(repeatable=True)
         yield
@@ -74,9 +74,9 @@ def encoder(tensorflow):
 
 
 @pytest.fixture(scope="session")
-def tiny_run(shared) -> Path:
+def tiny_run(session_folder) -> Path:
     """A checkpoints folder with three decoders that saw 48 pictures of shapes for three epochs; copy it to write into it."""
-    return _once(shared / "tiny-shapes", _train_tiny)
+    return _once(session_folder / "tiny-shapes", _train_tiny)
 
 
 def _once(folder: Path, make: Callable[[Path], None]) -> Path:

@@ -61,6 +61,7 @@ def test_packages_are_installed_once_from_wheels_and_never_in_the_image_itself()
     assert len(installing) == 1 and "--only-binary :all:" in installing[0] and "--no-cache-dir" in installing[0]
 
 
+@pytest.mark.slow
 def test_the_image_has_the_packages_that_the_program_imports_and_none_that_only_tests_need():
     heading = re.search(r"sed -i '/\^([^/]+)/,\$d' requirements.txt", DOCKERFILE)[1]
     before, after = (ROOT / "requirements.txt").read_text(encoding="utf-8").split(f"\n{heading}")

@@ -27,6 +27,8 @@ def test_every_version_is_held_to_its_minor_number_or_says_why_not():
     assert not odd
 
 
+@pytest.mark.slow
+@pytest.mark.process
 def test_no_installed_version_has_a_known_hole():
     if importlib.util.find_spec("pip_audit") is None:
         pytest.skip("pip-audit is not installed; with it this test asks the index about every version.")

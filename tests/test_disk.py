@@ -1,82 +1,91 @@
-"""Disks that are full, folders that may not be written, and folders that go away: a sentence, and nothing half done."""
+"""A full disk, a folder that may not be written, and a folder that disappears: one sentence, and nothing half done."""
 
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from captioner.__main__ import main
 from captioner.config import VARIANTS
 from captioner.storage import exists
 from captioner.views.launch_options import FOLDER_VARIABLE
+from captioner.vision import encoder as encoders
 from support.pages import open_view, refusals, sentences
+from support.standins import StubEncoder
 from support.written_data import write_flickr8k
 
 ROOT = Path(__file__).resolve().parent.parent
-# A program of its own that may write no file larger than so many bytes, which the system tells it as it tells of a full disk.
-LIMITED = """
-import resource, sys
-limit = int(sys.argv[1])
-from captioner.__main__ import main
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-sys.exit(main(sys.argv[2:]))
-"""
-needs_limits = pytest.mark.skipif(os.name != "posix", reason="Only there can a program be held to a file's size.")
-
-
-# Whoever may write everywhere gives up that power first.
+needs_limits = pytest.mark.skipif(os.name != "posix", reason="Only POSIX systems limit the size of a file.")
+# Root can write anywhere, unless it drops that capability.
 POWERLESS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+WRITE = """
+import sys
+from pathlib import Path
+from captioner.errors import CheckpointError
+from captioner.storage import save_folder, write_json
+folder = Path(sys.argv[1])
+for write in (lambda: write_json(folder / "scores.json", {}), lambda: save_folder(folder / "learned", {"a": b"1"})):
+    try:
+        write()
+    except CheckpointError as error:
+        print(error)
+"""
 
 
-def limited(limit, *arguments, before=()):
-    command = [*before, sys.executable, "-c", LIMITED, str(limit), *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+@contextmanager
+def limited(size):
+    """Within it, no file of this process can grow beyond `size` bytes, which looks like a full disk."""
+    import resource
 
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return write_flickr8k(tmp_path_factory.mktemp("data") / "flickr8k", 24, 8, 4)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @needs_limits
-def test_no_room_for_features_and_then_none_for_the_run(data, tmp_path):
+@pytest.mark.slow
+def test_no_room_for_features_and_then_none_for_the_run(tensorflow, tmp_path, monkeypatch, capsys):
     """And when there is room again the same command goes on."""
-    cache, out = tmp_path / "cache", tmp_path / "run"
-    train = ("train", "--data", data, "--preset", "tiny", "--epochs", 1, "--variant", "learned", "--out", out, "--cache", cache)
-    done = limited(100_000, *train)
-    last = done.stderr.rstrip().splitlines()[-1]
-    assert done.returncode == 2 and last.endswith("cannot be written (the disk did not take all of it); make room.")
-    assert "Traceback" not in done.stderr and not list(cache.rglob("*.part"))
-    done = limited(10_000_000, *train)  # The features fit.
-    assert done.returncode == 0, done.stderr
-    shutil.rmtree(out)
-    done = limited(100_000, *train)
-    last = done.stderr.rstrip().splitlines()[-1]
-    assert done.returncode == 2 and "cannot be written (File too large); make room or choose another folder." in last
-    assert "Traceback" not in done.stderr and not exists(out / "learned")
-    done = limited(10_000_000, *train, "--resume")
-    assert done.returncode == 0 and exists(out / "learned"), done.stderr
+    monkeypatch.setattr(encoders, "load_encoder", lambda name, **_: StubEncoder())
+    data, out = write_flickr8k(tmp_path / "data", 24, 8, 4), tmp_path / "run"
+    cache = ("--cache", str(tmp_path / "cache"))
+    train = ("train", "--data", str(data), "--preset", "tiny", "--epochs", "1", "--variant", "learned", "--out", str(out), *cache)
+
+    def last_words(size, *more):
+        with limited(size):
+            status = main([*train, *more])
+        return status, capsys.readouterr().err.rstrip().splitlines()[-1]
+
+    status, said = last_words(1_000)
+    assert status == 2 and str(tmp_path / "cache") in said and "make room" in said
+    assert not list((tmp_path / "cache").rglob("*.part"))
+    status, said = last_words(20_000)  # The features fit, the decoder does not.
+    assert status == 2 and "cannot be written (File too large); make room" in said
+    assert not exists(out / "learned")
+    assert main([*train, "--resume"]) == 0 and exists(out / "learned")
 
 
 @needs_limits
-def test_a_folder_that_may_not_be_written(tiny_run, tmp_path):
+@pytest.mark.process
+def test_a_folder_that_may_not_be_written(tmp_path):
     almighty = os.geteuid() == 0
     if almighty and not shutil.which(POWERLESS[0]):
-        pytest.skip("An administrator may write everywhere, and there is no setpriv to take that away.")
-    folder = shutil.copytree(tiny_run, tmp_path / "run")
-    for place in (folder, *folder.iterdir()):
-        place.chmod(0o555)
-    try:
-        done = limited(10**9, "evaluate", "--data", "shapes", "--split", "dev", "--checkpoints", folder,
-                       before=POWERLESS if almighty else ())  # fmt: skip
-    finally:
-        for place in (folder, *folder.iterdir()):
-            place.chmod(0o755)
-    assert done.returncode == 2 and "cannot be written (Permission denied)" in done.stderr and "Traceback" not in done.stderr
+        pytest.skip("Root can write anywhere, and setpriv is not installed.")
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o555)
+    command = [*(POWERLESS if almighty else ()), sys.executable, "-c", WRITE, str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.count("cannot be written (Permission denied)") == 2 and not done.stderr and not list(folder.iterdir())
 
 
+@pytest.mark.slow
 def test_decoders_that_go_away_while_the_app_runs(tiny_run, tmp_path, monkeypatch):
     """A page says so; and says captions again when they are back."""
     folder = shutil.copytree(tiny_run, tmp_path / "checkpoints")

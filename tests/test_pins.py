@@ -17,6 +17,7 @@ def test_every_stage_that_ships_is_pinned():
     assert set(STORED) == set(stages_in(SHIPPED)) and all(sum(map(len, pins.values())) > 30 for pins in STORED.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STORED)
 def test_captions_are_those_that_were_pinned(stage):
     """Their probabilities may differ as much as another machine's rounding makes them."""

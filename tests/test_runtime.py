@@ -20,6 +20,8 @@ def started(folder, module=""):
     return subprocess.run([sys.executable, "-c", START], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True)
 
 
+@pytest.mark.slow
+@pytest.mark.process
 def test_it_says_nothing(tmp_path):
     done = started(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "up\n", "")

@@ -54,6 +54,8 @@ def test_training_keeps_frequent_words_and_no_end_of_sentence(vectors):
     assert vectors.lookup("日本語") is None
 
 
+@pytest.mark.slow
+@pytest.mark.process
 def test_a_seed_repeats_bit_for_bit_in_any_process(vectors):
     assert np.array_equal(vectors.matrix, fasttext.train(SENTENCES, SMALL).matrix)
     assert not np.array_equal(vectors.matrix, fasttext.train(SENTENCES, replace(SMALL, seed=2)).matrix)

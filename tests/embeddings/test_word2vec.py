@@ -61,6 +61,8 @@ def test_words_in_the_same_company_come_out_alike():
     assert units["cat"] @ units["cow"] > units["cat"] @ units["green"]
 
 
+@pytest.mark.slow
+@pytest.mark.process
 def test_a_seed_repeats_bit_for_bit_in_any_process():
     assert np.array_equal(word2vec.train(SENTENCES, SMALL).matrix, word2vec.train(SENTENCES, SMALL).matrix)
     assert not np.array_equal(word2vec.train(SENTENCES, SMALL).matrix, word2vec.train(SENTENCES, replace(SMALL, seed=2)).matrix)

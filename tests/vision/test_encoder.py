@@ -84,6 +84,7 @@ def test_a_folded_convolution_is_the_unfolded_one(side, size, stride, depthwise)
     np.testing.assert_allclose(found, unfolded(picture, tensors, stride, depthwise), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_network_of_keras_by_its_name():
     found = load_encoder("efficientnetv2b0", weights=None)
     features = found.encode(np.zeros((2, 224, 224, 3), np.uint8))
@@ -146,6 +147,7 @@ def old_file(network, path):
     return path
 
 
+@pytest.mark.slow
 def test_weights_come_from_a_file_in_either_layout(saved, tmp_path):
     network, path = saved
     pictures = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3)).astype(np.uint8)
@@ -157,6 +159,7 @@ def test_weights_come_from_a_file_in_either_layout(saved, tmp_path):
     assert new.fingerprint == old.fingerprint  # Equal weights are the same encoder, whatever the file.
 
 
+@pytest.mark.slow
 def test_other_weights_are_another_encoder(saved, tmp_path):
     network, path = saved
     weights = network.get_weights()
@@ -169,6 +172,7 @@ def test_other_weights_are_another_encoder(saved, tmp_path):
     assert len(prints) == 2
 
 
+@pytest.mark.slow
 def test_every_network_gets_its_own_preprocessing(tmp_path):
     """VGG’s: blue before red, the mean of ImageNet’s pictures taken off; worked out here without Keras."""
     import keras
@@ -182,6 +186,7 @@ def test_every_network_gets_its_own_preprocessing(tmp_path):
     np.testing.assert_allclose(found.encode(picture)[0], np.asarray(model(prepared)).reshape(49, 512), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error::UserWarning")
 def test_files_that_hold_no_such_weights_are_sentences(saved, tmp_path):
     network, path = saved
@@ -212,6 +217,7 @@ def test_files_that_hold_no_such_weights_are_sentences(saved, tmp_path):
         load_encoder(LITE2, weights=path)
 
 
+@pytest.mark.slow
 def test_weights_that_are_no_numbers_are_refused(saved, tmp_path):
     network, _ = saved
     weights = network.get_weights()
