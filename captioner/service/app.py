@@ -82,10 +82,6 @@ def create_app(
 def _handle_problems(app: FastAPI) -> None:
     """Raise every error as a `Problem` to the guard, which answers all of them in one form."""
 
-    @app.exception_handler(Problem)
-    async def known(_request: Request, error: Problem) -> Response:
-        raise error
-
     @app.exception_handler(RequestValidationError)
     async def misunderstood(_request: Request, error: RequestValidationError) -> Response:
         first: dict[str, str] = {}  # of each parameter's errors

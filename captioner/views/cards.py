@@ -1,4 +1,4 @@
-"""Captions as HTML: the sentence with its differing words, words with their probabilities. Every word is escaped."""
+"""Captions as HTML: sentences with the words that differ, and words with their probabilities. Every word is escaped."""
 
 import html
 import math
@@ -20,7 +20,7 @@ _LARGEST = 1e15
 
 
 def odds(log_probability: float) -> str:
-    """A probability as a student says it, with two figures.
+    """A probability as odds with two figures.
 
     >>> odds(math.log(0.25)), odds(math.log(1 / 343)), odds(-16)
     ('1 in 4', '1 in 340', '1 in 8.9 million')
@@ -59,7 +59,7 @@ def duration(seconds: float) -> str:
 
 
 def differing(sentences: Sequence[Sequence[str]]) -> list[list[bool]]:
-    """For each word of each sentence whether not all sentences have it; of a repeated word only the surplus differs.
+    """For each word of each sentence, whether some sentence lacks it; of a repeated word only the surplus differs.
 
     >>> differing([["a", "dog", "runs"], ["a", "dog", "sits"]])
     [[False, False, True], [False, False, True]]
@@ -69,14 +69,14 @@ def differing(sentences: Sequence[Sequence[str]]) -> list[list[bool]]:
 
 
 def rule(variant: Variant) -> str:
-    """The decoder's line in its colour and its dashes, as in every chart."""
+    """The decoder's line with its colour and dashes, as in every chart."""
     drawn, left_out = variant.dash
     dashes = f"{variant.colour} 0 {drawn}px, transparent {drawn}px {drawn + left_out}px"
     return f'<div class="rule" style="background:repeating-linear-gradient(90deg, {dashes})"></div>'
 
 
 def heading(variant: Variant, short: bool = False) -> str:
-    """The decoder's line and name, and unless `short` what sets it apart."""
+    """The decoder's line and name, and unless `short` its explanation."""
     if short:
         return f'{rule(variant)}<h4 class="decoder">{html.escape(variant.title)}</h4>'
     return (
@@ -86,40 +86,42 @@ def heading(variant: Variant, short: bool = False) -> str:
 
 
 def sentence(words: Sequence[str], marks: Sequence[bool], finished: bool = True) -> str:
-    """The caption in large type; a word that the others do not have is underlined and stronger."""
+    """The caption in large type; marked words are underlined and stronger."""
     pieces = [f"<u>{html.escape(word)}</u>" if mark else html.escape(word) for word, mark in zip(words, marks, strict=True)]
     return f'<p class="sentence">{" ".join(pieces) or "(no word at all)"}{"" if finished else " …"}</p>'
 
 
 def continued(caption: "Caption", given: int) -> str:
-    """A caption whose first words were given: they stand back, what the decoder added stands out."""
+    """A caption whose first words were given: they are pale, and the words that the decoder added are bold."""
     first, rest = caption.words[:given], caption.words[given:]
     added = html.escape(" ".join(rest)) or "(nothing more)"
     return f'<p class="sentence small"><span>{html.escape(" ".join(first))}</span> <b>{added}</b></p>'
 
 
 def runners_up(captions: Sequence["Caption"]) -> str:
-    """The captions that the search found besides the best, each with how sure it was."""
+    """The other captions that the search found, each with its odds."""
     rows = (f"<li>{html.escape(caption.text)} <small>{odds(caption.log_probability)}</small></li>" for caption in captions)
     return f'<ol class="more" start="2">{"".join(rows)}</ol>'
 
 
 def choices(pairs: Sequence[tuple[str, float]], colour: str) -> str:
-    """Words that could have been written, each with its probability as a bar and as a number."""
+    """Words with their probabilities as bars and numbers."""
     items = "".join(f"<li><b>{written(word)}</b>{bar(probability, colour)}</li>" for word, probability in pairs)
     return f'<ol class="choices">{items}</ol>'
 
 
 def bar(probability: float, colour: str) -> str:
     share = min(1.0, probability)
-    return (
-        f'<span class="bar"><span style="width:{share:.1%};background:{colour}"></span></span>'
-        f"<small>{html.escape(percent(share))}</small>"
-    )
+    return f"{strip(share, colour)}<small>{html.escape(percent(share))}</small>"
+
+
+def strip(share: float, colour: str) -> str:
+    """A bar without its number."""
+    return f'<span class="bar"><span style="width:{share:.1%};background:{colour}"></span></span>'
 
 
 def escaped(word: str) -> str:
-    """A word that stays itself inside a label, whatever of it markdown would take for its own.
+    """A word for a label in which markdown changes nothing.
 
     >>> escaped("a*b"), escaped("dog")
     ('a\\\\*b', 'dog')
@@ -128,5 +130,5 @@ def escaped(word: str) -> str:
 
 
 def written(word: str) -> str:
-    """A step's word as HTML; the end of the sentence is no word and looks like none."""
+    """A step's word as HTML; the end of the sentence looks different."""
     return "<i>end</i>" if word == END_WORD else html.escape(word)

@@ -36,7 +36,7 @@ class Photograph:
     digest: str
     preview: bytes = field(repr=False)
     pixels: np.ndarray = field(repr=False)  # (size, size, 3)
-    is_sample: bool = False
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ Arrival = Photograph | Refused
 Item, Made = TypeVar("Item"), TypeVar("Made")
 
 
-def prepare(name: str, data: bytes, size: int, description: str, is_sample: bool = False) -> Photograph:
+def _prepare(name: str, data: bytes, size: int, description: str, sample: Sample | None = None) -> Photograph:
     preview, pixels = QUEUE.run(_scale_down, name, data, size)
-    return Photograph(name, description, hashlib.sha256(data).hexdigest(), preview, pixels, is_sample)
+    return Photograph(name, description, hashlib.sha256(data).hexdigest(), preview, pixels, sample)
 
 
 def _scale_down(name: str, data: bytes, size: int) -> tuple[bytes, np.ndarray]:
@@ -169,13 +169,9 @@ def _draw_samples(size: int) -> None:
                 st.button(sample.title, key=sample.file, on_click=_keep_sample, args=(sample, size), width="stretch")
 
 
-def of_sample(sample: Sample, size: int) -> Photograph:
-    return _prepared(sample.file, size, sample)
-
-
 @st.cache_data(max_entries=2 * len(SAMPLES), show_spinner=False)
-def _prepared(file: str, size: int, _sample: Sample) -> Photograph:
-    return prepare(file, _sample.read(), size, _sample.description, is_sample=True)
+def of_sample(sample: Sample, size: int) -> Photograph:
+    return _prepare(sample.file, sample.read(), size, sample.description, sample)
 
 
 def _sample_in_the_address(size: int) -> Photograph:
@@ -188,16 +184,11 @@ def _sample_in_the_address(size: int) -> Photograph:
 
 def _put_into_address(chosen: Arrival) -> None:
     """A link can hold a sample, but not a visitor's own picture."""
-    sample = sample_of(chosen) if isinstance(chosen, Photograph) else None
+    sample = chosen.sample if isinstance(chosen, Photograph) else None
     if sample is None:
         st.query_params.pop(_SAMPLE, None)
     elif st.query_params.get(_SAMPLE) != sample.title.lower():
         st.query_params[_SAMPLE] = sample.title.lower()
-
-
-def sample_of(photograph: Photograph) -> Sample | None:
-    """The sample that it is; None for a visitor's own."""
-    return next((sample for sample in SAMPLES if photograph.is_sample and sample.file == photograph.name), None)
 
 
 def _receive(files: Sequence[tuple[str, bytes]], size: int) -> list[Arrival]:
@@ -218,7 +209,7 @@ def with_bar(items: Sequence[Item], work: Callable[[Item], Made], label: str, do
 
 def _receive_one(name: str, data: bytes, size: int) -> Arrival:
     try:
-        return prepare(name, data, size, f"Your photograph {name}.")
+        return _prepare(name, data, size, f"Your photograph {name}.")
     except (ImageError, BusyError) as error:
         return Refused(name, str(error))
 

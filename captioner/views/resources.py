@@ -61,13 +61,13 @@ def picture_size(folder: Path) -> int:
 def kept(most: int) -> Callable[[Callable], Callable]:
     """Cache results: those for a sample for everybody, those for a visitor's own photograph until the visit ends.
 
-    The function's last argument says by `is_sample` which it is; the _ before its name keeps it out of the cache key.
+    The function's last argument says by its `sample` which it is; the _ before its name keeps it out of the cache key.
     """
 
     def decorate(work: Callable) -> Callable:
         everybody = st.cache_data(work, max_entries=most, show_spinner=False)
         visitor = st.cache_data(work, max_entries=most, show_spinner=False, scope="session")
-        return functools.wraps(work)(lambda *given: (everybody if given[-1].is_sample else visitor)(*given))
+        return functools.wraps(work)(lambda *given: (everybody if given[-1].sample else visitor)(*given))
 
     return decorate
 

@@ -28,7 +28,7 @@ class Results:
 
     def __init__(self, folder: Path, photograph: Photograph):
         # Stamped before they are loaded: decoders that are replaced in between are at worst asked again.
-        self.folder, self.photograph, self.stamp = folder, photograph, stamp(folder)
+        self.folder, self.photograph, self.sample, self.stamp = folder, photograph, photograph.sample, stamp(folder)
         engine = load_engine(folder)
         self.captioner, self.queue = engine.captioner, engine.queue
 
@@ -36,10 +36,6 @@ class Results:
     def features(self) -> np.ndarray:
         """(regions, channels)"""
         return _features(self.photograph.digest, self.captioner.encoder.fingerprint, self)
-
-    @property
-    def is_sample(self) -> bool:
-        return self.photograph.is_sample
 
     def captions(self, config: SearchConfig, beginning: Sequence[str] = ()) -> Captions:
         """Of every decoder, best first."""

@@ -26,7 +26,8 @@ def launched(monkeypatch):
         (["--checkpoints", "mine", "--stage", "first"], {"checkpoints": Path("mine"), "stage": "first"}),
         (["--checkpoints", "--stage"], {}),
         (["--stage", "third", "--unknown", "x"], {}),
-        (["--runs", "a", "b", "--runs", "c"], {"runs": (Path("a"), Path("b"), Path("c"))}),
+        (["--runs", "a", "b", "--stage", "first", "--runs", "c"], {"runs": (Path("a"), Path("b"), Path("c")), "stage": "first"}),
+        (["--runs"], {}),
         (["--encoder-weights", "w.h5"], {"encoder_weights": Path("w.h5")}),
     ],
 )

@@ -1,4 +1,4 @@
-"""How familiar the photograph is to the decoders, and, folded away, what the CNN itself would call it."""
+"""How familiar the photograph is to the decoders, and, folded away, the CNN's own classes for it."""
 
 import streamlit as st
 
@@ -29,7 +29,7 @@ _HELP = (
 
 
 def show(results: Results) -> None:
-    """The gauge and its sentence; without a usable curve it says where the photograph lies, and not what to expect."""
+    """The gauge and its sentence; without a usable curve the sentence makes no prediction."""
     found = results.familiarity()
     if found is None:
         return
@@ -63,7 +63,7 @@ def _since(results: Results) -> str:
 
 
 def gauge(judgement: Judgement, curve: Curve | None) -> str:
-    """The scale with its mark; it darkens where the zones of the curve begin."""
+    """The scale with its mark; it darkens at the zones of the curve."""
     share = round(judgement.percentile)
     zones = curve.zones if curve else {}
     steps = f"--usual:{zones[BETTER].end:g}%;" if BETTER in zones else ""
@@ -83,13 +83,13 @@ def tell(summary: Familiarity, judgement: Judgement, curve: Curve | None) -> str
         return f"{place} {_nearest(summary, judgement)}"
     zone = FLAT if curve.flat else curve.zone(judgement.percentile)
     parts = [f"**{_EXPECTED[zone]}**", place, evidence(judgement, curve)]
-    if zone != WORSE:  # What is like few is hardly like any kind.
+    if zone != WORSE:  # A strange photograph has no near kind.
         parts.append(_nearest(summary, judgement))
     return " ".join(filter(None, parts))
 
 
 def evidence(judgement: Judgement, curve: Curve) -> str:
-    """What the words rest on: the captions of photographs that were held out, those at this end and all of them."""
+    """The evidence for the prediction: the captions of held-out photographs, those at this end and all of them."""
     whole, zone = curve.whole, curve.zones[curve.zone(judgement.percentile)]
     if curve.flat:
         figures = told(curve.correlation[MEAN])

@@ -1,4 +1,4 @@
-"""Your own words: a caption that the visitor types, and how surprised each decoder is by every word of it."""
+"""Your own words: a caption that the visitor types, and the probability that each decoder gives to every word."""
 
 import html
 import math
@@ -54,31 +54,26 @@ def _show_judgement(words: list[str], known: list[bool], followed: dict[str, "Ca
     judged = 2 * len(strange) <= len(words)
     st.html(f'<p class="verdict">{verdict(totals)}</p>' if judged else f"<p>{_TOO_STRANGE}</p>")
     rows = [
-        (
-            cards.written(word),
-            *(_cell(name, caption.word_log_probabilities[place], known[place]) for name, caption in followed.items()),
-        )
+        html_tables.row(cards.written(word), *(_cell(caption, place, known[place]) for caption in followed.values()))
         for place, word in enumerate((*words, END_WORD))
     ]
     if judged:
         whole = "all the words they know" if strange else "the whole sentence"
-        rows.append((whole, *(f"<b>{cards.odds(total)}</b>" for total in totals.values())))
+        rows.append(html_tables.row(whole, *(f"<b>{cards.odds(total)}</b>" for total in totals.values())))
     headings = ["word", *(cards.rule(VARIANTS[name]) + html.escape(VARIANTS[name].title) for name in followed)]
-    table_rows = (html_tables.row(*cells) for cells in rows)
     label = "How likely each decoder found each word; the longer the bar, the greater its surprise"
-    st.html(html_tables.table(headings, table_rows, label))
+    st.html(html_tables.table(headings, rows, label))
 
 
 def _known_sum(caption: "Caption", known: list[bool]) -> float:
     return math.fsum(gain for gain, is_known in zip(caption.word_log_probabilities, known, strict=True) if is_known)
 
 
-def _cell(name: str, gain: float, known: bool) -> str:
+def _cell(caption: "Caption", place: int, known: bool) -> str:
     if not known:
         return "unknown"
-    width = min(1.0, -gain / math.log(2) / _SCALE)
-    bar = f'<span class="bar"><span style="width:{width:.1%};background:{VARIANTS[name].colour}"></span></span>'
-    return f"{cards.odds(gain)}{bar}"
+    gain = caption.word_log_probabilities[place]
+    return cards.odds(gain) + cards.strip(min(1.0, -gain / math.log(2) / _SCALE), VARIANTS[caption.variant].colour)
 
 
 def verdict(totals: dict[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""The first page: one photograph, and what each of the three decoders writes about it, with how sure it was and why."""
+"""The first page: one photograph, what each of the three decoders writes about it, how sure it is and why."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,10 +11,9 @@ from captioner.config import VARIANTS, SearchConfig
 from captioner.errors import CheckpointError, EncoderError, ImageError, TriptychError
 from captioner.figures.decoder.differences import difference
 from captioner.views import cards, photographs, startup_problems
-from captioner.views.caption import earlier, own_words, settings, several, why
-from captioner.views.caption import familiarity as familiar
+from captioner.views.caption import familiarity, own_words, settings, several, why
 from captioner.views.photographs import Photograph
-from captioner.views.resources import open_page, picture_size, refuse
+from captioner.views.resources import open_page, picture_size, refusals, refuse
 from captioner.views.results import Captions, Results
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 _MORE = 4
 _CARD_HEIGHT = 230
 _ONE_AND_THREE = "One network looked at the photograph; three decoders put what it saw into words."
-_NEARLY_WON = 5
 
 
 def show() -> None:
@@ -35,7 +33,7 @@ def show() -> None:
                 open_page("Triptych")
                 folder, chosen = settings.choose()
                 # One alternative more: the word that was written is usually among them.
-                config = replace(chosen, alternatives=_NEARLY_WON + 1)
+                config = replace(chosen, alternatives=why.NEARLY_WON + 1)
             st.markdown("One photograph, three decoders, three captions.")
             photograph = photographs.choose(picture_size(folder))
         with left:
@@ -46,7 +44,7 @@ def show() -> None:
     except ImageError as error:
         with left:  # In the photograph's place.
             refuse(error)
-        _show_several(folder, config)
+        several.show(folder, photographs.several(), config)
     except (CheckpointError, EncoderError) as error:
         refuse(error)
         startup_problems.show()
@@ -62,22 +60,15 @@ def _show_results(folder: Path, photograph: Photograph, config: SearchConfig) ->
         results = Results(folder, photograph)
         captions = results.captions(config)
     _show_cards(folder, captions)
-    familiarity, classes = st.columns(2, gap="large")
-    with familiarity:
-        _show_familiarity(results)
-    with classes:
-        familiar.show_classes(results)
-    _show_several(folder, config)
+    left, right = st.columns(2, gap="large")
+    with left, refusals():
+        familiarity.show(results)
+    with right:
+        familiarity.show_classes(results)
+    several.show(folder, photographs.several(), config)
     why.show(results, captions, config)
     own_words.show(results)
-    earlier.show(photograph, captions)
-
-
-def _show_familiarity(results: Results) -> None:
-    try:
-        familiar.show(results)
-    except TriptychError as error:
-        refuse(error)
+    several.show_earlier(photograph, captions)
 
 
 def _show_cards(folder: Path, captions: Captions) -> None:
@@ -117,12 +108,3 @@ def _show_more(captions: list["Caption"]) -> None:
     if captions:
         with st.expander(f"{len(captions)} more captions" if len(captions) > 1 else "1 more caption", type="compact"):
             st.html(cards.runners_up(captions))
-
-
-def _show_several(folder: Path, config: SearchConfig) -> None:
-    arrivals = photographs.several()
-    if arrivals:
-        try:
-            several.show(folder, arrivals, config)
-        except TriptychError as error:
-            refuse(error)

@@ -1,6 +1,4 @@
-"""Which decoders caption and how they look for words: the controls, folded away. They live in the page's address, so that
-a link holds them.
-"""
+"""The controls for the decoders and their search. They are part of the page's address, so that a link holds them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +6,12 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.config import SearchConfig
-from captioner.errors import TriptychError
 from captioner.scoring.evaluation import load_search_config
 from captioner.views import stages
-from captioner.views.resources import refuse
+from captioner.views.resources import refusals
 
 _DEFAULTS = "own-setting"
-_METHODS = {"Beam": "beam", "Greedy": "greedy", "Sampling": "sample"}  # As it stands on the page and in the address.
+_METHODS = {"Beam": "beam", "Greedy": "greedy", "Sampling": "sample"}  # as on the page and in the address
 _METHOD = (
     "Beam search follows several sentences at once and takes the likeliest, greedy takes the likeliest word each time, and "
     "sampling draws each word by lot."
@@ -33,7 +30,7 @@ _SEED = "Draws are numbered: the same number gives the same words again, another
 
 
 def choose() -> tuple[Path, SearchConfig]:
-    """Draw the controls and return the folder of the decoders and the setting of their search."""
+    """Draw the controls and return the folder of the decoders and their search setting."""
     with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xsmall"):
         popover = st.popover("Settings")
         folder = stages.choose(where=popover)
@@ -46,7 +43,7 @@ def choose() -> tuple[Path, SearchConfig]:
 
 
 def _start_anew(defaults: SearchConfig) -> None:
-    """Other decoders may have another setting of their own; what the visitor chose is in the address and stays."""
+    """Start from the setting of other decoders, but keep what the visitor chose, which is in the address."""
     before = st.session_state.get(_DEFAULTS)
     for key in ("beam", "length"):
         if before not in (None, defaults) and key not in st.query_params:
@@ -55,12 +52,10 @@ def _start_anew(defaults: SearchConfig) -> None:
 
 
 def _defaults(folder: Path) -> SearchConfig:
-    """The decoders' own setting; without a usable one the page says so and goes on."""
-    try:
+    """The decoders' own setting; if it is not usable the page says so and goes on."""
+    with refusals():
         return load_search_config(folder)
-    except TriptychError as error:
-        refuse(error)
-        return SearchConfig()
+    return SearchConfig()
 
 
 def say(config: SearchConfig) -> str:

@@ -1,34 +1,39 @@
-"""Several pictures at once: their captions as a table that can be kept, and a row of it to look at more closely."""
+"""Several pictures: those that arrived together as a table with files to download, and those of earlier in the visit."""
 
 import base64
+import html
 import json
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from captioner.config import VARIANTS, SearchConfig
-from captioner.views.photographs import Arrival, Photograph, opened, show_again, thumbnail
+from captioner.views.photographs import MOST_KEPT, Arrival, Photograph, opened, show_again, thumbnail, with_bar
+from captioner.views.resources import refusals
 from captioner.views.results import Captions, Results
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Result = tuple[Arrival, Captions | None]
+Captioned = tuple[Arrival, Captions | None]
 _ROW = 84  # pixels, four lines; the table wraps what stands in rows above 64
-_OPENED = "opened"
+_OPENED, _EARLIER = "opened", "earlier"
 _WHOLE_REASON = " A problem is told in full when its cell is clicked twice."
 
 
+@refusals()
 def show(folder: Path, arrivals: Sequence[Arrival], config: SearchConfig) -> None:
-    results = _caption_all(folder, arrivals, config)
-    table = as_table(results)
+    """Nothing where there are not several."""
+    if not arrivals:
+        return
+    captioned = with_bar(arrivals, lambda arrival: _caption(folder, arrival, config), "Captioning", "Captioned")
+    table = as_table(captioned)
     st.header(f"{len(arrivals)} pictures", anchor=False)
     with st.container(horizontal=True):
-        st.download_button("Download CSV", as_csv(table), "captions.csv", "text/csv", on_click="ignore")
-        st.download_button("Download JSON", as_json(results), "captions.json", "application/json", on_click="ignore")
+        st.download_button("Download CSV", table.to_csv(index=False), "captions.csv", "text/csv", on_click="ignore")
+        st.download_button("Download JSON", as_json(captioned), "captions.json", "application/json", on_click="ignore")
     shown = table.assign(
         picture=[_thumbnail_address(arrival) for arrival in arrivals],
         open=["above" if arrival is opened() else "" for arrival in arrivals],
@@ -47,21 +52,15 @@ def show(folder: Path, arrivals: Sequence[Arrival], config: SearchConfig) -> Non
     _open(arrivals, chosen.selection.rows)
 
 
+def _caption(folder: Path, arrival: Arrival, config: SearchConfig) -> Captioned:
+    return arrival, Results(folder, arrival).captions(config) if isinstance(arrival, Photograph) else None
+
+
 def _columns() -> dict[str, Any]:
     """Narrow enough that a reason does not push the captions out of sight."""
     widths = {"open": 60, "image": 120, "problem": 190} | {variant.title: 235 for variant in VARIANTS.values()}
     columns = {name: st.column_config.TextColumn(name, width=width) for name, width in widths.items()}
     return columns | {"picture": st.column_config.ImageColumn("picture", width="small")}
-
-
-def _caption_all(folder: Path, arrivals: Sequence[Arrival], config: SearchConfig) -> list[Result]:
-    bar, results = st.progress(0.0, "Captioning"), []
-    for number, arrival in enumerate(arrivals, 1):
-        captions = Results(folder, arrival).captions(config) if isinstance(arrival, Photograph) else None
-        results.append((arrival, captions))
-        bar.progress(number / len(arrivals), f"Captioned {number} of {len(arrivals)} pictures")
-    bar.empty()
-    return results
 
 
 def _open(arrivals: Sequence[Arrival], rows: Sequence[int]) -> None:
@@ -75,12 +74,12 @@ def _open(arrivals: Sequence[Arrival], rows: Sequence[int]) -> None:
         st.rerun()
 
 
-def as_table(results: Sequence[Result]) -> "pd.DataFrame":
+def as_table(captioned: Sequence[Captioned]) -> "pd.DataFrame":
     """One row per picture: its name, the best caption of every decoder, or what was wrong with it."""
     import pandas as pd
 
     rows = []
-    for arrival, captions in results:
+    for arrival, captions in captioned:
         texts = {VARIANTS[name].title: found[0].text for name, found in (captions or {}).items()}
         rows.append({"image": arrival.name} | texts | {"problem": "" if captions else arrival.reason})
     titles = [variant.title for variant in VARIANTS.values() if any(variant.title in row for row in rows)]
@@ -88,24 +87,36 @@ def as_table(results: Sequence[Result]) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["image", *problem, *titles]).fillna("")
 
 
-def as_csv(table: "pd.DataFrame") -> str:
-    file = StringIO()
-    table.to_csv(file, index=False)
-    return file.getvalue()
-
-
-def as_json(results: Sequence[Result]) -> str:
-    """The same shape as `python -m captioner caption --json` gives, with all captions that the search found."""
-    return json.dumps([_entry(arrival, captions) for arrival, captions in results], indent=1)
-
-
-def _entry(arrival: Arrival, captions: Captions | None) -> dict[str, Any]:
-    if captions is None:
-        return {"image": arrival.name, "error": arrival.reason}
-    return {"image": arrival.name, "captions": {name: [one.to_json() for one in found] for name, found in captions.items()}}
+def as_json(captioned: Sequence[Captioned]) -> str:
+    """A list in the shape of `python -m captioner caption --json`, with all captions that the search found."""
+    entries = [
+        {"image": arrival.name, "error": arrival.reason}
+        if captions is None
+        else {"image": arrival.name, "captions": {name: [one.to_json() for one in found] for name, found in captions.items()}}
+        for arrival, captions in captioned
+    ]
+    return json.dumps(entries, indent=1)
 
 
 def _thumbnail_address(arrival: Arrival) -> str | None:
     if not isinstance(arrival, Photograph):
         return None
     return "data:image/jpeg;base64," + base64.b64encode(thumbnail(arrival)).decode()
+
+
+def show_earlier(photograph: Photograph, captions: Captions) -> None:
+    """Draw the earlier photographs of this visit, each a button away, then remember this one."""
+    kept: dict[str, tuple[Photograph, Captions]] = st.session_state.setdefault(_EARLIER, {})
+    others = [pair for digest, pair in reversed(kept.items()) if digest != photograph.digest]
+    if others:
+        st.header("Earlier in this visit", anchor=False)
+    for number, (before, found) in enumerate(others):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"earlier-{number}"):
+            st.image(thumbnail(before), alt=before.description, width=88)
+            lines = (f"<li><b>{VARIANTS[name].title}</b> {html.escape(best[0].text)}</li>" for name, best in found.items())
+            st.html(f'<ul class="earlier">{"".join(lines)}</ul>', width="stretch")
+            st.button("Show again", key=f"again-{number}", on_click=show_again, args=(before,))
+    kept.pop(photograph.digest, None)
+    kept[photograph.digest] = (photograph, {name: best[:1] for name, best in captions.items()})
+    while len(kept) > MOST_KEPT:
+        kept.pop(next(iter(kept)))

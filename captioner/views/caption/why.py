@@ -1,4 +1,4 @@
-"""Why a decoder wrote what it wrote: its words one by one, where it looked, what nearly won, its search, and what if."""
+"""Why a decoder wrote its caption: each word, where it looked, what nearly won, what if, and its search."""
 
 import html
 import math
@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 
 _WHAT_IF, _WORD, _WORD_OF, _WORD_KEPT = "what-if", "at", "at-of", "at-kept"  # A word's place, from 1 in the address.
 _UNSEEN = "\u2060"  # Streamlit tells buttons apart by their labels, and a sentence may hold a word twice.
-_NEARLY_WON = 5
+NEARLY_WON = 5
 _TO_THE_SIDE = '<p class="aside">The tree is wider than this window: scroll it sideways to see how the sentences end.</p>'
+_COLUMNS = {"word": "step", "after": "after", "written": "word", "log_probability": "nats", "total": "nats so far",
+            "score": "score"}  # fmt: skip
 _NO_PLACE = "This decoder takes in the photograph as a whole, so there is no place that it looked at."
 
 
 @st.fragment
 @refusals()
 def show(results: Results, captions: Captions, config: SearchConfig) -> None:
-    """The whole section; a click in it draws this section again and nothing else of the page."""
+    """The whole section; a click in it redraws nothing else of the page."""
     st.header("Why did it write this?", anchor=False)
     titles = {VARIANTS[name].title: name for name in captions}
     chosen = st.segmented_control(
@@ -66,23 +68,15 @@ def _choose_word(results: Results, captions: Captions, caption: "Caption") -> in
     """The words as a strip of buttons, each with how sure the decoder was of it."""
     _start_anew((results.photograph.digest, caption.variant, caption.text), _first_difference(captions, caption))
     sure = [cards.percent(min(1.0, math.exp(gain))) for gain in caption.word_log_probabilities]
-    labels = [
-        f"{_label(word)} :small[{share}]{_UNSEEN * number}"
-        for number, (word, share) in enumerate(zip(caption.steps, sure, strict=True))
-    ]
-    place = st.pills(
-        "Its words, each with how sure it was of it (its probability); choose one",
-        list(range(len(labels))),
-        required=True,
-        format_func=labels.__getitem__,
-        key=_WORD,
-        on_change=_keep_word,
-    )
-    return place
+    pairs = enumerate(zip(caption.steps, sure, strict=True))
+    labels = [f"{_label(word)} :small[{share}]{_UNSEEN * number}" for number, (word, share) in pairs]
+    title = "Its words, each with how sure it was of it (its probability); choose one"
+    places = list(range(len(labels)))
+    return st.pills(title, places, required=True, format_func=labels.__getitem__, key=_WORD, on_change=_keep_word)
 
 
 def _start_anew(sentence: tuple[str, ...], place: int) -> None:
-    """Another sentence starts at a word of its own; only the first one may start at the word in the address."""
+    """Start another sentence at a word of its own; only the first one may start at the word in the address."""
     seen = st.session_state.get(_WORD_OF)
     if seen != sentence:
         wanted = st.query_params.get(_WORD, "") if seen is None else ""
@@ -91,7 +85,7 @@ def _start_anew(sentence: tuple[str, ...], place: int) -> None:
         st.session_state[_WORD_OF] = sentence
         if not fits:
             st.query_params.pop(_WORD, None)
-    # A visit to another page takes the widget's own choice away, but not what was kept beside it.
+    # A visit to another page drops the widget's own choice, but not this copy.
     st.session_state[_WORD] = st.session_state[_WORD_KEPT]
 
 
@@ -101,7 +95,7 @@ def _keep_word() -> None:
 
 
 def _first_difference(captions: Captions, caption: "Caption") -> int:
-    """The first word that not all decoders wrote: there it gets interesting."""
+    """The first word that not all decoders wrote, which is the most interesting one."""
     marks = cards.differing([found[0].words for found in captions.values()])
     own = marks[list(captions).index(caption.variant)]
     return own.index(True) if True in own else 0
@@ -124,7 +118,7 @@ def _show_attention(results: Results, caption: "Caption", place: int) -> None:
 
 
 def heat_scale(attention: "np.ndarray") -> str:
-    """The legend of the heat map: its colours from none to the most that one region got, and where an even share stands."""
+    """The legend of the heat map: its colours from none to the largest share of a region, with a mark at an even share."""
     most, even = float(attention.max() / attention.sum()), 1 / attention.size
     return (
         f'<div class="heat-scale"><div style="background:{gradient()}"><span style="left:{even / most:.1%}"></span></div>'
@@ -138,7 +132,7 @@ def _show_alternatives(results: Results, caption: "Caption", place: int) -> None
     start = f"After {_quoted(' '.join(before))}" if before else "As the first word"
     st.markdown(f"{start} it wrote {_label(written)}, and might have written:")
     others = [pair for pair in caption.alternatives[place] if pair[0] != written]
-    for word, probability in others[:_NEARLY_WON]:
+    for word, probability in others[:NEARLY_WON]:
         beginning = (*before, word)
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"choice-{place}-{word}"):
             bar = cards.bar(probability, variant.colour)
@@ -193,25 +187,17 @@ def _show_tree(results: Results, name: str, config: SearchConfig) -> None:
     with st.container(key="search"):
         with st.container(key="tree"):
             st.vega_lite_chart(tree_chart(table, VARIANTS[name].colour), width="content", alt=summary(table))
-        # Only where the tree is wider than its place; a style sheet cannot know the one, nor this program the other.
+        # Only if the tree is wider than its container: this program knows the one width, the browser the other.
         fits = f"@container search (min-width: {tree_width(table)}px) {{ .aside {{ display: none; }} }}"
         st.html(f"{_TO_THE_SIDE}<style>{fits}</style>")
     with st.expander("The search as a table", on_change="rerun", key="tree-table") as folded:
         if folded.open:
-            columns = {
-                "word": "step",
-                "after": "after",
-                "written": "word",
-                "log_probability": "nats",
-                "total": "nats so far",
-                "score": "score",
-            }
-            shown = table.rename(columns=columns).assign(became=table["fate"].map(FATES))[[*columns.values(), "became"]]
-            st.dataframe(shown, hide_index=True, alt=summary(table))
+            shown = table.rename(columns=_COLUMNS).assign(became=table["fate"].map(FATES))
+            st.dataframe(shown[[*_COLUMNS.values(), "became"]], hide_index=True, alt=summary(table))
 
 
 def _label(word: str) -> str:
-    """A step's word in a label; the end of the sentence is no word and looks like none."""
+    """A step's word in a label; the end of the sentence looks different."""
     return "*end*" if word == END_WORD else cards.escaped(word)
 
 

@@ -101,7 +101,7 @@ def _show_step(folder: Path, variants: list[Variant]) -> None:
 def _choose_photograph(size: int) -> Photograph:
     """A sample, or the visitor's own photograph; at first the one that is open on the first page."""
     opened = photographs.opened_photograph(size)
-    sample = photographs.sample_of(opened) if opened else SAMPLES[0]
+    sample = opened.sample if opened else SAMPLES[0]
     titles = [one.title for one in SAMPLES] + [_YOURS] * (sample is None)
     title = _choose("Photograph", titles, "photo", sample.title if sample else _YOURS)
     if title == _YOURS:

@@ -2,13 +2,12 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
 from captioner.config import VARIANTS
 from captioner.views.curves import live_training
-from captioner.views.launch_options import FOLDER_VARIABLE, named_encoder_weights, named_runs
+from captioner.views.launch_options import FOLDER_VARIABLE
 from support.pages import open_view, refusals, sentences, shown
 from support.written_runs import history, write, write_run, write_seeds
 
@@ -124,15 +123,6 @@ def test_a_named_folder_without_a_run_is_refused_and_the_page_goes_on(tmp_path, 
     page = open_view("curves").run()
     assert "There is no run in" in refusals(page)[0] and "<b>nothing" not in shown(page)
     assert len(sentences(page)) == len(VARIANTS)
-
-
-def test_the_command_line_names_runs_after_two_dashes(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["app.py", "--runs", "a", "b", "--checkpoints", "c", "--runs", "d"])
-    assert [str(folder) for folder in named_runs()] == ["a", "b", "d"]
-    monkeypatch.setattr("sys.argv", ["app.py", "--runs"])
-    assert named_runs() == []
-    monkeypatch.setattr("sys.argv", ["app.py", "--encoder-weights", "vgg16.h5"])
-    assert named_encoder_weights() == Path("vgg16.h5")
 
 
 def test_a_second_stage_is_said_and_marked(tmp_path, named):

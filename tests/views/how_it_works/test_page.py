@@ -139,7 +139,7 @@ def test_an_empty_folder_is_a_sentence(tmp_path, monkeypatch):
 def test_the_photograph_of_the_first_page_is_there_at_first(tiny_run):
     size = picture_size(tiny_run)
     cat = photographs.of_sample(SAMPLES[2], size)
-    own = {"name": "mine.png", "description": "Your photograph mine.png.", "digest": "mine", "is_sample": False}
+    own = {"name": "mine.png", "description": "Your photograph mine.png.", "digest": "mine", "sample": None}
     mine = replace(cat, **own, pixels=255 - cat.pixels)
     seen = {}
     for photograph, title in ((cat, "Cat"), (mine, "Yours")):
