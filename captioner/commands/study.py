@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 SUMMARY = "train and score an experiment: the three decoders with several seeds, or older recipes; print what it shows"
 _COUNTS = {
-    "seeds": ("seeds", "of each of the three in the first stage (5)"),
-    "reward_seeds": ("reward", "of them that go on to the reward stage (3)"),
-    "control_seeds": ("control", f"of {', '.join(CONTROLS)} (2)"),
-    "frozen_seeds": ("original", "of the three on the original CNN, where the preset has a twin called NAME-frozen (2)"),
+    "seeds": "of each of the three in the first stage (5)",
+    "reward_seeds": "of them that go on to the reward stage (3)",
+    "control_seeds": f"of {', '.join(CONTROLS)} (2)",
+    "frozen_seeds": "of the three on the original CNN, where the preset has a twin called NAME-frozen (2)",
 }
 _OF_SEEDS, _OF_OTHERS = ("preset", "ship", *_COUNTS), ("encoder", "encoder_weights")
 
@@ -65,7 +65,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     arguments.cache(parser)
     seeds = parser.add_argument_group("for --plan seeds")
     seeds.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych)")
-    for name, (_, what) in _COUNTS.items():
+    for name, what in _COUNTS.items():
         kind = arguments.number(int, 0, MOST_SEEDS)
         seeds.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=f"seeds {what}")
     seeds.add_argument("--ship", action="store_true", help="put each decoder's best seed on dev where every command finds it")
@@ -98,12 +98,12 @@ def run(options: Request) -> int:
 
 def _plan(options: Request) -> Plan:
     wrong = _OF_OTHERS if options.plan == SEEDS else _OF_SEEDS
-    given = [f"--{name.replace('_', '-')}" for name in wrong if getattr(options, name) is not None and getattr(options, name) is not False]
+    given = [name for name in wrong if not (getattr(options, name) is None or getattr(options, name) is False)]
     if given:
-        raise ConfigError(f"{' and '.join(given)} cannot be used with --plan {options.plan}; leave it out.")
-    counts = {name: getattr(options, option) for option, (name, _) in _COUNTS.items()} | {"preset": options.preset}
-    given = {name: value for name, value in counts.items() if value is not None}
-    plan = repeated_seeds(**given) if options.plan == SEEDS else PLANS[options.plan]
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ConfigError(f"{names} cannot be used with --plan {options.plan}; leave it out.")
+    counts = {name: value for name in ("preset", *_COUNTS) if (value := getattr(options, name)) is not None}
+    plan = repeated_seeds(**counts) if options.plan == SEEDS else PLANS[options.plan]
     unknown = next((part for part in options.part if part not in plan.parts), None)
     if unknown:
         raise ConfigError(f"The plan '{plan.name}' has no part '{unknown}'; choose one of {', '.join(plan.parts)}.")
@@ -142,31 +142,29 @@ def _run_missing(runner: "ExperimentRunner", options: Request) -> None:
             note(f"{trial} failed: {error}")
             failed.append(str(trial))
         else:
-            _tell(runner, record)
+            if record.gave_up:
+                note(f"{trial} diverged: {record.gave_up}")
+            else:
+                card.keep(runner.run_folder(trial))
+            _conclude(runner)
     if failed:
         raise TrainingError(f"These trials are missing: {'; '.join(failed)}. The same command tries them again.")
-    if runner.plan.preset:
-        _conclude(runner)
+    records = _conclude(runner)
     if options.ship:
-        for stage, seeds in runner.ship(read_records(runner.out, runner.plan)).items():
+        for stage, seeds in runner.ship(records).items():
             note(f"{stage}: " + ", ".join(f"{name} seed {seed}" for name, seed in seeds.items()) + " ship, the best on dev.")
             card.keep(runner.out / stage)
 
 
-def _tell(runner: "ExperimentRunner", record: "Record") -> None:
-    if record.gave_up:
-        note(f"{record.trial} diverged: {record.gave_up}")
-    else:
-        card.keep(runner.run_folder(record.trial))
-    if runner.plan.preset:
-        _conclude(runner)
-
-
-def _conclude(runner: "ExperimentRunner") -> None:
+def _conclude(runner: "ExperimentRunner") -> list["Record"]:
+    """All records; of a plan about one preset the conclusions are saved, too."""
     from captioner.experiments.conclusions import conclude, save_study
     from captioner.experiments.records import read_records
 
-    save_study(runner.out, conclude(read_records(runner.out, runner.plan), runner.plan))
+    records = read_records(runner.out, runner.plan)
+    if runner.plan.preset:
+        save_study(runner.out, conclude(records, runner.plan))
+    return records
 
 
 def _print_text(plan: Plan, records: Sequence["Record"], options: Request) -> None:

@@ -1,7 +1,6 @@
-"""What the records of the repeated-seeds comparison say together: means, paired differences, what the reward stage changed.
+"""Conclusions from the repeated-seeds comparison: means, paired differences, changes by the reward stage.
 
-Running the trials is left to `captioner.experiments.runner`. `RULE` decides whether a difference counts; it was written before
-there was any result.
+`RULE`, written before there was any result, decides whether a difference counts. Running is left to the runner.
 """
 
 import itertools
@@ -15,7 +14,7 @@ import numpy as np
 from captioner.config import CONTROLS, STAGES, VARIANTS, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.experiments.plans import SPLITS, Plan, Trial
-from captioner.experiments.records import TAKEN, Record, find_file
+from captioner.experiments.records import Record, find_file
 from captioner.scoring.bootstrap import CONFIDENCE, Difference, percentiles
 from captioner.scoring.caption_style import only_one
 from captioner.storage import read_as, write_json
@@ -26,8 +25,7 @@ RULE = (
     "Two kinds of word vectors differ when the 95% interval of their difference in test CIDEr leaves out zero; the interval "
     "comes from drawing photographs and seeds again, the same ones for both."
 )
-_OWN = "own"  # Beside the splits: what a run took.
-_AGAIN = "run python -m captioner study, which makes it anew"
+_COSTS, _OWN = ("seconds", "cores", "epochs", "best_epoch"), "own"  # The costs of a run have a key beside the splits.
 
 Spread = tuple[float, float | None]  # mean and standard deviation over seeds; a single seed has no deviation
 Member = tuple[str, bool]  # the variant of a group, and whether it is on the original encoder
@@ -48,7 +46,7 @@ class Group:
     def __post_init__(self) -> None:
         whole = {*SPLITS, _OWN} <= set(self.numbers) and "cider" in self.runs and set(self.runs) <= set(self.numbers["test"])
         if not whole or self.stage not in STAGES or {*map(len, self.runs.values())} != {len(self.seeds)}:
-            raise ValueError("is not whole")
+            raise ValueError("is incomplete")
 
     @property
     def variant(self) -> Variant:
@@ -81,14 +79,10 @@ class Moves:
     seeds: tuple[int, ...]
     numbers: dict[str, dict[str, tuple[float, float]]]  # by split, then by name: before and after
 
-    def __post_init__(self) -> None:
-        if {*self.numbers} != {*SPLITS}:
-            raise ValueError(f"lacks one of {', '.join(SPLITS)}")
-
 
 @dataclass(frozen=True)
 class Study:
-    """All of it, as the file holds it."""
+    """All conclusions, as their file holds them."""
 
     preset: str
     planned: int
@@ -104,19 +98,20 @@ class Study:
 
     def __post_init__(self) -> None:
         names = {group.name for group in self.groups} | {name for pair in self.pairs for name, _ in pair.groups}
-        words = [*self.own_words_by_chance.values(), *itertools.chain(*self.own_words.values())]
+        words = [*self.own_words_by_chance.values(), *itertools.chain.from_iterable(self.own_words.values())]
         known = names <= {*VARIANTS, *CONTROLS} and all({*VARIANTS} == {*row} for row in words) and {*STAGES} == {*self.own_words}
-        if not self.groups or not known or self.planned < self.finished or {*self.moves} - {*VARIANTS}:
-            raise ValueError("is not whole")
+        moved = {*self.moves} <= {*VARIANTS} and all({*one.numbers} == {*SPLITS} for one in self.moves.values())
+        if not self.groups or not known or not moved or self.planned < self.finished:
+            raise ValueError("is incomplete")
 
     def stage(self, stage: str) -> list[Group]:
         return [group for group in self.groups if group.stage == stage]
 
 
 def read_study(folder: Path) -> Study | None:
-    """The study of a folder of decoders, or of the folder that holds its stages; None where there is none."""
+    """The study beside these decoders, or beside the folders of their stages; None if there is none."""
     path = find_file(folder, STUDY)
-    return read_as(path, Study, _AGAIN) if path else None
+    return read_as(path, Study, "run python -m captioner study, which makes it anew") if path else None
 
 
 def save_study(folder: Path, study: Study) -> None:
@@ -124,7 +119,7 @@ def save_study(folder: Path, study: Study) -> None:
 
 
 def conclude(finished: Sequence[Record], plan: Plan) -> Study:
-    """Everything that the finished runs say together."""
+    """All conclusions from the finished runs."""
     own = [record for record in finished if record.trial.preset == plan.preset]
     return Study(
         preset=plan.preset,
@@ -139,7 +134,7 @@ def conclude(finished: Sequence[Record], plan: Plan) -> Study:
 
 
 def _groups(finished: Sequence[Record]) -> dict[Trial, list[Record]]:
-    """All seeds of what differs in the seed alone, under the trial with seed 1."""
+    """Records that differ only in their seed, by their trial with seed 1."""
     groups: dict[Trial, list[Record]] = {}
     for record in finished:
         groups.setdefault(replace(record.trial, seed=1), []).append(record)
@@ -148,53 +143,53 @@ def _groups(finished: Sequence[Record]) -> dict[Trial, list[Record]]:
 
 def _group(trial: Trial, records: Sequence[Record], own: str) -> Group:
     numbers = {split: _spread([_numbers(record, split) for record in records]) for split in SPLITS}
-    numbers[_OWN] = _spread([{name: getattr(record, name) for name in TAKEN} for record in records])
-    names = [name for name in records[0].scores["test"].metrics if name in numbers["test"]]
-    values = {name: tuple(record.metric("test", name) for record in records) for name in names}
+    numbers[_OWN] = _spread([{name: getattr(record, name) for name in _COSTS} for record in records])
+    metrics = [name for name in records[0].scores["test"].metrics if name in numbers["test"]]
+    values = {name: tuple(record.metric("test", name) for record in records) for name in metrics}
     return Group(trial.stage, trial.variant, trial.preset != own, tuple(record.seed for record in records), numbers, values)
 
 
 def _numbers(record: Record, split: str) -> dict[str, float]:
-    """Every number of a split under one name."""
+    """All numbers of a split, by name."""
     scores = record.scores[split]
-    wording = {f"wording_{name}": value for name, value in scores.wording.items()}
-    found = scores.metrics | {name: getattr(scores, name) for name in ("loss", "strangest_cider", "others_cider")} | wording
+    found = scores.metrics | {name: getattr(scores, name) for name in ("loss", "strangest_cider", "others_cider")}
+    found |= {f"wording_{name}": value for name, value in scores.wording.items()}
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
 def _spread(rows: Sequence[Mapping[str, float]]) -> dict[str, Spread]:
-    """Mean and standard deviation of what all of the rows have."""
+    """Mean and standard deviation of each number that all rows have."""
     shared = [name for name in rows[0] if all(name in row for row in rows)]
     columns = {name: [float(row[name]) for row in rows] for name in shared}
     return {name: (fmean(values), stdev(values) if len(values) > 1 else None) for name, values in columns.items()}
 
 
-def pairs(finished: Sequence[Record], own: str, split: str = "test") -> Iterator[Pair]:
+def pairs(finished: Sequence[Record], own: str) -> Iterator[Pair]:
     """Every two variants of a stage and preset, and every variant on the two encoders, by `RULE`."""
-    _check_paired(finished, split)
+    _check_paired(finished)
     for (one, first), (two, second) in itertools.combinations(_groups(finished).items(), 2):
         seeds = sorted({record.seed for record in first} & {record.seed for record in second})
         alike = one.stage == two.stage and (one.preset == two.preset or one.variant == two.variant)
         if alike and seeds:
-            difference = seed_difference(*(_matrix(group, seeds, split) for group in (first, second)))
+            difference = seed_difference(_matrix(first, seeds), _matrix(second, seeds))
             counts = len(seeds) > 1 and not difference.low <= 0 <= difference.high
-            members = tuple((trial.variant, trial.preset != own) for trial in (one, two))
+            members = (one.variant, one.preset != own), (two.variant, two.preset != own)
             yield Pair(one.stage, members, len(seeds), difference, counts)
 
 
-def _check_paired(finished: Sequence[Record], split: str) -> None:
-    """Only scores of the same photographs can be compared photograph by photograph."""
-    parts = [record.scores[split] for record in finished]
+def _check_paired(finished: Sequence[Record]) -> None:
+    """Refuse scores of different photographs, which cannot be compared photograph by photograph."""
+    parts = [record.scores["test"] for record in finished]
     if len({(part.photographs, len(part.cider)) for part in parts}) > 1:
         raise CheckpointError(
-            f"The runs of this study were scored on different {split} photographs, so they cannot be compared; delete the "
-            "records of those that were scored on others, and the study scores them again."
+            "The runs of this study were scored on different test photographs, so they cannot be compared; delete the records "
+            "of the ones that were scored on others, and the study scores them again."
         )
 
 
-def _matrix(group: Sequence[Record], seeds: Sequence[int], split: str) -> np.ndarray:
-    by_seed = {record.seed: record.per_photograph(split) for record in group}
-    return np.stack([by_seed[seed] for seed in seeds])  # (seeds, photographs)
+def _matrix(group: Sequence[Record], seeds: Sequence[int]) -> np.ndarray:
+    by_seed = {record.seed: record.scores["test"].cider for record in group}
+    return np.array([by_seed[seed] for seed in seeds], np.float64)  # (seeds, photographs)
 
 
 def seed_difference(first: np.ndarray, second: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> Difference:
@@ -214,8 +209,8 @@ def moves(own: Sequence[Record]) -> dict[str, Moves]:
         before, after = ({one.seed: one for one in own if (one.variant, one.stage) == (variant, stage)} for stage in STAGES)
         seeds = sorted(set(before) & set(after))
         if seeds:
-            both = [[stage[seed] for seed in seeds] for stage in (before, after)]
-            found[variant] = Moves(tuple(seeds), {split: _moved(*both, split) for split in SPLITS})
+            earlier, later = ([stage[seed] for seed in seeds] for stage in (before, after))
+            found[variant] = Moves(tuple(seeds), {split: _moved(earlier, later, split) for split in SPLITS})
     return found
 
 
@@ -224,43 +219,32 @@ def _moved(before: Sequence[Record], after: Sequence[Record], split: str) -> dic
     return {name: (earlier[name][0], later[name][0]) for name in later if name in earlier}
 
 
-def own_words(own: Sequence[Record], split: str = "test") -> dict[str, tuple[Words, ...]]:
-    """By stage, for each seed: the words that no other of the three decoders ever uses."""
-    found: dict[str, tuple[Words, ...]] = {}
-    for stage in STAGES:
-        used: dict[int, Words] = {}
-        for record in _of_three(own, stage):
-            used.setdefault(record.seed, {})[record.variant] = record.scores[split].used
-        found[stage] = tuple(only_one(words) for _, words in sorted(used.items()) if set(words) == set(VARIANTS))
-    return found
-
-
-def own_words_by_chance(own: Sequence[Record], split: str = "test") -> dict[str, dict[str, float]]:
-    """By stage and variant: how many words one run alone uses among three runs of the *same* embedding, which differ by seed.
-
-    The mean over all choices of three. Only a difference between variants beyond this is an effect of the embedding.
-    """
+def own_words(own: Sequence[Record]) -> dict[str, tuple[Words, ...]]:
+    """By stage, for each seed: the test captions' words that no other of the three decoders ever uses."""
     found = {}
     for stage in STAGES:
-        three = _of_three(own, stage)
-        used = {name: [record.scores[split].used for record in three if record.variant == name] for name in VARIANTS}
-        if min(map(len, used.values())) >= len(VARIANTS):
-            found[stage] = {name: _alone(runs) for name, runs in used.items()}
+        used = _used(own, stage)
+        seeds = sorted(set.intersection(*map(set, used.values())))
+        found[stage] = tuple(only_one({name: words[seed] for name, words in used.items()}) for seed in seeds)
     return found
+
+
+def own_words_by_chance(own: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """The same count among three seeds of *one* variant, mean over all choices of three: what chance alone gives."""
+    used = {stage: _used(own, stage) for stage in STAGES}
+    enough = {stage: rows for stage, rows in used.items() if min(map(len, rows.values())) >= len(VARIANTS)}
+    return {stage: {name: _alone(list(words.values())) for name, words in rows.items()} for stage, rows in enough.items()}
 
 
 def _alone(runs: Sequence[Mapping[str, int]]) -> float:
-    counts = []
-    for chosen in itertools.combinations(runs, len(VARIANTS)):
-        found = only_one({str(number): words for number, words in enumerate(chosen)})
-        counts += [len(words) for words in found.values()]
-    return fmean(counts)
+    choices = ({str(number): words for number, words in enumerate(three)} for three in itertools.combinations(runs, len(VARIANTS)))
+    return fmean(len(words) for chosen in choices for words in only_one(chosen).values())
 
 
-def _of_three(own: Sequence[Record], stage: str) -> list[Record]:
-    return [record for record in own if record.variant in VARIANTS and record.stage == stage]
-
-
-def best_seed(own: Sequence[Record], stage: str, variant: str) -> Record:
-    """The run that ships: the one whose CIDEr is highest on dev."""
-    return max((one for one in own if (one.stage, one.variant) == (stage, variant)), key=lambda one: one.metric("dev", "cider"))
+def _used(own: Sequence[Record], stage: str) -> dict[str, dict[int, dict[str, int]]]:
+    """By variant and seed: how often each word occurs in the test captions."""
+    found: dict[str, dict[int, dict[str, int]]] = {name: {} for name in VARIANTS}
+    for record in own:
+        if record.stage == stage and record.variant in VARIANTS:
+            found[record.variant][record.seed] = record.scores["test"].used
+    return found

@@ -1,6 +1,6 @@
-"""Scores a trained decoder on photographs that its training has not seen: metrics, loss, wording, size and speed.
+"""Examines a trained decoder on held-out photographs: scores, loss, caption style, size and speed.
 
-What is kept of it is left to `captioner.experiments.records`.
+Storing the result is left to `captioner.experiments.records`.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ from captioner.training.run_inputs import RunInputs
 from captioner.training.trainer import Examples, losses_of, mean_loss
 from captioner.vision.encoder import Encoder
 
-_STRANGEST = 0.2  # The share of the photographs that counts as least like those of training.
-_DIGITS = 4  # Of each photograph's CIDEr: enough for every figure made of a thousand of them.
-_TIMED = 30  # photographs that captioning one by one is timed on
+_STRANGEST = 0.2  # The share of photographs in the group least like the training photographs.
+_DIGITS = 4  # Decimals of each photograph's CIDEr: a mean of a thousand needs no more.
+_TIMED = 30  # Photographs that captioning is timed on.
 
 
 @dataclass(frozen=True, eq=False)
 class Examiner:
-    """What all decoders with the same encoder and the same training photographs are scored with."""
+    """Scores decoders that share an encoder and training photographs."""
 
     subjects: Mapping[str, Subjects]  # by split
     known: Known
@@ -56,7 +56,7 @@ class Examiner:
         return hashlib.sha256(json.dumps(pictures).encode()).hexdigest()[:8]
 
     def examine(self, checkpoint: Checkpoint, encoder: Encoder, search: SearchConfig, label: str) -> dict[str, Any]:
-        """The fields of its record that scoring gives."""
+        """Score the decoder; the result is a part of its record's fields."""
         captioner, config = Captioner.of({checkpoint.variant: checkpoint}, encoder), replace(search, alternatives=0)
         decoder = checkpoint.build()
         trainable = sum(int(np.prod(variable.shape)) for variable in decoder.trainable_variables)
@@ -88,7 +88,7 @@ class Examiner:
         )
 
     def _milliseconds(self, captioner: Captioner, config: SearchConfig) -> float:
-        """From features to the caption, one photograph at a time: the median over some."""
+        """Median time from features to caption, one photograph at a time."""
         subjects, times = self.subjects["test"], []
         for record in subjects.records[:_TIMED]:
             features = subjects.cache.rows([record])

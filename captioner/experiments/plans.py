@@ -1,6 +1,6 @@
-"""Plans: the trials of each experiment, as rows of data.
+"""Plans: the trials of each experiment, as rows of data. A new experiment is a new row in `PLANS`.
 
-Training and scoring them is left to `captioner.experiments.runner`, what is kept of each to `captioner.experiments.records`.
+Training and scoring are left to `captioner.experiments.runner`, the records to `captioner.experiments.records`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,20 +12,18 @@ from typing import Any
 from captioner.config import CONTROLS, FIRST, JOINED, REWARD, STANDARD, VARIANTS, Preset
 from captioner.presets import OLDER_RECIPES, PRESETS, find_preset
 
-SPLITS = ("dev", "test")  # that trials are scored on
+SPLITS = ("dev", "test")  # Trials are scored on these.
+SEEDS = "seeds"  # The plan of the repeated-seeds comparison.
 MOST_SEEDS = 99
-SEEDS = "seeds"  # the plan of the comparison with repeated seeds
-CHOSEN_WITH = 1  # The seed whose decoders the settings were chosen with: the recipe by us, the search by the runner.
+CHOSEN_WITH = 1  # The seed that recipe and search were chosen with.
 DIMENSIONS, ENDS = (10, 50, 100, 300), (10, 300)
-COURSE, STACKED = "course", "stacked"
-_ORIGINAL = "{}-frozen"  # The name of the preset that differs from another in its encoder alone, which is not fine-tuned.
 
 Overrides = tuple[tuple[str, Any], ...]  # such as ("decoder.units", 256)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One run: a preset with some settings overridden, its embedding, stage of training, seed and splits."""
+    """One run: a preset with overrides, an embedding, a stage, a seed and the splits of the data."""
 
     preset: str
     variant: str
@@ -55,18 +53,18 @@ class Trial:
 
     @property
     def scored_on(self) -> tuple[str, ...]:
-        """The splits that its training has not seen."""
+        """The splits that are held out of training."""
         return SPLITS if self.splits == STANDARD else ("test",)
 
     @property
     def label(self) -> str:
-        """What tells its decoders from others of the same variant, stage and seed."""
+        """The recipe as a folder name: preset, overrides and splits."""
         joined = [self.splits] * (self.splits != STANDARD)
         return "-".join([self.preset, *(f"{name}-{value}" for name, value in self.overrides), *joined])
 
     @property
     def place(self) -> Path:
-        """Where it lies, below the folder of its label."""
+        """Its folder below the label's."""
         return Path(self.stage, "seeds", str(self.seed), self.variant)
 
     def __str__(self) -> str:
@@ -76,7 +74,7 @@ class Trial:
 
 
 def overrides(settings: Preset, stage: str) -> Overrides:
-    """The settings that differ from the preset of the same name, as far as a run of that stage depends on them.
+    """The settings that differ from the preset of the same name, without the ones of later stages.
 
     >>> overrides(replace(PRESETS["tiny"], decoder=replace(PRESETS["tiny"].decoder, units=8)), "first")
     (('decoder.units', 8),)
@@ -93,84 +91,76 @@ def _flat(preset: Preset) -> dict[str, Any]:
     return found
 
 
-@dataclass(frozen=True)
-class Row:
-    """A trial and how many seeds it is repeated with."""
-
-    trial: Trial
-    seeds: int = 1
+Rows = Mapping[Trial, int]  # how many seeds each trial is repeated with
 
 
 @dataclass(frozen=True)
 class Plan:
     """The rows of an experiment, in named parts, and what is done with them.
 
-    `preset`: the recipe that the experiment is about, if it is one; the best seeds of its decoders can be shipped, and a
-    training whose loss diverges is tried again next time. Without it, a training that diverges is a result.
+    `preset`: the recipe whose best seeds can be shipped. Its diverged runs are tried again; in other plans they are results.
     `choose_search`: choose beam and length preference on dev, once for each stage, rather than use the preset's own.
-    `needs`: the fields of a record that its readers cannot do without.
+    `needs`: the fields of a record that its readers require.
     """
 
     name: str
-    parts: Mapping[str, tuple[Row, ...]]
+    parts: Mapping[str, Rows]
     preset: str = ""
     choose_search: bool = False
     needs: tuple[str, ...] = ()
 
     def trials(self, parts: Iterable[str] = ()) -> list[Trial]:
-        """Those of some parts, or of all of them, each once. Within a part all rows of one seed come before the next seed."""
-        wanted = set(parts) or set(self.parts)
-        rows = [self.parts[name] for name in self.parts if name in wanted]
-        return list(dict.fromkeys(trial for part in rows for trial in _repeated(part)))
+        """The trials of some parts, or of all: each once, and within a part seed by seed."""
+        wanted = [rows for name, rows in self.parts.items() if not parts or name in parts]
+        seeds = range(1, MOST_SEEDS + 1)
+        found = (replace(row, seed=seed) for rows in wanted for seed in seeds for row, most in rows.items() if seed <= most)
+        return list(dict.fromkeys(found))
 
     @cached_property
     def order(self) -> dict[Trial, int]:
-        """The place of every trial: those that are planned, then the same with more seeds."""
-        more = {name: tuple(replace(row, seeds=MOST_SEEDS) for row in rows) for name, rows in self.parts.items()}
+        """The position of every trial: the planned ones, then the same with more seeds."""
+        more = {name: dict.fromkeys(rows, MOST_SEEDS) for name, rows in self.parts.items()}
         trials = dict.fromkeys([*self.trials(), *replace(self, parts=more).trials()])
         return {trial: number for number, trial in enumerate(trials)}
 
 
-def _repeated(rows: tuple[Row, ...]) -> list[Trial]:
-    seeds = range(1, max((row.seeds for row in rows), default=0) + 1)
-    return [replace(row.trial, seed=seed) for seed in seeds for row in rows if seed <= row.seeds]
+def _rows(preset: str, variants: Iterable[str], seeds: int = 1, stage: str = FIRST) -> dict[Trial, int]:
+    return {Trial(preset, name, stage): seeds for name in variants}
 
 
-def _rows(preset: str, variants: Iterable[str], seeds: int = 1, stage: str = FIRST) -> tuple[Row, ...]:
-    return tuple(Row(Trial(preset, name, stage), seeds) for name in variants)
-
-
-def repeated_seeds(preset: str = "triptych", seeds: int = 5, reward: int = 3, control: int = 2, original: int = 2) -> Plan:
+def repeated_seeds(
+    preset: str = "triptych", seeds: int = 5, reward_seeds: int = 3, control_seeds: int = 2, frozen_seeds: int = 2
+) -> Plan:
     """The comparison of the three decoders: several seeds, controls, and the same on the original encoder.
 
-    Whole seeds through both stages come first, so that a comparison that is cut short says as much as it can.
+    Each seed goes through both stages before the next one starts, so that an interrupted comparison has whole seeds.
     """
-    ours = _rows(preset, VARIANTS, seeds) + _rows(preset, VARIANTS, min(seeds, reward), REWARD)
-    parts = {"three": ours, "controls": _rows(preset, CONTROLS, control)}
-    twin = _ORIGINAL.format(preset)
-    parts |= {"original": _rows(twin, VARIANTS, original)} if twin in PRESETS else {}
+    ours = _rows(preset, VARIANTS, seeds) | _rows(preset, VARIANTS, min(seeds, reward_seeds), REWARD)
+    parts = {"three": ours, "controls": _rows(preset, CONTROLS, control_seeds)}
+    twin = f"{preset}-frozen"  # It differs in its encoder alone, which is not fine-tuned.
+    parts |= {"original": _rows(twin, VARIANTS, frozen_seeds)} if twin in PRESETS else {}
     return Plan(SEEDS, parts, preset, choose_search=True, needs=("seconds", "cores", "best_epoch", "loss", "cider"))
 
 
-def _changed(preset: str, variant: str, splits: str = STANDARD, **decoder: Any) -> Trial:
+def _changed(preset: str, variant: str, **decoder: Any) -> Trial:
     found = find_preset(preset)
-    return Trial.of(replace(found, decoder=replace(found.decoder, **decoder)), variant, splits=splits)
+    return Trial.of(replace(found, decoder=replace(found.decoder, **decoder)), variant)
 
 
 RECIPES = Plan(
     "recipes",
     {
-        "table": tuple(row for preset in OLDER_RECIPES for row in _rows(preset, VARIANTS)),
-        "question": tuple(
-            Row(_changed(COURSE, variant, embedding_dimensions=dimensions), seeds=2)
+        "table": {Trial(preset, name): 1 for preset in OLDER_RECIPES for name in VARIANTS},
+        "question": {
+            _changed("course", variant, embedding_dimensions=dimensions): 2
             for variant, widths in (("word2vec", DIMENSIONS), ("fasttext", DIMENSIONS), ("random", ENDS))
             for dimensions in widths
-        ),
-        "notes": (
-            Row(Trial(STACKED, "word2vec")),
-            Row(_changed(STACKED, "word2vec", activation="relu")),
-            Row(Trial(STACKED, "word2vec", splits=JOINED)),
-        ),
+        },
+        "notes": {
+            Trial("stacked", "word2vec"): 1,
+            _changed("stacked", "word2vec", activation="relu"): 1,
+            Trial("stacked", "word2vec", splits=JOINED): 1,
+        },
     },
     needs=("trained_on", "words", "trainable", "frozen", "fastest_epoch", "cores", "ms_per_caption", "intervals"),
 )

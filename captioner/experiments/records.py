@@ -1,6 +1,6 @@
-"""Records: what is kept of each trial, as plain data, one file for each plan.
+"""Records: the settings, losses, scores and size of each run, in one JSON file for each plan.
 
-Which trials there are is left to `captioner.experiments.plans`, what the records say together to
+Which trials a plan has is left to `captioner.experiments.plans`, means and differences to
 `captioner.experiments.conclusions`.
 """
 
@@ -11,8 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from captioner.config import STAGES, STANDARD, find_stage, find_variant
 from captioner.config_io import preset_from_json, to_json
 from captioner.errors import CheckpointError, ConfigError
@@ -21,20 +19,15 @@ from captioner.model.checkpoints import CONFIG, finished_history, read_stage
 from captioner.storage import read_as, read_json, write_json
 
 TRIALS = "trials"
-KEPT = "tried"  # The file of what `evaluate --keep` has kept; no plan has this name.
+KEPT = "tried"  # The file of `evaluate --keep`; no plan has this name.
 MEASURED = ("cider", "bleu4", "rouge_l")
-TAKEN = ("seconds", "cores", "epochs", "best_epoch")  # What a run took.
-_MEANINGS = ("loss", "wording", "strangest_cider", "others_cider")
-_EMPTY = (None, "", (), {})
+_EMPTY: tuple[Any, ...] = (None, "", (), {})
 _AGAIN = "delete it, and python -m captioner study --plan {} --data DIR scores what is missing"
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The captions of one split: their scores with 95% intervals, the search that found them, and how they are worded.
-
-    Records of earlier versions lack some of it.
-    """
+    """The scores of the captions of one split, with 95% intervals, search setting, loss and style; older records lack some."""
 
     metrics: dict[str, float]
     beam: int
@@ -64,11 +57,11 @@ class Record:
     settings: dict[str, Any]
     data: str
     encoder: str
-    made_with: str = ""  # a hash of all that it depends on
+    made_with: str = ""  # a hash of everything that the run depends on
     splits: str = STANDARD
-    name: str = ""  # under which `evaluate --keep` kept it
-    gave_up: str = ""  # why it did not come to its end
-    losses: tuple[tuple[float, float], ...] = ()  # training and dev, of the epochs of its stage
+    name: str = ""  # given by `evaluate --keep`
+    gave_up: str = ""  # the error that ended the run
+    losses: tuple[tuple[float, float], ...] = ()  # training and dev, for each epoch of this stage
     best_epoch: int | None = None
     seconds: float | None = None
     fastest_epoch: float | None = None  # in seconds
@@ -100,26 +93,22 @@ class Record:
     def metric(self, split: str, name: str) -> float:
         return self.scores[split].metrics[name]
 
-    def per_photograph(self, split: str) -> np.ndarray:
-        """CIDEr of every photograph, (photographs,)."""
-        return np.array(self.scores[split].cider, np.float64)
-
     def lacks(self, names: Iterable[str]) -> list[str]:
-        """Which of these fields, its own or those of its scores, hold nothing."""
+        """The fields among these, of the record or of its scores, that are empty."""
         owners = (self, *self.scores.values())
         return [name for name in names if any(getattr(owner, name) in _EMPTY for owner in owners if hasattr(owner, name))]
 
     @property
     def row(self) -> dict[str, Any]:
-        """What the command prints of it as JSON: everything but the parts that are long."""
+        """The record as the command prints it: everything but the long parts."""
         own = {"preset": self.trial.preset, "overrides": dict(self.trial.overrides)}
-        facts = {name: value for name, value in _plain(self).items() if name not in ("settings", "scores", "losses")}
-        splits = {split: scores.metrics | _short(scores) for split, scores in self.scores.items()}
-        return own | facts | {"epochs": self.epochs, "losses": self.losses} | splits
+        facts = _plain(self, but=("settings", "scores")) | {"epochs": self.epochs}
+        short = {split: _plain(scores, but=("metrics", "used", "cider")) for split, scores in self.scores.items()}
+        return own | facts | {split: self.scores[split].metrics | others for split, others in short.items()}
 
 
 def taken(history: Mapping[str, Any]) -> dict[str, Any]:
-    """What a finished training took, as fields of its record; epochs of an earlier stage do not count."""
+    """The fields of a record that come from a finished run's history; epochs of an earlier stage do not count."""
     earlier, photographs = history["earlier"], history.get("data", {}).get("photographs", {})
     own = history["epochs"][earlier:]
     seconds, cores = ([epoch.get(name) for epoch in own] for name in ("seconds", "cores"))
@@ -127,23 +116,19 @@ def taken(history: Mapping[str, Any]) -> dict[str, Any]:
         "losses": tuple((epoch["train_loss"], epoch["dev_loss"]) for epoch in own),
         "best_epoch": history["best_epoch"] - earlier,
         "seconds": math.fsum(seconds),
-        "fastest_epoch": min(seconds),  # Other programs may have slowed the others.
+        "fastest_epoch": min(seconds),
         "cores": None if None in cores else min(cores),
         "trained_on": photographs.get("train"),
     }
-
-
-def _short(scores: Scores) -> dict[str, Any]:
-    return {name: value for name, value in _plain(scores).items() if name not in ("metrics", "used", "cider")}
 
 
 def stored(record: Record) -> dict[str, Any]:
     return _plain(record) | {"scores": {split: _plain(scores) for split, scores in record.scores.items()}}
 
 
-def _plain(data: Any) -> dict[str, Any]:
-    """A dataclass as plain data, without what is empty."""
-    return {name: value for name, value in asdict(data).items() if value not in _EMPTY}
+def _plain(data: Record | Scores, but: Iterable[str] = ()) -> dict[str, Any]:
+    """A record as plain data, without its empty fields."""
+    return {name: value for name, value in asdict(data).items() if value not in _EMPTY and name not in but}
 
 
 @dataclass(frozen=True)
@@ -156,7 +141,7 @@ def _path(folder: Path, name: str) -> Path:
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """A file beside these decoders, or beside the folders of their stages; None where there is none."""
+    """A file beside these decoders, or beside the folders of their stages; None if there is none."""
     places = (folder, folder.parent) if folder.name in STAGES else (folder,)
     return next((place / name for place in places if (place / name).is_file()), None)
 
@@ -166,20 +151,20 @@ def _read(path: Path, advice: str) -> list[Record]:
     try:
         if len({(record.name, record.trial) for record in found}) == len(found):
             return found
-        reason = "It holds a trial twice."
+        reason = "It holds one trial twice."
     except ConfigError as error:
         reason = str(error)
     raise CheckpointError(f"The file {path} is damaged; {advice}. {reason}")
 
 
 def read_records(folder: Path, plan: Plan) -> list[Record]:
-    """All records of the plan; a damaged file is refused, and a record that is incomplete or of no trial of the plan."""
+    """All records of the plan; refuse a damaged file, an incomplete record, and one that does not belong to the plan."""
     advice = _AGAIN.format(plan.name)
     path = find_file(folder, str(_path(Path(), plan.name)))
     found = _read(path, advice) if path else []
     for record in found:
         if record.trial not in plan.order:
-            raise CheckpointError(f"The record of {record.trial} in {path} is of no trial of this plan; {advice}.")
+            raise CheckpointError(f"The record of {record.trial} in {path} does not belong to this plan; {advice}.")
         missing = sorted({*record.trial.scored_on} - {*record.scores}) + record.lacks(plan.needs)
         if missing and not record.gave_up:
             raise CheckpointError(f"The record of {record.trial} in {path} lacks {', '.join(missing)}; {advice}.")
@@ -187,12 +172,12 @@ def read_records(folder: Path, plan: Plan) -> list[Record]:
 
 
 def save_record(folder: Path, plan: Plan, record: Record) -> None:
-    """Put it among those that are there by now, in the order of the plan."""
+    """Add the record to its file, in the order of the plan."""
     _save(_path(folder, plan.name), record, lambda one: plan.order[one.trial])
 
 
 def keep(folder: Path, name: str, run: Path, data: str, scores: Mapping[str, Any]) -> None:
-    """Record a trained decoder with its scores on dev under a name, though it is of no plan; its weights are not kept."""
+    """Record a trained decoder of no plan under a name, with its scores on dev and without its weights."""
     config, history = read_json(run / CONFIG), finished_history(run)
     settings, stage = replace(preset_from_json(config["preset"]), encoder=config["encoder"]["name"]), read_stage(run)
     record = Record(
@@ -211,12 +196,11 @@ def keep(folder: Path, name: str, run: Path, data: str, scores: Mapping[str, Any
 
 
 def read_kept(folder: Path) -> list[Record]:
-    """What `keep` has recorded, by name."""
+    """The records that `keep` made, by name."""
     return _read(_path(folder, KEPT), "delete it")
 
 
 def _save(path: Path, record: Record, order: Callable[[Record], Any]) -> None:
-    """Another process may have added some since the records were read."""
-    key = (record.name, record.trial)
+    key = (record.name, record.trial)  # The file is read again, for another process may have added to it.
     others = [one for one in _read(path, "delete it") if (one.name, one.trial) != key]
     write_json(path, {"trials": [stored(one) for one in sorted([*others, record], key=order)]})

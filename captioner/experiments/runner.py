@@ -1,4 +1,4 @@
-"""The experiment runner: trains the trials that are missing, resumes what was interrupted, scores, and ships the best seeds.
+"""The experiment runner: trains missing trials, resumes interrupted ones, scores them, and ships the best seeds.
 
 Which trials there are is left to `captioner.experiments.plans`, scoring one decoder to `captioner.experiments.examiner`.
 """
@@ -14,7 +14,6 @@ from captioner.config import REWARD, STAGES, VARIANTS, SearchConfig
 from captioner.config_io import to_json
 from captioner.data.datasets import Dataset, resplit
 from captioner.errors import CheckpointError, DivergedError, TrainingError
-from captioner.experiments.conclusions import best_seed
 from captioner.experiments.examiner import Examiner
 from captioner.experiments.plans import CHOSEN_WITH, Plan, Trial
 from captioner.experiments.records import Record, save_record, taken
@@ -43,7 +42,7 @@ class ExperimentRunner:
     _failed: dict[Trial, TrainingError] = field(default_factory=dict, init=False, repr=False)
 
     def run(self, trial: Trial) -> Record:
-        """Train it, or resume it, then score it and save its record; what is done already is not done again."""
+        """Train or resume the trial unless it is trained already, score it, and save its record."""
         try:
             folder = self._trained(trial)
         except DivergedError as error:
@@ -57,7 +56,7 @@ class ExperimentRunner:
         return record
 
     def check(self, record: Record) -> None:
-        """Refuse a record that was made with something else."""
+        """Refuse a record that was made with other data, settings or another encoder."""
         if record.made_with != self._made_with(record.trial):
             raise TrainingError(
                 f"The record of {record.trial} was made with other data, text, settings or another encoder; give the --data, "
@@ -65,14 +64,14 @@ class ExperimentRunner:
             )
 
     def run_folder(self, trial: Trial) -> Path:
-        """Where it is trained, beside the other variants of its seed and stage."""
+        """The folder of the trial's run, which it shares with the other variants of its seed and stage."""
         return self._folder(trial).parent
 
     def _folder(self, trial: Trial) -> Path:
         return self.runs / trial.label / trial.place
 
     def _kept(self, trial: Trial) -> Path:
-        """Where its history and its search setting are kept, beside the decoders that ship where it is of their preset."""
+        """The folder of the trial's history, beside the shipped decoders if it has their preset."""
         return self.out / ("" if trial.label == self.plan.preset else trial.label) / trial.place
 
     def _inputs(self, trial: Trial) -> RunInputs:
@@ -93,24 +92,22 @@ class ExperimentRunner:
         return self._inputs(trial).fingerprint(trial.variant, trial.seed)
 
     def _made_with(self, trial: Trial) -> str:
-        """What it is trained with, which says nothing of the test photographs, and those."""
+        """A hash of everything that the record depends on: what the run is trained with, and the test photographs."""
         return f"{self._trained_with(trial)}-{self._examiner(trial).test_mark}"
 
     # Training -----------------------------------------------------------------------------------------------------
 
     def _trained(self, trial: Trial) -> Path:
-        """Its folder, trained if it is missing; one with other settings is refused, wherever it would have been used."""
+        """The folder of the trained decoder, trained now if it is missing; refuse one with other settings."""
         folder = self._folder(trial)
         if not exists(folder):
             self._train(trial)
         if finished_history(folder).get("made_with") != self._trained_with(trial):
-            raise TrainingError(
-                f"The run in {folder} had other settings, data, text or another encoder; use another --runs."
-            )
+            raise TrainingError(f"The run in {folder} had other settings, data, text or another encoder; use another --runs.")
         return folder
 
     def _train(self, trial: Trial) -> None:
-        """A run that failed is not tried again for every other run that starts from it."""
+        """Train or resume. A failed run is not repeated for every run that starts from it."""
         if trial in self._failed:
             raise self._failed[trial]
         try:
@@ -155,7 +152,7 @@ class ExperimentRunner:
         )
 
     def _search(self, trial: Trial) -> SearchConfig:
-        """The search setting of a stage: chosen once, on dev, with the first seed of the three."""
+        """The search setting of a stage: chosen once, on dev, with the three decoders of one seed."""
         folder = self._kept(trial).parents[1]
         three = [replace(trial, variant=name, seed=CHOSEN_WITH) for name in VARIANTS]
         made_with = [self._trained_with(one) for one in three]
@@ -174,16 +171,18 @@ class ExperimentRunner:
     # Shipping -----------------------------------------------------------------------------------------------------
 
     def ship(self, records: Sequence[Record]) -> dict[str, dict[str, int]]:
-        """For each stage that is finished, put the best seed on dev of each variant in its place; returns the seeds."""
-        found, shipped = {record.trial: record for record in records}, {}
+        """Ship each variant's best seed on dev, for each finished stage; return the seeds."""
+        finished, shipped = {record.trial for record in records}, {}
         for stage in STAGES:
             planned = [trial for trial in self.plan.trials() if self._ships(trial, stage)]
-            if planned and all(trial in found for trial in planned):
-                own = [record for trial, record in found.items() if self._ships(trial, stage)]
-                best = {name: best_seed(own, stage, name).trial for name in VARIANTS}
-                shipped[stage] = {name: self._ship(trial) for name, trial in best.items()}
+            if planned and finished.issuperset(planned):
+                shipped[stage] = {name: self._ship(self._best(records, stage, name)) for name in VARIANTS}
                 write_json(self.out / stage / SEARCH, read_json(self.out / stage / "seeds" / SEARCH))
         return shipped
+
+    def _best(self, records: Sequence[Record], stage: str, variant: str) -> Trial:
+        own = [record for record in records if record.variant == variant and self._ships(record.trial, stage)]
+        return max(own, key=lambda record: record.metric("dev", "cider")).trial
 
     def _ships(self, trial: Trial, stage: str) -> bool:
         return (trial.preset, trial.stage) == (self.plan.preset, stage) and trial.variant in VARIANTS
@@ -194,15 +193,15 @@ class ExperimentRunner:
             return trial.seed
         if not exists(source):
             raise TrainingError(
-                f"The weights of {trial} are not in {self.runs}, only its record; name the folder of the runs with --runs, or "
-                "delete the record, and the trial is run again."
+                f"The weights of {trial} are not in {self.runs}, only its record; give the folder of the runs with --runs, or "
+                "delete the record to run the trial again."
             )
         save_folder(goal, load_folder(source), {HISTORY: read_bytes(source / HISTORY, _LARGEST_HISTORY)})
         return trial.seed
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether an undamaged checkpoint lies there."""
+    """Whether the folder holds an undamaged checkpoint."""
     try:
         return exists(folder) and bool(load_folder(folder))
     except CheckpointError:

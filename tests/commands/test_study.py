@@ -8,7 +8,7 @@ import pytest
 from captioner.__main__ import main
 from captioner.config import SearchConfig
 from captioner.experiments import plans
-from captioner.experiments.plans import RECIPES, Row, Trial
+from captioner.experiments.plans import RECIPES, Trial
 from captioner.presets import OLDER_RECIPES, PRESETS
 from support.standins import StubEncoder, small_dataset, small_preset
 from support.written_recipes import write_recipes
@@ -18,7 +18,7 @@ from support.written_study import write_study
 def test_the_recipes_are_trained_and_told(tmp_path, monkeypatch, capsys):
     small = replace(small_preset(epochs=1), name="small", search=SearchConfig(beam=2, maximum_words=5))
     monkeypatch.setitem(PRESETS, "small", small)
-    rows = {"table": (Row(Trial("small", "learned")),), "question": (), "notes": (Row(Trial("small", "word2vec")),)}
+    rows = {"table": {Trial("small", "learned"): 1}, "question": {}, "notes": {Trial("small", "word2vec"): 1}}
     monkeypatch.setitem(plans.PLANS, "recipes", replace(RECIPES, parts=rows))
     monkeypatch.setattr("captioner.data.datasets.load", lambda _data: small_dataset())
     monkeypatch.setattr("captioner.vision.encoder.load_encoder", lambda name, **_: StubEncoder())

@@ -9,7 +9,6 @@ import pytest
 from captioner.config import FIRST, REWARD, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.experiments.conclusions import (
-    best_seed,
     conclude,
     own_words,
     own_words_by_chance,
@@ -106,12 +105,6 @@ def test_only_the_same_photographs_are_compared():
     finished = [record(name, 1, [0.1, 0.2], photographs=name) for name in ("learned", "word2vec")]
     with pytest.raises(CheckpointError, match="different test photographs"):
         conclude(finished, PLAN)
-
-
-def test_the_best_on_dev_ships():
-    """Whatever they reach on test, which nothing is chosen by."""
-    finished = [record("learned", seed, [1 - cider], dev=[cider]) for seed, cider in ((1, 0.2), (2, 0.9), (3, 0.5))]
-    assert best_seed(finished, FIRST, "learned").trial.seed == 2
 
 
 def test_words_that_only_one_of_the_three_uses():

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
-from captioner.experiments.plans import PLANS, RECIPES, Row, Trial, overrides, repeated_seeds
+from captioner.experiments.plans import PLANS, RECIPES, Trial, overrides, repeated_seeds
 from captioner.presets import OLDER_RECIPES, PRESETS
 from support.written_recipes import dimensions
 
@@ -61,7 +61,7 @@ def test_no_two_trials_are_trained_in_one_folder():
 def test_a_new_experiment_takes_rows_alone():
     """Any setting of any part, the encoder too, can be overridden."""
     changed = (("encoder", "VGG16"), ("decoder.units", 8), ("training.views", 2), ("search.beam", 1))
-    plan = replace(RECIPES, parts={"mine": (Row(Trial("tiny", "learned", overrides=changed), seeds=2),)})
+    plan = replace(RECIPES, parts={"mine": {Trial("tiny", "learned", overrides=changed): 2}})
     one, two = plan.trials()
     settings = two.settings
     assert (settings.encoder, settings.decoder.units, settings.training.views, settings.search.beam) == ("VGG16", 8, 2, 1)

@@ -11,7 +11,7 @@ import tensorflow
 from captioner.captioning.captioner import Captioner
 from captioner.config import CONTROLS, FIRST, JOINED, REWARD, VARIANTS, RewardConfig, SearchConfig
 from captioner.errors import TrainingError
-from captioner.experiments.plans import Plan, Row, Trial, repeated_seeds
+from captioner.experiments.plans import Plan, Trial, repeated_seeds
 from captioner.experiments.records import read_records
 from captioner.experiments.runner import ExperimentRunner
 from captioner.model.checkpoints import load, load_all
@@ -23,6 +23,7 @@ from captioner.training.run import Run
 from captioner.training.run_inputs import Sources
 from captioner.vision.feature_cache import FeatureCache
 from support.standins import StubEncoder, small_dataset, small_preset
+from support.written_study import scores, trial_record
 
 REWARDED = RewardConfig(epochs=1, images_per_batch=4, views=1, maximum_words=7)
 TINY = replace(small_preset(epochs=1), reward=REWARDED)
@@ -31,7 +32,7 @@ PLAN = repeated_seeds("tiny", 2, 1, 0)
 FIRST_ONE = Trial("tiny", "learned")
 CONTROLLED = tuple(Trial("tiny", name) for name in ("random", "word2vec-start"))
 NARROW = Trial("small", "word2vec", overrides=(("decoder.embedding_dimensions", 4),))
-RECIPES = Plan("recipes", {"mine": (Row(NARROW), Row(Trial("small", "random", splits=JOINED)), Row(Trial("small", "random")))})
+RECIPES = Plan("recipes", {"mine": {NARROW: 1, Trial("small", "random", splits=JOINED): 1, Trial("small", "random"): 1}})
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -98,7 +99,7 @@ def test_a_record_says_what_the_decoder_does(runner, records):
         search = replace(TINY.search, beam=part.beam, length_preference=part.length_preference)
         found = evaluate(captioner, subjects, search).scores[record.variant]
         assert part.metrics == found.metrics
-        assert record.per_photograph("test") == pytest.approx(found.cider, abs=1e-4)
+        assert part.cider == pytest.approx(found.cider, abs=1e-4)
         history = json.loads((folder / "history.json").read_text())
         dev_loss = history["epochs"][history["best_epoch"] - 1]["dev_loss"]
         assert record.scores["dev"].loss == pytest.approx(dev_loss, abs=0.01)
@@ -124,7 +125,8 @@ def test_strange_photographs_are_scored_apart(runner, records):
     examiner = runner._examiner(FIRST_ONE)
     for split, mask in examiner.strangest.items():
         assert len(mask) == len(runner.dataset.split(split)) and mask.sum() == round(0.2 * len(mask))
-    part, mask, cider = records[0].scores["dev"], examiner.strangest["dev"], records[0].per_photograph("dev")
+    part, mask = records[0].scores["dev"], examiner.strangest["dev"]
+    cider = np.array(part.cider)
     assert part.strangest_cider == pytest.approx(cider[mask].mean(), abs=1e-4)
     assert part.others_cider == pytest.approx(cider[~mask].mean(), abs=1e-4)
     assert 0 <= part.wording["flawed"] <= 1 and sum(part.used.values()) >= 4
@@ -163,6 +165,14 @@ def test_what_ships_is_the_best_on_dev(runner, records):
             scores = {one.seed: one.metric("dev", "cider") for one in records if (one.stage, one.variant) == (stage, name)}
             assert scores[checkpoint.seed] == max(scores.values())
     assert altered(runner, plan=repeated_seeds("tiny", 3, 1, 0)).ship(records).keys() == {REWARD}  # A third seed is missing.
+
+
+def test_the_best_is_the_one_on_dev(runner):
+    """Whatever they reach on test, which nothing is chosen by."""
+    three = [trial_record("learned", seed, {"dev": scores([cider]), "test": scores([1 - cider])}, preset="tiny")
+             for seed, cider in ((1, 0.2), (2, 0.9), (3, 0.5))]  # fmt: skip
+    original = trial_record("learned", 4, {"dev": scores([1.0])}, preset="small")
+    assert runner._best([*three, original], FIRST, "learned").seed == 2
 
 
 def test_what_ships_is_whole_or_left_alone(runner, records, tmp_path):

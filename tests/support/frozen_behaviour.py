@@ -29,7 +29,7 @@ STAGES = ("first", "reward")
 SAMPLES = ("camera.png", "motorcycle_left.png", "chelsea.png", "astronaut.png", "rocket.jpg", "coffee.png")
 SHAPES, SIDE = 200, 96
 # What each of these commands tells of the committed records. The name on the left stays when the command is renamed.
-RECORDS = {"study": ("study",), "ancestors": ("ancestors",)}
+RECORDS = {"study": ("study",), "ancestors": ("study", "--plan", "recipes")}
 SCORED = ("evaluate", "--data", "shapes", "--split", "test")  # 100 pictures, with the decoders' own search.
 LOG_PROBABILITY, OTHER = 1e-4, 1e-6  # By how much two floats may differ.
 ABSENT = object()
