@@ -1,10 +1,9 @@
-"""Measures how fast captioning is against one pass of the encoder and against the popular recipe, and whether memory grows.
+"""The speed of captioning, against one pass of the encoder and against the popular recipe, and the growth of its memory.
 
-All that is compared is measured in turn in one run on one machine. Measuring training is left to `captioner.benchmarks.training`.
+Whatever is compared is measured in turn in one run on one machine. `captioner.benchmarks.training` measures training.
 """
 
 import json
-import subprocess
 import sys
 from functools import cache
 from io import BytesIO
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from captioner.benchmarks.table import table
-from captioner.benchmarks.training import timed, training_bench
+from captioner.benchmarks.memory import peak_megabytes, run_apart
+from captioner.benchmarks.training import timed
 from captioner.config import SearchConfig
 from captioner.data.images import read
 from captioner.data.samples import SAMPLES
@@ -26,28 +25,27 @@ from captioner.progress import Progress
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
 
-__all__ = ["caption_bench", "table", "training_bench"]
-
 Result = dict[str, dict[str, float]]
 
 BEAM = SearchConfig(beam=3)
 GREEDY = SearchConfig(method="greedy")
-LENGTH = 37  # The recipe pads to its longest training caption; in Flickr8k that one has 37 words.
-_SHAPES = ((500, 375), (375, 500), (500, 333), (333, 500))  # widths and heights as photographs on the web have them
+LENGTH = 37  # The recipe pads to the longest training caption; in Flickr8k it has 37 words.
+_SHAPES = ((500, 375), (375, 500), (500, 333), (333, 500))  # common widths and heights of photographs on the web
 _WARM_UP = 5
 _RECIPE_PHOTOGRAPHS = 3
+_SETTLED = 20  # By this photograph every buffer that is kept has been allocated.
 
 
 def caption_bench(checkpoints: Path, photographs: int = 200, weights: Path | None = None) -> Result:
-    """Photograph bytes to three beam-3 captions with attention and alternatives, and what that is held against.
+    """Time photograph bytes to three beam-3 captions with attention and alternatives, and two baselines.
 
-    - encoder_ms: one pass of the encoder alone over one ready picture; end_to_end_ms: from the bytes of a JPEG file to the
-      captions. Medians, measured in turn, a different photograph each time; ratio_to_encoder is the second over the first.
-    - recipe_ms: from the bytes to three greedy captions with `model.predict` per word over a padded prefix, for which the
-      bytes are read and encoded by our own fast way; ratio_to_recipe is recipe_ms over end_to_end_ms.
-    - growth_mb: how much the peak memory of a fresh process rises from its 20th photograph to its last.
+    - encoder_ms: one pass of the encoder alone over one preprocessed picture; end_to_end_ms: from the bytes of a JPEG file to
+      the captions. Medians, measured in turn on different photographs; ratio_to_encoder is the second over the first.
+    - recipe_ms: from the bytes to three greedy captions with `model.predict` per word over a padded prefix. The recipe's
+      pictures are read and encoded by our own fast path; ratio_to_recipe is recipe_ms over end_to_end_ms.
+    - growth_mb: the growth of a fresh process's peak memory from its 20th photograph to its last.
 
-    `weights` is the file of an encoder's that does not come with its own.
+    `weights` is the file of an encoder that does not ship with its weights.
     """
     from captioner.runtime import start_tensorflow
 
@@ -69,7 +67,7 @@ def caption_bench(checkpoints: Path, photographs: int = 200, weights: Path | Non
 
 
 def photograph(number: int) -> bytes:
-    """A JPEG photograph, another for every number: a part of one of the sample photographs, in a size usual on the web."""
+    """A JPEG photograph, a different one for every number: a crop of a sample photograph, in a size common on the web."""
     random = np.random.default_rng(number)
     width, height = _SHAPES[number % len(_SHAPES)]
     whole = Image.fromarray(_sample(number % len(SAMPLES)))
@@ -88,7 +86,7 @@ def _sample(number: int) -> np.ndarray:
 
 
 def _in_turn(captioner: "Captioner", photographs: int) -> tuple[float, float]:
-    """The median milliseconds of one pass of the encoder and of the whole way."""
+    """The median milliseconds of one pass of the encoder and of the whole path."""
     encoder, end_to_end = [], []
     with Progress("captioning", _WARM_UP + photographs, "photographs") as bar:
         for number in range(_WARM_UP + photographs):
@@ -101,7 +99,7 @@ def _in_turn(captioner: "Captioner", photographs: int) -> tuple[float, float]:
 
 
 def _recipe(captioner: "Captioner", photographs: int) -> float:
-    """The median milliseconds of the recipe, once it has said the same as our own greedy search."""
+    """The median milliseconds of the recipe, after a check that its caption equals that of our greedy search."""
     from captioner.benchmarks.keras_baseline import Recipe
 
     regions = captioner.encoder.regions
@@ -128,29 +126,38 @@ def _check_same(said: dict[str, tuple[str, ...]], captioner: "Captioner") -> Non
     for name, words in said.items():
         if words != ours[name][0].words:
             raise CheckpointError(
-                f"With the weights of {name} the recipe says '{' '.join(words)}' and the fast way '{ours[name][0].text}'; they "
-                "must be the same, so one is computed wrongly here. Report this with your versions of TensorFlow and Keras."
+                f"With the weights of {name} the recipe says '{' '.join(words)}', the fast path '{ours[name][0].text}'. They must "
+                "be equal, so one is wrong on this machine. Report this with your versions of TensorFlow and Keras."
             )
 
 
 def memory_growth(checkpoints: Path, photographs: int, weights: Path | None = None) -> float:
     """Megabytes by which the peak memory of a fresh process grows after its first photographs."""
-    arguments = str(Path(checkpoints).resolve()), str(photographs), *handed_on(weights)
-    return float(apart("captioner.benchmarks.memory", *arguments)["growth_mb"])
+    arguments = str(Path(checkpoints).resolve()), str(photographs), *absolute(weights)
+    return float(run_apart("-m", "captioner.benchmarks.captioning", *arguments)["growth_mb"])
 
 
-def handed_on(file: Path | None) -> list[str]:
-    """Where a file lies, as another process finds it; nothing where there is none."""
+def absolute(file: Path | None) -> list[str]:
+    """The path of a file as an argument for a process that may run in another folder; nothing without a file."""
     return [str(file.resolve())] if file else []
 
 
-def apart(module: str, *arguments: str) -> dict[str, float]:
-    """What a module prints that measures something in a fresh process, where nothing that was done before can hide it."""
-    command = [sys.executable, "-m", module, *arguments]
-    home = Path(__file__).resolve().parents[2]
-    child = subprocess.run(command, cwd=home, stdout=subprocess.PIPE, text=True, check=False)
-    if child.returncode:
-        raise CheckpointError(
-            f"The process whose memory was measured ended with status {child.returncode}; see what it said above."
-        )
-    return json.loads(child.stdout)
+def growth(folder: Path, photographs: int, weights: Path | None = None) -> float:
+    """Megabytes by which the peak rises after the first photographs, all different, through the Captioner that the app uses."""
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow()
+    from captioner.captioning.captioner import Captioner
+
+    captioner, settled = Captioner.load(folder, weights=weights), 0.0
+    with Progress("memory", photographs, "photographs") as bar:
+        for number in range(photographs):
+            if number == min(_SETTLED, photographs - 1):
+                settled = peak_megabytes()
+            captioner.caption([read(photograph(number))], BEAM)
+            bar.advance()
+    return peak_megabytes() - settled
+
+
+if __name__ == "__main__":
+    print(json.dumps({"growth_mb": growth(Path(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:]))}))

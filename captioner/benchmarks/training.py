@@ -1,6 +1,6 @@
-"""Measures how fast training is: against the popular recipe on the same data, and against the machine's matrix products.
+"""The speed of training, against the popular recipe on the same data and against the machine's matrix products.
 
-What the recipe is stands in `captioner.benchmarks.keras_baseline`; here both are fed, timed in turn and scaled to an epoch.
+`captioner.benchmarks.keras_baseline` is the recipe; this module feeds both, times them in turn and scales to an epoch.
 """
 
 import io
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from captioner.benchmarks.operations import epoch_gflop
 from captioner.config import DecoderConfig, Preset
 from captioner.errors import TrainingError
 from captioner.presets import find_preset
@@ -22,6 +21,8 @@ from captioner.progress import Progress
 from captioner.vocabulary import Vocabulary, tokenize
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from captioner.benchmarks.keras_baseline import RecipeTraining
     from captioner.data.datasets import Dataset, Record
     from captioner.model.decoder import Decoder
@@ -37,21 +38,22 @@ _PRODUCT = 2048  # rows and columns
 _PRODUCTS = 3  # at a time
 _BATCHES = 10  # of ours in a round
 _RECIPE_BATCHES = 4  # in a round
+_SHORT = 4  # words of the caption whose operations are counted
 
 Work = Callable[[], int]
-"""A part of an epoch; it returns how many words it trained on."""
+"""A part of an epoch; returns the number of words that it trained on."""
 
 
 def training_bench(data: str | Path, cache: Path, preset: str = "triptych", rounds: int = 4) -> dict[str, dict[str, float]]:
-    """Seconds per epoch of the preset, of a merge decoder of 256 units and of the same trained by the popular recipe.
+    """Seconds per epoch of the preset, and of a merge decoder of 256 units trained by us and by the popular recipe.
 
     - Each is timed over some batches in every round, with loading, loss, gradients and optimizer, and scaled by the real
-      words of the whole training split. Compiling is not part of it, and of the dev loss one photograph only. `epoch_s` is
-      the preset's learned decoder, `merge_epoch_s` and `recipe_epoch_s` the two ways; ratio_to_recipe is recipe over merge.
-    - The recipe has its features in memory, already averaged, and the size of batch that is fastest for it, `recipe_rows`;
-      `loss_difference` is what the two losses per word differ by at equal weights, without dropout.
+      words of the whole training split. Compiling is excluded; the dev loss is that of one photograph. `epoch_s` is the
+      preset's learned decoder, `merge_epoch_s` and `recipe_epoch_s` the merge decoder; ratio_to_recipe is their ratio.
+    - The recipe has its features in memory, already averaged, and its fastest batch size, `recipe_rows`; `loss_difference`
+      is the difference of the two losses per word at equal weights, without dropout.
     - `gemm_gflops` is the machine's speed at products of 2048 x 2048, timed in the same rounds; `epoch_gflop` counts
-      multiplications with their additions on real words only; `share_of_gemm` is epoch_gflop / epoch_s / gemm_gflops.
+      multiplications and additions on real words only; `share_of_gemm` is epoch_gflop / epoch_s / gemm_gflops.
     """
     from captioner.data.datasets import load
     from captioner.runtime import start_tensorflow
@@ -65,7 +67,7 @@ def training_bench(data: str | Path, cache: Path, preset: str = "triptych", roun
 
 @dataclass(frozen=True)
 class Workload:
-    """A sample of the training photographs in equal parts, one for every round, and the size of the whole."""
+    """A sample of the training photographs in equal parts, one for each round, and the size of the whole split."""
 
     preset: Preset
     vocabulary: Vocabulary
@@ -100,12 +102,12 @@ class Workload:
 
 
 def count_words(captions: Sequence[Sequence[Sequence]]) -> int:
-    """The words that should come out for the captions of some photographs, the end of every caption among them."""
+    """The number of target words of the captions, including the end of each caption."""
     return sum(len(caption) + 1 for group in captions for caption in group)
 
 
 def _sample(records: Sequence["Record"], count: int, cache: "FeatureCache", views: Sequence[str]) -> list["Record"]:
-    """So many photographs at random, without those that cannot be read; only their features are made if they are missing."""
+    """Random photographs, without unreadable ones; only their features are computed."""
     order = np.random.default_rng(SEED).permutation(len(records))[:count]
     chosen = [records[index] for index in order]
     failed = cache.fill(chosen, views)
@@ -116,16 +118,16 @@ def _examples(records: Sequence["Record"], vocabulary: Vocabulary, cache: "Featu
     from captioner.training.trainer import Examples
 
     if not records:
-        raise TrainingError("There are too few photographs that can be read to time training with; give more of them.")
+        raise TrainingError("Too few readable photographs to time training with; add more.")
     return Examples.of(records, vocabulary, cache)
 
 
 def measure(workload: Workload) -> dict[str, float]:
-    """Time the three ways of training and the machine's matrix products in turn, and scale to an epoch."""
-    merge = workload.decoder(MERGE)
-    preset_parts = _our_parts(workload, workload.decoder(workload.preset.decoder))
+    """Time the three trainings and the machine's matrix products in turn, and scale to an epoch."""
+    ours, merge = workload.decoder(workload.preset.decoder), workload.decoder(MERGE)
+    preset_parts = _our_parts(workload, ours)
     merge_parts = _our_parts(workload, merge)
-    # Only now does the recipe take its weights from ours: equal losses say more of weights that have learned something.
+    # The recipe copies our weights only now: equal losses prove more with weights that have learned something.
     recipe, recipe_rows, recipe_work = _recipe_work(workload.parts[0], merge)
     products, seconds = [], {"epoch_s": [], "merge_epoch_s": [], "recipe_epoch_s": []}
     with Progress("timing", len(workload.parts), "rounds") as bar:
@@ -135,7 +137,7 @@ def measure(workload: Workload) -> dict[str, float]:
                 seconds[name].append(_seconds_per_word(work))
             bar.advance()
     epochs = {name: median(times) * workload.words for name, times in seconds.items()}
-    speed, gflop = median(products), _preset_gflop(workload)
+    speed, gflop = median(products), epoch_gflop(ours, (workload.regions, workload.channels), workload.images, workload.words)
     return {
         **epochs,
         "recipe_rows": recipe_rows,
@@ -148,7 +150,7 @@ def measure(workload: Workload) -> dict[str, float]:
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """How many milliseconds it took, and what came of it."""
+    """The milliseconds that the work took, and its result."""
     start = time.perf_counter()
     made = work()
     return (time.perf_counter() - start) * 1000, made
@@ -160,7 +162,7 @@ def _seconds_per_word(work: Work) -> float:
 
 
 def product_gflops() -> float:
-    """The machine's speed at one large product of float32 matrices, a multiplication and its addition counted as two."""
+    """The machine's speed at one large product of float32 matrices; a multiply-add counts as two operations."""
     import tensorflow as tf
 
     left, right = (tf.random.stateless_uniform((_PRODUCT, _PRODUCT), (SEED, number)) for number in range(2))
@@ -172,14 +174,42 @@ def product_gflops() -> float:
     return 2 * _PRODUCT**3 / median(times) / 1e9
 
 
-def _preset_gflop(workload: Workload) -> float:
-    return epoch_gflop(
-        workload.preset.decoder, len(workload.vocabulary), workload.regions, workload.channels, workload.images, workload.words
-    )
+def epoch_gflop(decoder: "Decoder", grid: tuple[int, int], images: int, words: int) -> float:
+    """Billions of operations in the matrix products of an epoch, forward and backward, on real words only.
+
+    `grid` is the shape of a photograph's features. TensorFlow counts them for one photograph with a short and with a longer caption; the difference is the cost of a word.
+    """
+    short, longer = (_products(decoder, grid, length) for length in (_SHORT, 2 * _SHORT))
+    word = (longer - short) / _SHORT
+    return 2 * (images * (short - _SHORT * word) + words * word) / 1e9
+
+
+def _products(decoder: "Decoder", grid: tuple[int, int], words: int) -> int:
+    """The multiplications in the matrix products of one training step on one photograph with one caption."""
+    import tensorflow as tf
+
+    ids, features = np.arange(1, words + 1, dtype=np.int32), tf.ones((1, *grid))
+    packed = (ids, ids, np.ones(words, np.int32), np.zeros(1, np.int32), np.arange(words, dtype=np.int32)[None], ids - 1)
+
+    @tf.function(autograph=False)
+    def step() -> list[Any]:
+        with tf.GradientTape() as tape:
+            scores = tf.reduce_sum(decoder.logits(features, packed, words))
+        return tape.gradient(scores, decoder.trainable_variables)
+
+    return sum(map(_multiplications, step.get_concrete_function().graph.get_operations()))
+
+
+def _multiplications(operation: "tf.Operation") -> int:
+    """The size of a matrix product's result, times the length of the axis that it sums over."""
+    if operation.type not in ("MatMul", "BatchMatMulV2"):
+        return 0
+    side = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
+    return int(np.prod(operation.outputs[0].shape)) * operation.inputs[0].shape[-2 if side else -1]
 
 
 def _our_parts(workload: Workload, decoder: "Decoder") -> list[Work]:
-    """Our training, a piece of work for every round; each is done once here, so that nothing is left to compile."""
+    """Our training as one piece of work per round; each runs once here, so that nothing is left to compile."""
     from captioner.training.trainer import Trainer
 
     settings, first = workload.preset.training, workload.parts[0]
@@ -198,14 +228,14 @@ def _our_parts(workload: Workload, decoder: "Decoder") -> list[Work]:
 
 
 def _recipe_work(examples: "Examples", decoder: "Decoder") -> tuple["RecipeTraining", int, Work]:
-    """The recipe on the same photographs, its best number of rows in a batch, and some batches of it as a piece of work."""
+    """The recipe on the same photographs, its fastest number of rows per batch, and a few batches as a piece of work."""
     from captioner.benchmarks.keras_baseline import RecipeTraining
 
     recipe = RecipeTraining(examples, decoder)
     if not recipe.loss_difference < SAME_LOSS:
         raise TrainingError(
-            f"With equal weights the recipe's loss per word should be ours, but they differ by {recipe.loss_difference:.2g}; one "
-            "of them is computed wrongly here. Report this with your versions of TensorFlow and Keras."
+            f"With equal weights the recipe's loss per word should equal ours, but they differ by {recipe.loss_difference:.2g}. "
+            "One is wrong on this machine. Report this with your versions of TensorFlow and Keras."
         )
 
     def seconds_per_row(size: int) -> float:

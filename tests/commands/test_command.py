@@ -647,46 +647,27 @@ def test_familiar_sums_up_the_training_photographs(run, data, copied, encoder):
     assert "rank correlation" in output and "0 to 12" in output
 
 
-def test_bench_hands_its_options_on(run, monkeypatch, tmp_path, staged):
+def test_bench_passes_its_options_on(run, monkeypatch, tmp_path, staged):
     calls = []
-    measured = types.SimpleNamespace(
-        caption_bench=lambda folder, weights: calls.append((folder, weights)) or {"caption": {"ratio_to_encoder": 2.5}},
-        training_bench=lambda *arguments: calls.append(arguments) or {"training": {"epoch_s": 40.0}},
-        table=lambda result: "a table",
-    )
-    monkeypatch.setitem(sys.modules, "captioner.benchmarks.captioning", measured)
-    monkeypatch.setattr("captioner.benchmarks.captioning", measured, raising=False)
-    assert run("bench", "--checkpoints", tmp_path, "--json")[:2] == (0, '{\n "caption": {\n  "ratio_to_encoder": 2.5\n }\n}\n')
-    assert run("bench", "--training", "--data", "shapes", "--cache", tmp_path, "--preset", "tiny")[:2] == (0, "a table\n")
+    caption, training = {"caption": {"ratio_to_encoder": 2.5}}, {"training": {"epoch_s": 40.0}}
+    modules = {
+        "captioning": types.SimpleNamespace(caption_bench=lambda folder, weights: calls.append((folder, weights)) or caption),
+        "training": types.SimpleNamespace(training_bench=lambda *given: calls.append(given) or training),
+    }
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, f"captioner.benchmarks.{name}", module)
+        monkeypatch.setattr(f"captioner.benchmarks.{name}", module, raising=False)
+    status, output, _ = run("bench", "--checkpoints", tmp_path, "--json")
+    assert status == 0 and json.loads(output) == caption
+    status, output, _ = run("bench", "--training", "--data", "shapes", "--cache", tmp_path, "--preset", "tiny")
+    assert status == 0 and output.split()[-2:] == ["40.0", "s"]
     assert calls == [(tmp_path, None), ("shapes", tmp_path, "tiny")]
     run("bench", "--checkpoints", staged, "--stage", "first")
     assert calls[-1] == (staged / "first", None)
-    status, _, errors = run("bench", "--training")
-    assert status == 2 and "give --data" in errors
-    for more in (["--training", "--data", "shapes"], ["--workers", "--data", "shapes"], ["--large"]):
-        status, output, errors = run("bench", *more, "--encoder-weights", "vgg16.h5")
-        assert status == 2 and not output and "leave it out with --training, --large and --workers" in errors
+    for more, sentence in (([], "--data"), (["--data", "shapes", "--encoder-weights", "vgg16.h5"], "--encoder-weights")):
+        status, output, errors = run("bench", "--training", *more)
+        assert status == 2 and not output and sentence in errors
     assert len(calls) == 3
-
-
-def test_bench_tells_what_a_made_up_cache_shows(run, monkeypatch):
-    monkeypatch.setattr("captioner.benchmarks.bench_large.large_bench", lambda gigabytes: {"large": {"cache_gb": gigabytes}})
-    status, output, errors = run("bench", "--large", "--gigabytes", "3", "--json")
-    assert status == 0 and json.loads(output) == {"large": {"cache_gb": 3.0}} and "nothing of a disk's speed" in errors
-    status, output, _ = run("bench", "--large")
-    assert status == 0 and " ".join(output.split()) == "a made-up feature cache, in sparse files 60 GB"
-    status, _, errors = run("bench", "--large", "--training", "--data", "shapes")
-    assert status == 2 and "not allowed with" in errors
-
-
-def test_bench_captions_many_files(run, monkeypatch, tmp_path):
-    calls = []
-    bulk = {"bulk": {"bulk_a_second": 40.0}}
-    monkeypatch.setattr("captioner.benchmarks.bench_bulk.bulk_bench", lambda *given: calls.append(given) or bulk)
-    assert run("bench", "--bulk", "--checkpoints", tmp_path, "--json")[0] == 0
-    status, output, _ = run("bench", "--bulk", "--checkpoints", tmp_path, "--photographs", "9", "--data", tmp_path / "mine")
-    assert status == 0 and " ".join(output.split()) == "... in a second 40.0"
-    assert calls == [(tmp_path, 8000, None, None), (tmp_path, 9, tmp_path / "mine", None)]
 
 
 @pytest.mark.parametrize(

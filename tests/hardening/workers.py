@@ -24,13 +24,13 @@ import numpy as np  # noqa: E402
 from safetensors.numpy import load_file  # noqa: E402
 from safetensors.numpy import save as save_tensors  # noqa: E402
 
-from captioner.benchmarks.bench_workers import run_workers  # noqa: E402
 from captioner.config import Preset  # noqa: E402
 from captioner.presets import find_preset  # noqa: E402
 from captioner.runtime import start_tensorflow  # noqa: E402
 from captioner.storage import write_bytes  # noqa: E402
 from captioner.training.worker_group import join  # noqa: E402
 from captioner.vision.feature_cache import default_folder  # noqa: E402
+from support.worker_processes import run_workers  # noqa: E402
 
 STEPS, PROCESSES, PRESET = 200, (2, 4), "triptych"
 ALLOWED = 1e-4

@@ -1,16 +1,21 @@
-"""Starts the command line in processes that train together on this machine, as several machines would."""
+"""Start processes on this machine that train together, as several machines would: any program, or the command line."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from captioner.benchmarks.bench_workers import places
+from captioner.training.worker_group import VARIABLE
 
 TESTS = Path(__file__).resolve().parents[1]
+_POLL_SECONDS = 0.2
 
 # The command line with a stand-in for the encoder; it puts down all that a run ended with. Told to, it sends itself a signal
 # when it should begin an epoch.
@@ -33,6 +38,39 @@ if fatal_epoch:
     DistributedTrainer.epoch = epoch_or_end
 sys.exit(main(sys.argv[4:]))
 """
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that no program listens on."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def places(count: int) -> list[dict[str, str]]:
+    """The environments of `count` workers on this machine."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
+    tasks = ({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}} for number in range(count))
+    return [os.environ | {VARIABLE: json.dumps(task)} for task in tasks]
+
+
+def run_workers(arguments: Sequence[str], count: int) -> list[Any]:
+    """Run `count` Python processes that train together; return the JSON that each prints."""
+    command, started = [sys.executable, *arguments], []
+    for place in places(count):
+        started.append(subprocess.Popen(command, cwd=TESTS.parent, env=place, stdout=subprocess.PIPE, text=True))
+    try:  # When one fails, the others would wait for it forever.
+        while None in (ended := [process.poll() for process in started]) and not any(ended):
+            time.sleep(_POLL_SECONDS)
+    finally:
+        for process in started:
+            process.kill()
+    said = [process.communicate()[0] for process in started]
+    if any(process.returncode for process in started):
+        raise RuntimeError(f"One of the {count} processes that should train together failed; its message is above.")
+    return [json.loads(text) for text in said]
 
 
 def start(

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from captioner.benchmarks import synthetic
-from captioner.benchmarks.synthetic import VIEW_NAMES, SilentEncoder
 from captioner.config_io import to_json
 from captioner.training import order
 from captioner.training.order import shards_of, visiting_order, window
 from captioner.training.run import Run
 from captioner.vision.feature_cache import FeatureCache
+from support import synthetic
 from support.standins import small_inputs, stop_after_an_epoch
+from support.synthetic import VIEW_NAMES, SilentEncoder
 
 ROW = 81 * 1280 * 2  # bytes of the default encoder's grid, float16
 

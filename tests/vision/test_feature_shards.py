@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.benchmarks.synthetic import SilentEncoder, write_cache
 from captioner.errors import FeatureError
 from captioner.vision import feature_shards
 from captioner.vision.feature_shards import Shards
+from support.synthetic import SilentEncoder, write_cache
 
 SHAPE = (9, 6)
 
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from captioner.benchmarks.memory import peak_megabytes
 from captioner.vision.feature_cache import FeatureCache
-from captioner.benchmarks.synthetic import VIEW_NAMES, SilentEncoder, records
+from support.synthetic import VIEW_NAMES, SilentEncoder, records
 
 photographs = records(int(sys.argv[2]))
 cache = FeatureCache(Path(sys.argv[1]), SilentEncoder())
@@ -122,7 +122,8 @@ def test_memory_does_not_grow_with_what_was_read(tmp_path):
     write_cache(tmp_path, photographs, SilentEncoder())
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", CHILD, str(tmp_path), str(photographs)]
-    told = json.loads(subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, timeout=300).stdout)
+    paths = {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])}
+    told = json.loads(subprocess.run(command, cwd=root, env=os.environ | paths, check=True, stdout=subprocess.PIPE, timeout=300).stdout)
     held = feature_shards.HELD_BYTES / 2**20
     assert told["read"] > 15 * held
     assert told["growth"] < 3 * held

@@ -1,21 +1,22 @@
-"""The bench of large data, made small: that all is measured on what it says, in processes of their own."""
+"""The benchmark of large data, made small: everything is measured on the right data, in processes of their own."""
 
 import json
 from pathlib import Path
 
 import pytest
+from benchmarks import large
 
-from captioner.benchmarks import bench_large, captioning, synthetic
-from captioner.benchmarks.memory import peak_megabytes
-from captioner.benchmarks.synthetic import VIEW_NAMES, SilentEncoder, write_cache, write_coco
-from captioner.benchmarks.table import FIGURES
+from captioner.benchmarks.memory import peak_megabytes, run_apart
+from captioner.benchmarks.table import table
 from captioner.training import order
+from support import synthetic
+from support.synthetic import VIEW_NAMES, SilentEncoder, write_cache, write_coco
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     for name, value in (("_SMALL", 32), ("_ROUNDS", 2), ("_STEPS", 2), ("_WARM_UP", 1)):
-        monkeypatch.setattr(bench_large, name, value)
+        monkeypatch.setattr(large, name, value)
 
 
 def test_training_is_measured_on_both_caches(tmp_path, monkeypatch):
@@ -23,8 +24,8 @@ def test_training_is_measured_on_both_caches(tmp_path, monkeypatch):
     write_cache(tmp_path / "large", 200, encoder)
     write_cache(tmp_path / "small", 32, encoder)
     monkeypatch.setattr(order, "MIXED_BYTES", 0)
-    found = bench_large.training(tmp_path, 200, "tiny", encoder)
-    assert set(found) <= set(FIGURES) and found["cache_photographs"] == 200
+    found = large.training(tmp_path, 200, "tiny", encoder)
+    assert set(found) == set(large.FIGURES["large"]) and found["cache_photographs"] == 200
     assert found["cache_gb"] == pytest.approx(200 * len(VIEW_NAMES) * 9 * 6 * 2 / 1e9)
     assert found["epoch_read_gb"] == pytest.approx(found["cache_gb"] / len(VIEW_NAMES))  # one view of each photograph
     assert min(found[name] for name in ("prepare_s", "small_step_ms", "large_step_ms", "step_ratio")) > 0
@@ -33,9 +34,9 @@ def test_training_is_measured_on_both_caches(tmp_path, monkeypatch):
 
 def test_reading_is_measured(tmp_path):
     write_coco(tmp_path, 60, 10)
-    found = bench_large.reading(tmp_path)
+    found = large.reading(tmp_path)
     files = [path.read_text() for path in (tmp_path / "annotations").glob("*.json")]
-    assert set(found) <= set(FIGURES)
+    assert set(found) == set(large.FIGURES["coco"])
     assert found["captions"] == sum(len(json.loads(text)["annotations"]) for text in files) == 350
     assert found["file_mb"] == pytest.approx(sum(map(len, files)) / 1e6) and found["read_s"] > 0 < found["vocabulary_s"]
 
@@ -43,26 +44,26 @@ def test_reading_is_measured(tmp_path):
 def test_each_is_measured_in_a_process_of_its_own(monkeypatch):
     calls = []
 
-    def apart(module, part, folder, *more):
-        calls.append((module, part, *more))
+    def apart(script, part, folder, *more):
+        calls.append((Path(script).name, part, *more))
         held = sorted(path.relative_to(folder).parts[0] for path in Path(folder).rglob("*.json"))
         calls.append((sorted(set(held)), Path(folder)))
-        return {"captions" if part == "reading" else "cache_gb": 3.0}
+        return {"captions" if part == large._READING else "cache_gb": 3.0}
 
-    monkeypatch.setattr(bench_large, "apart", apart)
-    monkeypatch.setattr(bench_large, "_COCO", (20, 4))
-    result = bench_large.large_bench(0.1)
+    monkeypatch.setattr(large, "run_apart", apart)
+    monkeypatch.setattr(large, "_COCO", (20, 4))
+    result = large.large_bench(0.1)
     photographs = round(0.1e9 / SilentEncoder().photograph_bytes)
     assert result == {"large": {"cache_gb": 3.0}, "coco": {"captions": 3.0}}
-    assert calls[0] == ("captioner.benchmarks.bench_large", "training", str(photographs)) and calls[1][0] == ["large", "small"]
-    assert calls[2] == ("captioner.benchmarks.bench_large", "reading") and calls[3][0] == ["annotations"]
+    assert calls[0] == ("large.py", large._TRAINING, str(photographs)) and calls[1][0] == ["large", "small"]
+    assert calls[2] == ("large.py", large._READING) and calls[3][0] == ["annotations"]
     assert not calls[1][1].exists() and not calls[3][1].exists()  # Nothing is left behind.
-    assert captioning.table(result).splitlines()[0].endswith("3 GB")
+    assert table(result, large.FIGURES).splitlines()[0].endswith("3 GB")
 
 
-def test_a_process_of_its_own_reads_what_was_made_up(tmp_path):
+def test_a_process_of_its_own_reads_the_synthetic_captions(tmp_path):
     write_coco(tmp_path, 30, 4)
-    assert captioning.apart("captioner.benchmarks.bench_large", "reading", str(tmp_path))["captions"] == 5 * (30 + 4)
+    assert run_apart(large.__file__, large._READING, str(tmp_path))["captions"] == 5 * (30 + 4)
 
 
 def test_captions_of_one_length_class_need_one_loop():

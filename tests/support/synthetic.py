@@ -1,7 +1,7 @@
-"""Made-up data of the size of a large data set: a feature cache in sparse files, and caption files in COCO's form.
+"""Synthetic data of the size of a large data set: a feature cache in sparse files, and caption files in COCO's format.
 
-The pages of a sparse file are zeros that lie on no disk, and the words mean nothing: such data shows what keeping the books
-takes in memory and time. Measuring that is left to `captioner.benchmarks.bench_large`.
+The zeros of a sparse file take no room on the disk, and the words mean nothing: such data shows what the bookkeeping costs
+in memory and time. `tests/benchmarks/large.py` measures it.
 """
 
 import json
@@ -25,22 +25,22 @@ _LENGTHS = (8, 11)  # of captions, in words; with their ends all of them fit int
 
 
 class SilentEncoder:
-    """It has the name and the grid of an encoder, and is never asked for features."""
+    """The name and the grid of an encoder that must not encode anything."""
 
-    name, size, fingerprint = "made-up", 260, "0" * 16
+    name, size, fingerprint = "synthetic", 260, "0" * 16
 
     def __init__(self, rows: int = 9, columns: int = 9, channels: int = 1280):  # the default encoder's grid
         self.rows, self.columns, self.regions, self.channels = rows, columns, rows * columns, channels
 
     @property
     def photograph_bytes(self) -> int:
-        """What the features of all views of a photograph take."""
+        """The size of the features of all views of one photograph."""
         return len(VIEW_NAMES) * self.regions * self.channels * np.dtype(np.float16).itemsize
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A picture of which there is nothing but its number."""
+    """A picture whose content is its number."""
 
     number: int
 
@@ -53,7 +53,7 @@ def records(photographs: int) -> list[Record]:
 
 
 def captions(photographs: int) -> Iterator[tuple[str, ...]]:
-    """Those of each photograph in turn; as in a language, a few words occur often and many seldom."""
+    """The captions of each photograph; as in a real language, a few words are frequent and most are rare."""
     random = np.random.default_rng(SEED)
     shortest, longest = _LENGTHS
     for _ in range(photographs):
@@ -65,7 +65,7 @@ def captions(photographs: int) -> Iterator[tuple[str, ...]]:
 
 
 def write_cache(folder: Path, photographs: int, encoder: SilentEncoder) -> None:
-    """The features of so many photographs as `captioner.vision.feature_cache` keeps them, all of them zero."""
+    """Write the features of the photographs, all zero, in the format of `captioner.vision.feature_cache`."""
     place = folder / f"{encoder.name}-{encoder.fingerprint}"
     place.mkdir(parents=True)
     pictures = (content_key(Numbered(number).read()) for number in range(photographs))
@@ -78,7 +78,7 @@ def write_cache(folder: Path, photographs: int, encoder: SilentEncoder) -> None:
 
 
 def _sparse(path: Path, shape: tuple[int, ...]) -> None:
-    """An array file of zeros that takes no room."""
+    """Write an array file of zeros that takes no room on the disk."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": shape})
         file.truncate(file.tell() + math.prod(shape) * np.dtype(np.float16).itemsize)
@@ -86,19 +86,19 @@ def _sparse(path: Path, shape: tuple[int, ...]) -> None:
 
 
 def _check_sparse(path: Path) -> None:
-    """Systems that count no blocks are believed."""
+    """Fail where the disk stores zeros in full; a system that does not count blocks passes."""
     found = path.stat()
     if getattr(found, "st_blocks", 0) * 512 > found.st_size / 2 + 2**16:
         raise FeatureError(
-            f"The disk under {path.parent} stores zeros in full, so a made-up cache would fill it; let TMPDIR name another."
+            f"The disk under {path.parent} stores zeros in full, so a synthetic cache would fill it; set TMPDIR to another disk."
         )
 
 
 def write_coco(folder: Path, photographs: int, others: int) -> None:
-    """The two caption files, and a file without content for each photograph; `others` of them are for dev and test."""
+    """Write the two caption files and an empty file for each photograph; `others` are for dev and test."""
     (folder / "annotations").mkdir(parents=True)
     first = 0
-    with Progress("photographs", photographs + others, "made up") as bar:
+    with Progress("photographs", photographs + others, "written") as bar:
         for part, count in (("train", photographs), ("val", others)):
             names = [f"{number:012d}.jpg" for number in range(first, first + count)]
             (folder / f"{part}2017").mkdir()
@@ -110,7 +110,7 @@ def write_coco(folder: Path, photographs: int, others: int) -> None:
 
 
 def _write_captions(path: Path, names: list[str], first: int) -> None:
-    """Piece by piece, with the fields and addresses that COCO's own files have."""
+    """Write one item at a time, with the fields and addresses of COCO's own files."""
     images = (_image(name, number) for number, name in enumerate(names, first))
     said = (
         {"image_id": number, "id": CAPTIONS * number + place, "caption": caption}

@@ -1,8 +1,10 @@
-"""Measures training on a cache that is larger than memory, and reading COCO's captions, each in a process of its own.
+"""Benchmark: train on a feature cache larger than memory, and read captions in COCO's format, each in a process of its own.
 
-What is trained on and read is made up, by `captioner.benchmarks.synthetic`; the peak of a process is what all that it did took at most.
+`python tests/benchmarks/large.py --json > checkpoints/bench-large.json` writes the figures of the README. The data is
+synthetic (`tests/support/synthetic.py`); the peak of a process covers everything that it did.
 """
 
+import argparse
 import json
 import sys
 import time
@@ -15,42 +17,64 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import numpy as np
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from captioner.benchmarks import synthetic
-from captioner.benchmarks.captioning import Result, apart
-from captioner.benchmarks.memory import peak_megabytes
-from captioner.benchmarks.synthetic import SEED, VIEW_NAMES, SilentEncoder
-from captioner.config import FIRST, Preset
-from captioner.data.datasets import Dataset, Record, load
-from captioner.presets import find_preset
-from captioner.progress import Progress
-from captioner.storage import save_folder, tensor_pieces
-from captioner.vocabulary import Vocabulary, tokenize
+import numpy as np  # noqa: E402
+
+from captioner.benchmarks.captioning import Result  # noqa: E402
+from captioner.benchmarks.memory import peak_megabytes, run_apart  # noqa: E402
+from captioner.benchmarks.table import Figure, table  # noqa: E402
+from captioner.config import FIRST, Preset  # noqa: E402
+from captioner.data.datasets import Dataset, Record, load  # noqa: E402
+from captioner.presets import find_preset  # noqa: E402
+from captioner.progress import Progress  # noqa: E402
+from captioner.storage import save_folder, tensor_pieces  # noqa: E402
+from captioner.vocabulary import Vocabulary, tokenize  # noqa: E402
+from support import synthetic  # noqa: E402
+from support.synthetic import SEED, VIEW_NAMES, SilentEncoder  # noqa: E402
 
 if TYPE_CHECKING:
     from captioner.training.trainer import Batch, Examples, Trainer
 
-SPARSE = (
-    "The made-up cache consists of sparse files, whose zeros no disk has to fetch: what was measured on it tells of memory "
-    "and of keeping books, and nothing of a disk's speed."
-)
+FIGURES = {
+    "large": {
+        "cache_gb": Figure("a synthetic feature cache, in sparse files", "{:,.0f} GB"),
+        "cache_photographs": Figure("... photographs in it", "{:,.0f}"),
+        "prepare_s": Figure("... before the first step of training on it", "{:.1f} s"),
+        "small_step_ms": Figure("a step of training on a small cache", "{:.0f} ms"),
+        "large_step_ms": Figure("... on the synthetic one", "{:.0f} ms"),
+        "step_ratio": Figure("... against the small one", "{:.2f} times as long", 1.1, least=False),
+        "epoch_read_gb": Figure("features that an epoch reads of it", "{:,.0f} GB"),
+        "training_peak_gb": Figure("peak memory of training on it", "{:.2f} GB", 2.0, least=False),
+    },
+    "coco": {
+        "captions": Figure("synthetic captions in COCO's format", "{:,.0f}"),
+        "file_mb": Figure("... their files", "{:.0f} MB"),
+        "read_s": Figure("... reading them", "{:.1f} s", 20.0, least=False),
+        "vocabulary_s": Figure("... splitting them into words and counting the words", "{:.1f} s"),
+        "read_peak_gb": Figure("... peak memory of both", "{:.2f} GB", 1.5, least=False),
+    },
+}
+SPARSE = "The cache is sparse files: the figures show memory and bookkeeping, not the speed of a disk."
+GIGABYTES = 60.0
 PRESET = "triptych"
 _SMALL = 512  # photographs of the small cache
 _COCO = (120_000, 5_000)  # photographs for training, and others; five captions each
 _ROUNDS, _STEPS = 6, 12
 _WARM_UP = 8
+_TRAINING, _READING = "--measure-training", "--measure-reading"  # how this program starts itself in processes of their own
 
 
 def large_bench(gigabytes: float) -> Result:
-    """Training on a made-up cache of so many gigabytes, and reading made-up captions in COCO's form.
+    """Train on a synthetic cache of this size, and read synthetic captions in COCO's format.
 
     - large_step_ms and small_step_ms: a step of the preset `triptych` with fetching its batch, on the large cache and on one
-      of a few hundred photographs, taken in turns; step_ratio is the middle one of the rounds' ratios.
-    - training_peak_gb: the peak of a process that did all this, took the loss of some hundred photographs as of a dev split, put
-      the state of the training down, and read the features of one whole epoch in training's order, epoch_read_gb. prepare_s
-      is what it needed before its first step.
-    - read_s: reading the data set; vocabulary_s: cutting its captions into words and counting them; read_peak_gb: the peak
+      of a few hundred photographs, in turns; step_ratio is the median of the rounds' ratios.
+    - training_peak_gb: the peak of a process that did all this, computed a dev loss on some hundred photographs, saved the
+      training's state, and read the features of one whole epoch in training's order, epoch_read_gb. prepare_s is its time
+      before the first step.
+    - read_s: reading the data set; vocabulary_s: splitting its captions into words and counting them; read_peak_gb: the peak
       of a process that did both.
     """
     encoder = SilentEncoder()
@@ -58,15 +82,15 @@ def large_bench(gigabytes: float) -> Result:
         photographs = max(_SMALL, round(gigabytes * 1e9 / encoder.photograph_bytes))
         synthetic.write_cache(Path(folder) / "large", photographs, encoder)
         synthetic.write_cache(Path(folder) / "small", _SMALL, encoder)
-        training = apart("captioner.benchmarks.bench_large", "training", folder, str(photographs))
+        training = run_apart(str(Path(__file__).resolve()), _TRAINING, folder, str(photographs))
     with TemporaryDirectory(prefix="triptych-") as folder:
         synthetic.write_coco(Path(folder), *_COCO)
-        reading = apart("captioner.benchmarks.bench_large", "reading", folder)
+        reading = run_apart(str(Path(__file__).resolve()), _READING, folder)
     return {"large": training, "coco": reading}
 
 
 def reading(folder: Path) -> dict[str, float]:
-    """Read a folder in COCO's form, and cut the captions for training into words."""
+    """Read a folder in COCO's format, and split the training captions into words."""
     start = time.perf_counter()
     dataset = load(folder)
     read = time.perf_counter()
@@ -93,7 +117,7 @@ def training(folder: Path, photographs: int, preset: str = PRESET, encoder: Sile
     prepared = time.perf_counter()
     steps = _in_turns(trainer, small, large)
     trainer.dev_loss(small)
-    state = _put_down(trainer, folder)
+    state = _save(trainer, folder)
     read = _read_epoch(large, trainer.config.images_per_batch)
     del state
     return {
@@ -109,7 +133,7 @@ def training(folder: Path, photographs: int, preset: str = PRESET, encoder: Sile
 def _prepared(
     folder: Path, records: tuple[Record, ...], preset: Preset, encoder: SilentEncoder
 ) -> tuple["Examples", "Examples", "Trainer"]:
-    """Both caches with their captions, made ready as for any run, and the trainer of a decoder."""
+    """Both caches with their captions, prepared as for any run, and the trainer of a decoder."""
     from captioner.model.decoder import Decoder
     from captioner.training.run import Run
     from captioner.training.run_inputs import RunInputs
@@ -117,9 +141,9 @@ def _prepared(
     from captioner.vision.feature_cache import FeatureCache
 
     preset = replace(preset, training=replace(preset.training, views=len(VIEW_NAMES)))
-    dataset = Dataset("made-up", {"train": records, "dev": records[:_SMALL]})
+    dataset = Dataset("synthetic", {"train": records, "dev": records[:_SMALL]})
     shared = RunInputs(dataset, encoder, folder / "large", preset, stage=FIRST)
-    Run(shared, "learned", SEED, folder / "run")  # Before it trains it takes the hashes of its data.
+    Run(shared, "learned", SEED, folder / "run")  # Hashes its data before it trains.
     large = Examples.of(shared.train, shared.vocabulary, shared.cache)
     first = large.first(_SMALL)
     small = replace(first, cache=FeatureCache(folder / "small", encoder))
@@ -129,7 +153,7 @@ def _prepared(
 
 
 def _in_turns(trainer: "Trainer", small: "Examples", large: "Examples") -> dict[str, float]:
-    """Milliseconds of a step on either, and their ratio, round by round."""
+    """Milliseconds of a step on each cache, and the ratio of the rounds."""
     streams = {"small": _without_end(trainer, small), "large": _without_end(trainer, large)}
     rounds = []
     with Progress("training", _WARM_UP + _ROUNDS * _STEPS, "pairs of steps") as bar:
@@ -157,15 +181,15 @@ def _without_end(trainer: "Trainer", examples: "Examples") -> "Iterator[Batch]":
     return chain.from_iterable(epoch(epoch=number) for number in count(1))
 
 
-def _put_down(trainer: "Trainer", folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    """What a run holds and writes after an epoch."""
+def _save(trainer: "Trainer", folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Save what a run holds after an epoch; return it."""
     state = {"state.safetensors": trainer.variables(), "best.safetensors": trainer.averaged_weights()}
     save_folder(folder / "state", {name: tensor_pieces(values) for name, values in state.items()})
     return state
 
 
 def _read_epoch(examples: "Examples", at_once: int) -> int:
-    """Read the features of one epoch in training's order; gives how many bytes that were."""
+    """Read the features of one epoch in training's order; return the number of bytes."""
     from captioner.training.trainer import shuffled
 
     read, random = 0, np.random.default_rng((SEED, 1))
@@ -180,7 +204,20 @@ def _peak_gigabytes() -> float:
     return peak_megabytes() * 2**20 / 1e9
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--gigabytes", type=float, default=GIGABYTES, metavar="N", help=f"default: {GIGABYTES:g}")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    print(SPARSE, file=sys.stderr)
+    result = large_bench(options.gigabytes)
+    print(json.dumps(result, indent=1) if options.json else table(result, FIGURES))
+
+
 if __name__ == "__main__":
-    part, place, *more = sys.argv[1:]
-    measured = reading(Path(place)) if part == "reading" else training(Path(place), int(more[0]))
-    print(json.dumps(measured))
+    if sys.argv[1:2] == [_READING]:
+        print(json.dumps(reading(Path(sys.argv[2]))))
+    elif sys.argv[1:2] == [_TRAINING]:
+        print(json.dumps(training(Path(sys.argv[2]), int(sys.argv[3]))))
+    else:
+        main()
