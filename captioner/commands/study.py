@@ -1,4 +1,4 @@
-"""`study`: the trials of an experiment. Runs the ones that are missing, and prints what all finished ones show."""
+"""`study`: runs the missing trials of an experiment, and reports the finished ones."""
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from captioner.experiments.records import Record
     from captioner.experiments.runner import ExperimentRunner
 
-SUMMARY = "train and score an experiment: the three decoders with several seeds, or older recipes; print what it shows"
+SUMMARY = "run or report an experiment: the three decoders with several seeds, or older recipes"
 _COUNTS = {
-    "seeds": "of each of the three in the first stage (5)",
-    "reward_seeds": "of them that go on to the reward stage (3)",
-    "control_seeds": f"of {', '.join(CONTROLS)} (2)",
-    "frozen_seeds": "of the three on the original CNN, where the preset has a twin called NAME-frozen (2)",
+    "seeds": "of the three decoders in the first stage (default: 5)",
+    "reward_seeds": "of the same in the reward stage (default: 3)",
+    "control_seeds": f"of the controls {', '.join(CONTROLS)} (default: 2)",
+    "frozen_seeds": "on the original CNN, if there is a preset called NAME-frozen (default: 2)",
 }
 _OF_SEEDS, _OF_OTHERS = ("preset", "ship", *_COUNTS), ("encoder", "encoder_weights")
 
@@ -52,11 +52,11 @@ class Request(arguments.Request):
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(interrupted=arguments.GOES_ON.format(""))
-    parser.description = "Train and score the trials that are missing, and print what all show; without --data only the latter."
+    parser.description = "Train and score the missing trials of an experiment and report all of them; without --data, only report."
     plans = "seeds: the three decoders with several seeds, and controls; recipes: older recipes (default: seeds)"
     parser.add_argument("--plan", choices=tuple(PLANS), default=SEEDS, help=plans)
     parts = "; ".join(f"{name}: {', '.join(plan.parts)}" for name, plan in PLANS.items())
-    parts = f"only some trials of the plan ({parts}); may be given several times (default: all)"
+    parts = f"run a part of the plan ({parts}); may be given several times (default: all)"
     parser.add_argument("--part", action="append", default=[], metavar="PART", help=parts)
     arguments.data(parser, "or the word shapes", required=False)
     parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help="as for train")
@@ -68,7 +68,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     for name, what in _COUNTS.items():
         kind = arguments.number(int, 0, MOST_SEEDS)
         seeds.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=f"seeds {what}")
-    seeds.add_argument("--ship", action="store_true", help="put each decoder's best seed on dev where every command finds it")
+    seeds.add_argument("--ship", action="store_true", help="make each decoder's best seed on dev the one that all commands use")
     others = parser.add_argument_group("for the other plans")
     others.add_argument("--encoder", metavar="NAME", help="as for train (default: the presets')")
     arguments.encoder_weights(others)
@@ -130,7 +130,7 @@ def _run_missing(runner: "ExperimentRunner", options: Request) -> None:
     if not options.corpus and any(trial.variant.endswith("-captions") for trial in trials):
         note("Without --corpus the controls trained on the captions alone do not differ from Word2Vec and FastText.")
     records = read_records(runner.out, runner.plan)
-    for record in records:  # Those of other parts, too: all of them are summed up.
+    for record in records:  # Of other parts too: the report covers all of them.
         runner.check(record)
     left = [trial for trial in trials if trial not in {record.trial for record in records}]
     note(f"{len(trials) - len(left)} of {len(trials)} trials are finished already.")
@@ -152,12 +152,12 @@ def _run_missing(runner: "ExperimentRunner", options: Request) -> None:
     records = _conclude(runner)
     if options.ship:
         for stage, seeds in runner.ship(records).items():
-            note(f"{stage}: " + ", ".join(f"{name} seed {seed}" for name, seed in seeds.items()) + " ship, the best on dev.")
+            note(f"{stage}: shipped the best on dev, " + ", ".join(f"{name} seed {seed}" for name, seed in seeds.items()) + ".")
             card.keep(runner.out / stage)
 
 
 def _conclude(runner: "ExperimentRunner") -> list["Record"]:
-    """All records; of a plan about one preset the conclusions are saved, too."""
+    """Read all records, and save the conclusions from a plan about one preset."""
     from captioner.experiments.conclusions import conclude, save_study
     from captioner.experiments.records import read_records
 
@@ -198,7 +198,7 @@ def _print_recipes(records: Sequence["Record"], options: Request) -> None:
 
     try:
         study = read_study(options.checkpoints)
-    except CheckpointError as error:  # It takes nothing from what the recipes' own records say.
+    except CheckpointError as error:  # The recipes' own records can be reported without it.
         note(str(error))
         study = None
     for recipe, rows in groupby(recipe_table.rows(records), key=lambda row: row.pop("recipe")):

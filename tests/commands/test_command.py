@@ -306,7 +306,7 @@ def test_a_study_goes_on_and_tells_what_it_found(run, data, tmp_path, monkeypatc
     assert status == 2 and output == "" and errors.count("failed: The loss became nan in epoch 1") == 3
     assert "These trials are missing" in errors and "fasttext, first stage, seed 1. The same command" in errors
     status, output, errors = run(*command, "--data", data, "--ship", "--json")
-    assert status == 0 and "3 of 3 done" in errors and "seed 1 ship, the best on dev" in errors, errors
+    assert status == 0 and "3 of 3 done" in errors and "shipped the best on dev, learned seed 1" in errors, errors
     rows = json.loads(output)
     assert [row["variant"] for row in rows] == list(VARIANTS)
     for row in rows:
