@@ -206,3 +206,6 @@ def _print_recipes(records: Sequence["Record"], options: Request) -> None:
         print_table({row.pop("vectors"): row for row in rows})
     for text in (*recipe_text.sentences(records, study), *dimensions_question.sentences(records)):
         print(f"\n{text}")
+    if found := dimensions_question.groups(records):
+        print()
+        print_table(dimensions_question.cells(found))

@@ -17,12 +17,12 @@ TEMPLATES = {
         "matrix-product speed of an epoch, relative to the machine's": "{training[share_of_gemm]:.0%}",
     },
     BULK: {
-        "{bulk[photographs]:,} files to three beam-3 captions, relative to the encoder alone": "{bulk[share_of_encoder]:.0%} of "
-        "its speed ({bulk[bulk_a_second]:.0f} photographs per second)",
+        "{bulk[photographs]:,} files to three beam-3 captions, relative to the encoder alone": "{bulk[share_of_encoder]:.0%} "
+        "of its speed ({bulk[bulk_a_second]:.0f} photographs per second)",
         "peak memory at their end, relative to after the first eighth": "{bulk[bulk_growth_mb]:.1f} MB more",
     },
     LARGE: {
-        "peak memory of training on a synthetic {large[cache_gb]:,.0f} GB cache (sparse files)": "{large[training_peak_gb]:.2f} GB",
+        "peak memory of training on a {large[cache_gb]:.0f} GB cache (sparse files)": "{large[training_peak_gb]:.2f} GB",
         "a step of it, relative to one on a small cache (disk speed excluded)": "{large[step_ratio]:.2f} times",
         "reading {coco[captions]:,.0f} captions in COCO's format": "{coco[read_s]:.1f} s, {coco[read_peak_gb]:.2f} GB",
     },
@@ -31,8 +31,8 @@ TEMPLATES = {
 
 def rows(folder: Path) -> list[tuple[str, str]]:
     """What was measured, and the result, of every file that is there."""
-    files = {name: read_json(folder / name) for name in TEMPLATES if (folder / name).is_file()}
-    return [(what.format(**data), value.format(**data)) for name, data in files.items() for what, value in TEMPLATES[name].items()]
+    files = [(read_json(folder / name), rows) for name, rows in TEMPLATES.items() if (folder / name).is_file()]
+    return [(what.format(**data), value.format(**data)) for data, rows in files for what, value in rows.items()]
 
 
 def by_processes(folder: Path) -> list[tuple[str, ...]]:

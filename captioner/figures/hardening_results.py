@@ -40,7 +40,8 @@ def _door(found: Result, way: str) -> Row:
 
 
 def _fuzz(data: Result) -> list[Row]:
-    return [(f"{data['files_tried']:,} files from a fuzzer in {data['seconds'] / 60:.0f} minutes", f"{len(data['broken_by'])} crashes")]
+    files = f"{data['files_tried']:,} files from a fuzzer in {data['seconds'] / 60:.0f} minutes"
+    return [(files, f"{len(data['broken_by'])} crashes")]
 
 
 def _load(data: Result) -> list[Row]:
@@ -48,8 +49,8 @@ def _load(data: Result) -> list[Row]:
     visits = [
         (
             f"Simultaneous visitors for {minutes:.0f} minutes: {visitors}",
-            f"{part['a_second']:.2g} photographs per second, 95% within {part['p95_ms'] / 1000:.2g} s, {part['errors']} errors, "
-            f"memory {part['memory_mb_more']:+d} MB",
+            f"{part['a_second']:.2g} photographs per second, 95% within {part['p95_ms'] / 1000:.2g} s, "
+            f"{part['errors']} errors, memory {part['memory_mb_more']:+d} MB",
         )
         for visitors, part in data["visitors"].items()
     ]
@@ -65,15 +66,16 @@ def _compared(data: Result) -> Row:
 def _served(data: Result) -> list[Row]:
     found = data["together"]
     waits = ", ".join(f"{percent}% within {found[f'p{percent}_ms'] / 1000:.2g} s" for percent in (50, 95, 99))
-    speed = f"{found['a_second']:.0f} photographs per second, {data['gain']:.1f} times one client; {waits}; {found['lost']} lost"
-    return [(f"{data['clients']} clients at once at the HTTP service for {data['seconds']:.0f} s", speed), _compared(data)]
+    speed = f"{found['a_second']:.0f} photographs per second, {data['gain']:.1f} times one client"
+    clients = f"{data['clients']} clients at once at the HTTP service for {data['seconds']:.0f} s"
+    return [(clients, f"{speed}; {waits}; {found['lost']} lost"), _compared(data)]
 
 
 def _crashes(data: Result) -> list[Row]:
     moments = ", ".join(f"{times} while {what}" for what, times in data["killed_while"].items())
     result = (
-        f"{data['unreadable_or_not_gone_on_with']} runs unreadable or lost, {data['ended_with_other_weights']} with other final "
-        f"weights, {data['temporary_files_left']} with temporary files left"
+        f"{data['unreadable_or_not_gone_on_with']} runs unreadable or lost, {data['ended_with_other_weights']} with other "
+        f"final weights, {data['temporary_files_left']} with temporary files left"
     )
     return [(f"`kill -9` at {data['kills']} random moments of training ({moments})", result)]
 

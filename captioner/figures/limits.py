@@ -3,8 +3,8 @@
 from captioner.data.dataset_formats import SHAPES
 
 LIMITS = (
-    "The decoders were trained on about 6,000 photographs, mostly of people and dogs outdoors, and know the words that occur at "
-    "least five times in their captions. For anything else (food, an empty room, a drawing) the caption is a guess.",
+    "The decoders were trained on about 6,000 photographs, mostly of people and dogs outdoors, and know the words that occur "
+    "at least five times in their captions. For anything else (food, an empty room, a drawing) the caption is a guess.",
     "They describe people by appearance, as their training captions do, and repeat the mistakes and prejudices of those "
     "captions. Do not use them to decide anything about a person.",
     "They miscount, mix up the colours of things, and prefer common activities to rare ones.",
@@ -30,7 +30,9 @@ def limits_of(data: str | None, photographs: int | None, least: int, adapted: st
     as_shipped = (data, least, thousands) == (_SHIPPED_DATA, _SHIPPED_LEAST, _SHIPPED_THOUSANDS)
     tuned = "" if adapted is None else " and fine-tuned on captioned photographs"
     cnn = LIMITS[3] if as_shipped and adapted == data else _CNN.format(tuned=tuned)
-    return (_SHAPES, cnn) if data == SHAPES else (LIMITS[0] if as_shipped else _seen(data, photographs, least), *LIMITS[1:3], cnn)
+    if data == SHAPES:
+        return _SHAPES, cnn
+    return LIMITS[0] if as_shipped else _seen(data, photographs, least), *LIMITS[1:3], cnn
 
 
 def _seen(data: str | None, photographs: int | None, least: int) -> str:

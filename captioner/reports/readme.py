@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from captioner.config import FIRST, SHIPPED, STAGES, VARIANTS
 from captioner.errors import CheckpointError
@@ -20,7 +20,7 @@ from captioner.experiments.records import MEASURED, Record, read_kept, read_reco
 from captioner.figures import bench_results, hardening_results
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.limits import LIMITS
-from captioner.figures.recipes import dimensions_question, recipe_table, recipe_text
+from captioner.figures.recipes import dimensions_question, question_charts, recipe_table, recipe_text
 from captioner.figures.scores import study_chart, study_text
 from captioner.figures.scores.published import in_short
 from captioner.figures.style import listed
@@ -28,6 +28,9 @@ from captioner.model.checkpoints import HISTORY, SCORES, stages_in
 from captioner.scoring.comparison import COMPARISON, CONSTANT, PEOPLE
 from captioner.scoring.evaluation import SEARCH
 from captioner.storage import read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROOT = SHIPPED.parent
 README = ROOT / "README.md"
@@ -44,6 +47,10 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     """Rows of text as Markdown; the first holds the heads."""
     head, *others = (f"| {' | '.join(row)} |\n" for row in rows)
     return head + "|---" * (head.count(" | ") + 1) + "|\n" + "".join(others)
+
+
+def framed(data: "pd.DataFrame") -> str:
+    return table([[data.index.name, *data.columns], *([name, *row] for name, row in data.fillna("").iterrows())])
 
 
 def filled(*texts: str) -> str:
@@ -113,8 +120,9 @@ def summary(folder: Path) -> str:
     for stage in stages if found else ():
         cells = study_chart.as_table(found, stage).reindex(columns=columns, fill_value="")
         shipped = {name: read_json(folder / stage / name / SCORES)["test"] for name in VARIANTS}
-        told = ([variant.title, *cells.loc[variant.title], _metric(shipped[name], "cider")] for name, variant in VARIANTS.items())
-        rows += [[STAGES[stage].title.lower(), *row] for row in told]
+        for name, variant in VARIANTS.items():
+            cider = _metric(shipped[name], "cider")
+            rows.append([STAGES[stage].title.lower(), variant.title, *cells.loc[variant.title], cider])
     yardsticks = read_json(folder / stages[-1] / COMPARISON)["test"]["yardsticks"]
     rows += [["", title, "", "", "", _metric(yardsticks[name], "cider")] for name, title in YARDSTICKS.items()]
     head = "stage", "embedding", "runs", "test CIDEr", "test BLEU-4", "test CIDEr of the shipped run (95% interval)"
@@ -132,10 +140,9 @@ def study(folder: Path) -> str:
         return "The comparison with repeated seeds has no finished run yet.\n"
     parts = [filled(f"{found.finished} of {found.planned} runs; standard deviations over seeds in brackets.")]
     for stage in dict.fromkeys(group.stage for group in found.groups):
-        cells = study_chart.as_table(found, stage).fillna("")
-        rows = [["vectors", *cells.columns], *([name, *row] for name, row in cells.iterrows())]
         said = (tell(found, stage) for tell in (study_text.verdict, study_text.untuned, study_text.own_words))
-        parts += [f"**{STAGES[stage].title}**\n", table(rows), filled(" ".join(filter(None, said)))]
+        parts += [f"**{STAGES[stage].title}**\n", framed(study_chart.as_table(found, stage))]
+        parts.append(filled(" ".join(filter(None, said))))
     notes = [found.rule, study_text.CAVEAT, study_text.controls(found), study_text.encoders(found)]
     return "\n".join([*parts, filled(" ".join(filter(None, notes)))])
 
@@ -158,7 +165,9 @@ def presets(_folder: Path) -> str:
 
 def question(folder: Path) -> str:
     records = read_records(folder, RECIPES)
-    return f"### {dimensions_question.title(records)}\n\n{filled(*dimensions_question.sentences(records))}"
+    text = f"### {dimensions_question.title(records)}\n\n{filled(*dimensions_question.sentences(records))}"
+    found = dimensions_question.groups(records)
+    return f"{text}\n{framed(question_charts.as_table(found))}" if found else text
 
 
 def tried(folder: Path) -> str:
@@ -189,18 +198,6 @@ def _setting(trial: Trial) -> str:
 # Measurements and fixed texts ---------------------------------------------------------------------------------------------
 
 
-def benches(folder: Path) -> str:
-    return table([("measured side by side on 2 cores", ""), *bench_results.rows(folder)])
-
-
-def workers(folder: Path) -> str:
-    return table(bench_results.by_processes(folder))
-
-
-def survives(folder: Path) -> str:
-    return table([("stress test", "result"), *hardening_results.rows(folder)])
-
-
 def limits(_folder: Path) -> str:
     return "".join(textwrap.fill(limit, 120, initial_indent="- ", subsequent_indent="  ") + "\n" for limit in LIMITS)
 
@@ -211,9 +208,9 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "published": lambda _folder: filled(in_short()),
     "study": study,
     "tried": tried,
-    "bench": benches,
-    "survives": survives,
-    "workers": workers,
+    "bench": lambda folder: table([("measured side by side on 2 cores", ""), *bench_results.rows(folder)]),
+    "survives": lambda folder: table([("stress test", "result"), *hardening_results.rows(folder)]),
+    "workers": lambda folder: table(bench_results.by_processes(folder)),
     "presets": presets,
     "ancestors": recipes,
     "question": question,

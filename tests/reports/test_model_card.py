@@ -1,4 +1,4 @@
-"""Model cards of folders written here: every figure read from the files by other means, and nothing claimed that is not there."""
+"""Model cards of folders written here: every figure read by other means, and nothing claimed that is not recorded."""
 
 import copy
 import hashlib

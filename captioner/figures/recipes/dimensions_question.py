@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from captioner.config import Variant, find_variant
-from captioner.experiments.plans import DIMENSIONS, ENDS, RECIPES
+from captioner.experiments.plans import ENDS, RECIPES
 from captioner.experiments.records import Record
 from captioner.figures.curves.course_project import CourseCurve, read_course
 from captioner.figures.scores.scoreboard import VERDICT_METRIC
-from captioner.figures.style import listed, number, signed
+from captioner.figures.style import number, signed
 
 EMBEDDINGS, RANDOM = ("word2vec", "fasttext"), "random"
 FEW, MANY = ENDS
 NOT_YET = "To answer this, train the runs with python -m captioner study --plan recipes --part question --data DIR."
 EXPLAINED = "It was the dimensions."
+LOSS = (
+    "The lowest training loss does not give the best captions: those have fewer dimensions, though their lead is smaller than "
+    "the difference between seeds."
+)
 _MOST = 0.8  # the share of a gap that its cause must account for
 
 
@@ -29,10 +33,6 @@ class Group:
     variant: Variant
     dimensions: int
     records: tuple[Record, ...]
-
-    @property
-    def name(self) -> str:
-        return f"{self.variant.title}, {self.dimensions}"
 
     @property
     def ciders(self) -> list[float]:
@@ -68,7 +68,8 @@ class Effects:
 
     @property
     def parts(self) -> tuple[float, float]:
-        """The parts of the gap that go with the dimensions and with the embedding, each averaged over the other."""
+        """The parts of the gap that go with the dimensions and with the embedding, each "
+        "averaged over the other."""
         return fmean(map(self.cost, EMBEDDINGS)), fmean(map(self.apart, ENDS))
 
     @property
@@ -126,68 +127,62 @@ def sentences(records: Sequence[Record]) -> list[str]:
 def asked() -> str:
     word2vec, fasttext = map(course, EMBEDDINGS)
     return (
-        f"A well-known course project trained one decoder with Word2Vec ({word2vec.dimensions} dimensions) and one with FastText "
-        f"({fasttext.dimensions}). Word2Vec reached a training loss of {word2vec.best:.2f}, FastText only {fasttext.best:.2f}; the "
-        "project did not say why."
+        f"A well-known course project trained one decoder with Word2Vec ({word2vec.dimensions} dimensions) and one with "
+        f"FastText ({fasttext.dimensions}). Word2Vec reached a training loss of {word2vec.best:.2f}, FastText only "
+        f"{fasttext.best:.2f}; the project did not say why."
     )
 
 
 def answered(effects: Effects) -> str:
+    high, low = effects.losses["fasttext", FEW], effects.losses["word2vec", MANY]
     dimensions, embedding = map(signed, effects.parts)
     return f"{EXPLAINED} " * effects.explained + (
-        f"Here FastText with {FEW} dimensions ends at a training loss of {number(effects.losses['fasttext', FEW])}, Word2Vec with "
-        f"{MANY} at {number(effects.losses['word2vec', MANY])}. That gap of {number(effects.gap)} is "
-        f"{effects.gap / effects.course:.0%} of the course’s {number(effects.course)}, a rough comparison: the course had other "
-        f"words, captions and epochs, and only its best losses are known. Of the gap, {dimensions} goes with the dimensions and "
-        f"{embedding} with the embedding, each averaged over the other."
+        f"Here FastText with {FEW} dimensions ends at a training loss of {number(high)}, Word2Vec with {MANY} at "
+        f"{number(low)}. That gap of {number(effects.gap)} is {effects.gap / effects.course:.0%} of the course’s "
+        f"{number(effects.course)}, a rough comparison: the course had other words, captions and epochs, and only its best "
+        f"losses are known. Of the gap, {dimensions} goes with the dimensions and {embedding} with the embedding, each "
+        "averaged over the other."
     )
 
 
 def method(effects: Effects) -> str:
-    """The numbers behind the answer."""
-    tables = [name for name in (*EMBEDDINGS, RANDOM) if {(name, FEW), (name, MANY)} <= effects.losses.keys()]
-    costs = listed([f"{signed(effects.cost(name))} with {find_variant(name).title}" for name in tables])
-    widths = [width for width in DIMENSIONS if all((name, width) in effects.losses for name in EMBEDDINGS)]
-    apart = listed([f"{signed(effects.apart(width))} at {width}" for width in widths])
-    told = (
+    return (
         f"The same decoder was trained with at least {effects.seeds} seeds per setting; training losses are compared after "
-        f"{effects.epochs} epochs. Seed 1 at {MANY} dimensions is the run in the table above. {FEW} instead of {MANY} dimensions "
-        f"change the loss by {costs}; FastText instead of Word2Vec changes it by {apart} dimensions. Runs that differ only in the "
+        f"{effects.epochs} epochs. Seed 1 at {MANY} dimensions is the run in the table above. Runs that differ only in the "
         f"decoder’s seed are up to {number(effects.chance)} apart; Word2Vec and FastText vectors were trained once, so the "
-        "variation between vectors of one kind is not covered."
+        "variation between vectors of one kind is not covered. Random vectors are drawn anew for each run."
     )
-    if RANDOM not in tables:
-        return told
-    random = effects.losses[RANDOM, MANY] - fmean(effects.losses[name, MANY] for name in EMBEDDINGS)
-    return f"{told} Random vectors, drawn anew for each run, are {signed(random)} from the mean of the two at {MANY} dimensions."
 
 
 def captions(found: Sequence[Group]) -> str:
-    """The same settings by the captions they give."""
-    tables = {group.variant.title: [one for one in found if one.variant == group.variant] for group in found}
-    ciders = [
-        f"{name} {listed([f'{number(fmean(one.ciders))} at {one.dimensions}' for one in table])}" for name, table in tables.items()
-    ]
-    spread = max(max(group.ciders) - min(group.ciders) for group in found)
-    return (
-        f"Test CIDEr by dimensions, means over the seeds: {'; '.join(ciders)}. Seeds of one setting differ by up to "
-        f"{number(spread)}. {LOSS if loss_misleads(found) else ''}"
-    ).rstrip()
-
-
-LOSS = (
-    "The lowest training loss does not give the best captions: those have fewer dimensions, though their lead is smaller than the "
-    "difference between seeds."
-)
+    misleads = f"{LOSS} " if loss_misleads(found) else ""
+    return f"{misleads}Seeds of one setting differ by up to {number(_spread(found))} in test CIDEr."
 
 
 def loss_misleads(found: Sequence[Group]) -> bool:
     """Whether `LOSS` holds: with either embedding the best captions have fewer dimensions than the lowest loss."""
-    spread = max(max(group.ciders) - min(group.ciders) for group in found)
     for name in EMBEDDINGS:
         table = [group for group in found if group.variant.name == name]
         best = max(table, key=lambda one: fmean(one.ciders))
         least = min(table, key=lambda one: fmean(one.losses(reached(found))))
-        if best.dimensions >= least.dimensions or fmean(best.ciders) - fmean(least.ciders) >= spread:
+        if best.dimensions >= least.dimensions or fmean(best.ciders) - fmean(least.ciders) >= _spread(found):
             return False
     return True
+
+
+def _spread(found: Sequence[Group]) -> float:
+    return max(max(group.ciders) - min(group.ciders) for group in found)
+
+
+def cells(found: Sequence[Group]) -> dict[str, dict[str, str]]:
+    """A row for each table and width, means over its seeds."""
+    epochs = reached(found) if found else 0
+    return {
+        f"{group.variant.title}, {group.dimensions}": {
+            "seeds": str(len(group.records)),
+            f"training loss after {epochs} epochs": number(fmean(group.losses(epochs))),
+            "least dev loss": number(fmean(min(dev for _, dev in record.losses) for record in group.records)),
+            "test CIDEr": number(fmean(group.ciders)),
+        }
+        for group in found
+    }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from captioner.figures.recipes.dimensions_question import Group, reached
+from captioner.figures.recipes.dimensions_question import Group, cells, reached
 from captioner.figures.style import FONT, INK, POINT, axis, legend, number
 
 if TYPE_CHECKING:
@@ -16,20 +16,10 @@ _DASHES = {300: [1, 0], 100: [8, 3], 50: [4, 3], 10: [1, 3]}
 _HEIGHT, _LEGEND = 340, 90  # The legend below a chart takes part of its height.
 
 
-def as_table(found: Sequence[Group], epochs: int) -> "pd.DataFrame":
-    """A row for each table and width, means over its seeds."""
+def as_table(found: Sequence[Group]) -> "pd.DataFrame":
     import pandas as pd
 
-    rows = {
-        group.name: {
-            "seeds": len(group.records),
-            f"training loss after {epochs} epochs": fmean(group.losses(epochs)),
-            "least dev loss": fmean(min(dev for _, dev in record.losses) for record in group.records),
-            "test CIDEr": fmean(group.ciders),
-        }
-        for group in found
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("vectors, dimensions")
+    return pd.DataFrame.from_dict(cells(found), orient="index").rename_axis("vectors, dimensions")
 
 
 def rows(found: Sequence[Group]) -> "pd.DataFrame":
@@ -95,5 +85,5 @@ def chart(found: Sequence[Group]) -> "alt.LayerChart":
 
 def summary(found: Sequence[Group]) -> str:
     """Alternative text for the chart."""
-    ends = (f"{group.name} {number(fmean(group.losses(reached([group]))))}" for group in found)
+    ends = (f"{group.variant.title}, {group.dimensions} {number(fmean(group.losses(reached([group]))))}" for group in found)
     return f"Training losses by epoch; at their ends: {'; '.join(ends)}."

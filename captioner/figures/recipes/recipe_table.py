@@ -50,8 +50,8 @@ RECIPES = {
     ),
     "attention": Recipe(
         "*attention*, additive as first published: before the LSTM reads a word",
-        "an LSTM of 512; after Xu et al., 2015, without their gate and their second loss. Triptych attends after the LSTM, with "
-        "several heads (`--set attention=heads`)",
+        "an LSTM of 512; after Xu et al., 2015, without their gate and their second loss. Triptych attends after the LSTM, "
+        "with several heads (`--set attention=heads`)",
         "Soft attention, 2015",
     ),
 }

@@ -14,7 +14,7 @@ from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC
 from captioner.figures.style import listed, number
 from captioner.presets import OLDER_RECIPES, find_preset
 
-NONE_YET = "No older recipe has been trained on these data yet; train them with python -m captioner study --plan recipes --data DIR."
+NONE_YET = "No older recipe was trained on these data yet; train them with python -m captioner study --plan recipes --data DIR."
 _OURS = find_preset("triptych-frozen")
 
 
@@ -32,9 +32,9 @@ def compared(found: Sequence[Record]) -> str:
         records = list(group)
         if relative := relative_of(records[0]):
             name = main_metric(relative)
-            own, note = fmean(one.metric("test", name) for one in records), f" by {OTHER_BLEU}; only roughly comparable" if name == "bleu4" else ""
-            other = f"{relative.title}: {number(relative.metrics[name])}{note}"
-            told.append(f"{preset} {TITLES[name]} {number(own)} ({other})")
+            note = "" if name == VERDICT_METRIC else f" by {OTHER_BLEU}; only roughly comparable"
+            own = number(fmean(one.metric("test", name) for one in records))
+            told.append(f"{preset} {TITLES[name]} {own} ({relative.title}: {number(relative.metrics[name])}{note})")
     beside = "Means over the embeddings on test, beside the published system in which the photograph enters the same way"
     return f"{beside}: {listed(told)}." if told else ""
 
@@ -47,8 +47,8 @@ def conditions(found: Sequence[Record]) -> str:
     return (
         f"Encoder: {listed(sorted({one.encoder for one in found}))}. Each row is one run (seed 1, CPU cores: "
         f"{' to '.join(map(str, dict.fromkeys((cores[0], cores[-1]))))}); the 95% intervals resample the photographs. "
-        "Architecture, dropout, vocabulary and search are the recipe’s; the search was not tuned on dev. Optimizer and schedule "
-        "are this project’s; the learning rate was tuned on dev only for show-and-tell and resnet152-lstm."
+        "Architecture, dropout, vocabulary and search are the recipe’s; the search was not tuned on dev. Optimizer and "
+        "schedule are this project’s; the learning rate was tuned on dev only for show-and-tell and resnet152-lstm."
         + (f" The published systems used older CNNs: {listed(systems)}." if systems else "")
     )
 
@@ -63,8 +63,8 @@ def ours(found: Sequence[Record], study: Study | None) -> str:
     older = " or ".join(sorted({str(find_preset(name).training.views) for name in OLDER_RECIPES}))
     return (
         f"This project’s own recipe reaches a mean test CIDEr after the first stage of {_means(same)} on the same CNN, and of "
-        f"{_means(own)} on the fine-tuned one. It trains on {_OURS.training.views} views of each photograph instead of {older}, "
-        "and its search was tuned on dev."
+        f"{_means(own)} on the fine-tuned one. It trains on {_OURS.training.views} views of each photograph instead of "
+        f"{older}, and its search was tuned on dev."
     )
 
 
@@ -79,17 +79,17 @@ def changed(records: Sequence[Record]) -> list[str]:
     plain, relu, joined = (finished.get(trial) for trial in RECIPES.trials(["notes"]))
     told = []
     if plain and relu:
-        losses = (min(dev for _, dev in one.losses) for one in (relu, plain))
+        losses = (number(min(dev for _, dev in one.losses)) for one in (relu, plain))
+        first = (number(one.losses[0][0]) for one in (relu, plain))
         told.append(
-            f"ReLU instead of tanh in the LSTMs of stacked, with Word2Vec: {_instead('dev loss', *map(number, losses))}, "
-            f"{_cider(relu, plain)}, "
-            f"{_instead('training loss of the first epoch', *(number(one.losses[0][0]) for one in (relu, plain)))} (one run each)."
+            f"ReLU instead of tanh in the LSTMs of stacked, with Word2Vec: {_instead('dev loss', *losses)}, "
+            f"{_cider(relu, plain)}, {_instead('training loss of the first epoch', *first)} (one run each)."
         )
     if plain and joined:
         sizes = (f"{one.trained_on:,} photographs and {one.words:,} words" for one in (joined, plain))
         told.append(
-            f"Training on train and dev together, stacked with Word2Vec: {_instead('', *sizes).lstrip()}, {_cider(joined, plain)} "
-            "(one run each). Dev, which decides when to stop, is then not held out."
+            f"Training on train and dev together, stacked with Word2Vec: {' instead of '.join(sizes)}, "
+            f"{_cider(joined, plain)} (one run each). Dev, which decides when to stop, is then not held out."
         )
     return told
 

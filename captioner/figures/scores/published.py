@@ -97,7 +97,7 @@ def in_short() -> str:
     lowest, highest = FROZEN_CIDER
     hard = next(system for system in PUBLISHED if system.title.startswith("Hard attention"))
     return (
-        f"Published captioners with a frozen CNN reach CIDEr {lowest} to {highest} on this data. Compare these with the decoders "
-        "on the original CNN, not with those on a CNN fine-tuned on the same photographs. Hard attention (Xu et al., 2015) "
-        f"reaches BLEU-4 {hard.metrics['bleu4']} by {OTHER_BLEU}: only roughly comparable."
+        f"Published captioners with a frozen CNN reach CIDEr {lowest} to {highest} on this data. Compare these with the "
+        "decoders on the original CNN, not with those on a CNN fine-tuned on the same photographs. Hard attention "
+        f"(Xu et al., 2015) reaches BLEU-4 {hard.metrics['bleu4']} by {OTHER_BLEU}: only roughly comparable."
     )

@@ -14,22 +14,22 @@ from captioner.figures.scores.verdict import Gap, leader
 from captioner.figures.style import listed, number, signed
 
 CAVEAT = (
-    "With so few runs the intervals are approximate: too wide where runs differ only photograph by photograph, too narrow where a "
-    "whole run is better or worse."
+    "With so few runs the intervals are approximate: too wide where runs differ only photograph by photograph, too narrow "
+    "where a whole run is better or worse."
 )
 TIE = (
     "Mean test CIDEr over {seeds} runs each: {means}. No pair differs significantly; differences below about {least} are not "
     "detectable."
 )
-_UNTUNED = "Without seed {seed}, which the settings were tuned on: {means}."
+_UNTUNED = "Without seed {seed}, with which the settings were tuned: {means}."
 _CONTROLS = (
-    "Controls, mean test CIDEr: {means}. Of their {pairs} differences from the three, over {seeds} runs each, {significant} are "
-    "significant; differences below about {least} are not detectable."
+    "Controls, mean test CIDEr: {means}. Of their {pairs} differences from the three, over {seeds} runs each, {significant} "
+    "are significant; differences below about {least} are not detectable."
 )
 _ENCODERS = (
-    "Fine-tuning the CNN changes mean test CIDEr, in the first stage and over the same seeds, by {changes}. Each decoder uses the "
-    "search chosen for it on dev. The CNN was fine-tuned once, so the intervals do not cover the variation between fine-tunings; "
-    "there is no reward stage on the original CNN."
+    "Fine-tuning the CNN changes mean test CIDEr, in the first stage and over the same seeds, by {changes}. Each decoder uses "
+    "the search chosen for it on dev. The CNN was fine-tuned once, so the intervals do not cover the variation between "
+    "fine-tunings; there is no reward stage on the original CNN."
 )
 _OWN_WORDS = "Words that only one of the three uses for the test photographs, mean over {runs} runs: {counts}."
 _BY_SEED = " One of three runs of the same embedding, for comparison: {counts}."

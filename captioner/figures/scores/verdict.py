@@ -63,8 +63,8 @@ def by_other_metrics(board: Board) -> str:
     """How many differences are significant by the metrics besides CIDEr."""
     found = [gap for name in board.metrics if name != VERDICT_METRIC for gap in gaps(board, name)]
     significant = sum(gap.significant for gap in found)
-    others = f"Of {len(found)} differences by the other metrics, {significant} are significant; chance alone makes one in twenty so."
-    return others if found else ""
+    told = f"Of {len(found)} differences by the other metrics, {significant} are significant"
+    return f"{told}; about one in twenty would be by chance." if found else ""
 
 
 def training_runs(seeds: Sequence[int]) -> str:

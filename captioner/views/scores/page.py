@@ -210,8 +210,8 @@ def _show_gauge(folder: Path) -> None:
     st.header("Are strange photographs captioned worse?", anchor=False)
     _say(novelty_chart.verdict(curve))
     _say(
-        "Points: the mean of the decoders on a tenth of the photographs each, with 95% intervals. Dashed line: the mean on all. "
-        "The gauge of the page of captions takes its words from here."
+        "Points: the mean of the decoders on a tenth of the photographs each, with 95% intervals. Dashed line: the mean on "
+        "all. The gauge of the page of captions takes its words from here."
     )
     summary = novelty_chart.summary(curve)
     st.altair_chart(novelty_chart.chart(curve), alt=summary)

@@ -48,5 +48,4 @@ def _show_question(records: list[Record]) -> None:
         st.html(cards.paragraph(question_charts.POINTS, "beside"))
         with st.expander("All curves, and all trainings of the question as a table"):
             st.altair_chart(question_charts.chart(found), alt=summary)
-            table = question_charts.as_table(found, dimensions_question.reached(found))
-            st.dataframe(table.style.format(precision=3), alt=summary)
+            st.dataframe(question_charts.as_table(found), alt=summary, height="content")

@@ -14,8 +14,8 @@ from captioner.views.resources import refuse
 from captioner.views.scores import score_cards as cards
 
 _ABOUT = (
-    "Each ring is one run from scratch; runs with the same seed see the photographs in the same order. Ticks are means. The frozen "
-    "vectors were trained once, so the intervals do not cover the variation between vectors."
+    "Each ring is one run from scratch; runs with the same seed see the photographs in the same order. Ticks are means. The "
+    "frozen vectors were trained once, so the intervals do not cover the variation between vectors."
 )
 
 

@@ -34,6 +34,6 @@ def test_the_chart_of_the_ends_has_a_point_for_every_training():
 
 
 def test_the_table_has_means_over_seeds():
-    table = question_charts.as_table(dimensions_question.groups(made()), EPOCHS)
-    assert table.loc["FastText, 10", f"training loss after {EPOCHS} epochs"] == pytest.approx(2.5 + 0.8 + 0.05 + 0.01)
-    assert set(table.seeds) == {2} and table.loc["Random, 300", "test CIDEr"] == pytest.approx(0.5)
+    table = question_charts.as_table(dimensions_question.groups(made()))
+    assert table.loc["FastText, 10", f"training loss after {EPOCHS} epochs"] == "3.360"  # 2.5 + 0.8 + 0.05 + 0.01
+    assert set(table.seeds) == {"2"} and table.loc["Random, 300", "test CIDEr"] == "0.500"

@@ -39,7 +39,8 @@ def test_the_best_decoder_its_lead_and_whether_that_is_significant(half, ends):
 
 def test_every_order_of_the_three():
     """The lead is the one over the second, whichever of the two a difference is taken from."""
-    for scores, gap in (((0.6, 0.5, 0.4), "Word2Vec by 0.100"), ((0.4, 0.5, 0.6), "Word2Vec by 0.100"), ((0.6, 0.4, 0.5), "FastText")):
+    orders = (((0.6, 0.5, 0.4), "Word2Vec by 0.1"), ((0.4, 0.5, 0.6), "Word2Vec by 0.1"), ((0.6, 0.4, 0.5), "FastText by 0.1"))
+    for scores, gap in orders:
         said = verdict(board(scores=dict(zip(SCORES, scores, strict=True))))
         assert f"ahead of {gap}" in said and said.endswith("is significant.")
 
