@@ -4,13 +4,18 @@ import json
 import re
 import shutil
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
+from captioner.config_io import to_json
 from captioner.errors import CheckpointError
+from captioner.experiments.records import Record, Scores, stored
+from captioner.presets import PRESETS
 from captioner.reports.readme import README, YARDSTICKS, pages, render
+from captioner.storage import write_json
 from support.written_recipes import write_recipes
 from support.written_study import record, write_study
 
@@ -127,6 +132,23 @@ def test_older_recipes_are_told_from_their_records(folder: Path):
     assert rows[2].startswith("| course | Word2Vec | 0.500 (0.470 to 0.530) |")
     assert "### An open question, answered" in text and "It was the dimensions. Here" in text
     assert render(text, folder) == text
+
+
+def test_kept_runs_have_a_row_with_what_sets_them_apart(folder: Path):
+    preset = PRESETS["tiny"]
+    other = replace(preset, encoder="vgg16", embedding=replace(preset.embedding, window=7))
+    score = Scores({"cider": 0.51234, "bleu4": 0.2, "rouge_l": 0.4}, 5, 1.0)
+    plain, changed = (
+        Record(variant, FIRST, 1, to_json(one.up_to(FIRST)), "shapes", one.encoder, name=name, losses=((3.0, 2.75), (2.9, 2.5)),
+               seconds=180.0, scores={"dev": score})
+        for variant, name, one in (("learned", "a-plain", preset), ("fasttext", "b-changed", other))
+    )  # fmt: skip
+    write_json(folder / "trials" / "tried.json", {"trials": [stored(plain), stored(changed)]})
+    rows = [line for line in render("<!-- figures: tried -->\n<!-- end -->\n", folder).splitlines() if line.startswith("| ")]
+    figures = "first | 2 | 2.500 | beam 5, 1 | 0.5123 | 0.2000 | 0.4000 | 3 |  |"
+    assert rows[1:] == [
+        f"| a-plain | tiny | Learned | {figures}", f"| b-changed | tiny, but encoder vgg16, vectors' window 7 | FastText | {figures}"
+    ]  # fmt: skip
 
 
 def test_the_readme_is_short_and_begins_with_the_two_commands():
