@@ -52,7 +52,7 @@ class Request(arguments.Request):
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(interrupted=arguments.GOES_ON.format(""))
-    parser.description = "Train and score the missing trials of an experiment and report all of them; without --data, only report."
+    parser.description = "Train and score the missing trials of an experiment, and report all; without --data, only report."
     plans = "seeds: the three decoders with several seeds, and controls; recipes: older recipes (default: seeds)"
     parser.add_argument("--plan", choices=tuple(PLANS), default=SEEDS, help=plans)
     parts = "; ".join(f"{name}: {', '.join(plan.parts)}" for name, plan in PLANS.items())

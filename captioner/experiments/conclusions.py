@@ -98,10 +98,10 @@ class Study:
 
     def __post_init__(self) -> None:
         names = {group.name for group in self.groups} | {name for pair in self.pairs for name, _ in pair.groups}
-        words = [*self.own_words_by_chance.values(), *itertools.chain.from_iterable(self.own_words.values())]
-        known = names <= {*VARIANTS, *CONTROLS} and all({*VARIANTS} == {*row} for row in words) and {*STAGES} == {*self.own_words}
+        rows = itertools.chain(self.own_words_by_chance.values(), *self.own_words.values())
+        known = names <= {*VARIANTS, *CONTROLS} and all({*row} == {*VARIANTS} for row in rows)
         moved = {*self.moves} <= {*VARIANTS} and all({*one.numbers} == {*SPLITS} for one in self.moves.values())
-        if not self.groups or not known or not moved or self.planned < self.finished:
+        if not (self.groups and known and moved and {*self.own_words} == {*STAGES}) or self.planned < self.finished:
             raise ValueError("is incomplete")
 
     def stage(self, stage: str) -> list[Group]:
@@ -237,8 +237,8 @@ def own_words_by_chance(own: Sequence[Record]) -> dict[str, dict[str, float]]:
 
 
 def _alone(runs: Sequence[Mapping[str, int]]) -> float:
-    choices = ({str(number): words for number, words in enumerate(three)} for three in itertools.combinations(runs, len(VARIANTS)))
-    return fmean(len(words) for chosen in choices for words in only_one(chosen).values())
+    threes = ({str(number): words for number, words in enumerate(three)} for three in itertools.combinations(runs, 3))
+    return fmean(len(words) for three in threes for words in only_one(three).values())
 
 
 def _used(own: Sequence[Record], stage: str) -> dict[str, dict[int, dict[str, int]]]:

@@ -59,8 +59,8 @@ class ExperimentRunner:
         """Refuse a record that was made with other data, settings or another encoder."""
         if record.made_with != self._made_with(record.trial):
             raise TrainingError(
-                f"The record of {record.trial} was made with other data, text, settings or another encoder; give the --data, "
-                "--corpus and --encoder that it was made with, or keep this experiment in a folder of its own with --checkpoints."
+                f"The record of {record.trial} was made with other data, text, settings or another encoder; give the same "
+                "--data, --corpus and --encoder again, or keep this experiment in a folder of its own with --checkpoints."
             )
 
     def run_folder(self, trial: Trial) -> Path:

@@ -126,7 +126,8 @@ def test_words_that_luck_alone_gives_to_one_training():
 
 
 def test_the_study_comes_back(tmp_path):
-    finished = [record(name, seed, [0.1 * seed, 0.2], stage) for name in VARIANTS for seed in (1, 2) for stage in (FIRST, REWARD)]
+    runs = [(name, seed, stage) for name in VARIANTS for seed in (1, 2) for stage in (FIRST, REWARD)]
+    finished = [record(name, seed, [0.1 * seed, 0.2], stage) for name, seed, stage in runs]
     study = conclude(finished, PLAN)
     save_study(tmp_path, study)
     assert read_study(tmp_path) == study and study.finished == 12 and len(study.pairs) == 6
@@ -137,7 +138,8 @@ def test_the_study_comes_back(tmp_path):
 def test_a_study_keeps_its_groups_in_order(tmp_path):
     found = write_study(tmp_path)
     assert found.finished == 13 and found.planned == 14
-    assert [(group.stage, group.name, group.seeds) for group in found.groups[:3]] == [(FIRST, name, (1, 2)) for name in VARIANTS]
+    groups = [(group.stage, group.name, group.seeds) for group in found.groups]
+    assert groups[:3] == [(FIRST, name, (1, 2)) for name in VARIANTS]
     assert [group.stage for group in found.groups[3:6]] == [REWARD] * 3 and found.groups[6].name == "random"
 
 

@@ -42,12 +42,14 @@ def test_a_plan_knows_its_trials_with_more_seeds():
 
 def test_the_recipes_have_every_trial_once():
     whole = RECIPES.trials()
-    assert len(set(whole)) == len(whole) == 35 and set(whole) == {one for part in RECIPES.parts for one in RECIPES.trials([part])}
+    assert len(set(whole)) == len(whole) == 35
+    assert set(whole) == {one for part in RECIPES.parts for one in RECIPES.trials([part])}
     table, question, notes = (RECIPES.trials([part]) for part in RECIPES.parts)
     assert [(one.preset, one.variant) for one in table] == [(preset, name) for preset in OLDER_RECIPES for name in VARIANTS]
     assert all(one.settings == PRESETS[one.preset] for one in table)
     widths = Counter((one.variant, one.seed) for one in question)
-    assert widths == {(name, seed): count for seed in (1, 2) for name, count in (("word2vec", 4), ("fasttext", 4), ("random", 2))}
+    counts = {"word2vec": 4, "fasttext": 4, "random": 2}
+    assert widths == {(name, seed): count for seed in (1, 2) for name, count in counts.items()}
     assert {dimensions(one) for one in question if one.variant == "random"} == {10, 300}
     told = [(one.settings.decoder.activation, one.splits) for one in notes]
     assert told == [("tanh", "standard"), ("relu", "standard"), ("tanh", "7000-1000")]

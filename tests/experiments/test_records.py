@@ -42,7 +42,8 @@ def test_what_the_command_prints_of_a_record():
     row = seed_record(REWARD, "fasttext", 4).row
     assert (row["preset"], row["stage"], row["variant"], row["seed"]) == ("triptych", REWARD, "fasttext", 4)
     assert (row["seconds"], row["epochs"], row["best_epoch"], row["overrides"]) == (300, 4, 3, {})
-    assert row["dev"]["loss"] == 2.7 and row["dev"]["wording"]["flawed"] == 0.02 and row["dev"]["cider"] == pytest.approx(0.24, abs=0.1)
+    assert row["dev"]["loss"] == 2.7 and row["dev"]["wording"]["flawed"] == 0.02
+    assert row["dev"]["cider"] == pytest.approx(0.24, abs=0.1)
     assert not {"settings", "scores"} & set(row) and "used" not in row["dev"]
     assert record(RECIPES.trials(["notes"])[1]).row["overrides"] == {"decoder.activation": "relu"}
 
@@ -94,7 +95,7 @@ def changed(folder, change, plan=RECIPES):
 def test_damaged_records_are_refused(tmp_path, change):
     save_record(tmp_path, RECIPES, ONE)
     changed(tmp_path, change)
-    with pytest.raises(CheckpointError, match=r"recipes.json.*delete it, and python -m captioner study --plan recipes --data DIR"):
+    with pytest.raises(CheckpointError, match=r"recipes.json.*delete it, and .* study --plan recipes --data DIR"):
         read_records(tmp_path, RECIPES)
 
 

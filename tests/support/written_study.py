@@ -23,7 +23,9 @@ def scores(cider, loss: float = 2.7, **changes) -> Scores:
     return replace(found, cider=tuple(float(value) for value in cider), **changes)
 
 
-def trial_record(variant: str, seed: int, parts: dict[str, Scores], stage: str = FIRST, preset: str = "triptych", **changes) -> Record:
+def trial_record(
+    variant: str, seed: int, parts: dict[str, Scores], stage: str = FIRST, preset: str = "triptych", **changes
+) -> Record:
     return Record(
         variant=variant,
         stage=stage,
