@@ -1,11 +1,11 @@
-"""`evaluate`: a split of a data set through the decoders, every metric with its interval; on request it chooses the beam."""
+"""`evaluate`: score the decoders on a split of a data set with 95% intervals; `--choose` also chooses the beam."""
 
 import re
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from captioner.commands import arguments, card, choices
 from captioner.commands.report import note, print_json, print_table, with_interval
@@ -14,7 +14,7 @@ from captioner.errors import ConfigError
 
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
-    from captioner.data.datasets import Dataset, Record
+    from captioner.data.datasets import Record
     from captioner.scoring.evaluation import BeamTrials, Evaluation, Subjects
 
 KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -56,42 +56,46 @@ def run(options: Request) -> int:
     from captioner.scoring.evaluation import Subjects, evaluate
     from captioner.vision.feature_cache import FeatureCache
 
-    if options.keep and (options.split != "dev" or not KEPT_NAME.fullmatch(options.keep)):
-        raise ConfigError(
-            "What was tried is kept with its scores on dev, under a name of small letters, digits and hyphens; it was given "
-            f"{options.split} and {options.keep!r}."
-        )
-    if options.choose:
-        _check_choosing(options)
-    joined = choices.trained_on_dev(options, choices.variants(options.variant))
-    if joined and (options.choose or options.keep):
-        raise ConfigError(f"{choices.SEEN_DEV}, so nothing is chosen or kept by scores there; score them with --split test.")
+    joined = _check(options)
     config, data = choices.search_config(options, options.beam, options.length_preference), choices.dataset(options.data)
     captioner = choices.captioner(options, choices.variants(options.variant))
     subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options.cache), captioner.encoder))
-    _tell_failed(subjects)
+    _report_failed(subjects)
     tried = _choose(options, captioner, subjects, data.name) if options.choose else None
     evaluation = tried.best if tried else evaluate(captioner, subjects, config)
-    (_print_json if options.json else _print_text)(options, data, subjects, evaluation, tried, captioner.stage)
+    if options.json:
+        _print_json(options.split, data.name, subjects, evaluation, tried, captioner.stage)
+    else:
+        _print_text(f"{data.name}, {options.split}", evaluation, tried, captioner.stage)
     if options.keep:
         for name in evaluation.scores:
             keep(SHIPPED, options.keep, choices.decoders(options) / name, data.name, evaluation.summary(name))
     elif joined and options.split == "dev":
-        note(f"{choices.SEEN_DEV}: these scores say nothing of others and are not stored; --split test tells more.")
+        note(f"{choices.SEEN_DEV}: these scores say nothing about unseen photographs and are not stored; use --split test.")
     elif _may_store(options, data.name, evaluation):
         _store(options, data.name, subjects, evaluation, resplit(data, JOINED if joined else STANDARD).split("train"))
         card.keep(choices.decoders(options))
     return 0
 
 
-def _check_choosing(options: Request) -> None:
-    if options.split != "dev":
+def _check(options: Request) -> bool:
+    """Reject options that do not go together; return whether the decoders were trained on dev, too."""
+    if options.keep and (options.split != "dev" or not KEPT_NAME.fullmatch(options.keep)):
+        raise ConfigError(
+            "--keep needs --split dev and a name of lower-case letters, digits and hyphens, but got "
+            f"{options.split} and {options.keep!r}."
+        )
+    if options.choose and options.split != "dev":
         raise ConfigError(f"A search setting is chosen on dev, never on {options.split}; give --split dev.")
-    if options.beam is not None or options.length_preference is not None or choices.variants(options.variant):
+    if options.choose and (options.beam is not None or options.length_preference is not None or choices.variants(options.variant)):
         raise ConfigError("--choose finds one setting for all decoders; leave out --variant, --beam and --length-preference.")
+    joined = choices.trained_on_dev(options, choices.variants(options.variant))
+    if joined and (options.choose or options.keep):
+        raise ConfigError(f"{choices.SEEN_DEV}, so its scores cannot choose or keep anything; score them with --split test.")
+    return joined
 
 
-def _tell_failed(subjects: "Subjects") -> None:
+def _report_failed(subjects: "Subjects") -> None:
     for reason in subjects.failed.values():
         note(f"Left out: {reason}")
     if subjects.failed:
@@ -108,7 +112,7 @@ def _choose(options: Request, captioner: "Captioner", dev: "Subjects", data: str
 
 
 def _may_store(options: Request, data: str, evaluation: "Evaluation") -> bool:
-    """Whether these are the scores of the decoders as everybody uses them, on the data that their other scores are of."""
+    """Whether the scores are of the decoders' own search setting, on the data set of their stored scores."""
     from captioner.scoring.evaluation import load_scores, load_search_config
 
     folder = choices.decoders(options)
@@ -126,51 +130,40 @@ def _may_store(options: Request, data: str, evaluation: "Evaluation") -> bool:
 def _store(
     options: Request, data: str, subjects: "Subjects", evaluation: "Evaluation", training: Sequence["Record"]
 ) -> None:
-    """Keep the scores beside the decoders and, where all of them were scored, what the scores mean beside each other."""
+    """Store the scores with the decoders and, if all of them were scored, their comparison."""
     from captioner.scoring.comparison import compare, complete, save_comparison, subject
     from captioner.scoring.evaluation import save_scores
 
     folder, variants = choices.decoders(options), tuple(evaluation.scores)
     save_scores(folder, options.split, data, evaluation)
     if not complete(folder, variants):
-        note("No comparison is stored: that takes all decoders of the folder, and two or more.")
+        note("No comparison is stored: it needs all decoders of the folder, and two or more.")
         return
-    note("Scoring people, and one sentence for every photograph, in the same way.")
+    note("Scoring people and one constant caption in the same way.")
     of = subject(folder, data, evaluation.summary(variants[0]), variants)
     save_comparison(folder, options.split, compare(of, evaluation, subjects, training))
 
 
 def _print_json(
-    options: Request, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", tried: "BeamTrials | None", stage: str
+    split: str, data: str, subjects: "Subjects", evaluation: "Evaluation", tried: "BeamTrials | None", stage: str
 ) -> None:
-    variants = {name: evaluation.summary(name) | {"captions": captions} for name, captions in evaluation.captions.items()}
-    result: dict[str, Any] = {
-        "data": data.name,
-        "split": options.split,
-        "stage": stage,
-        "beam": evaluation.config.beam,
-        "length_preference": evaluation.config.length_preference,
-        "failed": dict(subjects.failed),
-        "variants": variants,
-        "differences": [
-            {"first": first, "second": second, "metrics": {name: found._asdict() for name, found in metrics.items()}}
-            for (first, second), metrics in evaluation.differences.items()
-        ],
-    }
+    from captioner.scoring.evaluation import pairs_to_json, setting
+
+    captions = evaluation.captions.items()
+    result = {"data": data, "split": split, "stage": stage, **setting(evaluation.config), "failed": dict(subjects.failed)}
+    result["variants"] = {name: evaluation.summary(name) | {"captions": texts} for name, texts in captions}
+    result["differences"] = pairs_to_json(evaluation.differences)
     print_json(result | ({"trials": tried.table()} if tried else {}))
 
 
-def _print_text(
-    options: Request, data: "Dataset", subjects: "Subjects", evaluation: "Evaluation", tried: "BeamTrials | None", stage: str
-) -> None:
+def _print_text(title: str, evaluation: "Evaluation", tried: "BeamTrials | None", stage: str) -> None:
     if tried:
         _print_trials(tried)
-    setting = f"beam {evaluation.config.beam}, length preference {evaluation.config.length_preference:g}, stage {stage}"
-    print(f"{data.name}, {options.split}: {len(subjects.records)} photographs, {setting}; 95% intervals in brackets")
-    print()
+    images = len(next(iter(evaluation.captions.values())))
+    print(f"{title}: {images} photographs, {_setting(evaluation)}, stage {stage}; 95% intervals in brackets\n")
     print_table({find_variant(variant).title: _cells(evaluation, variant) for variant in evaluation.scores})
     if evaluation.differences:
-        print("\nDifferences on the same photographs; an interval without 0 is no accident\n")
+        print("\nDifferences on the same photographs; significant if the interval excludes 0\n")
         print_table(
             {
                 f"{find_variant(first).title} - {find_variant(second).title}": {
@@ -181,15 +174,19 @@ def _print_text(
         )
 
 
+def _setting(evaluation: "Evaluation") -> str:
+    return f"beam {evaluation.config.beam}, length preference {evaluation.config.length_preference:g}"
+
+
 def _cells(evaluation: "Evaluation", variant: str) -> dict[str, str]:
     intervals = evaluation.intervals[variant]
     return {name: with_interval(value, intervals.get(name)) for name, value in evaluation.scores[variant].metrics.items()}
 
 
 def _print_trials(tried: "BeamTrials") -> None:
-    rows = [(f"beam {trial.config.beam}, length preference {trial.config.length_preference:g}", trial) for trial in tried.trials]
-    columns = {"mean CIDEr": {name: f"{trial.mean_cider:.4f}" for name, trial in rows}}
+    columns = {"mean CIDEr": {_setting(trial): f"{trial.mean_cider:.4f}" for trial in tried.trials}}
     for variant in tried.best.scores:
-        columns[find_variant(variant).title] = {name: f"{trial.scores[variant].metrics['cider']:.4f}" for name, trial in rows}
+        ciders = {_setting(trial): f"{trial.scores[variant].metrics['cider']:.4f}" for trial in tried.trials}
+        columns[find_variant(variant).title] = ciders
     print_table(columns)
     print()

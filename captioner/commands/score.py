@@ -1,4 +1,4 @@
-"""`score`: the metrics of any captions, line for line, against the references of a data set."""
+"""`score`: the metrics of a file of captions against the references of a data set."""
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -36,8 +36,8 @@ def run(options: Request) -> int:
     names, captions = _names(options.images), _lines(options.captions)
     if len(names) != len(captions):
         raise DatasetError(
-            f"There should be one caption for each line of {options.images.name}, so {len(names)} of them, but "
-            f"{options.captions.name} has {len(captions)} lines; give line n for line n."
+            f"{options.images.name} has {len(names)} lines, but {options.captions.name} has {len(captions)} lines; "
+            "give one caption on the line of each image."
         )
     scores = Scorer(_references(choices.dataset(options.data), names)).score(captions)
     intervals = interval(scores)
@@ -55,18 +55,18 @@ def _references(data: "Dataset", names: Sequence[str]) -> list[tuple[str, ...]]:
     if unknown:
         raise DatasetError(
             f"The data set {data.name} has no photograph '{unknown[0]}' with captions ({len(unknown)} of {len(names)} names are "
-            "unknown); give names as the data set spells them."
+            "unknown); use the data set's own names."
         )
     return [captions[name] for name in names]
 
 
 def _names(path: Path) -> list[str]:
-    """The names of a list; empty lines after the last one do not count."""
+    """The lines of a list of names, without empty lines at the end."""
     return [line.strip() for line in "\n".join(_lines(path)).rstrip().split("\n")]
 
 
 def _lines(path: Path) -> list[str]:
-    """Every line, the empty ones too: a decoder may have had nothing to say."""
+    """Every line, including empty ones, since a caption may be empty."""
     from captioner.data.dataset_formats import read_text
 
     return read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")

@@ -42,9 +42,9 @@ class Examiner:
     def of(cls, splits: Mapping[str, Sequence[Photograph]], inputs: RunInputs) -> "Examiner":
         cache = inputs.cache
         subjects = {split: Subjects.of(records, cache) for split, records in splits.items()}
-        known = familiarity.expressed(cache.pooled(inputs.train))
+        known = familiarity.principal_components(cache.pooled(inputs.train))
         strangest = {
-            split: _highest(familiarity.strangeness(cache.pooled(part.records), *known)) for split, part in subjects.items()
+            split: _highest(familiarity.novelty(cache.pooled(part.records), *known)) for split, part in subjects.items()
         }
         return cls(subjects, Known.of([caption for record in inputs.train for caption in record.captions]), strangest)
 

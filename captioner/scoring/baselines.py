@@ -1,41 +1,43 @@
-"""What a score can be held against: people scored as if they were decoders, and one sentence said of every photograph.
+"""Baselines: people scored like decoders, and one constant caption for every photograph.
 
-Both go through the same scorer as the decoders. What the decoders themselves scored is left to `captioner.scoring.evaluation`.
+Both go through the decoders' scorer; `captioner.scoring.evaluation` scores the decoders themselves.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from captioner.data.datasets import Record
-from captioner.scoring.bootstrap import mean_interval
+from captioner.scoring.bootstrap import Interval, mean_interval
 from captioner.scoring.metrics import CIDER, Scorer, Scores
 from captioner.vocabulary import tokenize
 
-CANDIDATES = 200  # training captions that more than one person wrote; Flickr8k has 156 of them
+CANDIDATES = 200  # training captions that more than one person wrote; Flickr8k has 156
 JUDGES = 1000  # training photographs
 
 
 class Fold(NamedTuple):
-    """One caption of each photograph, taken away from it, and a scorer that holds captions against the others."""
+    """One caption of each photograph, and a scorer with the remaining captions as references."""
 
     captions: list[str]
     scorer: Scorer
 
 
-class Yardstick(NamedTuple):
-    """The metrics of somebody or something, and the 95% intervals of those that have one."""
+@dataclass(frozen=True)
+class Yardstick:
+    """Metrics, and 95% intervals for those that have one."""
 
-    metrics: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, Interval]
 
 
 def folds(records: Sequence[Record]) -> list[Fold]:
-    """The first caption of every photograph against its others, the second against its others, and so on.
+    """Each photograph's first caption against the others, then the second, up to the fewest captions of any photograph.
 
-    As many folds as every photograph has captions; none where a photograph has only one, which leaves nothing to hold it to.
+    Empty if a photograph has only one caption, which leaves no references.
     """
     fewest = min(len(record.captions) for record in records)
     return [
@@ -48,26 +50,23 @@ def folds(records: Sequence[Record]) -> list[Fold]:
 
 
 def mean_score(several: Sequence[Scores]) -> Yardstick:
-    """The mean over several scores of the same photographs, whose interval draws the same photographs for all of them."""
+    """The mean over several scores of the same photographs; the interval resamples the same photographs for all."""
     metrics = {name: float(np.mean([scores.metrics[name] for scores in several])) for name in several[0].metrics}
     return Yardstick(metrics, mean_interval(several))
 
 
 def people(sides: Sequence[Fold]) -> Yardstick:
-    """People against people: each caption held against the other captions of its photograph."""
+    """People against people: each caption against the other captions of its photograph."""
     return mean_score([fold.scorer.score(fold.captions) for fold in sides])
 
 
 def against_fewer(captions: Sequence[str], sides: Sequence[Fold]) -> Yardstick:
-    """A decoder held against as few captions as people are, so that the two can be compared."""
+    """A decoder scored against as few references as people are, for a fair comparison."""
     return mean_score([fold.scorer.score(captions) for fold in sides])
 
 
 def constant_caption(training: Sequence[Record]) -> str:
-    """The one sentence that suits training photographs best, of those that people wrote most often; measured by CIDEr.
-
-    It is chosen without a look at the photographs that it will be scored on.
-    """
+    """The frequent training caption with the highest CIDEr on training photographs; no scored photograph is used."""
     counts = Counter(" ".join(tokenize(caption)) for record in training for caption in record.captions)
     ranked = sorted(counts, key=lambda text: (-counts[text], text))
     candidates = [text for text in ranked[:CANDIDATES] if counts[text] > 1] or ranked[:CANDIDATES]

@@ -1,11 +1,11 @@
-"""How sure a score is: bootstrap intervals over images, for one system, a mean over several, and a difference between two.
+"""Bootstrap confidence intervals over images: for one system, a mean over several, and a paired difference.
 
-Whole images are drawn again with replacement and every metric is computed anew from what `Scores` keeps of each. CIDEr's
-word weights stay those of all images: they belong to the references, not to the sample.
+Whole images are resampled with replacement, and every metric is recomputed from what `Scores` keeps of each image. CIDEr's
+word weights stay those of all images, since they belong to the references and not to the sample.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,37 +16,43 @@ RESAMPLES = 1000
 CONFIDENCE = 0.95
 _CELLS_AT_ONCE = 4_000_000
 
+Interval = tuple[float, float]
 
-class Difference(NamedTuple):
-    """How much higher the first system scores, and the interval of that; one that leaves out 0 is no accident."""
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its confidence interval; a difference is significant if its interval excludes 0."""
 
     value: float
     low: float
     high: float
 
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.value, self.low, self.high))
+
 
 def interval(
     scores: Scores, resamples: int = RESAMPLES, confidence: float = CONFIDENCE, seed: int = 0
-) -> dict[str, tuple[float, float]]:
-    """The percentile interval of every metric (METEOR apart, which has no values per image)."""
+) -> dict[str, Interval]:
+    """The percentile interval of every metric except METEOR, which has no values per image."""
     return mean_interval([scores], resamples, confidence, seed)
 
 
 def mean_interval(
     several: Sequence[Scores], resamples: int = RESAMPLES, confidence: float = CONFIDENCE, seed: int = 0
-) -> dict[str, tuple[float, float]]:
-    """The interval of every metric's mean over several systems, all computed on the same drawn images."""
+) -> dict[str, Interval]:
+    """The interval of every metric's mean over several systems, computed on the same resampled images."""
     drawn = _resample(several, resamples, confidence, seed)
     return {name: percentiles(np.mean([part[name] for part in drawn], axis=0), confidence) for name in drawn[0]}
 
 
 def paired_difference(
     first: Scores, second: Scores, resamples: int = RESAMPLES, confidence: float = CONFIDENCE, seed: int = 0
-) -> dict[str, Difference]:
-    """First minus second for every metric; both are computed on the same drawn images, which the interval gains from."""
+) -> dict[str, Estimate]:
+    """First minus second for every metric, both on the same resampled images, which narrows the interval."""
     drawn_first, drawn_second = _resample([first, second], resamples, confidence, seed)
     return {
-        name: Difference(
+        name: Estimate(
             first.metrics[name] - second.metrics[name], *percentiles(drawn_first[name] - drawn_second[name], confidence)
         )
         for name in drawn_first
@@ -57,7 +63,7 @@ def _resample(systems: Sequence[Scores], resamples: int, confidence: float, seed
     """For every system, each metric on every resample (resamples,)."""
     images = [len(scores.table) for scores in systems]
     if len(set(images)) > 1:
-        raise DatasetError(f"Two systems can be compared on the same images only, but these have {images[0]} and {images[1]}.")
+        raise DatasetError(f"Systems can only be compared on the same images, but these have {images[0]} and {images[1]}.")
     if resamples < 1 or not 0 < confidence < 1:
         raise ConfigError(
             f"A bootstrap needs 1 resample or more and a confidence between 0 and 1, but got {resamples} and {confidence}."
@@ -68,7 +74,7 @@ def _resample(systems: Sequence[Scores], resamples: int, confidence: float, seed
 
 
 def draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each image is drawn in each resample, in blocks that fit in memory."""
+    """How often each resample draws each image, in blocks that fit in memory."""
     random = np.random.default_rng(seed)
     block = max(1, _CELLS_AT_ONCE // images)
     for start in range(0, resamples, block):
@@ -77,6 +83,9 @@ def draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
         yield np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images).astype(np.float64)  # (rows, images)
 
 
-def percentiles(values: np.ndarray, confidence: float) -> tuple[float, float]:
+def percentiles(values: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+Difference = Estimate

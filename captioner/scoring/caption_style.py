@@ -1,6 +1,6 @@
-"""How captions are worded: their length and variety, what they repeat, where they break off, and which rare words they find.
+"""Caption style: length, variety, repetitions, cut-off endings, and recall of rare words.
 
-How well they fit the photographs on the whole is left to `captioner.scoring.metrics`.
+`captioner.scoring.metrics` measures how well captions fit their photographs.
 """
 
 from collections import Counter
@@ -12,14 +12,13 @@ from captioner.vocabulary import tokenize
 
 Words = tuple[str, ...]
 
-# How often a word occurred in the training captions, from and to, for it to be rare at all, and for each band of rare words.
+# Range of occurrences in the training captions that makes a word rare, and those of each band of rare words.
 RARE = (5, 49)
 BANDS = {"rare_5_9": (5, 9), "rare_10_19": (10, 19), "rare_20_49": (20, 49)}
 
-# Words that announce another word: a caption that ends in one was cut off. Grammar proposed them and people decided: only
-# those stayed of which, among the training captions of Flickr8k, fewer than one use in a hundred ends a caption. So "in" and
-# "over" are here ("waves roll in" is rare), while "on", "by", "down", "up", "out", "off", "around", "behind", "outside"
-# ("another looks on", "others walk by"), "her" and "can" (a "trash can") are not. A test holds the list against the captions.
+# A caption that ends in one of these words was cut off. Fewer than 1% of their uses in Flickr8k's training captions end a
+# caption, which excludes "on", "by", "down", "up", "out", "off", "around", "behind", "outside" ("another looks on"), "her" and
+# "can" ("a trash can"). A test checks the list against the captions.
 UNENDING = frozenset(
     """
     a an the this that these those each every some any no his its their my your our
@@ -33,26 +32,26 @@ UNENDING = frozenset(
 
 @dataclass(frozen=True)
 class Wording:
-    """Counts over one caption for each photograph; a mean over several such sets need not be whole numbers.
+    """Figures over one caption for each photograph; counts are fractions in a mean over several sets.
 
-    None stands for what was not measured, or had nothing to be measured on.
+    None means not measured, or nothing to measure.
     """
 
     mean_words: float
     distinct_captions: float
     different_words: float
-    repeating: float  # the share in which two neighbouring words stand twice
-    copied: float | None  # the share that stands among the training captions, where there are any
-    cut: float | None = None  # the share that breaks off at a word with which no sentence ends
-    flawed: float | None = None  # the share that repeats, or breaks off, or does both
-    rare: float | None = None  # of the rare words that people used, the share that was found; then by how rare they are
+    repeating: float  # share with a repeated pair of neighbouring words
+    copied: float | None = None  # share that is also a training caption
+    cut: float | None = None  # share that ends in one of UNENDING
+    flawed: float | None = None  # share that repeats or is cut, or both
+    rare: float | None = None  # share of the rare words used by people that was found; then by band
     rare_5_9: float | None = None
     rare_10_19: float | None = None
     rare_20_49: float | None = None
 
 
 def worded(captions: Sequence[str], training: Set[Words] = frozenset()) -> Wording:
-    """What the captions alone tell, and which of them stand among the training captions.
+    """Every figure that needs no references.
 
     >>> found = worded(["a dog runs", "a dog and a dog", "a cat in a"], {("a", "dog", "runs")})
     >>> found.mean_words, found.distinct_captions, found.different_words
@@ -75,9 +74,9 @@ def worded(captions: Sequence[str], training: Set[Words] = frozenset()) -> Wordi
 def rare_recall(
     captions: Sequence[str], references: Sequence[Sequence[str]], occurrences: Mapping[str, int]
 ) -> dict[str, float | None]:
-    """Of the rare words that people used for a photograph, the share that its caption has, too; for all of them and by band.
+    """The share of the rare words used by people for a photograph that its caption has too, in total and by band.
 
-    A word counts once for a photograph, however many people used it. `occurrences` are those in the training captions.
+    A word counts once for each photograph, however many people used it. `occurrences` counts words in the training captions.
 
     >>> rare_recall(["a poodle runs", "a dog"], [["a poodle", "one poodle barks"], ["a whippet"]], {"poodle": 7, "whippet": 30})
     {'rare': 0.5, 'rare_5_9': 1.0, 'rare_10_19': None, 'rare_20_49': 0.0}
@@ -93,13 +92,13 @@ def rare_recall(
 
 
 def occurrences(captions: Iterable[str]) -> Counter[str]:
-    """How often each word occurs."""
+    """The number of occurrences of each word."""
     return Counter(word for caption in captions for word in tokenize(caption))
 
 
 @dataclass(frozen=True)
 class Known:
-    """What the decoders have read: the captions of the training photographs, and how often each word occurs in them."""
+    """The training captions and the occurrences of each word in them."""
 
     captions: frozenset[Words]
     occurrences: Counter[str]
@@ -109,12 +108,12 @@ class Known:
         return cls(frozenset(tuple(tokenize(caption)) for caption in captions), occurrences(captions))
 
     def judge(self, captions: Sequence[str], references: Sequence[Sequence[str]]) -> Wording:
-        """All that `worded` and `rare_recall` tell of one caption for each photograph."""
+        """Every figure of one caption for each photograph."""
         return replace(worded(captions, self.captions), **rare_recall(captions, references, self.occurrences))
 
 
 def only_one(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-    """By decoder, the words that no other decoder ever uses and how often it does, commonest first; from all of its words.
+    """By decoder, the words that no other decoder uses with their counts, commonest first.
 
     >>> only_one({"learned": {"dog": 1, "cat": 1}, "fasttext": {"puppy": 2, "cat": 1, "runs": 1}})
     {'learned': {'dog': 1}, 'fasttext': {'puppy': 2, 'runs': 1}}
@@ -128,13 +127,13 @@ def only_one(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int
 
 
 def mean(several: Sequence[Wording]) -> Wording:
-    """Every figure's mean; a figure that one of them lacks has none."""
+    """The mean of every figure; None if any of them lacks it."""
     columns = {field.name: [getattr(one, field.name) for one in several] for field in fields(Wording)}
     return Wording(**{name: None if None in values else sum(values) / len(values) for name, values in columns.items()})
 
 
 def repeats(words: Sequence[str]) -> bool:
-    """Whether two neighbouring words stand in it twice.
+    """Whether a pair of neighbouring words occurs twice.
 
     >>> repeats("a man on a bike on a bike".split()), repeats("a man on a bike".split())
     (True, False)
@@ -143,5 +142,5 @@ def repeats(words: Sequence[str]) -> bool:
 
 
 def is_cut(words: Sequence[str]) -> bool:
-    """Whether it breaks off at a word with which no sentence ends."""
+    """Whether the last word is one of UNENDING."""
     return bool(words) and words[-1] in UNENDING

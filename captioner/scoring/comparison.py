@@ -1,51 +1,75 @@
-"""What the scores of several decoders mean beside each other: which differences are more than chance, and the yardsticks.
+"""Comparison of the scores of several decoders: which differences are significant, the baselines, and the caption style.
 
-Kept in one file per folder of decoders, by split, with the hash of each decoder's manifest: of other decoders it says nothing.
+Each folder of decoders has one file with a comparison per split, tied to the decoders by the hashes of their manifests.
 """
 
 import hashlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from captioner.config import VARIANTS
 from captioner.data.datasets import Record
 from captioner.errors import CheckpointError
-from captioner.scoring import baselines as yardsticks
-from captioner.scoring import caption_style as wording
+from captioner.scoring import baselines, caption_style
 from captioner.scoring.baselines import Yardstick
-from captioner.scoring.bootstrap import Difference
-from captioner.scoring.caption_style import Wording
-from captioner.scoring.evaluation import Evaluation, Subjects
-from captioner.storage import MANIFEST, exists, read_bytes, read_json, write_json
+from captioner.scoring.bootstrap import Estimate
+from captioner.scoring.caption_style import Known, Wording
+from captioner.scoring.evaluation import Differences, Evaluation, Subjects, pairs_to_json
+from captioner.storage import MANIFEST, exists, parse_as, read_as, read_bytes, write_json
 
 COMPARISON = "comparison.json"
 PEOPLE, CONSTANT = "people", "constant"
 _LARGEST_MANIFEST = 1_000_000
-_UNMEASURED = {"copied", *(field.name for field in fields(Wording) if field.default is None)}  # what may be None
+_RENEW = "delete the file and evaluate again"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What results belong to; equal subjects have equal results."""
+
+    data: str
+    images: int
+    beam: int
+    length_preference: float
+    decoders: Mapping[str, str]  # the sha256 of each decoder's manifest
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What was found on one split; `wording` and `against_fewer` go by decoder, the former with `people` besides."""
+    """The results on one split; `against_fewer` and `wording` go by decoder, the latter also by `PEOPLE`."""
 
-    of: Mapping[str, Any]  # data, images, search setting and manifests that it belongs to
-    differences: Mapping[tuple[str, str], Mapping[str, Difference]]
+    of: Subject
+    differences: Differences
     yardsticks: Mapping[str, Yardstick]
     against_fewer: Mapping[str, Yardstick]
     wording: Mapping[str, Wording]
 
 
-def subject(folder: Path, data: str, summary: Mapping[str, Any], variants: Sequence[str]) -> dict[str, Any]:
-    """What a comparison belongs to: equal subjects, equal numbers."""
-    manifests = {name: fingerprint(folder / name) for name in variants}
-    return {"data": data} | {key: summary[key] for key in ("images", "beam", "length_preference")} | {"decoders": manifests}
+@dataclass(frozen=True)
+class _Pair:
+    first: str
+    second: str
+    metrics: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored(Comparison):
+    """A comparison as the file has it, with a list of pairs."""
+
+    differences: tuple[_Pair, ...]
+
+
+def subject(folder: Path, data: str, summary: Mapping[str, Any], variants: Sequence[str]) -> Subject:
+    """What the results of these decoders belong to; `summary` has the number of images and the search setting."""
+    facts = {key: summary[key] for key in ("images", "beam", "length_preference")}
+    return Subject(data, **facts, decoders={name: fingerprint(folder / name) for name in variants})
 
 
 def fingerprint(folder: Path) -> str:
-    """The sha256 of a decoder's manifest, which holds the sha256 of everything else."""
+    """The sha256 of a decoder's manifest, which has the sha256 of every other file."""
     return hashlib.sha256(read_bytes(folder / MANIFEST, _LARGEST_MANIFEST)).hexdigest()
 
 
@@ -54,90 +78,62 @@ def complete(folder: Path, variants: Sequence[str]) -> bool:
     return len(variants) > 1 and {name for name in VARIANTS if exists(folder / name)} == set(variants)
 
 
-def compare(of: Mapping[str, Any], evaluation: Evaluation, subjects: Subjects, training: Sequence[Record]) -> Comparison:
-    """Hold the decoders against each other, against people, and against one sentence for every photograph."""
-    known = wording.Known.of([caption for record in training for caption in record.captions])
-    said = {name: list(captions.values()) for name, captions in evaluation.captions.items()}
-    sides = yardsticks.folds(subjects.records)
-    held = {name: known.judge(captions, _references(subjects)) for name, captions in said.items()}
-    rods: dict[str, Yardstick] = {}
-    if sides:
-        rods[PEOPLE] = yardsticks.people(sides)
-        others = (_references(subjects, without=place) for place in range(len(sides)))
-        held[PEOPLE] = wording.mean([known.judge(fold.captions, left) for fold, left in zip(sides, others, strict=True)])
+def compare(of: Subject, evaluation: Evaluation, subjects: Subjects, training: Sequence[Record]) -> Comparison:
+    """Compare the decoders with each other, with people, and with one constant caption."""
+    known = Known.of([caption for record in training for caption in record.captions])
+    captions = {name: list(texts.values()) for name, texts in evaluation.captions.items()}
+    folds = baselines.folds(subjects.records)
+    wording = {name: known.judge(texts, _references(subjects)) for name, texts in captions.items()}
+    yardsticks: dict[str, Yardstick] = {}
+    if folds:
+        yardsticks[PEOPLE] = baselines.people(folds)
+        others = [_references(subjects, without=place) for place in range(len(folds))]
+        styles = [known.judge(fold.captions, left) for fold, left in zip(folds, others, strict=True)]
+        wording[PEOPLE] = caption_style.mean(styles)
     if training:
-        same = [yardsticks.constant_caption(training)] * len(subjects.records)
-        rods[CONSTANT] = yardsticks.mean_score([subjects.scorer.score(same)])
-    fewer = {name: yardsticks.against_fewer(captions, sides) for name, captions in said.items()} if sides else {}
-    return Comparison(of, evaluation.differences, rods, fewer, held)
+        constant = [baselines.constant_caption(training)] * len(subjects.records)
+        yardsticks[CONSTANT] = baselines.mean_score([subjects.scorer.score(constant)])
+    fewer = {name: baselines.against_fewer(texts, folds) for name, texts in captions.items()} if folds else {}
+    return Comparison(of, evaluation.differences, yardsticks, fewer, wording)
 
 
 def _references(subjects: Subjects, without: int | None = None) -> list[list[str]]:
-    """What people said of each photograph, but for the caption in one place."""
+    """Every photograph's captions by people, except the one at a place."""
     return [[text for place, text in enumerate(record.captions) if place != without] for record in subjects.records]
 
 
 def save_comparison(folder: Path, split: str, comparison: Comparison) -> None:
-    """Write it beside the decoders; that of the other split stays."""
-    write_json(Path(folder) / COMPARISON, _stored(folder) | {split: _to_json(comparison)})
+    """Write the comparison of a split; that of the other split stays."""
+    data = asdict(comparison) | {"differences": pairs_to_json(comparison.differences)}
+    write_json(Path(folder) / COMPARISON, _stored(folder) | {split: data.pop("of") | data})
 
 
 def load_comparison(folder: Path, split: str) -> Comparison | None:
-    """The comparison of a split; none where it was never made."""
+    """The comparison of a split; None if there is none."""
     stored = _stored(folder)
-    try:
-        return _from_json(stored[split]) if split in stored else None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        told = f"The file {COMPARISON} is damaged in its part on {split}; delete it and evaluate again."
-        raise CheckpointError(told) from error
+    if split not in stored:
+        return None
+    name = f"{COMPARISON}, {split}"
+    found = parse_as(stored[split] | {"of": stored[split]}, _Stored, name, _RENEW)
+    if not _names_match(found):
+        raise CheckpointError(f"{name}: its parts are about different decoders; {_RENEW}.")
+    differences = {(pair.first, pair.second): pair.metrics for pair in found.differences}
+    return Comparison(found.of, differences, found.yardsticks, found.against_fewer, found.wording)
 
 
-def _stored(folder: Path) -> dict[str, Any]:
+def _stored(folder: Path) -> dict[str, dict[str, Any]]:
     path = Path(folder) / COMPARISON
-    stored = read_json(path) if path.is_file() else {}
-    if not isinstance(stored, dict):
-        raise CheckpointError(f"The file {COMPARISON} does not hold comparisons by split; delete it and evaluate again.")
-    return stored
+    return read_as(path, dict[str, dict[str, Any]], _RENEW) if path.is_file() else {}
 
 
-def _to_json(comparison: Comparison) -> dict[str, Any]:
-    return {
-        **comparison.of,
-        "differences": [
-            {"first": first, "second": second, "metrics": {name: found._asdict() for name, found in metrics.items()}}
-            for (first, second), metrics in comparison.differences.items()
-        ],
-        "yardsticks": {name: rod._asdict() for name, rod in comparison.yardsticks.items()},
-        "against_fewer": {name: rod._asdict() for name, rod in comparison.against_fewer.items()},
-        "wording": {name: asdict(held) for name, held in comparison.wording.items()},
-    }
-
-
-def _from_json(data: dict[str, Any]) -> Comparison:
-    found = Comparison(
-        of={key: data[key] for key in ("data", "images", "beam", "length_preference", "decoders")},
-        differences={
-            (pair["first"], pair["second"]): {name: _difference(found) for name, found in pair["metrics"].items()}
-            for pair in data["differences"]
-        },
-        yardsticks={name: yardstick(rod) for name, rod in data["yardsticks"].items()},
-        against_fewer={name: yardstick(rod) for name, rod in data["against_fewer"].items()},
-        wording={name: _wording(held) for name, held in data["wording"].items()},
-    )
-    _check_names(found)
-    return found
-
-
-def _check_names(found: Comparison) -> None:
-    """Everything is of the decoders that were compared, and people stand beside those that are held against as few captions."""
-    decoders = set(found.of["decoders"])
+def _names_match(found: _Stored) -> bool:
+    """Whether all parts are about the same decoders, and people have every metric that decoders are compared with them by."""
+    decoders, fewer = set(found.of.decoders), found.against_fewer
     known = decoders <= set(VARIANTS) and set(found.yardsticks) <= {PEOPLE, CONSTANT}
-    paired = decoders.issuperset(name for pair in found.differences for name in pair)
-    worded, fewer = set(found.wording) - {PEOPLE} == decoders, found.against_fewer
-    beside = set(found.yardsticks[PEOPLE].metrics) if PEOPLE in found.yardsticks else set()
-    held = not fewer or (set(fewer) == decoders and all(beside.issuperset(rod.metrics) for rod in fewer.values()))
-    if not (known and paired and worded and held):
-        raise ValueError
+    paired = decoders.issuperset(name for pair in found.differences for name in (pair.first, pair.second))
+    by_people = set(found.yardsticks[PEOPLE].metrics) if PEOPLE in found.yardsticks else set()
+    fair = not fewer or (set(fewer) == decoders and all(by_people.issuperset(one.metrics) for one in fewer.values()))
+    return known and paired and fair and set(found.wording) - {PEOPLE} == decoders
 
 
 def yardstick(data: Mapping[str, Any]) -> Yardstick:
@@ -151,12 +147,3 @@ def finite(value: Any) -> float:
     if type(value) not in (int, float) or not abs(value) <= sys.float_info.max:
         raise ValueError
     return float(value)
-
-
-def _difference(data: Mapping[str, Any]) -> Difference:
-    return Difference(**{name: finite(value) for name, value in data.items()})
-
-
-def _wording(data: Mapping[str, Any]) -> Wording:
-    """As it stands in the file; an older one lacks what was not measured then."""
-    return Wording(**{name: None if value is None and name in _UNMEASURED else finite(value) for name, value in data.items()})

@@ -1,12 +1,11 @@
-"""A split of a data set through the decoders: their captions, their scores, and how sure both are.
+"""Evaluation of decoders on a split: their captions, scores and intervals, and the choice of one search setting on dev.
 
-Also finds the one search setting for all decoders, on dev. Captioning is left to `captioner.captioning.captioner`, counting to
-`captioner.scoring.metrics` and `captioner.scoring.bootstrap`.
+`captioner.captioning.captioner` writes the captions; `captioner.scoring.metrics` and `bootstrap` compute the numbers.
 """
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +16,12 @@ from captioner.captioning.beam_search import check
 from captioner.config import SearchConfig
 from captioner.config_io import preset_from_json
 from captioner.data.datasets import Record
-from captioner.errors import CheckpointError, DatasetError
+from captioner.errors import DatasetError
 from captioner.model.checkpoints import SCORES, told_by_settings
 from captioner.progress import Progress
-from captioner.scoring.bootstrap import Difference, interval, paired_difference
+from captioner.scoring.bootstrap import Estimate, Interval, interval, paired_difference
 from captioner.scoring.metrics import Scorer, Scores
-from captioner.storage import read_json, write_json
+from captioner.storage import read_as, write_json
 from captioner.vision.feature_cache import FeatureCache
 
 if TYPE_CHECKING:
@@ -33,10 +32,12 @@ BEAMS = (1, 3, 5)
 LENGTH_PREFERENCES = (0.4, 0.7, 1.0, 1.3)
 _PHOTOGRAPHS_AT_ONCE = 50
 
+Differences = Mapping[tuple[str, str], Mapping[str, Estimate]]  # by pair of variants and by metric
+
 
 @dataclass(frozen=True, eq=False)
 class Subjects:
-    """Photographs whose features are there, their references prepared for scoring, and those that could not be read."""
+    """Photographs with cached features, their references prepared for scoring, and the reasons for unreadable ones."""
 
     records: tuple[Record, ...]
     cache: FeatureCache
@@ -48,13 +49,13 @@ class Subjects:
         failed = cache.fill(records)
         usable = tuple(record for record in records if record.name not in failed)
         if not usable:
-            raise DatasetError(f"None of the {len(records)} photographs to evaluate can be read; check the picture files.")
+            raise DatasetError(f"None of the {len(records)} photographs to evaluate is readable; check the image files.")
         return cls(usable, cache, Scorer([record.captions for record in usable]), failed)
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What the decoders said about every photograph with one search setting, and how it scored."""
+    """The decoders' captions of every photograph with one search setting, and their scores."""
 
     config: SearchConfig
     captions: dict[str, dict[str, str]] = field(repr=False)  # by variant, then by photograph
@@ -65,25 +66,37 @@ class Evaluation:
         return float(np.mean([scores.metrics["cider"] for scores in self.scores.values()]))
 
     @cached_property
-    def intervals(self) -> dict[str, dict[str, tuple[float, float]]]:
-        """By variant the 95% interval of every metric."""
+    def intervals(self) -> dict[str, dict[str, Interval]]:
+        """The 95% interval of every metric by variant."""
         return {variant: interval(scores) for variant, scores in self.scores.items()}
 
     @cached_property
-    def differences(self) -> dict[tuple[str, str], dict[str, Difference]]:
-        """For every two variants, first minus second on the same photographs."""
+    def differences(self) -> Differences:
+        """For each pair of variants, first minus second on the same photographs."""
         pairs = itertools.combinations(self.scores, 2)
         return {(first, second): paired_difference(self.scores[first], self.scores[second]) for first, second in pairs}
 
     def summary(self, variant: str) -> dict[str, Any]:
-        """One variant's numbers and the setting they belong to, as plain data."""
+        """One variant's numbers and their search setting, as plain data."""
         return {
             "images": len(self.captions[variant]),
-            "beam": self.config.beam,
-            "length_preference": self.config.length_preference,
+            **setting(self.config),
             "metrics": self.scores[variant].metrics,
             "intervals": {name: list(ends) for name, ends in self.intervals[variant].items()},
         }
+
+
+def setting(config: SearchConfig) -> dict[str, Any]:
+    """The two numbers of a search that are chosen on dev."""
+    return {"beam": config.beam, "length_preference": config.length_preference}
+
+
+def pairs_to_json(differences: Differences) -> list[dict[str, Any]]:
+    """Differences as plain data: a list of pairs."""
+    return [
+        {"first": first, "second": second, "metrics": {name: asdict(found) for name, found in metrics.items()}}
+        for (first, second), metrics in differences.items()
+    ]
 
 
 def evaluate(
@@ -93,7 +106,7 @@ def evaluate(
     variants: Sequence[str] | None = None,
     label: str = "captions",
 ) -> Evaluation:
-    """Caption every photograph with every variant, and score the best caption of each."""
+    """Caption every photograph with every variant, and score the best captions."""
     config = replace(config, alternatives=0)
     captions: dict[str, dict[str, str]] = {name: {} for name in variants or captioner.variants}
     with Progress(label, len(subjects.records), "photographs") as progress:
@@ -109,20 +122,19 @@ def evaluate(
 
 @dataclass(frozen=True, eq=False)
 class BeamTrials:
-    """The search settings that were tried on dev; the best is the one whose CIDEr, mean over the variants, is highest."""
+    """The search settings tried on dev; the best has the highest CIDEr, averaged over the variants."""
 
     trials: tuple[Evaluation, ...]
 
     @property
     def best(self) -> Evaluation:
-        return max(self.trials, key=lambda trial: trial.mean_cider)  # Of equals the first, which looks least far.
+        return max(self.trials, key=lambda trial: trial.mean_cider)  # Ties go to the first, which has the smallest beam.
 
     def table(self) -> list[dict[str, Any]]:
         """One row per setting, as plain data."""
         return [
             {
-                "beam": trial.config.beam,
-                "length_preference": trial.config.length_preference,
+                **setting(trial.config),
                 "mean_cider": trial.mean_cider,
                 "variants": {name: dict(scores.metrics) for name, scores in trial.scores.items()},
             }
@@ -137,9 +149,9 @@ def choose_beam(
     beams: Sequence[int] = BEAMS,
     length_preferences: Sequence[float] = LENGTH_PREFERENCES,
 ) -> BeamTrials:
-    """Try search settings on dev, the same for all variants; a beam of 1 has no use for a length preference.
+    """Try search settings on dev, the same for all variants, with everything else as in `base`.
 
-    All but these two is as in `base`, the recipe's own search.
+    A beam of 1 has no use for a length preference.
     """
     settings = [
         replace(base, beam=beam, length_preference=preference)
@@ -152,42 +164,39 @@ def choose_beam(
 
 
 def save_beam(folder: Path, tried: BeamTrials, data: str, **more: Any) -> None:
-    """Write down the chosen setting, where everything that captions with these decoders finds it."""
-    best = tried.best.config
-    chosen = {"beam": best.beam, "length_preference": best.length_preference, "data": data, "split": "dev"}
+    """Store the chosen setting, for everything that captions with these decoders."""
+    chosen = setting(tried.best.config) | {"data": data, "split": "dev"}
     write_json(Path(folder) / SEARCH, chosen | more | {"trials": tried.table()})
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    beam: int
+    length_preference: float
+
+
 def load_search_config(folder: Path) -> SearchConfig:
-    """The search setting chosen for the decoders of this folder, or their recipe's own where none was chosen."""
+    """The search setting chosen for a folder of decoders, or their recipe's own if none was chosen."""
     path, config = Path(folder) / SEARCH, search_of_recipe(folder)
-    if not path.is_file():
-        return config
-    stored = read_json(path)
-    try:
-        config = replace(config, beam=int(stored["beam"]), length_preference=float(stored["length_preference"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"The file {SEARCH} holds no beam and length preference; copy it again or choose anew.") from error
-    check(config)
+    if path.is_file():
+        config = replace(config, **vars(read_as(path, _Chosen, "copy it again or choose anew")))
+        check(config)
     return config
 
 
 def search_of_recipe(folder: Path) -> SearchConfig:
-    """That of the preset that the decoders of this folder were trained with."""
+    """The search setting of the preset that the decoders of a folder were trained with."""
     return told_by_settings(Path(folder), lambda config: preset_from_json(config["preset"]).search, SearchConfig())
 
 
 def save_scores(folder: Path, split: str, data: str, evaluation: Evaluation) -> None:
-    """Write the scores beside every variant that was evaluated; those of the other split stay."""
+    """Store the scores of every evaluated variant; those of the other split stay."""
     for variant in evaluation.scores:
         stored = load_scores(folder, variant) | {split: {"data": data} | evaluation.summary(variant)}
         write_json(Path(folder) / variant / SCORES, stored)
 
 
 def load_scores(folder: Path, variant: str) -> dict[str, dict[str, Any]]:
-    """A variant's stored scores by split; none where it was never evaluated."""
+    """A variant's stored scores by split; empty if it was never evaluated."""
     path = Path(folder) / variant / SCORES
-    stored = read_json(path) if path.is_file() else {}
-    if not isinstance(stored, dict) or not all(isinstance(scores, dict) for scores in stored.values()):
-        raise CheckpointError(f"The file {SCORES} of {variant} does not hold scores by split; delete it and evaluate again.")
-    return stored
+    return read_as(path, dict[str, dict[str, Any]], "delete it and evaluate again") if path.is_file() else {}

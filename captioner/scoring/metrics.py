@@ -1,20 +1,24 @@
-"""BLEU, ROUGE-L and CIDEr-D of captions against references, as the COCO caption evaluation computes them.
+"""BLEU, ROUGE-L and CIDEr-D as the COCO caption evaluation computes them, and METEOR where its Java program is installed.
 
-How sure the numbers are is left to `captioner.scoring.bootstrap`, METEOR to `captioner.scoring.meteor`.
+`captioner.scoring.bootstrap` computes their confidence intervals.
 """
 
 import functools
 import math
 import operator
+import os
+import shutil
+import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from captioner.errors import DatasetError
-from captioner.scoring import meteor
 from captioner.vocabulary import tokenize
 
 METRICS = ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider")
@@ -22,10 +26,10 @@ ORDERS = 4
 ROUGE_BETA = 1.2
 CIDER_SIGMA = 6.0
 CIDER_SCALE = 10.0
+METEOR_JAR = "TRIPTYCH_METEOR_JAR"  # environment variable with the path of meteor-1.5.jar, next to its folder `data`
+_METEOR_SECONDS = 600
 
-Text = str | Sequence[str]
-"""A caption as it was typed, or already cut into words."""
-
+Text = str | Sequence[str]  # a caption, or its words
 Ngrams = Counter[tuple[str, ...]]
 
 # The columns of `Scores.table`.
@@ -34,10 +38,10 @@ MATCHING, POSSIBLE, LENGTH, NEAREST, ROUGE_L, CIDER = slice(0, 4), slice(4, 8), 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """The metrics of one system as fractions, and the table of images from whose sums they follow.
+    """The metrics of one system as fractions, and the table of images whose sums determine them.
 
-    BLEU is no mean over images, so the table holds its counts: n-grams that match, n-grams there are, the caption's
-    length, and the length of the reference nearest to it. ROUGE-L and CIDEr are values per image.
+    BLEU is not a mean over images, so the table holds its counts: matching n-grams, all n-grams, the caption's length, and the
+    length of the closest reference. ROUGE-L and CIDEr are values per image.
     """
 
     metrics: dict[str, float]
@@ -53,13 +57,13 @@ class Scores:
 
 
 def score(captions: Sequence[Text], references: Sequence[Sequence[Text]]) -> dict[str, float]:
-    """The metrics of one caption per image against that image's references, `meteor` only where it can be computed."""
+    """The metrics of one caption per image against the image's references; `meteor` only if it is installed."""
     return Scorer(references).score(captions).metrics
 
 
 def summarise(sums: np.ndarray, images: int) -> dict[str, np.ndarray]:
-    """Metrics from sums over so many rows of `Scores.table`; sums (..., columns), every metric (...)."""
-    # The two tiny constants are the COCO evaluation's: they keep captions without any match from dividing by zero.
+    """Metrics from sums over the rows of `Scores.table`; sums (..., columns), every metric (...)."""
+    # The COCO evaluation's two tiny constants prevent a division by zero for captions without a match.
     precisions = (sums[..., MATCHING] + 1e-15) / (sums[..., POSSIBLE] + 1e-9)
     ratio = (sums[..., LENGTH] + 1e-15) / (sums[..., NEAREST] + 1e-9)
     brevity = np.exp(np.minimum(0, 1 - 1 / ratio))
@@ -69,7 +73,7 @@ def summarise(sums: np.ndarray, images: int) -> dict[str, np.ndarray]:
 
 
 class _Vector(NamedTuple):
-    """The n-grams of one caption, weighed for CIDEr."""
+    """The n-grams of one caption, weighted for CIDEr."""
 
     weights: dict[tuple[str, ...], float]
     norms: list[float]  # one per order
@@ -85,9 +89,9 @@ class _Image(NamedTuple):
 
 
 class Scorer:
-    """References prepared once, for every system that is scored against them.
+    """References, prepared once for every system that is scored against them.
 
-    CIDEr weighs an n-gram by how few of these images have it in their references; with one image every weight is 0.
+    CIDEr gives more weight to an n-gram that fewer images have in their references; with one image every weight is 0.
     """
 
     def __init__(self, references: Sequence[Sequence[Text]]):
@@ -109,23 +113,23 @@ class Scorer:
         """Score one caption per image, in the order of the references; a caption without words scores 0."""
         table = self.table(captions)
         metrics = {name: float(value) for name, value in summarise(table.sum(axis=0), len(self)).items()}
-        if meteor.available():
-            metrics["meteor"] = meteor.score(list(map(_words, captions)), [image.references for image in self._images])
+        if meteor_available():
+            metrics["meteor"] = meteor(list(map(_words, captions)), [image.references for image in self._images])
         return Scores(metrics, table)
 
     def table(self, captions: Sequence[Text]) -> np.ndarray:
-        """The rows of `Scores.table` alone, (images, columns)."""
+        """The rows of `Scores.table`, (images, columns)."""
         if isinstance(captions, str) or len(captions) != len(self):
             received = "one text" if isinstance(captions, str) else f"a list of {len(captions)}"
             raise DatasetError(
-                f"There should be a list of {len(self)} captions, one per image, but there is {received}; "
-                "give one for every image, in the images' order."
+                f"Expected a list of {len(self)} captions, one per image, but got {received}; "
+                "give one caption for every image, in the order of the images."
             )
         words = [_words(caption) for caption in captions]
         return np.array([self._row(*pair) for pair in zip(words, self._images, strict=True)], dtype=np.float64)
 
     def cider(self, image: int, caption: Text) -> float:
-        """CIDEr alone of one caption of that image, counted from 0."""
+        """CIDEr of one caption; images are numbered from 0."""
         words = _words(caption)
         return self._cider(self._vector(count_ngrams(words), words), self._images[image].vectors)
 
@@ -148,7 +152,7 @@ class Scorer:
 
     @staticmethod
     def _cider(caption: _Vector, references: list[_Vector]) -> float:
-        """CIDEr-D: cosine with clipped weights per order, less for another length, mean over orders and references."""
+        """CIDEr-D: cosine with clipped weights and a length penalty, averaged over orders and references."""
         total = 0.0
         for reference in references:
             products = [0.0] * ORDERS
@@ -162,7 +166,7 @@ class Scorer:
 
 
 def count_ngrams(words: Sequence[str]) -> Ngrams:
-    """How often each run of one to four words occurs."""
+    """The counts of all n-grams of one to four words."""
     orders = range(1, ORDERS + 1)
     return Counter(tuple(words[start : start + order]) for order in orders for start in range(len(words) - order + 1))
 
@@ -178,13 +182,13 @@ def rouge_l(words: Sequence[str], references: Sequence[Sequence[str]]) -> float:
 
 
 def longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
-    """Its length, by the bit-parallel recurrence of Hyyrö: one bit per word of `first`, cleared where the length grows."""
-    places: dict[str, int] = {}
-    for place, word in enumerate(first):
-        places[word] = places.get(word, 0) | 1 << place
+    """Its length by Hyyrö's bit-parallel recurrence: one bit per word of `first`, cleared where the length grows."""
+    positions: dict[str, int] = {}
+    for position, word in enumerate(first):
+        positions[word] = positions.get(word, 0) | 1 << position
     bits = full = (1 << len(first)) - 1
     for word in second:
-        matched = bits & places.get(word, 0)
+        matched = bits & positions.get(word, 0)
         bits = (bits + matched | bits - matched) & full
     return len(first) - bits.bit_count()
 
@@ -195,8 +199,38 @@ def _words(text: Text) -> list[str]:
 
 def _reference_words(texts: Any, number: int) -> list[list[str]]:
     if isinstance(texts, str):
-        raise DatasetError(f"The references of image {number} are one text, but should be a list of texts; put it in a list.")
+        raise DatasetError(f"The references of image {number} are one text, but should be a list of texts.")
     words = [reference for reference in map(_words, texts) if reference]
     if not words:
-        raise DatasetError(f"Image {number} has no reference caption with a word in it; give it one or leave the image out.")
+        raise DatasetError(f"Image {number} has no reference caption with a word; add one or remove the image.")
     return words
+
+
+def meteor_available() -> bool:
+    """Whether METEOR 1.5's own program and Java are installed; no other implementation replaces them."""
+    jar = os.environ.get(METEOR_JAR)
+    return bool(jar) and Path(jar).is_file() and shutil.which("java") is not None
+
+
+def meteor(captions: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> float:
+    """The METEOR system score of one caption per image; all texts are lists of words."""
+    most = max(len(image) for image in references)
+    # The program needs equally many references per image; repeating one is harmless, since only the best counts.
+    padded = [reference for image in references for reference in [*image, *[image[-1]] * (most - len(image))]]
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / "captions", Path(folder) / "references"]
+        for path, texts in zip(files, (captions, padded), strict=True):
+            path.write_text("".join(" ".join(words) + "\n" for words in texts), encoding="utf-8")
+        command = ["java", "-Xmx2G", "-jar", os.environ[METEOR_JAR], *map(str, files), "-l", "en", "-norm", "-r", str(most)]
+        try:
+            done = subprocess.run(command, capture_output=True, check=True, timeout=_METEOR_SECONDS, encoding="utf-8")
+        except (OSError, subprocess.SubprocessError) as error:
+            raise DatasetError(f"METEOR failed ({error}); repair it or unset {METEOR_JAR} to score without it.") from error
+    return _final_score(done.stdout)
+
+
+def _final_score(output: str) -> float:
+    lines = [line for line in output.splitlines() if line.startswith("Final score:")]
+    if not lines:
+        raise DatasetError(f"METEOR printed no final score; repair it or unset {METEOR_JAR} to score without it.")
+    return float(lines[-1].split(":")[1])

@@ -1,33 +1,44 @@
-"""What familiarity foretells: whether captions fit worse the stranger a photograph is, measured on those held out of training.
+"""The novelty curve: whether unfamiliar photographs get worse captions, measured on held-out photographs and kept in a file.
 
-How strange a photograph is comes from `captioner.scoring.familiarity`; keeping the answer is left to `captioner.scoring.novelty_file`.
+`captioner.scoring.familiarity` computes the novelty of a photograph. The file is tied to the decoders, the summary of the
+training photographs and the search setting that it was measured with; for any others it is rejected.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from captioner.errors import FeatureError
-from captioner.scoring.bootstrap import CONFIDENCE, RESAMPLES, draws, percentiles
+from captioner.config import VARIANTS
+from captioner.errors import CheckpointError, FeatureError
+from captioner.scoring import comparison
+from captioner.scoring.bootstrap import RESAMPLES, Estimate, draws, percentiles
+from captioner.scoring.comparison import Subject
+from captioner.scoring.evaluation import load_search_config, setting
+from captioner.scoring.familiarity import place
+from captioner.storage import exists, parse_as, read_as, read_bytes, write_json
 
+CURVE = "familiarity.json"
 BINS = 10
-MEAN = "mean"  # of the decoders, beside them
+MEAN = "mean"  # over the decoders
 BETTER, USUAL, WORSE = ZONES = ("better", "usual", "worse")
+_LARGEST_SUMMARY = 50_000_000
+_RENEW = "python -m captioner familiar makes it anew"
 
 
-class Estimate(NamedTuple):
-    """A figure and its 95% interval."""
+@dataclass(frozen=True)
+class CurveSubject(Subject):
+    """What a curve was measured with; `familiarity` is the sha256 of the summary file."""
 
-    value: float
-    low: float
-    high: float
+    familiarity: str
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """The held-out photographs of which `start` to `end` of 100 are less strange, and their CIDEr by decoder and as a mean."""
+    """The held-out photographs between two percentiles of novelty, and their CIDEr by decoder and on average."""
 
     start: float
     end: float
@@ -37,22 +48,21 @@ class Stretch:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """CIDEr along the order of strangeness.
+    """CIDEr along the order of novelty.
 
-    The zones say what to expect: at each end of the order, as far as every bin from that end on lies beyond chance on the
-    one side of the mean, captions are better or worse than usual. Looking inwards from the ends and stopping at the first
-    bin that fails, chance alone opens each of the two zones in one case of forty.
+    The outer zones are where captions are better or worse than usual: from each end inwards, as long as every bin differs
+    significantly from the overall mean in the same direction. By chance alone, each of them opens in one case of forty.
     """
 
-    of: Mapping[str, Any]  # data, images, search setting, manifests and summary that it belongs to
+    of: CurveSubject
+    correlation: Mapping[str, Estimate]  # Spearman's, between novelty and CIDEr
+    novel_is_worse: float  # share of pairs of photographs whose less familiar one has worse captions; ties count half
     whole: Stretch
+    zones: Mapping[str, Stretch]  # those that exist, in the order of ZONES
     bins: tuple[Stretch, ...]
-    zones: Mapping[str, Stretch]  # from the least strange on; those that are there
-    correlation: Mapping[str, Estimate]  # Spearman's, of strangeness and CIDEr
-    stranger_is_worse: float  # of two photographs, how often the stranger one has the worse captions; equal ones count half
 
     def zone(self, percentile: float) -> str:
-        """Where a photograph lies of which so many of 100 are less strange."""
+        """The zone of a percentile of novelty."""
         return next(name for name, zone in reversed(list(self.zones.items())) if percentile >= zone.start)
 
     @property
@@ -60,16 +70,14 @@ class Curve:
         return set(self.zones) == {USUAL}
 
 
-def measure(
-    of: Mapping[str, Any], strangeness: np.ndarray, cider: Mapping[str, np.ndarray], bins: int = BINS, seed: int = 0
-) -> Curve:
-    """Both say one number of every photograph (photographs,); the bins are of equal numbers of photographs."""
-    if len(strangeness) < 4:
-        raise FeatureError(f"To measure what familiarity foretells takes four held-out photographs, not {len(strangeness)}.")
+def measure(of: CurveSubject, novelty: np.ndarray, cider: Mapping[str, np.ndarray], bins: int = BINS, seed: int = 0) -> Curve:
+    """Both arrays hold one number per photograph (photographs,); the bins have equal numbers of photographs."""
+    if len(novelty) < 4:
+        raise FeatureError(f"A novelty curve needs four held-out photographs, but got {len(novelty)}.")
     names, table = [*cider, MEAN], np.stack([*cider.values(), np.mean([*cider.values()], axis=0)], axis=1)
     edges = np.linspace(0, len(table), min(bins, len(table) // 2) + 1).astype(int)
-    parts = np.split(table[np.argsort(strangeness, kind="stable")], edges[1:-1])  # each (photographs, decoders + 1)
-    sums = [_drawn_sums(part, seed + place) for place, part in enumerate(parts)]
+    parts = np.split(table[np.argsort(novelty, kind="stable")], edges[1:-1])  # each (photographs, decoders + 1)
+    sums = [_resampled_sums(part, seed + place) for place, part in enumerate(parts)]
 
     def stretch(first: int, last: int) -> Stretch:
         return _stretch(names, edges, parts, sums, first, last)
@@ -78,52 +86,52 @@ def measure(
     cuts = {BETTER: (0, better), USUAL: (better, worse), WORSE: (worse, len(parts))}
     return Curve(
         of=of,
+        correlation=_correlation(names, novelty, table, seed),
+        novel_is_worse=novel_is_worse(novelty, table[:, -1]),
         whole=stretch(0, len(parts)),
-        bins=tuple(stretch(place, place + 1) for place in range(len(parts))),
         zones={name: stretch(*ends) for name, ends in cuts.items() if ends[0] < ends[1]},
-        correlation=_correlation(names, strangeness, table, seed),
-        stranger_is_worse=stranger_is_worse(strangeness, table[:, -1]),
+        bins=tuple(stretch(place, place + 1) for place in range(len(parts))),
     )
 
 
-def _drawn_sums(part: np.ndarray, seed: int) -> np.ndarray:
-    """The sums over the photographs of a bin, drawn again (resamples, decoders + 1)."""
+def _resampled_sums(part: np.ndarray, seed: int) -> np.ndarray:
+    """The sums over the resampled photographs of a bin (resamples, decoders + 1)."""
     return np.concatenate([counts @ part for counts in draws(len(part), RESAMPLES, seed)])
 
 
 def _stretch(
     names: Sequence[str], edges: np.ndarray, parts: Sequence[np.ndarray], sums: Sequence[np.ndarray], first: int, last: int
 ) -> Stretch:
-    """The bins from the first up to, but without, the last as one."""
-    count = int(edges[last] - edges[first])
-    values, drawn = sum(part.sum(axis=0) for part in parts[first:last]) / count, sum(sums[first:last]) / count
-    ends = [percentiles(column, CONFIDENCE) for column in drawn.T]
-    cider = {name: Estimate(float(value), *end) for name, value, end in zip(names, values, ends, strict=True)}
-    return Stretch(100 * float(edges[first]) / int(edges[-1]), 100 * float(edges[last]) / int(edges[-1]), count, cider)
+    """The bins from `first` to before `last` as one."""
+    start, end, photographs = int(edges[first]), int(edges[last]), int(edges[-1])
+    values = sum(part.sum(axis=0) for part in parts[first:last]) / (end - start)
+    drawn = sum(sums[first:last]) / (end - start)  # (resamples, decoders + 1)
+    rows = zip(names, values, drawn.T, strict=True)
+    cider = {name: Estimate(float(value), *percentiles(column)) for name, value, column in rows}
+    return Stretch(100 * float(start) / photographs, 100 * float(end) / photographs, end - start, cider)
 
 
 def _zones(edges: np.ndarray, sums: Sequence[np.ndarray]) -> tuple[int, int]:
-    """How many bins from the front are surely above the mean of all, and from which bin on all are surely below it."""
+    """The number of first bins significantly above the overall mean, and the first of the last bins significantly below it."""
     usual = sum(sums)[:, -1] / edges[-1]
-    gaps = [percentiles(part[:, -1] / size - usual, CONFIDENCE) for part, size in zip(sums, np.diff(edges), strict=True)]
+    gaps = [percentiles(part[:, -1] / size - usual) for part, size in zip(sums, np.diff(edges), strict=True)]
     better = next((place for place, (low, _) in enumerate(gaps) if low <= 0), len(gaps))
     after = next((place for place, (_, high) in enumerate(reversed(gaps)) if high >= 0), len(gaps))
     return better, len(gaps) - after
 
 
-def _correlation(names: Sequence[str], strangeness: np.ndarray, table: np.ndarray, seed: int) -> dict[str, Estimate]:
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for counts in draws(len(table), RESAMPLES, seed):
-        for name, column in zip(names, table.T, strict=True):
-            drawn[name].append(_rank_correlation(strangeness, column, counts))
+def _correlation(names: Sequence[str], novelty: np.ndarray, table: np.ndarray, seed: int) -> dict[str, Estimate]:
+    resampled = draws(len(table), RESAMPLES, seed)
+    blocks = [[_rank_correlation(novelty, column, counts) for column in table.T] for counts in resampled]
+    drawn = np.concatenate(blocks, axis=1)  # (decoders + 1, resamples)
     return {
-        name: Estimate(spearman(strangeness, column), *percentiles(np.concatenate(drawn[name]), CONFIDENCE))
-        for name, column in zip(names, table.T, strict=True)
+        name: Estimate(spearman(novelty, column), *percentiles(values))
+        for name, column, values in zip(names, table.T, drawn, strict=True)
     }
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> float:
-    """The rank correlation; 0 where all values of one are equal, which foretell nothing.
+    """The rank correlation; 0 if all values of one are equal.
 
     >>> round(spearman(np.array([1, 2, 3, 4]), np.array([10, 10, 30, 20])), 4)
     0.7379
@@ -132,7 +140,7 @@ def spearman(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """With every photograph there as often as it was drawn (resamples, photographs); one value for each (resamples,)."""
+    """One value (resamples,) for each row of how often a photograph was drawn (resamples, photographs)."""
     middle = (counts[0].sum() + 1) / 2
     one, other = (_ranks(values, counts) - middle for values in (first, second))
     shared, *own = ((counts * left * right).sum(axis=1) for left, right in ((one, other), (one, one), (other, other)))
@@ -141,7 +149,7 @@ def _rank_correlation(first: np.ndarray, second: np.ndarray, counts: np.ndarray)
 
 
 def _ranks(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Equal values, and one that was drawn several times, share the mean of their ranks (resamples, photographs)."""
+    """Ranks (resamples, photographs); equal values, and repeats of one photograph, share the mean of their ranks."""
     _, first, place = np.unique(np.sort(values), return_index=True, return_inverse=True)
     order = np.argsort(values, kind="stable")
     together = np.add.reduceat(counts[:, order], first, axis=1)  # (resamples, different values)
@@ -150,15 +158,55 @@ def _ranks(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def stranger_is_worse(strangeness: np.ndarray, cider: np.ndarray) -> float:
-    """The share of the pairs of photographs, of different strangeness, in which the stranger one has the lower CIDEr.
+def novel_is_worse(novelty: np.ndarray, cider: np.ndarray) -> float:
+    """The share of pairs with different novelty in which the less familiar photograph has the lower CIDEr.
 
-    >>> stranger_is_worse(np.array([1, 2, 3]), np.array([0.9, 0.9, 0.5]))
+    >>> novel_is_worse(np.array([1, 2, 3]), np.array([0.9, 0.9, 0.5]))
     0.8333333333333334
     """
     worse = pairs = 0.0
-    for place in range(len(cider)):
-        stranger = strangeness > strangeness[place]
-        pairs += stranger.sum()
-        worse += (cider[stranger] < cider[place]).sum() + (cider[stranger] == cider[place]).sum() / 2
+    for own, score in zip(novelty, cider, strict=True):
+        above = novelty > own
+        pairs += above.sum()
+        worse += (cider[above] < score).sum() + (cider[above] == score).sum() / 2
     return float(worse / pairs) if pairs else 0.5
+
+
+def subject(folder: Path, data: str, images: int) -> CurveSubject:
+    """The decoders of a folder with their own search setting, and the summary next to them."""
+    variants = [name for name in VARIANTS if exists(folder / name)]
+    own = comparison.subject(folder, data, {"images": images} | setting(load_search_config(folder)), variants)
+    return CurveSubject(**vars(own), familiarity=hashlib.sha256(read_bytes(place(folder), _LARGEST_SUMMARY)).hexdigest())
+
+
+def to_json(curve: Curve) -> dict[str, Any]:
+    """A curve as plain data, as it is stored and printed; `stranger_is_worse` is the file's older name."""
+    data = asdict(curve)
+    return data.pop("of") | {"stranger_is_worse": data.pop("novel_is_worse")} | data
+
+
+def save_curve(folder: Path, curve: Curve) -> None:
+    write_json(Path(folder) / CURVE, to_json(curve))
+
+
+def load_curve(folder: Path) -> Curve | None:
+    """The curve of exactly these decoders; None if none was measured."""
+    path = Path(folder) / CURVE
+    if not path.is_file():
+        return None
+    data = read_as(path, dict[str, Any], _RENEW)
+    found = parse_as(data | {"of": data, "novel_is_worse": data.get("stranger_is_worse")}, Curve, CURVE, _RENEW)
+    if not _fits_together(found):
+        raise CheckpointError(f"The parts of {CURVE} do not fit together; {_RENEW}.")
+    if found.of != subject(folder, found.of.data, found.of.images):
+        raise CheckpointError(f"The file {CURVE} is of other decoders, another summary or another search setting; {_RENEW}.")
+    return found
+
+
+def _fits_together(curve: Curve) -> bool:
+    """Whether the bins, and the zones, cover 0 to 100 without gaps, and everything is about the same decoders."""
+    names = {*curve.of.decoders, MEAN}
+    rows = [curve.bins, list(curve.zones.values()), [curve.whole]]
+    covers = all([*(one.start for one in row), 100.0] == [0.0, *(one.end for one in row)] for row in rows)
+    sound = all(one.start < one.end and one.photographs > 0 and set(one.cider) == names for row in rows for one in row)
+    return covers and sound and set(curve.correlation) == names <= {*VARIANTS, MEAN} and set(curve.zones) <= set(ZONES)

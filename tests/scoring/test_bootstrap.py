@@ -5,7 +5,7 @@ import pytest
 
 from captioner.errors import ConfigError, DatasetError
 from captioner.scoring import bootstrap
-from captioner.scoring.bootstrap import interval, mean_interval, paired_difference
+from captioner.scoring.bootstrap import Estimate, interval, mean_interval, paired_difference
 from captioner.scoring.metrics import METRICS, Scorer, summarise
 
 
@@ -61,7 +61,7 @@ def test_a_difference_is_paired():
     assert difference.low > 0
     other = paired_difference(second, first)["cider"]
     assert tuple(other) == pytest.approx((-difference.value, -difference.high, -difference.low))
-    assert set(paired_difference(first, first).values()) == {(0.0, 0.0, 0.0)}
+    assert set(paired_difference(first, first).values()) == {Estimate(0.0, 0.0, 0.0)}
 
 
 def test_the_interval_of_a_mean_draws_the_same_images_for_all():
@@ -86,7 +86,7 @@ def test_small_blocks_change_nothing(monkeypatch):
 
 def test_what_cannot_be_compared_is_told():
     first, other = systems(images=10)[0], systems(images=12)[0]
-    with pytest.raises(DatasetError, match="the same images only, but these have 10 and 12"):
+    with pytest.raises(DatasetError, match="on the same images, but these have 10 and 12"):
         paired_difference(first, other)
     with pytest.raises(ConfigError, match="got 0 and 0.95"):
         interval(first, resamples=0)

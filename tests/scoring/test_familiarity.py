@@ -40,7 +40,7 @@ def test_held_out_photographs_fill_the_percentiles_evenly(familiarity, cloud):
     assert min(percentiles) < 5 and max(percentiles) > 95
 
 
-def test_what_the_components_cannot_express_is_strange(familiarity, cloud):
+def test_what_the_components_cannot_express_is_novel(familiarity, cloud):
     points, mean = cloud[0], cloud[0][::2].mean(0)
     basis = np.linalg.svd(cloud[0][::2] - mean, full_matrices=False)[2][:3]
     left_over = [point - mean - sum(np.dot(point - mean, axis) * axis for axis in basis) for point in points[1::2]]
@@ -53,8 +53,8 @@ def test_a_photograph_beyond_the_components_is_unlike_all_others(familiarity):
     assert within.percentile < 50 and not within.beyond
 
 
-def test_the_strangeness_of_many_gives_their_percentiles(familiarity, cloud):
-    found = familiarity.strangeness(cloud[0][1::2])
+def test_the_novelty_of_many_gives_their_percentiles(familiarity, cloud):
+    found = familiarity.novelty(cloud[0][1::2])
     assert np.sort(found) == pytest.approx(familiarity.distances, rel=1e-4)
     percentiles = [familiarity.judge(seen(point)).percentile for point in cloud[0][1::2]]
     assert 100 * np.argsort(np.argsort(found)) / len(found) == pytest.approx(percentiles, abs=1)

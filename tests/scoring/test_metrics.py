@@ -1,7 +1,8 @@
-"""The metrics against numbers worked out by hand, a second implementation, and published scores."""
+"""The metrics against numbers worked out by hand, a second implementation, and published scores; METEOR is absent if not installed."""
 
 import csv
 import math
+import os
 import random
 from collections import Counter, defaultdict
 from fractions import Fraction
@@ -11,15 +12,25 @@ import numpy as np
 import pytest
 
 from captioner.errors import DatasetError
-from captioner.scoring import meteor
-from captioner.scoring.metrics import METRICS, Scorer, longest_common_subsequence, score, summarise
+from captioner.scoring.metrics import (
+    METEOR_JAR,
+    METRICS,
+    Scorer,
+    _final_score,
+    longest_common_subsequence,
+    meteor,
+    meteor_available,
+    score,
+    summarise,
+)
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
+JAR = os.environ[METEOR_JAR] if meteor_available() else ""
 
 
 @pytest.fixture(autouse=True)
 def no_meteor(monkeypatch):
-    monkeypatch.delenv(meteor.JAR, raising=False)
+    monkeypatch.delenv(METEOR_JAR, raising=False)
 
 
 CAPTIONS = ["a dog runs fast", "Two two cats!"]
@@ -160,8 +171,8 @@ def test_one_image_has_no_cider():
 @pytest.mark.parametrize(
     ("captions", "references", "sentence"),
     [
-        (CAPTIONS[:1], REFERENCES, "list of 2 captions, one per image, but there is a list of 1"),
-        ("ab", REFERENCES, "list of 2 captions, one per image, but there is one text"),
+        (CAPTIONS[:1], REFERENCES, "list of 2 captions, one per image, but got a list of 1"),
+        ("ab", REFERENCES, "list of 2 captions, one per image, but got one text"),
         ([], [], "no image to score"),
         (CAPTIONS, [["a dog"], []], "Image 2 has no reference"),
         (CAPTIONS, [["..."], ["a dog"]], "Image 1 has no reference"),
@@ -206,3 +217,38 @@ def test_published_scores_come_out_again(published):
         metrics = scorer.score(captions).metrics
         expected = [float(row[name]) for name in ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr")]
         assert [round(metrics[name], 4) for name in METRICS] == [round(value, 4) for value in expected]
+
+
+def test_without_its_program_it_is_absent(monkeypatch, tmp_path):
+    for jar in (None, "", str(tmp_path / "none.jar"), str(tmp_path)):
+        monkeypatch.delenv(METEOR_JAR, raising=False) if jar is None else monkeypatch.setenv(METEOR_JAR, jar)
+        assert not meteor_available()
+        assert tuple(score(CAPTIONS, REFERENCES)) == METRICS
+
+
+def test_without_java_it_is_absent(monkeypatch, tmp_path):
+    (tmp_path / "meteor.jar").touch()
+    monkeypatch.setenv(METEOR_JAR, str(tmp_path / "meteor.jar"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not meteor_available()
+
+
+def test_a_program_that_does_not_run_is_told(monkeypatch, tmp_path):
+    (tmp_path / "meteor.jar").touch()
+    monkeypatch.setenv(METEOR_JAR, str(tmp_path / "meteor.jar"))
+    with pytest.raises(DatasetError, match="METEOR failed"):
+        meteor([["a"]], [[["a"]]])
+
+
+def test_the_final_score_is_read_from_the_report():
+    assert _final_score("Segment 1 score:\t0.3\n\nFinal score:            0.1932946443\n") == 0.1932946443
+    with pytest.raises(DatasetError, match="no final score"):
+        _final_score("Segment 1 score:\t0.3\n")
+
+
+@pytest.mark.skipif(not JAR, reason=f"needs Java and meteor-1.5.jar, named by {METEOR_JAR}")
+def test_the_real_program_knows_a_perfect_caption(monkeypatch):
+    monkeypatch.setenv(METEOR_JAR, JAR)
+    captions, references = ["a dog runs", "two cats"], [["a dog runs", "the dog"], ["two cats"]]
+    assert score(captions, references)["meteor"] == pytest.approx(1.0)
+    assert score(["the dog", "a cat"], references)["meteor"] < 1

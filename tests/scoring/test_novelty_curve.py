@@ -1,35 +1,53 @@
-"""What familiarity foretells: against means and ranks made by hand or by another library, and against chance."""
+"""The novelty curve against means and ranks by hand, by another library and by chance, and its file against damage."""
 
 import doctest
+import json
+import shutil
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from captioner.errors import FeatureError
+from captioner.config import SHIPPED
+from captioner.errors import CheckpointError, FeatureError
+from captioner.model.checkpoints import stages_in
 from captioner.scoring import novelty_curve
-from captioner.scoring.novelty_curve import BETTER, MEAN, USUAL, WORSE, measure, spearman, stranger_is_worse
+from captioner.scoring.bootstrap import Estimate
+from captioner.scoring.novelty_curve import (
+    BETTER,
+    CURVE,
+    MEAN,
+    USUAL,
+    WORSE,
+    load_curve,
+    measure,
+    novel_is_worse,
+    spearman,
+    to_json,
+)
+from captioner.storage import read_json, write_json
+from support.written_novelty import summary, write_curve
 
 COUNT = 203
 
 
 @pytest.fixture(scope="module")
 def falling():
-    """Captions that fit well, as usual and badly, by thirds of the order of strangeness, and a decoder that is a bit better."""
+    """Captions that fit well, as usual and badly, by thirds of the order of novelty, and a decoder that is a bit better."""
     random = np.random.default_rng(0)
-    strangeness = random.permutation(COUNT).astype(float)
-    level = np.select([strangeness < 60, strangeness < 140], [0.9, 0.5], 0.1)
+    novelty = random.permutation(COUNT).astype(float)
+    level = np.select([novelty < 60, novelty < 140], [0.9, 0.5], 0.1)
     learned = level + random.normal(0, 0.1, COUNT)
-    return strangeness, {"learned": learned, "fasttext": learned + 0.2}
+    return novelty, {"learned": learned, "fasttext": learned + 0.2}
 
 
 def test_bins_are_of_equal_numbers_and_hold_their_means(falling):
-    strangeness, cider = falling
-    curve = measure({"data": "x"}, strangeness, cider)
+    novelty, cider = falling
+    curve = measure({"data": "x"}, novelty, cider)
     assert curve.of == {"data": "x"} and {one.photographs for one in curve.bins} == {20, 21}
     assert [one.start for one in curve.bins] + [100] == [0, *(one.end for one in curve.bins)]
     for one in curve.bins:
-        inside = (100 * strangeness / COUNT >= one.start - 1e-9) & (100 * strangeness / COUNT < one.end - 1e-9)
+        inside = (100 * novelty / COUNT >= one.start - 1e-9) & (100 * novelty / COUNT < one.end - 1e-9)
         assert inside.sum() == one.photographs
         for name, values in cider.items():
             assert one.cider[name].value == pytest.approx(values[inside].mean())
@@ -38,38 +56,38 @@ def test_bins_are_of_equal_numbers_and_hold_their_means(falling):
 
 
 def test_intervals_are_those_of_another_bootstrap(falling):
-    strangeness, cider = falling
-    one = measure({}, strangeness, cider).bins[0]
-    inside = cider["learned"][strangeness < 20]
+    novelty, cider = falling
+    one = measure({}, novelty, cider).bins[0]
+    inside = cider["learned"][novelty < 20]
     other = stats.bootstrap([inside], np.mean, n_resamples=5000, method="percentile", rng=1).confidence_interval
-    assert one.cider["learned"][1:] == pytest.approx(tuple(other), abs=0.01)
+    assert tuple(one.cider["learned"])[1:] == pytest.approx(tuple(other), abs=0.01)
 
 
 def test_the_rank_correlation_is_scipys(falling):
     random = np.random.default_rng(2)
     for first, second in ((random.normal(size=50), random.normal(size=50)), random.integers(0, 5, (2, 80))):
         assert spearman(first, second) == pytest.approx(stats.spearmanr(first, second).statistic)
-    strangeness, cider = falling
-    found = measure({}, strangeness, cider).correlation["learned"]
+    novelty, cider = falling
+    found = measure({}, novelty, cider).correlation["learned"]
     other = stats.bootstrap(
-        (strangeness, cider["learned"]), spearman, paired=True, vectorized=False, n_resamples=1000, method="percentile", rng=1
+        (novelty, cider["learned"]), spearman, paired=True, vectorized=False, n_resamples=1000, method="percentile", rng=1
     ).confidence_interval
-    assert found[0] == pytest.approx(stats.spearmanr(strangeness, cider["learned"]).statistic)
-    assert found[1:] == pytest.approx(tuple(other), abs=0.01)
+    assert found.value == pytest.approx(stats.spearmanr(novelty, cider["learned"]).statistic)
+    assert (found.low, found.high) == pytest.approx(tuple(other), abs=0.01)
 
 
 def test_what_does_not_vary_foretells_nothing():
-    assert spearman(np.arange(5), np.ones(5)) == 0 and stranger_is_worse(np.ones(5), np.arange(5)) == 0.5
+    assert spearman(np.arange(5), np.ones(5)) == 0 and novel_is_worse(np.ones(5), np.arange(5)) == 0.5
     curve = measure({}, np.arange(12), {"learned": np.zeros(12)})
-    assert curve.flat and curve.correlation[MEAN] == (0, 0, 0) and curve.stranger_is_worse == 0.5
+    assert curve.flat and curve.correlation[MEAN] == Estimate(0, 0, 0) and curve.novel_is_worse == 0.5
 
 
 def test_pairs_by_kendalls_count():
     random = np.random.default_rng(3)
-    strangeness, cider = random.normal(size=60), random.normal(size=60)
-    tau = stats.kendalltau(strangeness, cider).statistic
-    assert stranger_is_worse(strangeness, cider) == pytest.approx((1 - tau) / 2)
-    assert stranger_is_worse(np.array([1, 1, 2]), np.array([3, 9, 5])) == 1 / 2
+    novelty, cider = random.normal(size=60), random.normal(size=60)
+    tau = stats.kendalltau(novelty, cider).statistic
+    assert novel_is_worse(novelty, cider) == pytest.approx((1 - tau) / 2)
+    assert novel_is_worse(np.array([1, 1, 2]), np.array([3, 9, 5])) == 1 / 2
     assert doctest.testmod(novelty_curve).failed == 0
 
 
@@ -79,8 +97,8 @@ def test_zones_reach_inwards_as_far_as_every_bin_is_beyond_chance(falling):
     assert curve.zones[BETTER].end == curve.bins[2].end and curve.zones[WORSE].start == curve.bins[7].start
     first = [one.cider["learned"].value * one.photographs for one in curve.bins[:3]]
     assert curve.zones[BETTER].cider["learned"].value * curve.zones[BETTER].photographs == pytest.approx(sum(first))
-    low, high = curve.zones[BETTER].cider[MEAN][1:]
-    assert low < curve.zones[BETTER].cider[MEAN].value < high and high - low < np.ptp(curve.bins[0].cider[MEAN][1:])
+    value, low, high = curve.zones[BETTER].cider[MEAN]
+    assert low < value < high and high - low < np.ptp(tuple(curve.bins[0].cider[MEAN])[1:])
     places = [curve.zone(percentile) for percentile in (0, 29, 31, 68, 70, 100)]
     assert places == [BETTER, BETTER, USUAL, USUAL, WORSE, WORSE]
 
@@ -102,10 +120,77 @@ def test_chance_seldom_opens_a_zone():
 
 def test_few_photographs_make_few_bins_and_too_few_none():
     assert len(measure({}, np.arange(7), {"learned": np.arange(7.0)}).bins) == 3
-    with pytest.raises(FeatureError, match="four held-out photographs, not 3"):
+    with pytest.raises(FeatureError, match="four held-out photographs, but got 3"):
         measure({}, np.arange(3), {"learned": np.arange(3.0)})
 
 
 def test_equal_seeds_give_equal_curves(falling):
     first, second, third = (measure({}, *falling, seed=seed) for seed in (1, 1, 2))
     assert vars(first) == vars(second) and first.bins != third.bins
+
+
+@pytest.fixture
+def folder(tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    summary().save(folder)
+    return folder
+
+
+def test_it_is_read_back_as_it_was_written(folder):
+    curve = write_curve(folder)
+    again = load_curve(folder)
+    assert vars(again) == vars(curve) and again.zone(95) == curve.zone(95)
+    assert set(again.whole.cider) == {"learned", "word2vec", "fasttext", MEAN}
+    assert json.loads(json.dumps(to_json(again))) == read_json(folder / CURVE)
+
+
+@pytest.mark.parametrize("stage", stages_in(SHIPPED))
+def test_every_stage_that_ships_has_its_curve(stage):
+    assert load_curve(SHIPPED / stage)
+
+
+def test_where_nothing_was_measured_there_is_none(folder):
+    assert load_curve(folder) is None
+
+
+@pytest.mark.parametrize("change", ["manifest", "summary", "setting", "decoder"])
+def test_of_anything_else_it_says_nothing(folder, change):
+    write_curve(folder)
+    if change == "manifest":
+        (folder / "learned" / "manifest.json").write_text("{}")
+    elif change == "summary":
+        path = folder / "familiarity.safetensors"
+        path.write_bytes(path.read_bytes() + b" ")
+    elif change == "setting":
+        write_json(folder / "search.json", {"beam": 2, "length_preference": 0.7})
+    else:
+        shutil.rmtree(folder / "fasttext")
+    with pytest.raises(CheckpointError, match="of other decoders, another summary or another search setting"):
+        load_curve(folder)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data.pop("bins"),
+        lambda data: data["bins"].pop(3),
+        lambda data: data["bins"].reverse(),
+        lambda data: data["zones"].clear(),
+        lambda data: data["whole"].update(photographs="100"),
+        lambda data: data["whole"]["cider"].pop("learned"),
+        lambda data: data["bins"][0]["cider"]["mean"].update(value=float("nan")),
+        lambda data: data["correlation"].update(transformer=data["correlation"]["mean"]),
+        lambda data: data["decoders"].update(transformer="1f"),
+        lambda data: data.update(stranger_is_worse=None),
+    ],
+)
+def test_a_damaged_file_is_a_sentence(folder, damage):
+    write_curve(folder)
+    data = read_json(folder / CURVE)
+    damage(data)
+    (folder / CURVE).write_text(json.dumps(data))
+    with pytest.raises(CheckpointError, match="familiarity.json"):
+        load_curve(folder)
+    (folder / CURVE).write_text("[]")
+    with pytest.raises(CheckpointError, match="familiarity.json"):
+        load_curve(folder)

@@ -1,5 +1,6 @@
 """Scores and comparisons as evaluation writes them, with generated values, for the tests of what reads them."""
 
+from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def yardstick(value: float) -> Yardstick:
 def write_scores(folder: Path, split: str, values=VALUES, data="flickr8k") -> None:
     """Add scores of a split to those in the folder."""
     for name, value in values.items():
-        summary = {"data": data} | SETTING | yardstick(value)._asdict()
+        summary = {"data": data} | SETTING | asdict(yardstick(value))
         write_json(folder / name / SCORES, load_scores(folder, name) | {split: summary})
 
 

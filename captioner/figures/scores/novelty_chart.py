@@ -20,7 +20,7 @@ def verdict(curve: Curve) -> str:
     return (
         f"On {curve.whole.photographs:,} dev photographs, the rank correlation of strangeness and CIDEr is "
         f"{told(curve.correlation[MEAN])}. Mean CIDEr: {', '.join([*ends, f'{curve.whole.cider[MEAN].value:.2f} on all'])}. "
-        f"The stranger of two photographs has the worse captions {curve.stranger_is_worse:.0%} of the time."
+        f"The stranger of two photographs has the worse captions {curve.novel_is_worse:.0%} of the time."
     )
 
 

@@ -5,8 +5,7 @@ import streamlit as st
 from captioner.errors import CheckpointError
 from captioner.figures.scores.novelty_chart import strangest, told
 from captioner.scoring.familiarity import Familiarity, Judgement
-from captioner.scoring.novelty_curve import BETTER, MEAN, USUAL, WORSE, Curve
-from captioner.scoring.novelty_file import load_curve
+from captioner.scoring.novelty_curve import BETTER, MEAN, USUAL, WORSE, Curve, load_curve
 from captioner.views import cards
 from captioner.views.resources import refuse
 from captioner.views.results import Results
@@ -99,7 +98,7 @@ def evidence(judgement: Judgement, curve: Curve) -> str:
     return (
         f"On {strangest(zone)} of them captions score {zone.cider[MEAN].value:.2f} in CIDEr, on all {whole.photographs:,} "
         f"{whole.cider[MEAN].value:.2f}. A weak sign: of two photographs the stranger one has the worse captions "
-        f"{100 * curve.stranger_is_worse:.0f} times of 100."
+        f"{100 * curve.novel_is_worse:.0f} times of 100."
     )
 
 

@@ -16,7 +16,7 @@ from captioner.figures.scores.stage_changes import Change, Measured, changes, st
 from captioner.figures.scores.verdict import by_other_metrics, gaps, training_runs, verdict
 from captioner.figures.style import listed, number
 from captioner.scoring.comparison import PEOPLE
-from captioner.scoring.novelty_file import load_curve
+from captioner.scoring.novelty_curve import load_curve
 from captioner.views import stages
 from captioner.views.resources import open_page, refuse
 from captioner.views.scores import recipes, study

@@ -12,7 +12,7 @@ from captioner.presets import OLDER_RECIPES
 from captioner.storage import write_json
 from captioner.views.launch_options import FOLDER_VARIABLE
 from support.pages import open_view, refusals, shown
-from support.written_gauge import summary, write_curve
+from support.written_novelty import summary, write_curve
 from support.written_recipes import write_recipes
 from support.written_scores import write_all, write_scores
 from support.written_study import write_study
