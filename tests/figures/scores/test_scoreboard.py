@@ -58,7 +58,7 @@ def test_one_decoder_may_lack_its_scores(folder):
     [
         ('{"test": {}}', "The scores of Learned on test are damaged; run python -m captioner evaluate"),
         ('{"test": {"metrics": 1}}', "The scores of Learned on test are damaged; run python -m captioner evaluate"),
-        ("[1]", "The file scores.json of learned does not hold scores by split"),
+        ("[1]", "scores.json of learned: the content should be an object"),
         ("no", "The file scores.json is not readable JSON"),
     ],
 )
