@@ -87,9 +87,10 @@ def _check(options: Request) -> bool:
         )
     if options.choose and options.split != "dev":
         raise ConfigError(f"A search setting is chosen on dev, never on {options.split}; give --split dev.")
-    if options.choose and (options.beam is not None or options.length_preference is not None or choices.variants(options.variant)):
+    variants = choices.variants(options.variant)
+    if options.choose and (variants or options.beam is not None or options.length_preference is not None):
         raise ConfigError("--choose finds one setting for all decoders; leave out --variant, --beam and --length-preference.")
-    joined = choices.trained_on_dev(options, choices.variants(options.variant))
+    joined = choices.trained_on_dev(options, variants)
     if joined and (options.choose or options.keep):
         raise ConfigError(f"{choices.SEEN_DEV}, so its scores cannot choose or keep anything; score them with --split test.")
     return joined

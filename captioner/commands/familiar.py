@@ -90,19 +90,19 @@ def _measure(folder: "Path", data: str, captioner: "Captioner", dev: "Subjects",
 
 
 def _print_json(folder: "Path", found: "Familiarity", curve: "Curve") -> None:
-    from captioner.scoring.familiarity import place
+    from captioner.scoring.familiarity import summary_path
     from captioner.scoring.novelty_curve import to_json
 
     kinds = [{"words": kind.words, "photographs": kind.photographs} for kind in found.kinds]
     counts = {"photographs": found.photographs, "held_out": found.held_out}
-    print_json({"file": str(place(folder))} | counts | {"kinds": kinds, "curve": to_json(curve)})
+    print_json({"file": str(summary_path(folder))} | counts | {"kinds": kinds, "curve": to_json(curve)})
 
 
 def _print_text(folder: "Path", found: "Familiarity", curve: "Curve") -> None:
-    from captioner.scoring.familiarity import place
+    from captioner.scoring.familiarity import summary_path
 
     counts = f"{found.photographs} photographs in {len(found.kinds)} kinds; {found.held_out} held out"
-    print(f"Summarised {counts}. Wrote {place(folder)}")
+    print(f"Summarised {counts}. Wrote {summary_path(folder)}")
     for kind in sorted(found.kinds, key=lambda kind: -kind.photographs):
         print(f"{kind.photographs:6}  {', '.join(kind.words) or 'mixed'}")
     print("\nMean CIDEr on dev by percentile of novelty:")

@@ -27,7 +27,7 @@ _ROUNDING = 1e-3
 _TENSORS = {"mean": "F32", "components": "F16", "centres": "F32", "distances": "F32"}
 
 
-def place(folder: Path) -> Path:
+def summary_path(folder: Path) -> Path:
     """The summary's file. It depends on the encoder alone, so the training stages share one in the folder above."""
     folder = Path(folder)
     shared = folder.name in STAGES and not (folder / FILE).is_file()
@@ -112,7 +112,7 @@ class Familiarity:
         kinds = [[kind.words, kind.photographs] for kind in self.kinds]
         facts = {"encoder": self.encoder, "data": self.data, "photographs": self.photographs, "kinds": kinds}
         # One metadata entry, since safetensors writes several in a varying order.
-        write_bytes(place(folder), save(arrays, {"facts": json.dumps(facts)}))
+        write_bytes(summary_path(folder), save(arrays, {"facts": json.dumps(facts)}))
 
     def agrees(self, other: "Familiarity | None") -> bool:
         """Whether the other summarises the same photographs alike, apart from another machine's rounding."""
@@ -125,7 +125,7 @@ class Familiarity:
     @classmethod
     def load(cls, folder: Path) -> "Familiarity | None":
         """The summary of a folder of decoders; None if there is none."""
-        path = place(folder)
+        path = summary_path(folder)
         if not path.is_file():
             return None
         try:

@@ -18,7 +18,7 @@ from captioner.scoring import comparison
 from captioner.scoring.bootstrap import RESAMPLES, Estimate, draws, percentiles
 from captioner.scoring.comparison import Subject
 from captioner.scoring.evaluation import load_search_config, setting
-from captioner.scoring.familiarity import place
+from captioner.scoring.familiarity import summary_path
 from captioner.storage import exists, parse_as, read_as, read_bytes, write_json
 
 CURVE = "familiarity.json"
@@ -176,7 +176,7 @@ def subject(folder: Path, data: str, images: int) -> CurveSubject:
     """The decoders of a folder with their own search setting, and the summary next to them."""
     variants = [name for name in VARIANTS if exists(folder / name)]
     own = comparison.subject(folder, data, {"images": images} | setting(load_search_config(folder)), variants)
-    return CurveSubject(**vars(own), familiarity=hashlib.sha256(read_bytes(place(folder), _LARGEST_SUMMARY)).hexdigest())
+    return CurveSubject(**vars(own), familiarity=hashlib.sha256(read_bytes(summary_path(folder), _LARGEST_SUMMARY)).hexdigest())
 
 
 def to_json(curve: Curve) -> dict[str, Any]:

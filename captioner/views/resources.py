@@ -14,7 +14,7 @@ from captioner.config import STAGES
 from captioner.errors import CheckpointError, TriptychError
 from captioner.model.checkpoints import load_all, told_by_settings
 from captioner.runtime import cores
-from captioner.scoring.familiarity import place
+from captioner.scoring.familiarity import summary_path
 from captioner.service.engine import Engine
 from captioner.service.queue import WorkQueue
 from captioner.storage import MANIFEST
@@ -41,7 +41,7 @@ def open_page(title: str, style: str | None = None) -> None:
 
 def stamp(folder: Path) -> Stamp:
     """Changes when the decoders in the folder do, so that no cached result outlives a training."""
-    files = [*sorted(folder.glob(f"*/{MANIFEST}")), place(folder)]
+    files = [*sorted(folder.glob(f"*/{MANIFEST}")), summary_path(folder)]
     return (str(folder), *(f"{path.parent.name}/{path.name} {_changed(path)}" for path in files))
 
 

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from captioner.errors import CheckpointError, FeatureError
-from captioner.scoring.familiarity import FILE, Familiarity, place
+from captioner.scoring.familiarity import FILE, Familiarity, summary_path
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_the_stages_share_a_summary_unless_one_has_its_own(familiarity, tmp_path
     familiarity.save(stage)
     assert Familiarity.load(stage).kinds == familiarity.kinds and not (stage / FILE).exists() and (tmp_path / FILE).is_file()
     (tmp_path / FILE).rename(stage / FILE)
-    assert Familiarity.load(stage) and place(stage) == stage / FILE and place(tmp_path) == tmp_path / FILE
+    assert Familiarity.load(stage) and summary_path(stage) == stage / FILE and summary_path(tmp_path) == tmp_path / FILE
 
 
 def test_without_a_file_there_is_no_summary(tmp_path):

@@ -1,4 +1,4 @@
-"""The metrics against numbers worked out by hand, a second implementation, and published scores; METEOR is absent if not installed."""
+"""The metrics against numbers worked out by hand, a second implementation, and published scores; METEOR is optional."""
 
 import csv
 import math
