@@ -15,8 +15,8 @@ from captioner.config import CONTROLS, STAGES, VARIANTS, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.experiments.plans import SPLITS, Plan, Trial
 from captioner.experiments.records import Record, find_file
-from captioner.scoring.bootstrap import CONFIDENCE, Difference, percentiles
-from captioner.scoring.caption_style import only_one
+from captioner.scoring.bootstrap import CONFIDENCE, Estimate, percentiles
+from captioner.scoring.caption_style import unique_words
 from captioner.storage import read_as, write_json
 
 STUDY = "study.json"
@@ -68,7 +68,7 @@ class Pair:
     stage: str
     groups: tuple[Member, Member]
     seeds: int
-    cider: Difference
+    cider: Estimate
     counts: bool  # by RULE
 
 
@@ -192,14 +192,14 @@ def _matrix(group: Sequence[Record], seeds: Sequence[int]) -> np.ndarray:
     return np.array([by_seed[seed] for seed in seeds], np.float64)  # (seeds, photographs)
 
 
-def seed_difference(first: np.ndarray, second: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> Difference:
+def seed_difference(first: np.ndarray, second: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
     """First minus second, each (seeds, photographs); the interval draws seeds and photographs again, the same for both."""
     apart, random = first - second, np.random.default_rng(seed)
     seeds, photographs = apart.shape
     drawn_seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds  # (resamples, seeds)
     drawn = random.multinomial(photographs, np.full(photographs, 1 / photographs), resamples) / photographs
     means = np.einsum("rs,sp,rp->r", drawn_seeds, apart, drawn, optimize=True)
-    return Difference(float(apart.mean()), *percentiles(means, CONFIDENCE))
+    return Estimate(float(apart.mean()), *percentiles(means, CONFIDENCE))
 
 
 def moves(own: Sequence[Record]) -> dict[str, Moves]:
@@ -225,7 +225,7 @@ def own_words(own: Sequence[Record]) -> dict[str, tuple[Words, ...]]:
     for stage in STAGES:
         used = _used(own, stage)
         seeds = sorted(set.intersection(*map(set, used.values())))
-        found[stage] = tuple(only_one({name: words[seed] for name, words in used.items()}) for seed in seeds)
+        found[stage] = tuple(unique_words({name: words[seed] for name, words in used.items()}) for seed in seeds)
     return found
 
 
@@ -238,7 +238,7 @@ def own_words_by_chance(own: Sequence[Record]) -> dict[str, dict[str, float]]:
 
 def _alone(runs: Sequence[Mapping[str, int]]) -> float:
     threes = ({str(number): words for number, words in enumerate(three)} for three in itertools.combinations(runs, 3))
-    return fmean(len(words) for three in threes for words in only_one(three).values())
+    return fmean(len(words) for three in threes for words in unique_words(three).values())
 
 
 def _used(own: Sequence[Record], stage: str) -> dict[str, dict[int, dict[str, int]]]:

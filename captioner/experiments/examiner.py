@@ -19,7 +19,7 @@ from captioner.data.datasets import Record as Photograph
 from captioner.experiments.records import Scores
 from captioner.model.checkpoints import Checkpoint
 from captioner.scoring import familiarity
-from captioner.scoring.caption_style import Known, occurrences
+from captioner.scoring.caption_style import TrainingCaptions, occurrences
 from captioner.scoring.evaluation import Evaluation, Subjects, evaluate
 from captioner.training.run_inputs import RunInputs
 from captioner.training.trainer import Examples, losses_of, mean_loss
@@ -35,7 +35,7 @@ class Examiner:
     """Scores decoders that share an encoder and training photographs."""
 
     subjects: Mapping[str, Subjects]  # by split
-    known: Known
+    known: TrainingCaptions
     strangest: Mapping[str, np.ndarray]  # by split: a mask of the fifth that is least like the training photographs
 
     @classmethod
@@ -46,7 +46,8 @@ class Examiner:
         strangest = {
             split: _highest(familiarity.novelty(cache.pooled(part.records), *known)) for split, part in subjects.items()
         }
-        return cls(subjects, Known.of([caption for record in inputs.train for caption in record.captions]), strangest)
+        read = [caption for record in inputs.train for caption in record.captions]
+        return cls(subjects, TrainingCaptions.of(read), strangest)
 
     @property
     def test_mark(self) -> str:

@@ -22,10 +22,11 @@ from captioner.figures.limits import limits_of
 from captioner.figures.scores.scoreboard import SPLITS, TITLES, read_entry
 from captioner.figures.style import listed
 from captioner.model.checkpoints import HISTORY, Checkpoint, EncoderMark, finished_history, load_all
-from captioner.scoring.comparison import fingerprint, finite
+from captioner.scoring.comparison import fingerprint
 from captioner.scoring.evaluation import load_scores
-from captioner.storage import exists, read_json, write_bytes, write_json
+from captioner.storage import exists, parse_as, read_json, write_bytes, write_json
 from captioner.training import provenance
+from captioner.training.history import Epoch
 from captioner.vision.encoder import ADAPTED, LITE2, adapted_fingerprint, adapted_folder
 from captioner.vocabulary import SPECIAL_WORDS
 
@@ -101,15 +102,16 @@ def _from_history(folder: Path) -> dict[str, Any]:
 
 def _training(history: Data) -> dict[str, Any]:
     """Duration and best epoch; epochs are numbered as in the history, so they include those of the run it started from."""
-    best, own = history["epochs"][history["best_epoch"] - 1], history["epochs"][history["earlier"] :]
+    best = parse_as(history["epochs"][history["best_epoch"] - 1], Epoch, "the best epoch")
+    own = history["epochs"][history["earlier"] :]
     cores = [epoch.get("cores") for epoch in own]
     return {
         "epochs": len(history["epochs"]),
         "earlier": history["earlier"],
         "best_epoch": history["best_epoch"],
-        "dev_loss": finite(best["dev_loss"]),
-        "dev_cider": None if best.get("dev_cider") is None else finite(best["dev_cider"]),
-        "seconds": math.fsum(finite(epoch["seconds"]) for epoch in own),
+        "dev_loss": best.dev_loss,
+        "dev_cider": best.dev_cider,
+        "seconds": math.fsum(float(epoch["seconds"]) for epoch in own),
         "cores": None if None in cores else min(map(int, cores)),
     }
 

@@ -27,7 +27,7 @@ class Fold(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class ScoreSummary:
     """Metrics, and 95% intervals for those that have one."""
 
     metrics: Mapping[str, float]
@@ -49,18 +49,18 @@ def folds(records: Sequence[Record]) -> list[Fold]:
     ]
 
 
-def mean_score(several: Sequence[Scores]) -> Yardstick:
+def mean_score(several: Sequence[Scores]) -> ScoreSummary:
     """The mean over several scores of the same photographs; the interval resamples the same photographs for all."""
     metrics = {name: float(np.mean([scores.metrics[name] for scores in several])) for name in several[0].metrics}
-    return Yardstick(metrics, mean_interval(several))
+    return ScoreSummary(metrics, mean_interval(several))
 
 
-def people(sides: Sequence[Fold]) -> Yardstick:
+def people(sides: Sequence[Fold]) -> ScoreSummary:
     """People against people: each caption against the other captions of its photograph."""
     return mean_score([fold.scorer.score(fold.captions) for fold in sides])
 
 
-def against_fewer(captions: Sequence[str], sides: Sequence[Fold]) -> Yardstick:
+def against_fewer(captions: Sequence[str], sides: Sequence[Fold]) -> ScoreSummary:
     """A decoder scored against as few references as people are, for a fair comparison."""
     return mean_score([fold.scorer.score(captions) for fold in sides])
 

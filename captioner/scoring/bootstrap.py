@@ -5,7 +5,7 @@ word weights stay those of all images, since they belong to the references and n
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,16 +19,12 @@ _CELLS_AT_ONCE = 4_000_000
 Interval = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A value and its confidence interval; a difference is significant if its interval excludes 0."""
 
     value: float
     low: float
     high: float
-
-    def __iter__(self) -> Iterator[float]:
-        return iter((self.value, self.low, self.high))
 
 
 def interval(
@@ -86,6 +82,3 @@ def draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
 def percentiles(values: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
-
-
-Difference = Estimate

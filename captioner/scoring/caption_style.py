@@ -31,7 +31,7 @@ UNENDING = frozenset(
 
 
 @dataclass(frozen=True)
-class Wording:
+class CaptionStyle:
     """Figures over one caption for each photograph; counts are fractions in a mean over several sets.
 
     None means not measured, or nothing to measure.
@@ -50,17 +50,17 @@ class Wording:
     rare_20_49: float | None = None
 
 
-def worded(captions: Sequence[str], training: Set[Words] = frozenset()) -> Wording:
+def style_of(captions: Sequence[str], training: Set[Words] = frozenset()) -> CaptionStyle:
     """Every figure that needs no references.
 
-    >>> found = worded(["a dog runs", "a dog and a dog", "a cat in a"], {("a", "dog", "runs")})
+    >>> found = style_of(["a dog runs", "a dog and a dog", "a cat in a"], {("a", "dog", "runs")})
     >>> found.mean_words, found.distinct_captions, found.different_words
     (4.0, 3, 6)
     >>> [round(share, 2) for share in (found.repeating, found.copied, found.cut, found.flawed)]
     [0.33, 0.33, 0.33, 0.67]
     """
     texts = [tuple(tokenize(caption)) for caption in captions]
-    return Wording(
+    return CaptionStyle(
         mean_words=sum(map(len, texts)) / len(texts),
         distinct_captions=len(set(texts)),
         different_words=len({word for words in texts for word in words}),
@@ -97,25 +97,25 @@ def occurrences(captions: Iterable[str]) -> Counter[str]:
 
 
 @dataclass(frozen=True)
-class Known:
+class TrainingCaptions:
     """The training captions and the occurrences of each word in them."""
 
     captions: frozenset[Words]
     occurrences: Counter[str]
 
     @classmethod
-    def of(cls, captions: Sequence[str]) -> "Known":
+    def of(cls, captions: Sequence[str]) -> "TrainingCaptions":
         return cls(frozenset(tuple(tokenize(caption)) for caption in captions), occurrences(captions))
 
-    def judge(self, captions: Sequence[str], references: Sequence[Sequence[str]]) -> Wording:
+    def judge(self, captions: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionStyle:
         """Every figure of one caption for each photograph."""
-        return replace(worded(captions, self.captions), **rare_recall(captions, references, self.occurrences))
+        return replace(style_of(captions, self.captions), **rare_recall(captions, references, self.occurrences))
 
 
-def only_one(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+def unique_words(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
     """By decoder, the words that no other decoder uses with their counts, commonest first.
 
-    >>> only_one({"learned": {"dog": 1, "cat": 1}, "fasttext": {"puppy": 2, "cat": 1, "runs": 1}})
+    >>> unique_words({"learned": {"dog": 1, "cat": 1}, "fasttext": {"puppy": 2, "cat": 1, "runs": 1}})
     {'learned': {'dog': 1}, 'fasttext': {'puppy': 2, 'runs': 1}}
     """
     users = Counter(word for words in counts.values() for word in words)
@@ -126,10 +126,10 @@ def only_one(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int
     }
 
 
-def mean(several: Sequence[Wording]) -> Wording:
+def mean(several: Sequence[CaptionStyle]) -> CaptionStyle:
     """The mean of every figure; None if any of them lacks it."""
-    columns = {field.name: [getattr(one, field.name) for one in several] for field in fields(Wording)}
-    return Wording(**{name: None if None in values else sum(values) / len(values) for name, values in columns.items()})
+    columns = {field.name: [getattr(one, field.name) for one in several] for field in fields(CaptionStyle)}
+    return CaptionStyle(**{name: None if None in values else sum(values) / len(values) for name, values in columns.items()})
 
 
 def repeats(words: Sequence[str]) -> bool:

@@ -4,7 +4,6 @@ Each folder of decoders has one file with a comparison per split, tied to the de
 """
 
 import hashlib
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +13,9 @@ from captioner.config import VARIANTS
 from captioner.data.datasets import Record
 from captioner.errors import CheckpointError
 from captioner.scoring import baselines, caption_style
-from captioner.scoring.baselines import Yardstick
+from captioner.scoring.baselines import ScoreSummary
 from captioner.scoring.bootstrap import Estimate
-from captioner.scoring.caption_style import Known, Wording
+from captioner.scoring.caption_style import CaptionStyle, TrainingCaptions
 from captioner.scoring.evaluation import Differences, Evaluation, Subjects, pairs_to_json
 from captioner.storage import MANIFEST, exists, parse_as, read_as, read_bytes, write_json
 
@@ -43,9 +42,9 @@ class Comparison:
 
     of: Subject
     differences: Differences
-    yardsticks: Mapping[str, Yardstick]
-    against_fewer: Mapping[str, Yardstick]
-    wording: Mapping[str, Wording]
+    yardsticks: Mapping[str, ScoreSummary]
+    against_fewer: Mapping[str, ScoreSummary]
+    wording: Mapping[str, CaptionStyle]
 
 
 @dataclass(frozen=True)
@@ -80,11 +79,11 @@ def complete(folder: Path, variants: Sequence[str]) -> bool:
 
 def compare(of: Subject, evaluation: Evaluation, subjects: Subjects, training: Sequence[Record]) -> Comparison:
     """Compare the decoders with each other, with people, and with one constant caption."""
-    known = Known.of([caption for record in training for caption in record.captions])
+    known = TrainingCaptions.of([caption for record in training for caption in record.captions])
     captions = {name: list(texts.values()) for name, texts in evaluation.captions.items()}
     folds = baselines.folds(subjects.records)
     wording = {name: known.judge(texts, _references(subjects)) for name, texts in captions.items()}
-    yardsticks: dict[str, Yardstick] = {}
+    yardsticks: dict[str, ScoreSummary] = {}
     if folds:
         yardsticks[PEOPLE] = baselines.people(folds)
         others = [_references(subjects, without=place) for place in range(len(folds))]
@@ -134,16 +133,3 @@ def _names_match(found: _Stored) -> bool:
     by_people = set(found.yardsticks[PEOPLE].metrics) if PEOPLE in found.yardsticks else set()
     fair = not fewer or (set(fewer) == decoders and all(by_people.issuperset(one.metrics) for one in fewer.values()))
     return known and paired and fair and set(found.wording) - {PEOPLE} == decoders
-
-
-def yardstick(data: Mapping[str, Any]) -> Yardstick:
-    """Metrics and intervals as they stand in a file, every one a number."""
-    intervals = {name: (finite(low), finite(high)) for name, (low, high) in data["intervals"].items()}
-    return Yardstick({name: finite(value) for name, value in data["metrics"].items()}, intervals)
-
-
-def finite(value: Any) -> float:
-    """A number as it stands in a file; neither NaN nor infinity, which JSON lets through, nor a text that looks like one."""
-    if type(value) not in (int, float) or not abs(value) <= sys.float_info.max:
-        raise ValueError
-    return float(value)

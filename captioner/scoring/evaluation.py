@@ -5,7 +5,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,7 @@ def setting(config: SearchConfig) -> dict[str, Any]:
 def pairs_to_json(differences: Differences) -> list[dict[str, Any]]:
     """Differences as plain data: a list of pairs."""
     return [
-        {"first": first, "second": second, "metrics": {name: asdict(found) for name, found in metrics.items()}}
+        {"first": first, "second": second, "metrics": {name: found._asdict() for name, found in metrics.items()}}
         for (first, second), metrics in differences.items()
     ]
 

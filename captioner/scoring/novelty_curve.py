@@ -181,8 +181,17 @@ def subject(folder: Path, data: str, images: int) -> CurveSubject:
 
 def to_json(curve: Curve) -> dict[str, Any]:
     """A curve as plain data, as it is stored and printed; `stranger_is_worse` is the file's older name."""
-    data = asdict(curve)
-    return data.pop("of") | {"stranger_is_worse": data.pop("novel_is_worse")} | data
+    return asdict(curve.of) | {
+        "correlation": {name: found._asdict() for name, found in curve.correlation.items()},
+        "stranger_is_worse": curve.novel_is_worse,
+        "whole": _stretch_to_json(curve.whole),
+        "zones": {name: _stretch_to_json(zone) for name, zone in curve.zones.items()},
+        "bins": [_stretch_to_json(one) for one in curve.bins],
+    }
+
+
+def _stretch_to_json(stretch: Stretch) -> dict[str, Any]:
+    return asdict(stretch) | {"cider": {name: found._asdict() for name, found in stretch.cider.items()}}
 
 
 def save_curve(folder: Path, curve: Curve) -> None:

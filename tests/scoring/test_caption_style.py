@@ -12,13 +12,13 @@ from captioner.scoring.caption_style import (
     BANDS,
     RARE,
     UNENDING,
-    Known,
-    Wording,
+    CaptionStyle,
+    TrainingCaptions,
     mean,
     occurrences,
-    only_one,
     rare_recall,
-    worded,
+    style_of,
+    unique_words,
 )
 from captioner.vocabulary import tokenize
 
@@ -27,23 +27,23 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 def test_by_hand():
     captions = ["A dog runs.", "a dog runs", "two red dogs and two red cats", ""]
-    found = worded(captions, {("a", "dog", "runs")})
-    assert found == Wording(13 / 4, 3, 8, repeating=1 / 4, copied=2 / 4, cut=0, flawed=1 / 4)
+    found = style_of(captions, {("a", "dog", "runs")})
+    assert found == CaptionStyle(13 / 4, 3, 8, repeating=1 / 4, copied=2 / 4, cut=0, flawed=1 / 4)
     assert doctest.testmod(caption_style).failed == 0
 
 
 def test_a_repeated_word_is_no_repeated_pair():
-    assert worded(["a dog and a cat"]).repeating == 0
-    assert worded(["go go go"]).repeating == 1
+    assert style_of(["a dog and a cat"]).repeating == 0
+    assert style_of(["go go go"]).repeating == 1
 
 
 def test_a_caption_is_cut_where_its_last_word_announces_another():
-    found = worded(["A man in a", "a man stands with.", "a man looks on", "a dog", "a", ""])
+    found = style_of(["A man in a", "a man stands with.", "a man looks on", "a dog", "a", ""])
     assert found.cut == found.flawed == 3 / 6
 
 
 def test_a_caption_with_both_flaws_is_flawed_once():
-    found = worded(["a dog and a dog and a", "a dog in", "a cat and a cat", "a cow"])
+    found = style_of(["a dog and a dog and a", "a dog in", "a cat and a cat", "a cow"])
     assert (found.repeating, found.cut, found.flawed) == (2 / 4, 2 / 4, 3 / 4)
 
 
@@ -83,22 +83,22 @@ def test_what_was_read_judges_all_at_once():
     training = ["a poodle"] * 5 + ["A Dog runs."]
     assert occurrences(training) == {"a": 6, "poodle": 5, "dog": 1, "runs": 1}
     captions, references = ["a dog runs", "a cat"], [["the poodle runs"], ["one poodle"]]
-    found = Known.of(training).judge(captions, references)
+    found = TrainingCaptions.of(training).judge(captions, references)
     assert found.copied == 1 / 2 and found.rare == found.rare_5_9 == 0 and found.rare_20_49 is None
 
 
 def test_words_that_only_one_uses():
     said = {"learned": ["A puppy, a puppy!", "dog"], "word2vec": ["a dog"], "fasttext": ["a cat bites", "a cat"]}
     used = {name: occurrences(texts) for name, texts in said.items()}
-    assert only_one(used) == {"learned": {"puppy": 2}, "word2vec": {}, "fasttext": {"cat": 2, "bites": 1}}
-    assert list(only_one(used)["fasttext"]) == ["cat", "bites"]
+    assert unique_words(used) == {"learned": {"puppy": 2}, "word2vec": {}, "fasttext": {"cat": 2, "bites": 1}}
+    assert list(unique_words(used)["fasttext"]) == ["cat", "bites"]
 
 
 def test_without_training_captions_nothing_is_known_of_copies():
-    assert worded(["a dog"]).copied is None
-    assert mean([worded(["a dog"]), worded(["a cat runs by"])]) == Wording(3.0, 1.0, 3.0, 0.0, None, 0.0, 0.0)
+    assert style_of(["a dog"]).copied is None
+    assert mean([style_of(["a dog"]), style_of(["a cat runs by"])]) == CaptionStyle(3.0, 1.0, 3.0, 0.0, None, 0.0, 0.0)
 
 
 def test_the_mean_of_sets():
-    first, second = worded(["a dog", "a dog"], {("a", "dog")}), worded(["a cat", "a fat cat in a"], {("a", "dog")})
-    assert mean([first, second]) == Wording(pytest.approx(2.75), 1.5, 3.0, 0.0, 0.5, 0.25, 0.25)
+    first, second = style_of(["a dog", "a dog"], {("a", "dog")}), style_of(["a cat", "a fat cat in a"], {("a", "dog")})
+    assert mean([first, second]) == CaptionStyle(pytest.approx(2.75), 1.5, 3.0, 0.0, 0.5, 0.25, 0.25)

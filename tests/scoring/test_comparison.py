@@ -13,7 +13,7 @@ from captioner.config import SearchConfig
 from captioner.data.datasets import shapes
 from captioner.errors import CheckpointError
 from captioner.scoring import baselines
-from captioner.scoring.caption_style import rare_recall, worded
+from captioner.scoring.caption_style import rare_recall, style_of
 from captioner.scoring.comparison import (
     COMPARISON,
     CONSTANT,
@@ -22,7 +22,6 @@ from captioner.scoring.comparison import (
     compare,
     complete,
     fingerprint,
-    finite,
     load_comparison,
     save_comparison,
 )
@@ -60,9 +59,9 @@ def test_the_wording_of_decoders_and_of_people(found):
     assert list(compared.wording) == ["learned", "fasttext", PEOPLE]
     said, counts = compared.wording["fasttext"], Counter(" ".join(c for one in TRAINING for c in one.captions).split())
     rare = rare_recall(SAID["fasttext"], [record.captions for record in RECORDS], counts)
-    assert said == replace(worded(SAID["fasttext"], known), **rare) and said.distinct_captions == 1
+    assert said == replace(style_of(SAID["fasttext"], known), **rare) and said.distinct_captions == 1
     sets = [[record.captions[place] for record in RECORDS] for place in range(len(RECORDS[0].captions))]
-    assert compared.wording[PEOPLE].mean_words == pytest.approx(np.mean([worded(one).mean_words for one in sets]))
+    assert compared.wording[PEOPLE].mean_words == pytest.approx(np.mean([style_of(one).mean_words for one in sets]))
     left = [[[*record.captions[:place], *record.captions[place + 1 :]] for record in RECORDS] for place in range(len(sets))]
     shares = [rare_recall(one, others, counts)["rare"] for one, others in zip(sets, left, strict=True)]
     assert None not in shares and compared.wording[PEOPLE].rare == pytest.approx(np.mean(shares))
@@ -171,13 +170,6 @@ def test_a_file_whose_names_or_numbers_make_no_sense_is_a_sentence(tmp_path, cha
     assert load_comparison(tmp_path, "test").differences["learned", "fasttext"]["cider"].value == 0.1
     with pytest.raises(CheckpointError, match="comparison.json, dev"):
         load_comparison(tmp_path, "dev")
-
-
-def test_a_finite_number_is_neither_a_text_nor_a_truth_nor_beyond_all_floats():
-    assert [finite(value) for value in (0, -0.5, 7)] == [0.0, -0.5, 7.0]
-    for value in (math.nan, -math.inf, 10**400, "1", True, None):
-        with pytest.raises(ValueError):
-            finite(value)
 
 
 def test_what_was_never_compared_is_none(tmp_path):

@@ -5,9 +5,9 @@ from itertools import combinations
 from pathlib import Path
 
 from captioner.model.checkpoints import SCORES
-from captioner.scoring.baselines import Yardstick
-from captioner.scoring.bootstrap import Difference
-from captioner.scoring.caption_style import Wording
+from captioner.scoring.baselines import ScoreSummary
+from captioner.scoring.bootstrap import Estimate
+from captioner.scoring.caption_style import CaptionStyle
 from captioner.scoring.comparison import CONSTANT, PEOPLE, Comparison, save_comparison, subject
 from captioner.scoring.evaluation import load_scores
 from captioner.scoring.metrics import METRICS
@@ -17,8 +17,8 @@ SETTING = {"images": 1000, "beam": 3, "length_preference": 0.7}
 VALUES = {"learned": 0.50, "word2vec": 0.53, "fasttext": 0.57}
 
 
-def yardstick(value: float) -> Yardstick:
-    return Yardstick(dict.fromkeys(METRICS, value), dict.fromkeys(METRICS, (value - 0.03, value + 0.03)))
+def yardstick(value: float) -> ScoreSummary:
+    return ScoreSummary(dict.fromkeys(METRICS, value), dict.fromkeys(METRICS, (value - 0.03, value + 0.03)))
 
 
 def write_scores(folder: Path, split: str, values=VALUES, data="flickr8k") -> None:
@@ -33,8 +33,9 @@ def comparison(folder: Path, values=VALUES, data="flickr8k", half=0.09) -> Compa
     differences = {}
     for first, second in combinations(values, 2):
         value = values[first] - values[second]
-        differences[first, second] = dict.fromkeys(METRICS, Difference(value, value - half, value + half))
-    wording = dict.fromkeys(values, Wording(10.0, 750, 250, 0.1, 0.08)) | {PEOPLE: Wording(11.0, 999.4, 1500.2, 0.04, None)}
+        differences[first, second] = dict.fromkeys(METRICS, Estimate(value, value - half, value + half))
+    people = CaptionStyle(11.0, 999.4, 1500.2, 0.04, None)
+    wording = dict.fromkeys(values, CaptionStyle(10.0, 750, 250, 0.1, 0.08)) | {PEOPLE: people}
     fewer = {name: yardstick(value - 0.02) for name, value in values.items()}
     of = subject(folder, data, SETTING, tuple(values))
     return Comparison(of, differences, {PEOPLE: yardstick(0.82), CONSTANT: yardstick(0.1)}, fewer, wording)

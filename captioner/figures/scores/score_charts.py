@@ -11,7 +11,7 @@ from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON
 from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC, Board, TriedBeams
 from captioner.figures.scores.verdict import Gap
 from captioner.figures.style import FONT, INK, SHAPES, axis, legend, listed, names_axis, number
-from captioner.scoring.baselines import Yardstick
+from captioner.scoring.baselines import ScoreSummary
 from captioner.scoring.comparison import CONSTANT, PEOPLE
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ def score_rows(board: Board, metric: str) -> "pd.DataFrame":
     if board.comparison:
         rows += [_row(RODS[name], "yardstick", rod, metric) for name, rod in board.comparison.yardsticks.items()]
     if (board.data, board.split) == PUBLISHED_ON:
-        rows += [_row(system.title, "published", Yardstick(system.metrics, {}), metric) for system in PUBLISHED]
+        rows += [_row(system.title, "published", ScoreSummary(system.metrics, {}), metric) for system in PUBLISHED]
     table = pd.DataFrame([row for row in rows if row], columns=["who", "kind", "score", "low", "high"])
     return table.sort_values("score", ascending=False, ignore_index=True)
 
 
-def _row(who: str, kind: str, score: Yardstick, metric: str) -> tuple | None:
+def _row(who: str, kind: str, score: ScoreSummary, metric: str) -> tuple | None:
     if metric not in score.metrics:
         return None
     return (who, kind, score.metrics[metric], *score.intervals.get(metric, (None, None)))

@@ -10,10 +10,10 @@ from typing import Any
 
 from captioner.config import SHIPPED, STAGES, VARIANTS, Variant, find_variant
 from captioner.errors import CheckpointError
-from captioner.scoring.baselines import Yardstick
-from captioner.scoring.comparison import Comparison, finite, load_comparison, subject, yardstick
+from captioner.scoring.baselines import ScoreSummary
+from captioner.scoring.comparison import Comparison, load_comparison, subject
 from captioner.scoring.evaluation import SEARCH, load_scores
-from captioner.storage import read_json
+from captioner.storage import parse_as, read_as
 from captioner.training.provenance import trained_on_dev
 
 SPLITS = (TEST, DEV) = ("test", "dev")
@@ -35,7 +35,7 @@ class Entry:
     """One decoder's scores on a split, and the setting they belong to."""
 
     variant: Variant
-    score: Yardstick
+    score: ScoreSummary
     setting: Mapping[str, Any]  # data, images, beam, length_preference
 
 
@@ -67,7 +67,11 @@ class Trial:
 
     beam: int
     length_preference: float
-    cider: Mapping[str, float]
+    variants: Mapping[str, Mapping[str, float]]  # metrics by variant
+
+    @property
+    def cider(self) -> dict[str, float]:
+        return {name: self.variants[name][VERDICT_METRIC] for name in VARIANTS if name in self.variants}
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,14 @@ class TriedBeams:
     def by_beam(self) -> list[Trial]:
         """The trials with the chosen length preference, which a beam of 1 does not use."""
         return [trial for trial in self.trials if trial.beam == 1 or trial.length_preference == self.length_preference]
+
+
+@dataclass(frozen=True)
+class _Stored(ScoreSummary):
+    data: str
+    images: int
+    beam: int
+    length_preference: float
 
 
 def read_board(folder: Path, split: str) -> tuple[Board | None, list[CheckpointError]]:
@@ -107,21 +119,12 @@ def read_beams(folder: Path) -> TriedBeams:
         raise CheckpointError(f"{_SEEN}, so no beam size was chosen there; they use their recipe's search.")
     if not (folder / SEARCH).is_file():
         raise CheckpointError(f"No beam sizes were tried with these decoders; run {_advice(folder, 'dev')} --choose.")
-    data = read_json(folder / SEARCH)
-    try:
-        trials = tuple(map(_trial, data["trials"]))
-        tried = TriedBeams(_count(data["beam"]), finite(data["length_preference"]), trials)
-        decoders = {tuple(trial.cider) for trial in trials}
-        if not tried.by_beam or len(decoders) > 1 or () in decoders:
-            raise ValueError
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"The file {SEARCH} holds no settings that were tried; copy it again or choose again.") from error
+    tried = read_as(folder / SEARCH, TriedBeams, "copy it again or choose again")
+    scored = all(VERDICT_METRIC in metrics for trial in tried.trials for metrics in trial.variants.values())
+    names = {tuple(trial.cider) for trial in tried.trials if scored}
+    if not tried.by_beam or len(names) != 1 or () in names or min(trial.beam for trial in tried.trials) < 1:
+        raise CheckpointError(f"The trials in {SEARCH} do not fit together; copy it again or choose again.")
     return tried
-
-
-def _trial(row: Mapping[str, Any]) -> Trial:
-    cider = {name: finite(row["variants"][name][VERDICT_METRIC]) for name in VARIANTS if name in row["variants"]}
-    return Trial(_count(row["beam"]), finite(row["length_preference"]), cider)
 
 
 def read_entry(folder: Path, name: str, split: str) -> Entry:
@@ -130,28 +133,12 @@ def read_entry(folder: Path, name: str, split: str) -> Entry:
     title = variant.title
     if split not in stored:
         raise CheckpointError(f"{title} has no scores on {split} yet; run {_advice(folder, split)}.")
-    try:
-        score = yardstick(stored[split])
-        if VERDICT_METRIC not in score.metrics:
-            raise KeyError(VERDICT_METRIC)
-        return Entry(variant, score, {key: read(stored[split][key]) for key, read in _SETTING.items()})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"The scores of {title} on {split} are damaged; run {_advice(folder, split)}.") from error
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 1:
-        raise ValueError
-    return value
-
-
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise ValueError
-    return value
-
-
-_SETTING = {"data": _text, "images": _count, "beam": _count, "length_preference": finite}
+    what, remedy = f"The scores of {title} on {split}", f"run {_advice(folder, split)}"
+    found = parse_as(stored[split], _Stored, what, remedy)
+    if VERDICT_METRIC not in found.metrics or min(found.images, found.beam) < 1:
+        raise CheckpointError(f"{what} are damaged; {remedy}.")
+    setting = {key: getattr(found, key) for key in ("data", "images", "beam", "length_preference")}
+    return Entry(variant, ScoreSummary(found.metrics, found.intervals), setting)
 
 
 def _comparison(folder: Path, split: str, entries: list[Entry]) -> Comparison:

@@ -10,7 +10,7 @@ from captioner.figures.glossary import GLOSSARY
 from captioner.figures.scores.scoreboard import Board
 from captioner.figures.scores.stage_changes import Change
 from captioner.figures.style import number
-from captioner.scoring.caption_style import BANDS, Wording
+from captioner.scoring.caption_style import BANDS, CaptionStyle
 from captioner.scoring.comparison import PEOPLE
 from captioner.views import cards
 from captioner.views.html_tables import row, table
@@ -46,7 +46,7 @@ def _change(change: Change) -> str:
     return f"<b>{change.after}</b><small>before {change.before}, {change.difference}</small>"
 
 
-def wording_table(wording: Mapping[str, Wording], images: int) -> str:
+def wording_table(wording: Mapping[str, CaptionStyle], images: int) -> str:
     """A column per decoder and one for people."""
     held = list(wording.values())
     rows = {

@@ -12,7 +12,8 @@ from captioner.figures.scores.verdict import Gap
 from support.written_scores import SETTING, VALUES, comparison, yardstick
 
 GAPS = [Gap("FastText", "Learned", 0.07, 0.05, 0.09), Gap("Word2Vec", "Learned", 0.03, -0.01, 0.07)]
-STUDY = TriedBeams(3, 1.0, (Trial(1, 0.7, {"learned": 0.4}), Trial(3, 0.4, {"learned": 0.41}), Trial(3, 1.0, {"learned": 0.5})))
+TRIED = ((1, 0.7, 0.4), (3, 0.4, 0.41), (3, 1.0, 0.5))
+STUDY = TriedBeams(3, 1.0, tuple(Trial(beam, preference, {"learned": {"cider": cider}}) for beam, preference, cider in TRIED))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from captioner.config import FIRST, REWARD, SHIPPED, STAGES, VARIANTS
 from captioner.experiments.conclusions import read_study
 from captioner.figures.scores import study_text
-from captioner.scoring.bootstrap import Difference
+from captioner.scoring.bootstrap import Estimate
 from support.written_study import write_study
 
 TIE = "No pair differs significantly"
@@ -37,7 +37,7 @@ def test_no_control_differs_and_fine_tuning_helps_in_the_record_that_ships():
 
 def test_a_significant_difference_is_no_tie():
     study = read_study(SHIPPED)
-    pairs = [replace(pair, cider=Difference(0.2, 0.1, 0.3)) if pair.stage == FIRST else pair for pair in study.pairs]
+    pairs = [replace(pair, cider=Estimate(0.2, 0.1, 0.3)) if pair.stage == FIRST else pair for pair in study.pairs]
     changed = replace(study, pairs=tuple(pairs))
     assert TIE not in study_text.verdict(changed, FIRST) and TIE in study_text.verdict(changed, REWARD)
 
@@ -51,7 +51,7 @@ def test_the_verdict_on_ones_own_runs(study):
 
 def test_the_numbers_of_a_tie(study):
     means = {group.name: np.mean(group.runs["cider"]) for group in study.groups[:3]}
-    even = replace(study, pairs=tuple(replace(pair, cider=Difference(0.01, -0.03, 0.05)) for pair in study.pairs))
+    even = replace(study, pairs=tuple(replace(pair, cider=Estimate(0.01, -0.03, 0.05)) for pair in study.pairs))
     said = study_text.verdict(even, FIRST)
     assert TIE in said and "below about 0.040 are not detectable" in said and "over 2 runs each" in said
     assert all(f"{VARIANTS[name].title} {mean:.3f}" in said for name, mean in means.items())
@@ -73,7 +73,7 @@ def test_controls_have_their_means_and_the_number_of_significant_differences(stu
 def test_fine_tuning_is_told_as_fine_tuned_minus_original(study):
     pair = next(pair for pair in study.pairs if pair.groups[0][0] == pair.groups[1][0])
     assert pair.groups == (("word2vec", False), ("word2vec", True))
-    swapped = replace(pair, groups=pair.groups[::-1], cider=Difference(*(-pair.cider[place] for place in (0, 2, 1))))
+    swapped = replace(pair, groups=pair.groups[::-1], cider=Estimate(-pair.cider.value, -pair.cider.high, -pair.cider.low))
     assert f"by +{pair.cider.value:.3f} ({pair.cider.low:.3f} to" in study_text.encoders(study)
     assert study_text.encoders(replace(study, pairs=(swapped,))) == study_text.encoders(study)
     assert study_text.encoders(replace(study, pairs=())) == ""

@@ -7,8 +7,8 @@ import pytest
 from captioner.config import VARIANTS
 from captioner.figures.scores.scoreboard import Board, Entry
 from captioner.figures.scores.verdict import Gap, by_other_metrics, gaps, leader, training_runs, verdict
-from captioner.scoring.baselines import Yardstick
-from captioner.scoring.bootstrap import Difference
+from captioner.scoring.baselines import ScoreSummary
+from captioner.scoring.bootstrap import Estimate
 from captioner.scoring.comparison import Comparison
 
 SCORES = {"learned": 0.50, "word2vec": 0.53, "fasttext": 0.57}
@@ -19,12 +19,12 @@ def board(half=NARROW, split="test", scores=SCORES, compared=True, others=None) 
     """Decoders with a CIDEr each and intervals of this half width; `others` holds further metrics of the first pair."""
     setting = {"data": "flickr8k", "images": 1000, "beam": 5, "length_preference": 1.0}
     more = dict.fromkeys(("bleu4", "rouge_l"), 0.3) if others else {}
-    entries = [Entry(VARIANTS[name], Yardstick({"cider": value} | more, {}), setting) for name, value in scores.items()]
+    entries = [Entry(VARIANTS[name], ScoreSummary({"cider": value} | more, {}), setting) for name, value in scores.items()]
     differences = {}
     for first, second in combinations(scores, 2):
         value = scores[first] - scores[second]
-        same = dict.fromkeys(more, Difference(0.0, -0.01, 0.01))
-        differences[first, second] = {"cider": Difference(value, value - half, value + half)} | same
+        same = dict.fromkeys(more, Estimate(0.0, -0.01, 0.01))
+        differences[first, second] = {"cider": Estimate(value, value - half, value + half)} | same
     if others:
         differences["learned", "word2vec"] |= others
     return Board(split, tuple(entries), Comparison({}, differences, {}, {}, {}) if compared else None)
@@ -65,9 +65,9 @@ def test_an_interval_that_ends_at_zero_is_not_significant():
 
 
 def test_what_other_metrics_find():
-    others = {"bleu4": Difference(-0.02, -0.03, -0.01), "rouge_l": Difference(-0.02, -0.03, -0.01)}
+    others = {"bleu4": Estimate(-0.02, -0.03, -0.01), "rouge_l": Estimate(-0.02, -0.03, -0.01)}
     assert "Of 6 differences by the other metrics, 2 are significant" in by_other_metrics(board(others=others))
-    none = {"bleu4": Difference(-0.02, -0.03, 0.01), "rouge_l": Difference(-0.02, -0.03, 0.01)}
+    none = {"bleu4": Estimate(-0.02, -0.03, 0.01), "rouge_l": Estimate(-0.02, -0.03, 0.01)}
     assert "6 differences by the other metrics, 0 are" in by_other_metrics(board(others=none))
 
 

@@ -9,8 +9,8 @@ from captioner.figures.decoder.facts import Facts
 from captioner.figures.decoder.parameters import Parameters
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.scores.scoreboard import Board, Entry
-from captioner.scoring.baselines import Yardstick
-from captioner.scoring.caption_style import Wording
+from captioner.scoring.baselines import ScoreSummary
+from captioner.scoring.caption_style import CaptionStyle
 from captioner.views.scores import score_cards
 
 SETTING = {"data": "flickr8k", "images": 1000, "beam": 5, "length_preference": 1.0}
@@ -27,7 +27,7 @@ def cells(table: str) -> dict[str, list[str]]:
 
 
 def board() -> Board:
-    score = Yardstick({"cider": 0.5512, "meteor": 0.2}, {"cider": (0.52, 0.5831)})
+    score = ScoreSummary({"cider": 0.5512, "meteor": 0.2}, {"cider": (0.52, 0.5831)})
     return Board("test", tuple(Entry(VARIANTS[name], score, SETTING) for name in ("learned", "fasttext")), None)
 
 
@@ -52,7 +52,7 @@ def test_what_no_decoder_knows_has_no_row():
 
 
 def test_the_wording_of_decoders_beside_that_of_people():
-    wording = {"learned": Wording(11.03, 762, 274, 0.12, 0.096), "people": Wording(10.87, 999.8, 1515.8, 0.04, None)}
+    wording = {"learned": CaptionStyle(11.03, 762, 274, 0.12, 0.096), "people": CaptionStyle(10.87, 999.8, 1515.8, 0.04, None)}
     table = score_cards.wording_table(wording, 1000)
     assert cells(table) == {
         "words in a caption": ["11.0", "10.9"],
@@ -67,7 +67,7 @@ def test_the_wording_of_decoders_beside_that_of_people():
 
 def test_flaws_and_rare_words_are_shown_where_they_were_measured():
     more = {"cut": 0.0, "flawed": 0.125, "rare": 0.0751, "rare_5_9": 0.01, "rare_10_19": None, "rare_20_49": 0.1}
-    both = Wording(11.03, 762, 274, 0.12, 0.096, **more), Wording(10.87, 999.8, 1515.8, 0.04, None)
+    both = CaptionStyle(11.03, 762, 274, 0.12, 0.096, **more), CaptionStyle(10.87, 999.8, 1515.8, 0.04, None)
     rows = cells(score_cards.wording_table(dict(zip(("learned", "people"), both, strict=True)), 1000))
     assert {title: row for title, row in rows.items() if title not in OLD} == {
         "breaks off": ["0.0%", ""],
@@ -85,6 +85,6 @@ def test_texts_are_escaped_and_empty_ones_leave_nothing():
 def test_every_row_and_every_term_has_its_line():
     shown = score_cards.glossary()
     assert shown.count("<dt>") == len(GLOSSARY) and all(f"<dt>{term.name}</dt>" in shown for term in GLOSSARY)
-    worded = cells(score_cards.wording_table({"learned": Wording(11.03, 762, 274, 0.12, 0.096, 0.01, 0.13, 0.07)}, 1000))
+    worded = cells(score_cards.wording_table({"learned": CaptionStyle(11.03, 762, 274, 0.12, 0.096, 0.01, 0.13, 0.07)}, 1000))
     names = {term.name for term in GLOSSARY}
     assert {"trainable parameters", "frozen parameters", "seconds an epoch", *worded} <= names and len(worded) == 8
