@@ -100,6 +100,11 @@ def remove_folder(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_json(path: Path, data: Any) -> None:
     """Replace one JSON file at once."""
     write_bytes(path, (json.dumps(data, indent=1) + "\n").encode())

@@ -148,8 +148,7 @@ def _encoder(_given: Given) -> str:
     """The weights of the package, and what the network sees in a photograph that is known."""
     from captioner.data.images import read, resize
     from captioner.data.samples import SAMPLES
-    from captioner.vision.encoder import load_encoder
-    from captioner.vision.imagenet import likeliest
+    from captioner.vision.encoder import likeliest, load_encoder
 
     start_tensorflow()
     encoder = load_encoder()

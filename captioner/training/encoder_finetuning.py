@@ -25,7 +25,7 @@ from captioner.progress import Progress
 from captioner.training.history import Epoch, TrainingState
 from captioner.training.trainer import Examples, finite, optimizer, train
 from captioner.training.weight_averages import Swapped, move_averages, restore, values_of
-from captioner.vision.encoder import network
+from captioner.vision import efficientnet_lite2
 from captioner.vision.feature_cache import View
 
 _DEV_IMAGES_AT_ONCE = 50
@@ -36,7 +36,8 @@ def adapt(
     decoders: Mapping[str, Decoder], examples: Examples, dev: Examples, config: AdaptationConfig, seed: int, **more: Any
 ) -> TrainingState:
     """As `captioner.training.trainer.train`; `best` of what it gives are the encoder's trained weights."""
-    adapter = Adapter(network(), decoders, config, seed, -(-len(examples.records) // config.images_per_batch))
+    network = efficientnet_lite2.build(efficientnet_lite2.read_weights())
+    adapter = Adapter(network, decoders, config, seed, -(-len(examples.records) // config.images_per_batch))
     first = next(iter(decoders.values()))
     return train(first, examples, dev, config, seed, make_trainer=lambda *_: adapter, label="encoder", **more)
 

@@ -16,8 +16,7 @@ from captioner.config import CONTROLS, VARIANTS
 from captioner.data.datasets import Record, is_joined
 from captioner.errors import CheckpointError, TrainingError
 from captioner.model.checkpoints import HISTORY
-from captioner.storage import read_json
-from captioner.vision.encoder import file_sha256
+from captioner.storage import file_sha256, read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("captioner", "embeddings")

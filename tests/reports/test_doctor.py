@@ -92,7 +92,7 @@ def test_decoders_that_are_not_whole(tiny_run, tmp_path, monkeypatch, damage, se
 
 
 def test_weights_that_see_other_things(tiny_run, monkeypatch):
-    monkeypatch.setattr("captioner.vision.imagenet.likeliest", lambda *_: [("toad", 0.9)])
+    monkeypatch.setattr("captioner.vision.encoder.likeliest", lambda *_: [("toad", 0.9)])
     (finding,) = found(tiny_run, "Encoder", monkeypatch=monkeypatch)
     assert not finding.fine and "sees toad (90%)" in finding.says and "force-reinstall" in finding.advice
 

@@ -30,12 +30,12 @@ def parts():
 def adapter(vocabulary, examples, seed=1):
     from captioner.model.decoder import Decoder
     from captioner.training.encoder_finetuning import Adapter
-    from captioner.vision.encoder import network
+    from captioner.vision import efficientnet_lite2
     from embeddings.table import learned_start
 
     table = learned_start(vocabulary.words, SMALL_DECODER.embedding_dimensions, 0.1, 1)
     decoders = {name: Decoder(SMALL_DECODER, table.vectors, 1280, name == "word2vec", 1) for name in ("learned", "word2vec")}
-    return Adapter(network(SIDE), decoders, SETTINGS, seed, 3)
+    return Adapter(efficientnet_lite2.build(efficientnet_lite2.read_weights(), SIDE), decoders, SETTINGS, seed, 3)
 
 
 def run(one, examples, dev, begun=None, epochs=2):
@@ -110,9 +110,11 @@ def test_an_adapted_encoder_comes_back(tmp_path, encoder):
     from safetensors.numpy import save
 
     from captioner.storage import save_folder
-    from captioner.vision.encoder import ADAPTED, ADAPTED_WEIGHTS, load_encoder, network
+    from captioner.vision import efficientnet_lite2
+    from captioner.vision.encoder import ADAPTED, ADAPTED_WEIGHTS, load_encoder
 
-    kernel = next(variable for variable in network().variables if variable.path == "conv_head/kernel")
+    network = efficientnet_lite2.build(efficientnet_lite2.read_weights())
+    kernel = next(variable for variable in network.variables if variable.path == "conv_head/kernel")
     changed = (kernel.numpy() * 1.25).astype(np.float16)
     save_folder(tmp_path / "encoder", {ADAPTED_WEIGHTS: save({"conv_head/kernel": changed})})
     found = load_encoder(ADAPTED, near=tmp_path / "first")

@@ -9,8 +9,9 @@ import pytest
 
 from captioner.data.images import read_file, resize
 from captioner.errors import EncoderError
+from captioner.vision import efficientnet_lite2
 from captioner.vision import encoder as encoders
-from captioner.vision.encoder import ENCODERS, LITE2, find_encoder, lite2_weight_file, load_encoder
+from captioner.vision.encoder import ENCODERS, LITE2, find_encoder, input_size, likeliest, load_encoder
 from captioner.vision.keras_applications import APPLICATIONS
 
 
@@ -20,12 +21,34 @@ def photograph(name):
     return read_file(Path(skimage.__file__).parent / "data" / name)
 
 
-@pytest.mark.parametrize(("name", "label", "probability"), [("chelsea.png", 285, 0.75), ("coffee.png", 967, 0.87)])
-def test_the_cat_and_the_cup(encoder, name, label, probability):
-    found = encoder.classify(encoder.encode(resize(photograph(name), encoder.size)[None]))
+CAT, CUP = ("chelsea.png", 285, "Egyptian cat", 0.75), ("coffee.png", 967, "espresso", 0.87)
+
+
+@pytest.mark.parametrize(("file", "label", "name", "probability"), [CAT, CUP])
+def test_the_cat_and_the_cup(encoder, file, label, name, probability):
+    found = encoder.classify(encoder.encode(resize(photograph(file), encoder.size)[None]))
     assert found.shape == (1, 1000) and found.sum() == pytest.approx(1, abs=1e-5)
     assert found[0].argmax() == label
     assert found[0, label] == pytest.approx(probability, abs=0.015)
+    assert likeliest(found[0])[0] == (name, found[0, label])
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "tench"), (285, "egyptian cat"), (281, "tabby"), (999, "toilet tissue")])
+def test_names_stand_at_their_numbers(number, name):
+    (found, probability), *_ = likeliest(np.eye(1000)[number])
+    assert found.lower() == name and probability == 1.0
+
+
+def test_the_likeliest_come_first_and_ties_in_order():
+    probabilities = np.zeros(1000)
+    probabilities[[5, 7, 3]] = 0.2, 0.5, 0.2
+    assert [probability for _, probability in likeliest(probabilities, 3)] == [0.5, 0.2, 0.2]
+    assert [name for name, _ in likeliest(probabilities, 3)][1] == likeliest(np.eye(1000)[3], 1)[0][0]
+
+
+def test_how_large_a_square_an_encoder_takes_is_known_without_it(encoder):
+    assert input_size(encoder.name) == encoder.size
+    assert input_size("xception") == APPLICATIONS["xception"].size == 299
 
 
 def test_a_picture_alone_gives_what_it_gives_among_others(encoder):
@@ -79,7 +102,7 @@ def test_a_folded_convolution_is_the_unfolded_one(side, size, stride, depthwise)
     tensors = {name: values.astype(np.float32) for name, values in tensors.items()}
     picture = random.normal(size=(side, side, 4)).astype(np.float32)
     entrance = keras.Input((side, side, 4))
-    model = keras.Model(entrance, encoders._convolution(entrance, tensors, "c", "n", stride, depthwise))
+    model = keras.Model(entrance, efficientnet_lite2._convolution(entrance, tensors, "c", "n", stride, depthwise))
     found = np.asarray(model(picture[None]))[0]
     np.testing.assert_allclose(found, unfolded(picture, tensors, stride, depthwise), atol=1e-4)
 
@@ -257,7 +280,7 @@ def test_the_packages_file_is_missing_or_altered(monkeypatch, tmp_path, content)
     if content:
         path.write_bytes(content)
     with pytest.raises(EncoderError, match="weights.pth is not the expected one.*force-reinstall"):
-        lite2_weight_file()
+        efficientnet_lite2.weight_file()
 
 
 def test_the_fingerprint_tells_weights_and_sizes_apart(encoder):

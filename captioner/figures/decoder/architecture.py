@@ -10,8 +10,8 @@ from captioner.config import DecoderConfig, Variant, find_variant
 from captioner.errors import CheckpointError, EncoderError
 from captioner.model.checkpoints import TABLE_WEIGHT, Checkpoint
 from captioner.model.region_blocks import BLOCKS
-from captioner.vision.encoder import ADAPTED, ENCODERS, LITE2, input_size, lite2_weight_file
-from captioner.vision.torch_pickle import read_tensors
+from captioner.vision import efficientnet_lite2
+from captioner.vision.encoder import ADAPTED, ENCODERS, LITE2, input_size
 
 TRAINED, FROZEN, NOTHING = "trained", "frozen", "nothing to learn"
 
@@ -92,7 +92,7 @@ def _cnn_parameters(name: str) -> int | None:
     """Kernels, and a bias for each channel, into which its batch normalisation is folded; the classifier is not used."""
     if name not in (LITE2, ADAPTED):
         return None
-    tensors = read_tensors(lite2_weight_file())
+    tensors = efficientnet_lite2.read_weights()
     used = {key: array for key, array in tensors.items() if not key.startswith("_fc.")}
     return sum(array.size for key, array in used.items() if array.ndim == 4 or key.endswith(".bias"))
 

@@ -9,8 +9,7 @@ from captioner.scoring.novelty_curve import BETTER, MEAN, USUAL, WORSE, Curve, l
 from captioner.views import cards
 from captioner.views.resources import refuse
 from captioner.views.results import Results
-from captioner.vision.encoder import ADAPTED
-from captioner.vision.imagenet import likeliest
+from captioner.vision.encoder import ADAPTED, likeliest
 
 FLAT = "flat"
 _EXPECTED = {

@@ -70,9 +70,9 @@ def test_the_shapes_of_what_ships():
 
 
 def test_the_cnn_is_counted_as_keras_counts_it(encoder):
-    from captioner.vision.encoder import _build_lite2
+    from captioner.vision import efficientnet_lite2
 
-    network = _build_lite2(encoder._tensors, 64)
+    network = efficientnet_lite2.build(efficientnet_lite2.read_weights(), 64)
     mark = EncoderMark(LITE2, encoder.fingerprint, 2, 2, MARK.channels)
     assert read(mark=mark)[1].trunk[1].parameters == network.count_params()
     adapted = read(mark=replace(mark, name=ADAPTED))[1].trunk[1]
