@@ -22,7 +22,7 @@ NORM_EPSILON = 1e-5  # what batch normalisation adds to every variance, so that 
 
 _LATER = {"later": True}  # Marks a setting that settings stored by earlier versions may lack.
 # Marks one that is not put down where it stands at its default: what was made before it came keeps its settings and hashes.
-_SWITCH = {**_LATER, "unsaid": True}
+_SWITCH = {**_LATER, "switch": True}
 
 
 @dataclass(frozen=True)

@@ -157,9 +157,9 @@ def read_as(path: Path, kind: type[Value], remedy: str = "copy it again", exact:
 
 
 def parse_as(data: Any, kind: type[Value], name: str, remedy: str = "copy it again", exact: bool = False) -> Value:
-    """Plain data from JSON, such as a part of a file, as a type; `name` says in the sentence what it is."""
+    """JSON as bytes, or plain data such as a part of a file, as a type; `name` identifies it in the sentence."""
     try:
-        return _typed(json.dumps(data).encode(), kind, name, remedy, exact)
+        return _typed(data if isinstance(data, bytes) else json.dumps(data).encode(), kind, name, remedy, exact)
     except RecursionError as error:
         raise CheckpointError(f"{name}: the content is nested too deeply; {remedy}.") from error
 

@@ -8,7 +8,7 @@ import pytest
 from captioner import config_io as module
 from captioner.config import FIRST, REWARD, SHIPPED, AdaptationConfig, RewardConfig
 from captioner.config_io import changed, preset_from_json, to_json, with_settings
-from captioner.errors import ConfigError
+from captioner.errors import CheckpointError, ConfigError
 from captioner.presets import PRESETS, find_preset
 
 
@@ -57,6 +57,11 @@ def test_settings_given_as_text():
             changed(tiny, stage, settings)
 
 
+def test_a_property_is_no_setting():
+    with pytest.raises(ConfigError, match="no setting 'additive'"):
+        changed(find_preset("tiny"), FIRST, {"additive": "1"})
+
+
 def test_one_table_of_settings_given_as_text():
     found = with_settings(AdaptationConfig(), {"epochs": "2", "first_block": "blocks_5"})
     with pytest.raises(ConfigError, match="leave views at 1"):
@@ -89,28 +94,33 @@ def test_whole_numbers_pass_for_decimal_ones(stored):
 @pytest.mark.parametrize(
     ("section", "name", "value", "expected"),
     [
-        ("decoder", "units", "512", "'units' should be of type int"),
-        ("decoder", "units", 512.0, "'units' should be of type int"),
-        ("decoder", "units", True, "'units' should be of type int"),
-        ("decoder", "units", None, "'units' should be of type int"),
-        ("decoder", "image_entry", 3, "'image_entry' should be of type str"),
-        ("training", "learning_rate", "fast", "'learning_rate' should be of type float"),
-        ("embedding", "buckets", [1], "'buckets' should be of type int"),
-        ("training", "momentum", 0.9, "'momentum' is not known"),
+        ("decoder", "units", "512", "a valid integer, but is '512'"),
+        ("decoder", "units", 512.0, "a valid integer, but is 512.0"),
+        ("decoder", "units", True, "a valid integer, but is True"),
+        ("decoder", "units", None, "a valid integer, but is None"),
+        ("decoder", "image_entry", 3, "'attention', 'merge', 'init' or 'pre', but is 3"),
+        ("decoder", "image_entry", "side", "'attention', 'merge', 'init' or 'pre', but is 'side'"),
+        ("training", "learning_rate", "fast", "a valid number, but is 'fast'"),
+        ("training", "learning_rate", float("nan"), "a finite number, but is nan"),
+        ("embedding", "buckets", [1], r"a valid integer, but is \[1\]"),
+        ("training", "momentum", 0.9, "is not known"),
     ],
 )
 def test_a_value_that_does_not_fit_is_named(stored, section, name, value, expected):
     stored[section][name] = value
-    with pytest.raises(ConfigError, match=f"The {section} setting.*{expected}"):
+    with pytest.raises(CheckpointError, match=f"'{section}.{name}' .*{expected}"):
         preset_from_json(stored)
 
 
 def test_missing_settings_and_things_that_are_no_settings(stored):
-    del stored["decoder"]["heads"]
-    with pytest.raises(ConfigError, match="decoder settings.*'heads' is missing"):
-        preset_from_json(stored)
     for wrong in (None, [], "tiny", 3):
-        with pytest.raises(ConfigError, match="preset settings should be a table"):
+        with pytest.raises(CheckpointError, match="The preset: the content should be an object"):
             preset_from_json(wrong)
-        with pytest.raises(ConfigError, match="training settings should be a table"):
-            preset_from_json(stored | {"decoder": to_json(find_preset("tiny").decoder), "training": wrong})
+        with pytest.raises(CheckpointError, match="'training' should be an object"):
+            preset_from_json(stored | {"training": wrong})
+    del stored["decoder"]["heads"]
+    with pytest.raises(CheckpointError, match="'decoder.heads' is missing"):
+        preset_from_json(stored)
+    del stored["training"]
+    with pytest.raises(CheckpointError, match="is missing"):
+        preset_from_json(stored)

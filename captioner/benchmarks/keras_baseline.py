@@ -17,7 +17,7 @@ from captioner.errors import ConfigError
 from captioner.model.decoder import Decoder
 from captioner.model.layers import Normalisation
 from captioner.model.losses import word_losses
-from captioner.training.trainer import Examples
+from captioner.training.batches import Examples
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
 
 _COMPARED = 8  # photographs for the losses

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from captioner.benchmarks.keras_baseline import RecipeTraining
     from captioner.data.datasets import Dataset, Record
     from captioner.model.decoder import Decoder
-    from captioner.training.trainer import Examples
+    from captioner.training.batches import Examples
     from captioner.vision.encoder import Encoder
     from captioner.vision.feature_cache import FeatureCache
 
@@ -115,7 +115,7 @@ def _sample(records: Sequence["Record"], count: int, cache: "FeatureCache", view
 
 
 def _examples(records: Sequence["Record"], vocabulary: Vocabulary, cache: "FeatureCache") -> "Examples":
-    from captioner.training.trainer import Examples
+    from captioner.training.batches import Examples
 
     if not records:
         raise TrainingError("Too few readable photographs to time training with; add more.")

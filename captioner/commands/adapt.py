@@ -12,7 +12,7 @@ from captioner.commands.report import note, print_json
 from captioner.config import FIRST, VARIANTS, AdaptationConfig
 from captioner.config_io import with_settings
 from captioner.errors import DatasetError, ImageError, TrainingError
-from captioner.storage import exists, load_folder, parse_json, remove_folder, save_folder
+from captioner.storage import exists, load_folder, parse_as, parse_json, remove_folder, save_folder
 from captioner.training.history import Epoch, TrainingState
 from captioner.training.worker_group import refuse_several
 
@@ -71,8 +71,8 @@ def _adapt(options: Request, config: AdaptationConfig, waiting: Path) -> tuple[T
     start_tensorflow(repeatable=True)
     from captioner.model.checkpoints import load_all, stage_folder
     from captioner.scoring.comparison import fingerprint
+    from captioner.training.batches import Examples
     from captioner.training.encoder_finetuning import adapt
-    from captioner.training.trainer import Examples
 
     folder = stage_folder(options.start, FIRST)
     checkpoints = load_all(folder)
@@ -143,7 +143,7 @@ def _begun(waiting: Path, how: dict[str, Any]) -> TrainingState:
         stored = parse_json(files[STATE], STATE)
         if stored["how"] != how:
             raise TrainingError(f"The adaptation begun in {waiting} had other settings, decoders or data; go on with its own.")
-        epochs = [Epoch.of(epoch) for epoch in stored["epochs"]]
+        epochs = parse_as(stored["epochs"], list[Epoch], STATE)
         return TrainingState(epochs, load(files["variables.safetensors"]), load(files["best.safetensors"]))
     except (KeyError, TypeError) as error:
         raise TrainingError(

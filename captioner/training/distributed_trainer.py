@@ -1,7 +1,7 @@
-"""One decoder trained by several processes: each computes its part of every batch, and all move their weights by the sum.
+"""Data-parallel training: each worker computes its shard of every batch, and all apply the summed gradients.
 
-The weights are ordinary variables that every process has for itself. They stay equal because all start from those of the
-first and take equal steps; nothing of the optimizer is told to the others.
+Every process has its own ordinary variables. They stay equal because all start from the first worker's weights and take equal
+steps; optimizer state is never exchanged. Communication is left to `captioner.training.worker_group`.
 """
 
 import hashlib
@@ -21,23 +21,25 @@ from captioner.errors import TrainingError
 from captioner.model.decoder import Decoder
 from captioner.progress import Progress
 from captioner.runtime import cores
+from captioner.storage import parse_as
+from captioner.training.batches import Batch, Examples
 from captioner.training.embedding_tables import Table
 from captioner.training.history import Epoch, TrainingState
-from captioner.training.trainer import Batch, Examples, Trainer, summed_loss
+from captioner.training.trainer import Trainer, summed_loss
 from captioner.training.weight_averages import restore, values_of
 from captioner.training.worker_group import SingleWorker
 from embeddings.table import EmbeddingTable
 
-_MARK, _VECTORS = "mark", "vectors"
-_MASKS_APART = 500_009  # A prime far from the thousand that lies between the seeds of two steps.
+_EPOCHS, _VECTORS = "epochs", "vectors"
+_SEEDS_APART = 500_009  # a prime far from the thousand that lies between the seeds of two steps
 
 
 class DistributedTrainer(Trainer):
-    """The steps of one of several workers."""
+    """The training steps of one worker in a group."""
 
     def __init__(self, decoder: Decoder, config: Schedule, seed: int, steps_per_epoch: int, workers: SingleWorker):
         if decoder.statistics:
-            raise TrainingError("Batch normalisation takes the whole of every batch; train this preset with one process alone.")
+            raise TrainingError("Batch normalisation needs the whole of every batch; train this preset with a single process.")
         super().__init__(decoder, config, seed, steps_per_epoch)
         self.workers = workers
         self._kind = decoder.compute_dtype
@@ -45,45 +47,44 @@ class DistributedTrainer(Trainer):
         self.size = sum(self._sizes) + 2
         self.move_by = tf.function(self._move_by_sums, [tf.TensorSpec((self.size,), self._kind)], autograph=False)
         self._cores = int(self._sum_of(cores())[0])
-        self._alike = False
+        self._equal = False
 
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
-        """From the first worker's weights: at the start, and where processors of different kinds have rounded differently."""
-        if not self._alike:
-            for one in self._named_variables():
+        """Copy the first worker's weights at the start, and again whenever different processors have rounded differently."""
+        if not self._equal:
+            for one in self.named_variables():
                 restore([one], self.workers.share(partial(values_of, [one]), save_tensors, load_tensors))
         done = super().epoch(number, examples, dev, views, bar)
-        self._alike = not self.workers.unlike(self._mark())
+        self._equal = not self.workers.unlike(self._digest())
         return replace(done, cores=self._cores)
 
-    def _mark(self) -> str:
-        """Of all that changes in a run, without a copy of all of it."""
+    def _digest(self) -> str:
+        """A hash of everything that changes in a run."""
         found = hashlib.sha256()
-        for _, variable in self._named_variables():
+        for _, variable in self.named_variables():
             found.update(np.ravel(variable.numpy()))
         return found.hexdigest()
 
     def dev_loss(self, dev: Examples) -> float:
-        """As of one process, but each worker looks at its part, and all get the same number."""
-        own = self.workers.shard.own
+        """Each worker evaluates its shard; all get the loss of the whole."""
         with self.averaged():
-            total, words = summed_loss(self.losses, Examples(dev.records[own], dev.captions[own], dev.cache))
+            total, words = summed_loss(self.losses, dev.part(self.workers.shard.own))
         total, words = self._sum_of(total, words)
         return total / words
 
     def summed_gradients(self, batch: Batch | None) -> tf.Tensor:
-        """What this worker adds to the step, all in one vector; nothing where the batch has no part for it."""
+        """This worker's contribution to the step in one vector; zeros if the batch has no photograph for it."""
         if batch is None:
             return tf.zeros(self.size, self._kind)
         features, packed = batch
-        return self._compiled(len(packed.counts))(features, packed.arrays())
+        return self._step(len(packed.counts))(features, packed.arrays())
 
     def learn(self, batch: Batch | None) -> tuple[float, int]:
         loss, words = self.move_by(self.workers.sum(self.summed_gradients(batch))).numpy()
         return float(loss), int(words)
 
     def _train_step(self, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
-        """The gradients of the sum of these words' losses, end to end; then that sum, plain, and how many words they are."""
+        """The gradients of the summed loss, flattened into one vector; then the plain sum, and the number of words."""
         words = tf.cast(tf.shape(packed[1])[0], self._kind)
         with tf.GradientTape() as tape:
             plain, smoothed = self._losses(features, packed, steps)
@@ -93,23 +94,23 @@ class DistributedTrainer(Trainer):
         return tf.concat([*(tf.reshape(gradient, (-1,)) for gradient in gradients), [plain * words, words]], axis=0)
 
     def _move_by_sums(self, sums: tf.Tensor) -> tf.Tensor:
-        """One step by what all workers' parts add up to; gives the mean loss per word and how many words there were."""
+        """Apply the gradients summed over all workers; return the mean loss per word and the number of words."""
         *gradients, loss, words = tf.split(sums, [*self._sizes, 1, 1])
         shapes = [variable.shape for variable in self.decoder.trainable_variables]
         self._apply([tf.reshape(gradient / words, shape) for gradient, shape in zip(gradients, shapes, strict=True)])
         return tf.concat([loss / words, words], axis=0)
 
     def _dropout_seed(self) -> tf.Tensor:
-        """Other masks than those of the other workers, who have other photographs."""
-        return super()._dropout_seed() + self.workers.shard.number * _MASKS_APART
+        """A different seed for each worker, so that their dropout masks differ."""
+        return super()._dropout_seed() + self.workers.shard.number * _SEEDS_APART
 
     def _sum_of(self, *numbers: float) -> list[float]:
-        """Each of these numbers added up over all workers."""
+        """Each number summed over all workers."""
         return self.workers.sum(tf.constant(numbers, self._kind)).numpy().tolist()
 
 
 def trainer_of(workers: SingleWorker) -> Any:
-    """What `captioner.training.trainer.train` needs to train as one of them."""
+    """The `make_trainer` of `captioner.training.trainer.train` for a worker."""
     return partial(DistributedTrainer, workers=workers)
 
 
@@ -117,16 +118,17 @@ Begun = tuple[TrainingState | None, Table]
 
 
 def pack_begun(begun: Begun) -> bytes:
-    """Where a run begins, for the other workers: its epochs and the table; the weights they take from the first's trainer."""
+    """The start of a run for the other workers: its epochs and its table; they copy the weights from the first trainer."""
     state, (table, _) = begun
-    mark = (state or TrainingState()).to_json()
+    epochs = json.dumps((state or TrainingState()).to_json()).encode()
     files = {name: np.frombuffer(data, np.uint8) for name, data in table.to_files().items()}
-    # A table's files hold 16 bits of each number, which are all there are of a frozen one's, but not of one drawn at random.
-    return save_tensors(files | {_MARK: np.frombuffer(json.dumps(mark).encode(), np.uint8), _VECTORS: table.vectors})
+    # A table's files hold float16, which is exact for frozen vectors but not for random ones.
+    return save_tensors(files | {_EPOCHS: np.frombuffer(epochs, np.uint8), _VECTORS: table.vectors})
 
 
 def unpack_begun(data: bytes) -> Begun:
     tensors = load_tensors(data)
-    mark, vectors = json.loads(tensors.pop(_MARK).tobytes()), tensors.pop(_VECTORS)
+    epochs = parse_as(tensors.pop(_EPOCHS).tobytes(), dict[str, list[Epoch]], "The first worker's message")
+    vectors = tensors.pop(_VECTORS)
     table = EmbeddingTable.from_files({name: values.tobytes() for name, values in tensors.items()})
-    return TrainingState.of(mark), (replace(table, vectors=vectors), {})
+    return TrainingState(**epochs), (replace(table, vectors=vectors), {})

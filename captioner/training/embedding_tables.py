@@ -1,90 +1,93 @@
-"""The word table that each kind of decoder starts with: drawn at random, trained on text, or read from finished vectors."""
+"""The word table that each kind of decoder starts with: random, trained on text, or read from finished vectors.
+
+Collecting the words and the text is left to `captioner.training.run_inputs`.
+"""
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from captioner.config import Preset
 from captioner.vocabulary import SPECIAL_WORDS
 from embeddings.corpus import SkipGram
+from embeddings.files import find_file
 from embeddings.table import EmbeddingTable, build_table, learned_start
-
-if TYPE_CHECKING:
-    from captioner.training.run_inputs import RunInputs, Sources
 
 Table = tuple[EmbeddingTable, dict[str, bytes]]  # the table, and files that belong to it
 
-# Frozen vectors are always trained with seed 1: only then do decoders of several seeds differ in the decoder alone. A run's
-# own seed draws the rows that no source has.
+# The method of the variants whose vectors come from text, and whether that text is the training captions alone.
+_METHODS = {
+    "word2vec": ("word2vec", False),
+    "word2vec-start": ("word2vec", False),
+    "word2vec-captions": ("word2vec", True),
+    "fasttext": ("fasttext", False),
+    "fasttext-captions": ("fasttext", True),
+}
+# Frozen vectors are always trained with seed 1, so that decoders of several seeds differ in the decoder alone. A run's own
+# seed draws the rows that no source has.
 _FROZEN_SEED = 1
 
 
-def _learned(inputs: "RunInputs", seed: int) -> Table:
-    decoder = inputs.preset.decoder
-    return learned_start(inputs.vocabulary.words, decoder.embedding_dimensions, decoder.row_scale, seed), {}
+@dataclass(frozen=True)
+class Sources:
+    """Where frozen vectors come from: extra text to train on, or files of finished vectors."""
+
+    corpus: tuple[Path, ...] = ()
+    word2vec: Path | None = None
+    fasttext: Path | None = None
+
+    def marks(self) -> list[tuple[str, str, int]]:
+        """The role, name and size of every file, which identify it without reading it."""
+        roles = [("corpus", path) for path in self.corpus] + [("word2vec", self.word2vec), ("fasttext", self.fasttext)]
+        return [(role, path.name, find_file(path).stat().st_size) for role, path in roles if path]
+
+    def used_by(self, variant: str) -> list[tuple[str, Path]]:
+        """The files that a variant's table is made of, each with its role."""
+        method, captions_only = _METHODS.get(variant, ("", True))
+        if captions_only:
+            return []
+        finished = getattr(self, method)
+        return [(method, finished)] if finished else [("corpus", path) for path in self.corpus]
 
 
-def _random(inputs: "RunInputs", seed: int) -> Table:
-    """As the learned table starts, and no word known; but it stays so."""
-    table, _ = _learned(inputs, seed)
+@dataclass(frozen=True)
+class TableRequest:
+    """What the tables of a run depend on, apart from variant and seed; `text` gives the captions alone if asked with True."""
+
+    words: tuple[str, ...]
+    preset: Preset
+    sources: Sources
+    text: Callable[[bool], list[list[str]]]
+
+
+def starting_table(request: TableRequest, variant: str, seed: int) -> Table:
+    """The word table that a variant starts with."""
+    if variant in _METHODS:
+        return _from_text(request, *_METHODS[variant], seed)
+    decoder = request.preset.decoder
+    table = learned_start(request.words, decoder.embedding_dimensions, decoder.row_scale, seed)
+    return (_marked_random(table, seed) if variant == "random" else table), {}
+
+
+def _marked_random(table: EmbeddingTable, seed: int) -> EmbeddingTable:
+    """The same rows as a table that stays as it is and knows no word."""
     origins = tuple("special" if word in SPECIAL_WORDS else "missing" for word in table.words)
-    return replace(table, origins=origins, source=f"Random rows from seed {seed}, which stay as they are."), {}
+    return replace(table, origins=origins, source=f"Random rows from seed {seed}, which stay as they are.")
 
 
-def _word2vec(inputs: "RunInputs", seed: int, captions_only: bool = False) -> Table:
-    from embeddings import word2vec
+def _from_text(request: TableRequest, method: str, captions_only: bool, seed: int) -> Table:
+    """Finished vectors, or else vectors trained here; FastText's bring their subwords along as a file."""
+    from embeddings import fasttext, word2vec
 
-    file = inputs.sources.word2vec
-    if file and not captions_only:
-        vectors = word2vec.read(file, set(inputs.vocabulary.words))
-    else:
-        vectors = word2vec.train(inputs.text(captions_only), _training_settings(inputs))
-    return _placed(inputs, vectors.lookup, seed, vectors.source), {}
-
-
-def _fasttext(inputs: "RunInputs", seed: int, captions_only: bool = False) -> Table:
-    from embeddings import fasttext
-
-    file = inputs.sources.fasttext
-    if file and not captions_only:
-        vectors = fasttext.read(file, set(inputs.vocabulary.words))
-    else:
-        vectors = fasttext.train(inputs.text(captions_only), _training_settings(inputs))
-    table = _placed(inputs, vectors.lookup, seed, vectors.source)
-    subwords = vectors.subwords
-    return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}
-
-
-TABLES: dict[str, Callable[["RunInputs", int], Table]] = {
-    "learned": _learned,
-    "word2vec": _word2vec,
-    "fasttext": _fasttext,
-    "random": _random,
-    "word2vec-start": _word2vec,
-    "word2vec-captions": partial(_word2vec, captions_only=True),
-    "fasttext-captions": partial(_fasttext, captions_only=True),
-}
-
-
-_KINDS = {"word2vec": "word2vec", "word2vec-start": "word2vec", "fasttext": "fasttext"}  # of those that look beyond the captions
-
-
-def files_used(variant: str, sources: "Sources") -> list[tuple[str, Path]]:
-    """Which of the files given the table of a variant is made of, each with what it is to it."""
-    kind = _KINDS.get(variant)
-    finished = getattr(sources, kind) if kind else None
+    library = {"word2vec": word2vec, "fasttext": fasttext}[method]
+    finished = None if captions_only else getattr(request.sources, method)
     if finished:
-        return [(kind, finished)]
-    return [("corpus", path) for path in sources.corpus] if kind else []
-
-
-def _training_settings(inputs: "RunInputs") -> SkipGram:
-    dimensions = inputs.preset.decoder.embedding_dimensions
-    return SkipGram(dimensions=dimensions, seed=_FROZEN_SEED, **asdict(inputs.preset.embedding))
-
-
-def _placed(inputs: "RunInputs", lookup: Callable, seed: int, source: str) -> EmbeddingTable:
-    return build_table(
-        inputs.vocabulary.words, SPECIAL_WORDS, lookup, inputs.preset.decoder.row_scale, seed, source
-    )
+        vectors = library.read(finished, set(request.words))
+    else:
+        dimensions = request.preset.decoder.embedding_dimensions
+        settings = SkipGram(dimensions=dimensions, seed=_FROZEN_SEED, **asdict(request.preset.embedding))
+        vectors = library.train(request.text(captions_only), settings)
+    scale = request.preset.decoder.row_scale
+    table = build_table(request.words, SPECIAL_WORDS, vectors.lookup, scale, seed, vectors.source)
+    subwords = getattr(vectors, "subwords", None)
+    return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}

@@ -1,11 +1,9 @@
-"""What a training has to tell epoch by epoch, and how far it has come: the lines of a history."""
+"""The epochs of a training, the state that it resumes from, and its history as plain data."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from captioner.config import FIRST, Schedule
-from captioner.runtime import cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,8 +13,8 @@ if TYPE_CHECKING:
 class Epoch:
     """One line of a history; losses are mean cross-entropies per real target word, in nats.
 
-    In the second stage the training loss is that of some training photographs without dropout, `reward` what the captions
-    drawn earned on average, and `dev_cider` that of greedy captions on dev.
+    In the second stage the training loss is measured on some training photographs without dropout, `reward` is the mean
+    reward of the sampled captions, and `dev_cider` is the CIDEr of greedy captions on dev.
     """
 
     epoch: int
@@ -27,28 +25,23 @@ class Epoch:
     stage: str = FIRST
     reward: float | None = None
     dev_cider: float | None = None
-    cores: int | None = field(default_factory=cores)  # that the seconds were spent on; histories of long ago do not say
+    cores: int | None = None  # that the seconds were spent on; early histories do not record them
 
     def to_json(self) -> dict[str, float | str]:
-        """What there is of it, as plain data."""
+        """The fields that have a value, as plain data."""
         return {name: value for name, value in asdict(self).items() if value is not None}
-
-    @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> "Epoch":
-        """One that `to_json` gave, of this version or an earlier one."""
-        return cls(**{"cores": None, **stored})
 
     @property
     def selection_score(self) -> float:
-        """What the best epoch has most of: CIDEr on dev where it was measured, else the least loss."""
+        """The number that the best epoch maximises: CIDEr on dev if it was measured, else the negative loss."""
         return -self.dev_loss if self.dev_cider is None else self.dev_cider
 
 
 @dataclass
 class TrainingState:
-    """All that is needed to go on after an epoch, and the best weights so far.
+    """Everything needed to continue after an epoch, and the best weights so far.
 
-    `before` holds the epochs of the run that this one started from; they count in the history and nowhere else.
+    `before` holds the epochs of the run that this one started from; they count only in the history.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
@@ -57,14 +50,8 @@ class TrainingState:
     before: list[Epoch] = field(default_factory=list)
 
     def to_json(self) -> dict[str, list]:
-        """Its epochs as plain data; the weights are kept apart."""
+        """The epochs as plain data; weights are stored separately."""
         return {name: [epoch.to_json() for epoch in getattr(self, name)] for name in ("epochs", "before")}
-
-    @classmethod
-    def of(cls, stored: Mapping[str, Any], **weights: "dict[str, np.ndarray]") -> "TrainingState":
-        """What `to_json` gave, with its weights."""
-        epochs, before = ([Epoch.of(epoch) for epoch in stored[name]] for name in ("epochs", "before"))
-        return cls(epochs, before=before, **weights)
 
     @property
     def best_epoch(self) -> int:
@@ -75,6 +62,7 @@ class TrainingState:
         return done >= config.epochs or done - self.best_epoch >= config.patience
 
     def history(self, variant: str, seed: int, status: str) -> dict:
+        """The history as plain data, its epochs numbered through those of the run before."""
         earlier = len(self.before)
         epochs = [replace(epoch, epoch=number).to_json() for number, epoch in enumerate(self.before + self.epochs, start=1)]
         best = earlier + self.best_epoch

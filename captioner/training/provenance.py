@@ -16,7 +16,7 @@ from captioner.config import CONTROLS, VARIANTS
 from captioner.data.datasets import Record, is_joined
 from captioner.errors import CheckpointError, TrainingError
 from captioner.model.checkpoints import HISTORY
-from captioner.storage import file_sha256, read_json
+from captioner.storage import file_sha256, parse_as, read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("captioner", "embeddings")
@@ -44,7 +44,8 @@ class File:
     @classmethod
     def of(cls, role: str, path: Path) -> "File":
         try:
-            return cls(role, path.name, path.stat().st_size, file_sha256(path))
+            name = path.name.encode(errors="replace").decode()  # JSON takes only text.
+            return cls(role, name, path.stat().st_size, file_sha256(path))
         except OSError as error:
             raise TrainingError(f"The file {path} cannot be read ({error.strerror}); check that it may be.") from error
 
@@ -140,40 +141,26 @@ def _git(root: Path, *arguments: str) -> str | None:
     return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
 
 
-# As it stands in a history ----------------------------------------------------------------------------------------------
-
-
 def to_json(what: Code | Data) -> dict[str, Any]:
-    """What is known of it, as plain data."""
+    """The fields that are known, as plain data."""
     told = {name: value for name, value in asdict(what).items() if value is not None}
     return told | ({"files": list(told["files"])} if "files" in told else {})
 
 
 def read_code(stored: Any) -> list[Code | None]:
-    """The code of every part of a training, in turn; None for a part of which it was not put down."""
-    if stored is None:
-        return [None]
-    if not isinstance(stored, list) or not stored:
-        raise _damaged("code")
-    return [None if part is None else _read(Code, part, {"source": str}, {"commit": str, "changed": bool}) for part in stored]
+    """The code of every part of a training, in turn; None for a part that did not record it."""
+    return [None] if stored is None else parse_as(stored or {}, list[Code | None], "The code in a history", exact=True)
 
 
 def read_data(stored: Any) -> Data | None:
-    """None where it was not put down."""
-    if stored is None:
-        return None
-    texts = dict.fromkeys(("name", "captions_sha256", "pictures_sha256"), str)
-    found = _read(Data, stored, texts | {"photographs": dict, "captions": dict, "left_out": int}, {"files": list})
-    if not all(type(count) is int for part in (found.photographs, found.captions) for count in part.values()):
-        raise _damaged("data")
-    kinds = {"role": str, "name": str, "bytes": int, "sha256": str}
-    return Data(**vars(found) | {"files": tuple(_read(File, file, kinds, {}) for file in found.files)})
+    """The data of a history, or None if it was not recorded."""
+    return parse_as(stored, Data | None, "The data in a history", exact=True)
 
 
 def trained_on_dev(folder: Path, variants: Sequence[str] | None = None) -> bool:
     """Whether one of these decoders, or a run that it started from, was trained on train and dev joined.
 
-    A run that did not put down its data was made before they could be joined; a damaged history is told of by the card.
+    Runs that did not record their data are older than that option. The model card reports a damaged history.
     """
     histories = (Path(folder) / name / HISTORY for name in variants or (*VARIANTS, *CONTROLS))
     return any(_had_dev(path) for path in histories if path.is_file())
@@ -189,15 +176,3 @@ def _had_dev(path: Path) -> bool:
     except (CheckpointError, AttributeError):
         pass
     return False
-
-
-def _read(kind: type, stored: Any, needed: Mapping[str, type], more: Mapping[str, type]) -> Any:
-    kinds = {**needed, **more}
-    known = isinstance(stored, dict) and set(needed) <= set(stored) <= set(kinds)
-    if not known or not all(type(value) is kinds[name] for name, value in stored.items()):
-        raise _damaged(kind.__name__.lower())
-    return kind(**stored)
-
-
-def _damaged(what: str) -> CheckpointError:
-    return CheckpointError(f"A history does not say of its {what} what this version of the program can read; copy it again.")

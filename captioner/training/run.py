@@ -1,13 +1,13 @@
-"""A training run to its checkpoint: begun, interrupted after any epoch, gone on with, or started from another one.
+"""One decoder's training run up to its checkpoint: started, interrupted after any epoch, resumed, or started from another run.
 
-What it shares with others is left to `captioner.training.run_inputs`, loops and losses to `captioner.training.trainer`, files to
+Inputs are left to `captioner.training.run_inputs`, loops and losses to `captioner.training.trainer`, files to
 `captioner.model.checkpoints` and `captioner.storage`.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from captioner.model.checkpoints import (
 from captioner.storage import (
     exists,
     load_folder,
-    parse_json,
+    parse_as,
     read_json,
     remove_folder,
     save_folder,
@@ -38,40 +38,52 @@ from captioner.storage import (
     write_json,
 )
 from captioner.training import provenance
-from captioner.training.embedding_tables import Table, files_used
+from captioner.training.embedding_tables import Table
 from captioner.training.history import Epoch, TrainingState
-from captioner.training.provenance import File
+from captioner.training.provenance import Code, File
 from captioner.training.run_inputs import RunInputs
 from embeddings.table import EmbeddingTable
 
 if TYPE_CHECKING:
     from captioner.model.decoder import Decoder
-    from captioner.training.trainer import Examples
+    from captioner.training.batches import Examples
 
 _TRAINED = " Trained with the decoder."
-_ORIGIN = ("data", "code", "started_from")  # The entries of a history that say where the run comes from.
+_ORIGIN = ("made_with", "data", "code", "started_from")  # the entries of a history that record its provenance
+_ANOTHER_VERSION = "this run was interrupted in another version of the program; train into another --out"
+
+
+@dataclass(frozen=True)
+class _Interrupted:
+    """The state of an interrupted run, apart from weights and table."""
+
+    fingerprint: str
+    epochs: list[Epoch]
+    before: list[Epoch]
+    extra: list[str]
+    code: list[Code | None] = field(default_factory=lambda: [None])
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A finished run of the same variant, whose weights and words another run starts from."""
+    """A finished run of the same variant, whose weights and word table another run starts from."""
 
     checkpoint: Checkpoint
     history: Mapping[str, Any]
 
     @classmethod
     def load(cls, folder: Path, variant: str, inputs: RunInputs) -> "Start":
-        """The decoder in `folder`, if it belongs to the same words and encoder."""
+        """The decoder in `folder`, which must have the same vocabulary and encoder."""
         checkpoint = load(Path(folder) / variant)
         if checkpoint.stage != FIRST:
             raise TrainingError(
-                f"The decoder in {folder} has been through the second stage already; start from one of the first stage."
+                f"The decoder in {folder} has already been through the second stage; start from one of the first stage."
             )
         same = checkpoint.vocabulary.words == inputs.vocabulary.words
         if checkpoint.variant != variant or not same or checkpoint.encoder != EncoderMark.of(inputs.encoder):
             raise TrainingError(
-                f"The decoder in {folder} is of another variant, data set or encoder, so {variant} cannot start from it; "
-                "name the folder of a run on the same data."
+                f"{variant} cannot start from the decoder in {folder}, which has another variant, data set or encoder; "
+                "choose a run on the same data."
             )
         return cls(checkpoint, finished_history(Path(folder) / variant))
 
@@ -81,13 +93,13 @@ class Start:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """What its history says of where it comes from; one of an earlier version says less."""
-        told = {name: self.history[name] for name in ("made_with", *_ORIGIN) if name in self.history}
+        """The provenance in its history, as far as its version recorded it."""
+        told = {name: self.history[name] for name in _ORIGIN if name in self.history}
         return {"stage": self.checkpoint.stage, "seed": self.checkpoint.seed} | told
 
 
 class Run:
-    """One variant's training in one folder; it can be interrupted after any epoch and gone on with."""
+    """One variant's training in one folder; it can be interrupted after any epoch and resumed."""
 
     def __init__(
         self,
@@ -103,13 +115,13 @@ class Run:
         self.fingerprint = inputs.fingerprint(variant, seed) + (start.fingerprint if start else "")
         self.folder = Path(out) / variant
         self.resume_folder = Path(out) / ".resume" / variant
-        # Vectors that come from another run are told of there.
-        files = () if start else tuple(File.of(role, path) for role, path in files_used(variant, inputs.sources))
+        # A run that starts from another one has its vectors, whose files are in that run's history.
+        files = () if start else tuple(File.of(role, path) for role, path in inputs.sources.used_by(variant))
         self._data = provenance.to_json(replace(inputs.data, files=files))
-        self._code: list[dict[str, Any] | None] = [provenance.to_json(provenance.code())]
+        self._code: list[Code | None] = [provenance.code()]
 
     def execute(self, resume: bool = False) -> TrainingState:
-        """Train, writing history and state after every epoch, and the checkpoint at the end; of several workers one writes."""
+        """Train, and write history and state after every epoch and the checkpoint at the end; only the first worker writes."""
         from captioner.training.distributed_trainer import pack_begun, unpack_begun
 
         self.workers.agree(json.dumps([self.fingerprint, self._data]), "data or settings")
@@ -126,7 +138,7 @@ class Run:
 
     def _train(self, state: "TrainingState | None", table: EmbeddingTable, extra: dict[str, bytes]) -> TrainingState:
         from captioner.model.decoder import Decoder
-        from captioner.training.trainer import Examples
+        from captioner.training.batches import Examples
 
         shared = self.inputs
         frozen = find_variant(self.variant).frozen
@@ -138,7 +150,7 @@ class Run:
         dev = Examples.of(shared.dev, shared.vocabulary, shared.cache)
 
         def keep(state: TrainingState) -> None:
-            if self.watch:  # First: cut off in between, the same epoch comes again, and none is missing.
+            if self.watch:  # First: if interrupted in between, it sees the same epoch again and misses none.
                 self.watch(state)
             self._keep(state, table, extra)
 
@@ -160,7 +172,7 @@ class Run:
         return train(decoder, examples, dev, shared.preset.training, self.seed, **more)
 
     def _preset(self, table: EmbeddingTable) -> Preset:
-        """The preset with this table's width, which finished vectors bring with them."""
+        """The preset with the width of the table, which finished vectors determine."""
         preset = self.inputs.preset
         return replace(preset, decoder=replace(preset.decoder, embedding_dimensions=table.dimensions))
 
@@ -168,43 +180,36 @@ class Run:
         if exists(self.resume_folder) and resume:
             return self._resumed()
         if exists(self.folder) and resume:
-            raise TrainingError(f"The run in {self.folder} is finished; there is nothing to resume. Train into another --out.")
+            raise TrainingError(f"The run in {self.folder} is finished and cannot be resumed; train into another --out.")
         if exists(self.folder) or exists(self.resume_folder):
-            raise TrainingError(f"{self.folder} already holds a run; go on with --resume, or train into another --out.")
+            raise TrainingError(f"{self.folder} already holds a run; continue it with --resume, or train into another --out.")
         if self.start:
-            return self._started(self.start), (self.start.checkpoint.table, dict(self.start.checkpoint.extra))
+            before = [Epoch(**epoch) for epoch in self.start.history["epochs"]]
+            return TrainingState(before=before), (self.start.checkpoint.table, dict(self.start.checkpoint.extra))
         return None, self.inputs.table(self.variant, self.seed)
-
-    @staticmethod
-    def _started(start: Start) -> TrainingState:
-        return TrainingState(before=[Epoch.of(epoch) for epoch in start.history["epochs"]])
 
     def _resumed(self) -> tuple[TrainingState, Table]:
         files = load_folder(self.resume_folder)
         try:
-            mark = parse_json(files["run.json"], "run.json")
-            if mark["fingerprint"] == self.fingerprint:
-                self._code = _with(mark.get("code", [None]), self._code[-1])
-                return _unpack(mark, files)
-        except (KeyError, TypeError) as error:
-            raise TrainingError(
-                f"The interrupted run in {self.folder} was begun by another version of the program; train into another --out."
-            ) from error
-        raise TrainingError(
-            f"The interrupted run in {self.folder} had other settings, another seed or other data; resume it with its own, "
-            "or train into another --out."
-        )
+            stored = parse_as(files["run.json"], _Interrupted, f"run.json of {self.folder}", _ANOTHER_VERSION)
+            if stored.fingerprint != self.fingerprint:
+                raise TrainingError(
+                    f"The interrupted run in {self.folder} had other settings, another seed or other data; resume it with its "
+                    "own, or train into another --out."
+                )
+            variables, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
+            extra = {name: files[name] for name in stored.extra}
+        except KeyError as error:
+            raise TrainingError(f"{self.folder} lacks {error}; {_ANOTHER_VERSION}.") from error
+        if stored.code[-1:] != self._code:  # Consecutive parts with the same code count as one.
+            self._code = [*stored.code, *self._code]
+        return TrainingState(stored.epochs, variables, best, stored.before), (EmbeddingTable.from_files(files), extra)
 
     def _keep(self, state: TrainingState, table: EmbeddingTable, extra: Mapping[str, bytes]) -> None:
-        """Put down all that is needed to go on, then the history that a page follows."""
-        mark = {
-            "fingerprint": self.fingerprint,
-            **state.to_json(),
-            "extra": sorted(extra),
-            "code": self._code,
-        }
+        """Save everything needed to resume, then the history that a page follows."""
+        stored = {"fingerprint": self.fingerprint, **state.to_json(), "extra": sorted(extra), "code": self._code_to_json()}
         files = {
-            "run.json": json.dumps(mark).encode(),
+            "run.json": json.dumps(stored).encode(),
             "state.safetensors": tensor_pieces(state.variables),
             "best.safetensors": tensor_pieces(state.best),
         }
@@ -212,7 +217,7 @@ class Run:
         write_json(self.folder / HISTORY, self._history(state, "running"))
 
     def stopped(self) -> None:
-        """Mark the history of an interrupted run, so that a page does not wait for its next epoch."""
+        """Mark the history as stopped, so that a page does not wait for the next epoch."""
         path = self.folder / HISTORY
         if self.workers.first and path.is_file() and not exists(self.folder):
             write_json(path, read_json(path) | {"state": "stopped"})
@@ -239,18 +244,9 @@ class Run:
 
     def _history(self, state: TrainingState, status: str) -> dict:
         made_with = self.inputs.fingerprint(self.variant, self.seed)
-        origin = {"made_with": made_with, "data": self._data, "code": self._code}
+        origin = {"made_with": made_with, "data": self._data, "code": self._code_to_json()}
         origin |= {"started_from": self.start.origin} if self.start else {}
         return state.history(self.variant, self.seed, status) | origin
 
-
-def _with(earlier: list[dict[str, Any] | None], now: dict[str, Any]) -> list[dict[str, Any] | None]:
-    """The code of every part of a training that was interrupted; parts that had the same are one."""
-    return earlier if earlier[-1:] == [now] else [*earlier, now]
-
-
-def _unpack(mark: Mapping[str, Any], files: Mapping[str, bytes]) -> tuple[TrainingState, Table]:
-    """What `Run` had put down after its last whole epoch."""
-    variables, best = (read_tensors(files[name], name) for name in ("state.safetensors", "best.safetensors"))
-    extra = {name: files[name] for name in mark["extra"]}
-    return TrainingState.of(mark, variables=variables, best=best), (EmbeddingTable.from_files(files), extra)
+    def _code_to_json(self) -> list[dict[str, Any] | None]:
+        return [part and provenance.to_json(part) for part in self._code]

@@ -1,12 +1,11 @@
-"""What all decoders of a run share, made once: photographs, features, vocabulary, text, and the tables made from it.
+"""What all decoders of a run share: photographs, features, vocabulary and text.
 
-Training one of them in a folder of its own is left to `captioner.training.run`.
+Training one of the decoders is left to `captioner.training.run`, the word tables to `captioner.training.embedding_tables`.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -15,33 +14,18 @@ from captioner.config_io import to_json
 from captioner.data.datasets import Dataset, Record
 from captioner.errors import DatasetError
 from captioner.training import provenance
-from captioner.training.embedding_tables import TABLES, Table
-from captioner.training.order import window
+from captioner.training.batches import window
+from captioner.training.embedding_tables import Sources, Table, TableRequest, starting_table
 from captioner.training.provenance import Data
 from captioner.training.worker_group import SingleWorker
 from captioner.vision.encoder import Encoder
 from captioner.vision.feature_cache import VIEWS, FeatureCache
 from captioner.vocabulary import Vocabulary, tokenize
 from embeddings.corpus import read_lines
-from embeddings.files import find_file
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where the frozen tables come from: extra text to train on, or files of finished vectors."""
-
-    corpus: tuple[Path, ...] = ()
-    word2vec: Path | None = None
-    fasttext: Path | None = None
-
-    def marks(self) -> list[tuple[str, str, int]]:
-        """What tells these files from others without reading them: role, name and size."""
-        roles = [("corpus", path) for path in self.corpus] + [("word2vec", self.word2vec), ("fasttext", self.fasttext)]
-        return [(role, path.name, find_file(path).stat().st_size) for role, path in roles if path]
 
 
 class RunInputs:
-    """What all decoders of a run share: photographs, features, vocabulary, text, and the tables made from it."""
+    """Photographs, features, vocabulary and text of a run, prepared once for all its decoders."""
 
     def __init__(
         self,
@@ -55,7 +39,7 @@ class RunInputs:
     ):
         self.encoder, self.preset, self.sources, self.stage, self.workers = encoder, preset, sources, stage, workers
         self.data_name = dataset.name
-        provenance.code()  # Asked for now: hours may pass before the first run has something to put down.
+        provenance.code()  # Cached now: the files may change in the hours before the first run records it.
         self.cache = FeatureCache(cache_folder, encoder)
         self.views = tuple(VIEWS)[: max(1, preset.schedule(stage).views)]
         failed = self._fill(dataset)
@@ -68,7 +52,7 @@ class RunInputs:
         return (tokenize(caption) for record in self.train for caption in record.captions)
 
     def _fill(self, dataset: Dataset) -> dict[str, str]:
-        """Make the features that are missing; of several workers each makes a part, and then what it does not find there."""
+        """Compute missing features: each worker its shard first, then whatever is still missing."""
         dev, train = dataset.split("dev"), dataset.split("train")
         if self.workers.several:
             self.cache.fill(dev[self.workers.shard.own])
@@ -78,26 +62,26 @@ class RunInputs:
         return self.cache.fill(dev) | self.cache.fill(train, self.views)
 
     def text(self, captions_only: bool = False) -> list[list[str]]:
-        """The training captions and every line of the extra text, in words; cut anew each time, for they may be large."""
+        """The training captions and every line of the extra text, as words; not kept, for they may be large."""
         files = () if captions_only else self.sources.corpus
         extra = (tokenize(line) for path in files for line in read_lines(path))
         return [*self._sentences(), *filter(None, extra)]
 
     def table(self, variant: str, seed: int) -> Table:
         """The word table that a variant starts with."""
-        return TABLES[variant](self, seed)
+        return starting_table(TableRequest(self.vocabulary.words, self.preset, self.sources, self.text), variant, seed)
 
     @cached_property
     def data(self) -> Data:
-        """What all decoders are trained on."""
+        """The record of the training data for histories."""
         return Data.of(self.data_name, {"train": self.train, "dev": self.dev}, self.cache.key, len(self.failed))
 
     def fingerprint(self, variant: str, seed: int) -> str:
-        """What an interrupted run must share with this one to be gone on with."""
+        """A hash that an interrupted run must share with this one to be resumed."""
         own, shared = (variant, seed, self.stage), (self.encoder.fingerprint, self.vocabulary.fingerprint)
         facts = [*own, to_json(self.preset.up_to(self.stage)), *shared, self.sources.marks()]
         if mixed := window(len(self.train), len(self.views), self.cache.row_bytes):
-            facts.append(["shards mixed at a time", mixed])  # Where all are mixed, nothing is said of it, as ever.
+            facts.append(["shards mixed at a time", mixed])  # Omitted if all are mixed: older runs did not have windows.
         pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
         return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
 

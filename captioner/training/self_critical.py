@@ -17,10 +17,12 @@ from captioner.model.decoder import PACKED_SIGNATURE, Decoder
 from captioner.model.losses import surprises
 from captioner.model.packing import pack
 from captioner.progress import Progress
+from captioner.runtime import cores
 from captioner.scoring.caption_style import is_cut, repeats
 from captioner.scoring.metrics import Scorer
+from captioner.training.batches import Examples, shuffled
 from captioner.training.history import Epoch, TrainingState
-from captioner.training.trainer import Examples, Trainer, finite, mean_loss, shuffled, train
+from captioner.training.trainer import Trainer, by_steps, finite, mean_loss, train
 from captioner.vocabulary import END, END_WORD, PADDING, START, UNKNOWN, Vocabulary, tokenize
 
 stateless_fold_in = tf.random.experimental.stateless_fold_in
@@ -138,6 +140,8 @@ class RewardTrainer(Trainer):
         self.rewards, self.dev_scorer = rewards, dev_scorer
         self.writer = Writer(decoder, config.maximum_words, config.samples)
         spec = [tf.TensorSpec((None, None, decoder.channels), tf.float16), tf.TensorSpec((2,), tf.int32)]
+        features, gains = tf.TensorSpec((None, None, decoder.channels)), tf.TensorSpec((None,))
+        self._rewarded = by_steps(self._policy_step, [features, PACKED_SIGNATURE, gains])
         self._dropped = tf.function(self._drop_channels, spec, autograph=False)
 
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
@@ -149,10 +153,10 @@ class RewardTrainer(Trainer):
             done += len(chosen)
             bar.advance(note=f"epoch {number}, reward {total / done:.3f}")
         with self.averaged():
-            losses = [finite(mean_loss(self.losses, part), number) for part in (examples.first(_LOOKED_BACK_AT), dev)]
+            losses = [finite(mean_loss(self.losses, part), number) for part in (examples.part(slice(_LOOKED_BACK_AT)), dev)]
             cider = self._dev_cider(dev)
         rate = float(self.optimizer.learning_rate)
-        return Epoch(number, *losses, time.monotonic() - start, rate, REWARD, total / done, cider)
+        return Epoch(number, *losses, time.monotonic() - start, rate, REWARD, total / done, cider, cores())
 
     def _learn(self, features: np.ndarray, chosen: np.ndarray) -> float:
         """Draw captions of these photographs, reward them, and make the better ones more probable; gives the mean reward."""
@@ -170,16 +174,6 @@ class RewardTrainer(Trainer):
         gains[cut_off & (packed.targets == END)] = 0  # It never chose to end.
         entropy = float(self._rewarded(len(packed.counts))(kept, packed.arrays(), gains))
         return float(rewards.mean()) if math.isfinite(entropy) else math.nan
-
-    def _rewarded(self, steps: int) -> tf.types.experimental.PolymorphicFunction:
-        if steps not in self._steps:
-            features = tf.TensorSpec((None, None, self.decoder.channels), tf.float32)
-            self._steps[steps] = tf.function(
-                lambda features, packed, gains: self._policy_step(features, packed, gains, steps),
-                [features, PACKED_SIGNATURE, tf.TensorSpec((None,), tf.float32)],
-                autograph=False,
-            )
-        return self._steps[steps]
 
     def _policy_step(self, features: tf.Tensor, packed: tuple, gains: tf.Tensor, steps: int) -> tf.Tensor:
         """One step towards captions with a gain; gives the mean surprise at a drawn word, in nats."""

@@ -35,7 +35,8 @@ from support import synthetic  # noqa: E402
 from support.synthetic import SEED, VIEW_NAMES, SilentEncoder  # noqa: E402
 
 if TYPE_CHECKING:
-    from captioner.training.trainer import Batch, Examples, Trainer
+    from captioner.training.batches import Batch, Examples
+    from captioner.training.trainer import Trainer
 
 FIGURES = {
     "large": {
@@ -135,9 +136,10 @@ def _prepared(
 ) -> tuple["Examples", "Examples", "Trainer"]:
     """Both caches with their captions, prepared as for any run, and the trainer of a decoder."""
     from captioner.model.decoder import Decoder
+    from captioner.training.batches import Examples
     from captioner.training.run import Run
     from captioner.training.run_inputs import RunInputs
-    from captioner.training.trainer import Examples, Trainer
+    from captioner.training.trainer import Trainer
     from captioner.vision.feature_cache import FeatureCache
 
     preset = replace(preset, training=replace(preset.training, views=len(VIEW_NAMES)))
@@ -145,7 +147,7 @@ def _prepared(
     shared = RunInputs(dataset, encoder, folder / "large", preset, stage=FIRST)
     Run(shared, "learned", SEED, folder / "run")  # Hashes its data before it trains.
     large = Examples.of(shared.train, shared.vocabulary, shared.cache)
-    first = large.first(_SMALL)
+    first = large.part(slice(_SMALL))
     small = replace(first, cache=FeatureCache(folder / "small", encoder))
     table, _ = shared.table("learned", SEED)
     decoder = Decoder(preset.decoder, table.vectors, encoder.channels, False, SEED, encoder.regions)
@@ -175,7 +177,7 @@ def _in_turns(trainer: "Trainer", small: "Examples", large: "Examples") -> dict[
 
 def _without_end(trainer: "Trainer", examples: "Examples") -> "Iterator[Batch]":
     """The batches of one epoch after another."""
-    from captioner.training.trainer import batches
+    from captioner.training.batches import batches
 
     epoch = partial(batches, examples, trainer.config, SEED, views=VIEW_NAMES)
     return chain.from_iterable(epoch(epoch=number) for number in count(1))
@@ -183,14 +185,16 @@ def _without_end(trainer: "Trainer", examples: "Examples") -> "Iterator[Batch]":
 
 def _save(trainer: "Trainer", folder: Path) -> dict[str, dict[str, np.ndarray]]:
     """Save what a run holds after an epoch; return it."""
-    state = {"state.safetensors": trainer.variables(), "best.safetensors": trainer.averaged_weights()}
+    from captioner.training.weight_averages import values_of
+
+    state = {"state.safetensors": values_of(trainer.named_variables()), "best.safetensors": trainer.averaged_weights()}
     save_folder(folder / "state", {name: tensor_pieces(values) for name, values in state.items()})
     return state
 
 
 def _read_epoch(examples: "Examples", at_once: int) -> int:
     """Read the features of one epoch in training's order; return the number of bytes."""
-    from captioner.training.trainer import shuffled
+    from captioner.training.batches import shuffled
 
     read, random = 0, np.random.default_rng((SEED, 1))
     with Progress("reading an epoch", len(examples.records), "photographs") as bar:

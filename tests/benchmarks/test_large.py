@@ -8,7 +8,7 @@ from benchmarks import large
 
 from captioner.benchmarks.memory import peak_megabytes, run_apart
 from captioner.benchmarks.table import table
-from captioner.training import order
+from captioner.training import batches
 from support import synthetic
 from support.synthetic import VIEW_NAMES, SilentEncoder, write_cache, write_coco
 
@@ -23,7 +23,7 @@ def test_training_is_measured_on_both_caches(tmp_path, monkeypatch):
     encoder = SilentEncoder(3, 3, 6)
     write_cache(tmp_path / "large", 200, encoder)
     write_cache(tmp_path / "small", 32, encoder)
-    monkeypatch.setattr(order, "MIXED_BYTES", 0)
+    monkeypatch.setattr(batches, "MIXED_BYTES", 0)
     found = large.training(tmp_path, 200, "tiny", encoder)
     assert set(found) == set(large.FIGURES["large"]) and found["cache_photographs"] == 200
     assert found["cache_gb"] == pytest.approx(200 * len(VIEW_NAMES) * 9 * 6 * 2 / 1e9)

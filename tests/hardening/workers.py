@@ -77,7 +77,7 @@ def work(folder: Path, precision: str, order: str, data: str, cache: Path, prese
 
 def take_backward() -> None:
     """From now on this process takes the photographs of every batch the other way round, and so adds up in another order."""
-    from captioner.training.trainer import Examples
+    from captioner.training.batches import Examples
 
     batch = Examples.batch
     Examples.batch = lambda self, chosen, views=None: batch(self, chosen[::-1], views and views[::-1])

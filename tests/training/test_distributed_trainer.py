@@ -10,6 +10,7 @@ import tensorflow as tf
 from captioner.errors import TrainingError
 from captioner.training.distributed_trainer import DistributedTrainer, pack_begun, unpack_begun
 from captioner.training.history import Epoch, TrainingState
+from captioner.training.weight_averages import values_of
 from captioner.training.worker_group import Shard, SingleWorker
 from support.meeting import InThreads, Meeting
 from support.standins import SMALL_DECODER, small_inputs, small_preset
@@ -22,7 +23,7 @@ def inputs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def examples(inputs):
-    from captioner.training.trainer import Examples
+    from captioner.training.batches import Examples
 
     return tuple(Examples.of(part, inputs.vocabulary, inputs.cache) for part in (inputs.train, inputs.dev))
 
@@ -38,7 +39,7 @@ def trainer(inputs, kind=DistributedTrainer, dropout=0.0, workers=SingleWorker()
 
 
 def parts_of(inputs, examples, count, **changes):
-    from captioner.training.trainer import batches
+    from captioner.training.batches import batches
 
     config = small_preset(**{"word_dropout": 0.0} | changes).training
     return [list(batches(examples[0], config, 1, 1, inputs.views, Shard(number, count))) for number in range(count)]
@@ -59,7 +60,7 @@ def test_parts_make_up_every_batch(inputs, examples, count, at_once):
 
 
 def test_batch_normalisation_is_left_to_one_process(inputs):
-    with pytest.raises(TrainingError, match="train this preset with one process alone"):
+    with pytest.raises(TrainingError, match="Batch normalisation"):
         trainer(inputs, image_norm="batch")
 
 
@@ -132,7 +133,7 @@ def test_steps_by_sums_are_those_of_one_process(inputs, examples, precision, clo
         loss, words = one.learn(batch)
         told = several.move_by(tf.add_n([several.summed_gradients(part[step]) for part in parts])).numpy()
         assert told[0] == pytest.approx(loss, rel=close) and told[1] == words
-    ended, other = one.variables(), several.variables()
+    ended, other = values_of(one.named_variables()), values_of(several.named_variables())
     assert set(ended) == set(other)
     for name, values in ended.items():
         assert values.dtype == (precision if name.startswith(("weights/", "averages/")) else values.dtype)
@@ -151,7 +152,7 @@ def test_threads_that_train_together_end_alike(inputs, examples):
                 variable.assign(variable * 0 + 1)
         with Progress("", 1, "", shown=False) as bar:
             epoch = own.epoch(1, *examples, inputs.views, bar)
-        return epoch, own.variables()
+        return epoch, values_of(own.named_variables())
 
     (first, weights), (second, others) = Meeting(2).of_all(work)
     assert (first.train_loss, first.dev_loss, first.cores) == (second.train_loss, second.dev_loss, second.cores)

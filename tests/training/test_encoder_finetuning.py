@@ -19,7 +19,7 @@ SETTINGS = replace(SETTINGS, first_block="blocks_20", averaging=0.5)
 
 @pytest.fixture(scope="module")
 def parts():
-    from captioner.training.trainer import Examples
+    from captioner.training.batches import Examples
 
     drawn = shapes(12, 4, 1)
     words = [tokenize(caption) for record in drawn.split("train") for caption in record.captions]

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load as load_tensors
 
 from captioner.config import VARIANTS
-from captioner.errors import EmbeddingError, TrainingError
+from captioner.errors import CheckpointError, EmbeddingError, TrainingError
 from captioner.figures.decoder.parameters import count_parameters
 from captioner.model.checkpoints import load
 from captioner.storage import exists, load_folder, save_folder
@@ -109,7 +109,7 @@ def test_interrupted_in_an_epoch_and_gone_on_with(inputs, unbroken, tmp_path, mo
         Run(inputs, "learned", 1, tmp_path).execute()
     assert history(tmp_path)["state"] == "stopped" and len(history(tmp_path)["epochs"]) == 2
     assert not exists(tmp_path / "learned") and exists(tmp_path / ".resume" / "learned")
-    with pytest.raises(TrainingError, match="already holds a run; go on with --resume"):
+    with pytest.raises(TrainingError, match="already holds a run; .*--resume"):
         Run(inputs, "learned", 1, tmp_path).execute()
     check_same_run(tmp_path, unbroken, Run(inputs, "learned", 1, tmp_path).execute(resume=True).variables)
 
@@ -150,7 +150,7 @@ def test_another_seed_ends_elsewhere(inputs, unbroken, tmp_path):
 
 
 def test_a_finished_run_is_left_alone(inputs, unbroken):
-    with pytest.raises(TrainingError, match="is finished; there is nothing to resume"):
+    with pytest.raises(TrainingError, match="is finished"):
         Run(inputs, "learned", 1, unbroken[0]).execute(resume=True)
     with pytest.raises(TrainingError, match="already holds a run"):
         Run(inputs, "learned", 1, unbroken[0]).execute()
@@ -195,7 +195,7 @@ def test_a_run_of_another_version(inputs, tmp_path):
     run = Run(inputs, "learned", 1, tmp_path)
     for mark in ([], {}, {"fingerprint": run.fingerprint}, {"fingerprint": run.fingerprint, "epochs": [{"epoch": 1}]}):
         save_folder(run.resume_folder, {"run.json": json.dumps(mark).encode()})
-        with pytest.raises(TrainingError, match="another version of the program"):
+        with pytest.raises(CheckpointError, match="another version of the program"):
             run.execute(resume=True)
 
 
@@ -285,5 +285,5 @@ def test_a_run_that_starts_from_another(inputs, unbroken, tmp_path, monkeypatch)
 def test_a_start_of_other_words_is_refused(inputs, unbroken, tmp_path):
     dataset = replace(small_dataset(), splits=small_dataset().splits | {"train": small_dataset().split("train")[:2]})
     other = RunInputs(dataset, inputs.encoder, tmp_path, small_preset())
-    with pytest.raises(TrainingError, match="learned cannot start from it"):
+    with pytest.raises(TrainingError, match="learned cannot start from"):
         Start.load(unbroken[0], "learned", other)

@@ -34,7 +34,7 @@ def inputs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def examples(inputs):
-    from captioner.training.trainer import Examples
+    from captioner.training.batches import Examples
 
     parts = (inputs.train, inputs.dev)
     return tuple(Examples.of(records, inputs.vocabulary, inputs.cache) for records in parts)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from captioner.errors import TrainingError
-from captioner.vocabulary import END, START, UNKNOWN
+from captioner.vocabulary import END, START
 from support.standins import SMALL_DECODER, small_inputs, small_preset
 
 
@@ -18,7 +18,7 @@ def inputs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def examples(inputs):
-    from captioner.training.trainer import Examples
+    from captioner.training.batches import Examples
 
     parts = (inputs.train, inputs.dev)
     return tuple(Examples.of(records, inputs.vocabulary, inputs.cache) for records in parts)
@@ -48,7 +48,7 @@ def test_the_dev_loss_counts_every_real_word_once(inputs, examples, monkeypatch)
                 gates = decoder.gates_of_words().numpy()[word : word + 1]
                 log_probabilities, state, _ = decoder.step(grid, state, gates)
                 total, words = total - float(log_probabilities[0, target]), words + 1
-    monkeypatch.setattr(training, "_DEV_IMAGES_PER_BATCH", 3)
+    monkeypatch.setattr(training, "_DEV_BATCH", 3)
     assert training.Trainer(decoder, settings(), 0, 3).dev_loss(dev) == pytest.approx(total / words, abs=1e-4)
 
 
@@ -123,24 +123,6 @@ def test_early_stop(inputs, examples):
     assert len(state.epochs) == 3 and state.best_epoch == 1
 
 
-def test_batches_follow_from_seed_and_epoch_alone(examples):
-    from captioner.training.trainer import batches
-
-    def drawn(seed, epoch, **changes):
-        return list(batches(examples[0], settings(images_per_batch=5, **changes), seed, epoch, ("whole", "mirrored")))
-
-    first, again = drawn(1, 1), drawn(1, 1)
-    assert [len(features) for features, _ in first] == [5, 5, 2]
-    for (features, packed), (other, other_packed) in zip(first, again, strict=True):
-        np.testing.assert_array_equal(features, other)
-        assert all((one == two).all() for one, two in zip(packed.arrays(), other_packed.arrays(), strict=True))
-    assert len({drawn(seed, epoch)[0][0].tobytes() for seed, epoch in ((1, 1), (1, 2), (2, 1))}) == 3
-    targets = sorted(word for _, packed in first for word in packed.targets)
-    assert targets == sorted(word for group in examples[0].captions for caption in group for word in (*caption, END))
-    dropped = np.concatenate([packed.words == UNKNOWN for _, packed in drawn(1, 1, word_dropout=0.5)])
-    assert 0.4 < dropped.mean() < 0.6 and not any((packed.words == UNKNOWN).any() for _, packed in drawn(1, 1, word_dropout=0.0))
-
-
 def test_a_loss_that_is_no_number(inputs, examples):
     from captioner.training.trainer import train
 
@@ -156,9 +138,10 @@ def test_a_loss_that_is_no_number(inputs, examples):
 
 def test_a_state_that_does_not_fit_is_refused(inputs):
     from captioner.training.trainer import Trainer
+    from captioner.training.weight_averages import restore, values_of
 
     trainer = Trainer(new_decoder(inputs), settings(), 0, 1)
-    state = trainer.variables()
+    state = values_of(trainer.named_variables())
     state.pop("weights/words/bias")
     with pytest.raises(TrainingError, match="does not hold 'weights/words/bias'"):
-        trainer.restore(state)
+        restore(trainer.named_variables(), state)

@@ -236,7 +236,7 @@ def _parsed(variant: Variant, data: Any, silent: float) -> History | None:
 
 
 def _epoch(row: Any) -> Epoch:
-    epoch = Epoch.of(row)
+    epoch = Epoch(**row)
     whole = all(math.isfinite(loss) and loss > 0 for loss in (epoch.train_loss, epoch.dev_loss)) and 0 <= epoch.seconds < math.inf
     figures = [figure for figure in (epoch.reward, epoch.dev_cider) if figure is not None]
     if not whole or epoch.stage not in STAGES or not all(map(math.isfinite, figures)):

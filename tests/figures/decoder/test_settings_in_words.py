@@ -61,7 +61,7 @@ def told(*presets) -> dict[str, str]:
     return dict(in_words([Settings(variant, 1, preset, MARK, 100, Parameters(1, 0)) for variant, preset in pairs]))
 
 
-SWITCHES = [item.name for item in fields(DecoderConfig) if item.metadata.get("unsaid")]
+SWITCHES = [item.name for item in fields(DecoderConfig) if item.metadata.get("switch")]
 MOVED = {
     ("attention", "additive"): "additive attention, before the LSTM reads a word",
     ("pooling", "blocks"): "the means of 9 blocks of the photograph, end to end, in place of one mean",

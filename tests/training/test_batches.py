@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from captioner.config_io import to_json
-from captioner.training import order
-from captioner.training.order import shards_of, visiting_order, window
+from captioner.training import batches
+from captioner.training.batches import Examples, shards_of, shuffled, visiting_order, window
 from captioner.training.run import Run
 from captioner.vision.feature_cache import FeatureCache
+from captioner.vocabulary import END, UNKNOWN
 from support import synthetic
 from support.standins import small_inputs, stop_after_an_epoch
 from support.synthetic import VIEW_NAMES, SilentEncoder
@@ -22,21 +23,19 @@ ROW = 81 * 1280 * 2  # bytes of the default encoder's grid, float16
 @pytest.fixture
 def in_windows(monkeypatch):
     """Shards of four rows, of which two are mixed at a time, whatever there is."""
-    monkeypatch.setattr(order, "SHARD_ROWS", 4)
-    monkeypatch.setattr(order, "MIXED_BYTES", 0)
-    monkeypatch.setattr(order, "WINDOW_BYTES", 2 * 4 * 9 * 6 * 2)  # of the stand-in's grid
+    monkeypatch.setattr(batches, "SHARD_ROWS", 4)
+    monkeypatch.setattr(batches, "MIXED_BYTES", 0)
+    monkeypatch.setattr(batches, "WINDOW_BYTES", 2 * 4 * 9 * 6 * 2)  # of the stand-in's grid
 
 
 def test_flickr8k_is_mixed_as_a_whole_and_coco_is_not():
     assert window(6_000, 6, ROW) == 0
     assert window(118_287, 1, ROW) == window(118_287, 6, ROW) == 4 * 2**30 // (512 * ROW) > 1
-    assert window(10, 1, order.MIXED_BYTES) == 1  # A window is one shard at least.
+    assert window(10, 1, batches.MIXED_BYTES) == 1  # A window is one shard at least.
 
 
 def test_what_memory_holds_is_visited_in_the_order_of_old():
     """Written out from the program before it knew windows: seed 1, epoch 2, twelve photographs of two views, five at a time."""
-    from captioner.training.trainer import Examples, shuffled
-
     records = tuple(synthetic.records(12))
     cache = type("Cache", (), {"row_bytes": ROW})
     drawn = list(shuffled(Examples(records, (), cache), 5, ("whole", "mirrored"), np.random.default_rng((1, 2))))
@@ -80,8 +79,6 @@ def test_a_window_mixes_all_of_it_and_nothing_else():
 
 
 def test_training_reads_few_shards_at_a_time(tmp_path, monkeypatch, in_windows):
-    from captioner.training.trainer import Examples, shuffled
-
     encoder = SilentEncoder(3, 3, 6)
     monkeypatch.setattr(synthetic, "SHARD_ROWS", 4)
     synthetic.write_cache(tmp_path, 40, encoder)
@@ -105,11 +102,11 @@ def test_a_run_in_windows_goes_on_to_the_same_end(tmp_path, monkeypatch, in_wind
     inputs = small_inputs(tmp_path / "cache")
     whole = Run(inputs, "learned", 1, tmp_path / "whole").execute()
     stop_after_an_epoch(Run(inputs, "learned", 1, tmp_path / "broken"), monkeypatch)
-    rows, batches = inputs.cache.rows, []
+    rows, seen = inputs.cache.rows, []
 
     def interrupt(*arguments):
-        batches.append(arguments)
-        if len(batches) == 2:
+        seen.append(arguments)
+        if len(seen) == 2:
             raise KeyboardInterrupt
         return rows(*arguments)
 
@@ -126,20 +123,39 @@ def test_a_run_is_marked_where_its_order_is_another(tmp_path, monkeypatch):
     facts = [*own, to_json(inputs.preset.up_to("first")), *shared, []]
     pictures = [[inputs.cache.key(record), record.captions] for record in (*inputs.train, *inputs.dev)]
     assert before == hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]  # as it always was
-    monkeypatch.setattr(order, "MIXED_BYTES", 0)
+    monkeypatch.setattr(batches, "MIXED_BYTES", 0)
     marked = inputs.fingerprint("learned", 1)
-    monkeypatch.setattr(order, "WINDOW_BYTES", 2 * order.WINDOW_BYTES)
+    monkeypatch.setattr(batches, "WINDOW_BYTES", 2 * batches.WINDOW_BYTES)
     assert len({before, marked, inputs.fingerprint("learned", 1)}) == 3
 
 
 def test_the_second_stage_visits_in_the_same_order(tmp_path, monkeypatch, in_windows):
-    from captioner.training import self_critical, trainer
+    from captioner.training import self_critical
 
     inputs = small_inputs(tmp_path)
-    examples = trainer.Examples.of(inputs.train, inputs.vocabulary, inputs.cache)
+    examples = Examples.of(inputs.train, inputs.vocabulary, inputs.cache)
     seen = [chosen.tolist() for chosen, _ in self_critical.shuffled(examples, 4, inputs.views, np.random.default_rng((1, 1)))]
     config = replace(inputs.preset.training, images_per_batch=4)
     chosen = []
-    monkeypatch.setattr(trainer.Examples, "batch", lambda self, some, views: chosen.append(some.tolist()) or (None, None))
-    list(trainer.batches(examples, replace(config, word_dropout=0.0), 1, 1, inputs.views))
+    monkeypatch.setattr(Examples, "batch", lambda self, some, views: chosen.append(some.tolist()) or (None, None))
+    list(batches.batches(examples, replace(config, word_dropout=0.0), 1, 1, inputs.views))
     assert chosen == seen and sorted(sum(seen, [])) == list(range(12))
+
+
+def test_batches_follow_from_seed_and_epoch_alone(cache):
+    inputs = small_inputs(cache)
+    examples = Examples.of(inputs.train, inputs.vocabulary, inputs.cache)
+    settings = replace(inputs.preset.training, images_per_batch=5)
+    def drawn(seed, epoch, **changes):
+        return list(batches.batches(examples, replace(settings, **changes), seed, epoch, ("whole", "mirrored")))
+
+    first, again = drawn(1, 1), drawn(1, 1)
+    assert [len(features) for features, _ in first] == [5, 5, 2]
+    for (features, packed), (other, other_packed) in zip(first, again, strict=True):
+        np.testing.assert_array_equal(features, other)
+        assert all((one == two).all() for one, two in zip(packed.arrays(), other_packed.arrays(), strict=True))
+    assert len({drawn(seed, epoch)[0][0].tobytes() for seed, epoch in ((1, 1), (1, 2), (2, 1))}) == 3
+    targets = sorted(word for _, packed in first for word in packed.targets)
+    assert targets == sorted(word for group in examples.captions for caption in group for word in (*caption, END))
+    dropped = np.concatenate([packed.words == UNKNOWN for _, packed in drawn(1, 1, word_dropout=0.5)])
+    assert 0.4 < dropped.mean() < 0.6 and not any((packed.words == UNKNOWN).any() for _, packed in drawn(1, 1, word_dropout=0.0))
