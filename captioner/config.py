@@ -1,4 +1,4 @@
-"""Every setting as a frozen dataclass, and the rows of data `VARIANTS`, `STAGES` and `CONTROLS`; recipes are in `presets`."""
+"""Every setting as a frozen dataclass, and the rows `VARIANTS`, `STAGES` and `CONTROLS`; recipes are in `presets`."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ Activation = Literal["tanh", "relu"]
 DropoutAt = Literal["everything", "words"]
 
 FIRST, REWARD = "first", "reward"
-STANDARD, JOINED = SPLITTINGS = ("standard", "7000-1000")  # how a data set may be split
-SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"  # the decoders that come with the program
-NORM_EPSILON = 1e-5  # what batch normalisation adds to every variance, so that it never divides by zero
+STANDARD, JOINED = SPLITTINGS = ("standard", "7000-1000")  # the ways to split a data set
+SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"  # the decoders that ship
+NORM_EPSILON = 1e-5  # added to variances in batch normalisation, to avoid division by zero
 
-_LATER = {"later": True}  # Marks a setting that settings stored by earlier versions may lack.
-# Marks one that is not put down where it stands at its default: what was made before it came keeps its settings and hashes.
+_LATER = {"later": True}  # marks a setting that earlier versions did not store
+# Marks a setting that is stored only if it differs from its default, so that older checkpoints keep their hashes.
 _SWITCH = {**_LATER, "switch": True}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the three decoders; they differ in the source of their words' vectors and in nothing else."""
+    """One of the three decoders, which differ only in the source of their word vectors."""
 
     name: str
     title: str
@@ -49,7 +49,7 @@ VARIANTS: dict[str, Variant] = {
 
 @dataclass(frozen=True)
 class Stage:
-    """One of the stages of training; a decoder of a later one has gone through those before it."""
+    """A stage of training; each stage continues from the one before."""
 
     name: str
     title: str
@@ -69,7 +69,7 @@ STAGES: dict[str, Stage] = {
     )
 }
 
-# What the comparison of the three is held against: decoders that only `train` and `study` know.
+# Controls for the comparison of the three, known only to `train` and `study`.
 CONTROLS: dict[str, Variant] = {
     variant.name: variant
     for variant in (
@@ -83,12 +83,12 @@ CONTROLS: dict[str, Variant] = {
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """The shape of a decoder. `image_entry` is the switch: how the photograph enters.
+    """The architecture of a decoder; `image_entry` is the way the photograph enters.
 
-    The last five are for older recipes. `attention`: several heads, after the LSTM; or additive, as it was first published,
-    whose context enters the LSTM's next step. `pooling`: what merge, init and pre see, the mean over the regions or the
-    means of nine blocks of them, end to end. `image_norm`: batch normalisation after the projection. `activation`: that of
-    the LSTM's candidate and output. `dropout_at`: where `dropout` falls, wherever ours does or at the words' vectors alone.
+    The last five are for older recipes. `attention`: multi-head after the LSTM, or additive with the context in the LSTM's
+    next step. `pooling`: merge, init and pre read the mean over all regions, or the concatenated means of nine blocks.
+    `image_norm`: batch normalisation after the projection. `activation`: of the LSTM's candidate and output. `dropout_at`:
+    `dropout` applies everywhere or only to the word vectors.
     """
 
     image_entry: ImageEntry = "attention"
@@ -115,7 +115,7 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class Schedule:
-    """What the two stages of training have in common: how long, in which steps, and on how many views of a photograph."""
+    """The settings that all stages of training share."""
 
     epochs: int = 18
     patience: int = 4
@@ -130,7 +130,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class TrainingConfig(Schedule):
-    """The first stage: every next word of people's captions; the same for all three variants."""
+    """The first stage: predicting each next word of people's captions, with the same settings for all three variants."""
 
     label_smoothing: float = 0.1
     word_dropout: float = 0.0
@@ -139,11 +139,11 @@ class TrainingConfig(Schedule):
 
 @dataclass(frozen=True)
 class RewardConfig(Schedule):
-    """The second stage: whole captions, rewarded by CIDEr; the same for all three variants.
+    """The second stage: whole captions rewarded by CIDEr, with the same settings for all three variants.
 
-    `samples` captions are drawn for each photograph. `temper` is what the decoder's scores of words are divided by before
-    anything else, and it stays so: label smoothing leaves a tenth of the probability on words that nobody would say.
-    `flaw_penalty` is taken off the reward of a caption that repeats two neighbouring words or breaks off.
+    `samples` is the number of captions per photograph. `temper` is the sampling temperature, which divides the logits for
+    good: label smoothing leaves a tenth of the probability on words that nobody would say. `flaw_penalty` is subtracted from the
+    reward of a caption that repeats two neighbouring words or is unfinished.
     """
 
     epochs: int = 9
@@ -162,17 +162,17 @@ class RewardConfig(Schedule):
     def __post_init__(self) -> None:
         if self.samples < 2 or self.maximum_words < 1 or not (0 < self.temper and 0 <= self.feature_dropout < 1):
             raise ConfigError(
-                "The second stage draws 2 or more samples of 1 or more words, with a temper above 0 and a feature_dropout from 0 "
-                f"to below 1; it was given {self.samples}, {self.maximum_words}, {self.temper:g} and {self.feature_dropout:g}."
+                "The second stage needs samples of 2 or more, maximum_words of 1 or more, a temper above 0 and a feature_dropout "
+                f"from 0 to below 1, not {self.samples}, {self.maximum_words}, {self.temper:g} and {self.feature_dropout:g}."
             )
 
 
 @dataclass(frozen=True)
 class AdaptationConfig(Schedule):
-    """How the encoder is trained on, once, with decoders of all three variants, before it is frozen for good.
+    """How the encoder is fine-tuned, once, with decoders of all three variants.
 
-    `first_block` is the first convolution that moves. Every photograph is seen in a crop of its own, down to
-    `smallest_crop` of its area, and a little lighter or darker; the decoders' learning rate is theirs alone.
+    `first_block` is the first convolution that is trained. Every photograph is randomly cropped, down to `smallest_crop` of
+    its area, and its contrast and brightness vary by `light`.
     """
 
     epochs: int = 6
@@ -194,16 +194,16 @@ class AdaptationConfig(Schedule):
     def __post_init__(self) -> None:
         if not (0 < self.smallest_crop <= 1 and 0 <= self.light < 1):
             raise ConfigError(
-                "smallest_crop is a share above 0 and up to 1, light one from 0 to below 1; they were given "
+                "smallest_crop must be above 0 and at most 1, light from 0 to below 1, not "
                 f"{self.smallest_crop:g} and {self.light:g}."
             )
         if self.views != 1:
-            raise ConfigError("While the encoder is trained on, each photograph has a new crop in every epoch; leave views at 1.")
+            raise ConfigError("Fine-tuning the encoder makes a new crop of each photograph in every epoch; leave views at 1.")
 
 
 @dataclass(frozen=True)
 class EmbeddingConfig:
-    """How the frozen tables are trained; the same for Word2Vec and FastText."""
+    """How frozen vectors are trained, with the same settings for Word2Vec and FastText."""
 
     window: int = 2
     epochs: int = 5
@@ -214,7 +214,7 @@ class EmbeddingConfig:
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How a caption is looked for: the method, and what each method needs."""
+    """The search for a caption: the method and its settings."""
 
     method: Literal["beam", "greedy", "sample"] = "beam"
     beam: int = 3
@@ -227,9 +227,9 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named recipe: one row of data over the one builder and the one trainer.
+    """A named recipe: one row of settings for the one builder and the one trainer.
 
-    `search` is how its captions are looked for until a setting has been chosen on dev.
+    `search` applies until a setting has been chosen on dev.
     """
 
     name: str
@@ -241,11 +241,11 @@ class Preset:
     search: SearchConfig = field(default_factory=SearchConfig, metadata=_SWITCH)
 
     def schedule(self, stage: str) -> Schedule:
-        """The settings of that stage of training."""
+        """The settings of a stage of training."""
         return self.reward if stage == REWARD else self.training
 
     def up_to(self, stage: str) -> "Preset":
-        """The settings that a run of that stage depends on; those of a later stage are as they are by default."""
+        """The settings that a run of a stage depends on, with a later stage at its defaults."""
         return self if stage == REWARD else dataclasses.replace(self, reward=RewardConfig())
 
 

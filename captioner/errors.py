@@ -19,7 +19,7 @@ __all__ = [
 
 
 class BusyError(TriptychError):
-    """More people want something of this machine than it can do for them."""
+    """More requests than this machine can handle."""
 
 
 class ConfigError(TriptychError):
@@ -27,7 +27,7 @@ class ConfigError(TriptychError):
 
 
 class ImageError(TriptychError):
-    """A file that is not a photograph we can read."""
+    """A file that is not a readable photograph."""
 
 
 class DatasetError(TriptychError):
@@ -35,24 +35,24 @@ class DatasetError(TriptychError):
 
 
 class VocabularyError(TriptychError):
-    """Words and their numbers that do not belong together."""
+    """A word list that is damaged, or does not fit its numbers."""
 
 
 class EncoderError(TriptychError):
-    """The CNN's weights are missing, wrong, or its name is unknown."""
+    """A CNN whose weights are missing or wrong, or whose name is unknown."""
 
 
 class FeatureError(TriptychError):
-    """The feature cache on disk cannot be read or written."""
+    """A feature cache that cannot be read or written."""
 
 
 class CheckpointError(TriptychError):
-    """A folder of trained weights that is incomplete, altered or of another run."""
+    """A folder of trained weights, or a file in it, that is incomplete, changed or from another run."""
 
 
 class TrainingError(TriptychError):
-    """A training run that cannot start or go on."""
+    """A training run that cannot start or continue."""
 
 
 class DivergedError(TrainingError):
-    """A training whose loss is no number any more."""
+    """A training whose loss is infinite or not a number."""

@@ -1,11 +1,10 @@
-"""The recipes by name: rows of data over the one builder of decoders and the one trainer."""
+"""The presets by name: rows of settings for the one decoder builder and the one trainer."""
 
 from dataclasses import replace
 
 from captioner.config import DecoderConfig, EmbeddingConfig, Preset, RewardConfig, SearchConfig, TrainingConfig, find_row
 
-# The recipe: many small steps, each on 16 photographs. The runs that are kept of what else was tried stand in
-# checkpoints/README.md.
+# Many small steps of 16 photographs each. Alternatives that were tried are in checkpoints/README.md.
 _DECODER = DecoderConfig(units=384, image_units=384, heads=6, hidden_units=384, dropout=0.35)
 _TRAINING = TrainingConfig(epochs=8, images_per_batch=16, learning_rate=1.5e-3, views=6)
 _REWARD = RewardConfig(epochs=8, learning_rate=2e-4, feature_dropout=0.2, views=6, flaw_penalty=0.3)
@@ -17,9 +16,9 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("triptych", encoder="efficientnet-lite2-adapted", decoder=_DECODER, training=_TRAINING, reward=_REWARD),
-        # The same on the CNN as it comes, for comparisons with others that leave theirs alone.
+        # The same on the original CNN, for comparison with models that do not fine-tune theirs.
         Preset("triptych-frozen", decoder=_DECODER, training=_TRAINING, reward=_REWARD),
-        # What the adapted encoder was made with: many crops, then, with --from, whole photographs and their mirror images.
+        # The fine-tuned encoder was made with these: many crops, then, with --from, whole photographs and mirror images.
         Preset("triptych-crops", training=TrainingConfig(images_per_batch=32, learning_rate=8e-4, epochs=18, views=6)),
         Preset(
             "triptych-settle",
@@ -43,15 +42,21 @@ PRESETS: dict[str, Preset] = {
                 embedding_dimensions=64, units=128, image_units=128, heads=4, hidden_units=128, feature_dropout=0.1, dropout=0.2
             ),
             training=TrainingConfig(
-                epochs=16, images_per_batch=16, learning_rate=5e-3, label_smoothing=0.0, averaging=0.98, views=1, minimum_count=1
+                epochs=16,
+                images_per_batch=16,
+                learning_rate=5e-3,
+                label_smoothing=0.0,
+                averaging=0.98,
+                views=1,
+                minimum_count=1,
             ),
             embedding=EmbeddingConfig(epochs=20, minimum_count=1, buckets=500),
             reward=RewardConfig(epochs=4, images_per_batch=16, learning_rate=3e-4, views=1, temper=1.0, maximum_words=16),
         ),
-        # The recipes that Triptych descends from, on the CNN as it comes. Of theirs are the shape, what is dropped out, the
-        # words that are kept, and how captions are looked for; how steps are taken is the house's: AdamW, whose step falls as
-        # a cosine, averaged weights, an early stop, and whole photographs alone. The largest step was chosen by dev's CIDEr for
-        # `show-and-tell` and `resnet152-lstm`; with the smaller one the course's decoder comes to its best in these epochs.
+        # Older recipes, on the original CNN. They define the decoder, its dropout, the vocabulary and the search; optimization
+        # is the same for all: AdamW with a cosine schedule, averaged weights, an early stop, and whole photographs alone. The
+        # learning rate was chosen by CIDEr on dev for `show-and-tell` and `resnet152-lstm`; `course` reaches its best in
+        # these epochs with the smaller one.
         Preset(
             "course",
             decoder=DecoderConfig(
@@ -74,7 +79,7 @@ PRESETS: dict[str, Preset] = {
             training=replace(_HOUSE, minimum_count=4),
             search=SearchConfig(beam=1, maximum_words=20),
         ),
-        # A whole grid end to end would have nine times the numbers, and most of the decoder's parameters would read them.
+        # The concatenated grid would have nine times as many numbers, and most of the decoder's parameters would read it.
         Preset(
             "stacked",
             decoder=DecoderConfig(
@@ -89,8 +94,8 @@ PRESETS: dict[str, Preset] = {
             ),
             training=replace(_HOUSE, minimum_count=10),
         ),
-        # Soft attention, additive, its context in the LSTM's next step; without the gate on the context and the second loss
-        # that evens out where it looks, which came with it.
+        # Soft additive attention with the context in the LSTM's next step; without the published gate on the context and
+        # the second loss that evens out the attention.
         Preset(
             "attention",
             decoder=DecoderConfig(image_units=256, feature_dropout=0.3, dropout=0.5, attention="additive"),
@@ -99,7 +104,7 @@ PRESETS: dict[str, Preset] = {
     )
 }
 
-# Epochs on generated pictures, where it would otherwise be more than three minutes until all three decoders are trained.
+# Epochs on generated pictures; otherwise training all three decoders would take more than three minutes.
 ON_SHAPES = {"stacked": 6, "attention": 4}
 OLDER_RECIPES = ("course", "show-and-tell", "resnet152-lstm", "stacked", "attention")
 

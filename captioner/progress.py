@@ -1,4 +1,4 @@
-"""Tells how far long work has come, how fast it goes and how long it still takes, on standard error."""
+"""Progress of long work on standard error: how much is done, how fast, and the time left."""
 
 import sys
 import time
@@ -6,7 +6,7 @@ from typing import TextIO
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them.
+    """A duration for people.
 
     >>> duration(42.4), duration(125), duration(7500)
     ('42 s', '2 min 05 s', '2 h 05 min')
@@ -20,7 +20,7 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Counts finished pieces of work; on a terminal one line is rewritten, elsewhere a line comes now and then."""
+    """Counts finished items; on a terminal it rewrites one line, elsewhere it prints a line every 15 seconds."""
 
     def __init__(
         self,
@@ -43,12 +43,12 @@ class Progress:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End the line of work that stopped early, so that what is printed next has one of its own."""
+        """End the line of work that stopped early, so that later output starts a new one."""
         if self._line_is_open:
             self._write("\n")
 
     def skip(self, count: int) -> None:
-        """Count work that an earlier run did; it says nothing about the rate of this one."""
+        """Count work of an earlier run, which does not affect the rate."""
         self.done += count
         self._skipped += count
 
@@ -62,7 +62,8 @@ class Progress:
     def _show(self, now: float, note: str) -> None:
         rate = (self.done - self._skipped) / max(now - self._start, 1e-9)
         left = max(self.total - self.done, 0) / rate if rate > 0 else 0.0
-        line = f"{self.label}: {self.done} of {self.total} {self.unit}, {rate:.1f}/s, {duration(left)} left{note and ', ' + note}"
+        line = f"{self.label}: {self.done} of {self.total} {self.unit}, {rate:.1f}/s, {duration(left)} left"
+        line += note and f", {note}"
         self._line_is_open = self._terminal and self.done < self.total
         self._write(("\r\x1b[2K" if self._terminal else "") + line + ("" if self._line_is_open else "\n"))
 

@@ -1,4 +1,4 @@
-"""Brings TensorFlow up quietly, the same way everywhere: threads pinned, and repeatable arithmetic where it is asked for."""
+"""The process and its machine: cores, memory, and a quiet start of TensorFlow with fixed threads, repeatable on request."""
 
 import ctypes
 import os
@@ -8,33 +8,33 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-_IMPORTING = threading.Lock()  # Two that change where standard error goes would lose it.
-_ARENAS, _HEAPS = -8, 2  # M_ARENA_MAX, as the C library of Linux numbers it
-_TALK = (b"I0000 ", b"WARNING: All log messages before absl")
+_IMPORTING = threading.Lock()  # Two threads that redirect standard error would lose it.
+_ARENAS, _HEAPS = -8, 2  # M_ARENA_MAX in the GNU C library
+_NOISE = (b"I0000 ", b"WARNING: All log messages before absl")
 
 
 def cores() -> int:
-    """How many of the machine's cores this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_alive(process: int) -> bool:
-    """Whether there is a process of this number on this machine."""
-    if os.name != "posix":  # Elsewhere the question would end the process.
+    """Whether a process with this id exists on this machine."""
+    if os.name != "posix":  # Elsewhere signal 0 would end the process.
         return True
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # Somebody else's.
+    except OSError:  # another user's
         pass
     return True
 
 
 def few_heaps() -> None:
-    """For a server: where each of many threads has a heap of its own, each holds on to the most that it ever needed.
+    """Limit the heaps of a server's many threads, each of which would keep the most memory that it ever needed.
 
-    Only the usual C library of Linux does that, and only it is told.
+    Only the GNU C library of Linux has a heap per thread.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
@@ -42,7 +42,7 @@ def few_heaps() -> None:
 
 
 def release_memory() -> None:
-    """What is free goes back to the system, where the C library can be asked for that."""
+    """Return free memory to the system, where the C library supports it."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
@@ -55,7 +55,7 @@ def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> An
     if repeatable:
         tf.config.experimental.enable_op_determinism()
     try:
-        if repeatable:  # What repeats on a CPU may not on a GPU, and some of it has no such form there.
+        if repeatable:  # Some operations are not repeatable on a GPU.
             tf.config.set_visible_devices([], "GPU")
         tf.config.threading.set_intra_op_parallelism_threads(threads or cores())
     except RuntimeError:
@@ -64,7 +64,7 @@ def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> An
 
 
 def _imported() -> Any:
-    """TensorFlow talks on standard error before it has heard of its log level; what others say there meanwhile is passed on."""
+    """Drop TensorFlow's messages from before it reads its log level; pass on those of other threads."""
     with _IMPORTING:
         if "tensorflow" in sys.modules or sys.stderr is None:
             import tensorflow
@@ -75,19 +75,19 @@ def _imported() -> Any:
 
 def _imported_quietly() -> Any:
     sys.stderr.flush()
-    own, talk = os.dup(2), _TALK
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    own, noise = os.dup(2), _NOISE
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         try:
-            import keras  # noqa: F401  # It loads what would talk a second time.
+            import keras  # noqa: F401  # It loads libraries that would print again.
             import tensorflow
 
             return tensorflow
         except BaseException:
-            talk = ()
+            noise = ()
             raise
         finally:
             os.dup2(own, 2)
-            said.seek(0)
-            os.write(own, b"".join(line for line in said if not line.startswith(talk)))
+            output.seek(0)
+            os.write(own, b"".join(line for line in output if not line.startswith(noise)))
             os.close(own)

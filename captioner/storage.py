@@ -1,7 +1,7 @@
-"""Puts a folder of files on disk whole or not at all, and takes it back only when every byte is as it was.
+"""Folders of files that are saved whole or not at all and loaded only if every byte is unchanged, and checked JSON files.
 
-Files are written into a temporary folder beside the goal, flushed to the disk, and renamed; `manifest.json` holds the
-sha256 of each. What the files mean is left to `captioner.model.checkpoints`.
+A folder is written beside its place, flushed to the disk and renamed; `manifest.json` holds the sha256 of each file. The
+meaning of the files is left to `captioner.model.checkpoints`.
 """
 
 import functools
@@ -37,9 +37,9 @@ _UNFIT = {
 
 
 def save_folder(folder: Path, files: Mapping[str, bytes | Pieces], companions: Mapping[str, bytes] = {}) -> None:
-    """Replace a folder by these files; at every moment either the old folder or the new one is whole.
+    """Replace a folder by these files; at every moment either the old or the new folder is whole.
 
-    A file may be given in pieces. Companions lie beside the files but outside the manifest, so they may be rewritten later.
+    A file may come in pieces. Companions are outside the manifest, so they may be rewritten later.
     """
     new, old = _beside(folder, "new"), _beside(folder, "old")
     try:
@@ -56,25 +56,25 @@ def save_folder(folder: Path, files: Mapping[str, bytes | Pieces], companions: M
 
 
 def load_folder(folder: Path) -> dict[str, bytes]:
-    """All files that the manifest names, each checked against its hash."""
+    """Read all files in the manifest and verify their hashes."""
     whole = _whole(folder)
     if whole is None:
         raise CheckpointError(f"There is no checkpoint in {folder.name} (no {MANIFEST}); train it or choose another folder.")
     manifest = read_json(whole / MANIFEST)
     hashes = manifest.get("files") if isinstance(manifest, dict) and manifest.get("format") == _FORMAT else None
     if not isinstance(hashes, dict) or len(hashes) > _MOST_FILES or not all(Path(name).name == name for name in hashes):
-        raise CheckpointError(f"The {MANIFEST} of {folder.name} is not a list of files of format {_FORMAT}; copy it all again.")
+        raise CheckpointError(f"The {MANIFEST} of {folder.name} is not a list of files in format {_FORMAT}; copy it all again.")
     size = sum((whole / name).stat().st_size for name in hashes if os.path.isfile(whole / name))
     if size > _LARGEST_FOLDER:
         raise CheckpointError(
-            f"The files of {folder.name} are {size:,} bytes long together, more than the {_LARGEST_FOLDER:,} that they may have; "
-            "copy it all again."
+            f"The files of {folder.name} have {size:,} bytes in total, more than the limit of {_LARGEST_FOLDER:,}; "
+            "copy them all again."
         )
     return {name: _checked(whole / name, expected) for name, expected in hashes.items()}
 
 
 def tensor_pieces(tensors: "Mapping[str, np.ndarray]") -> Pieces:
-    """A safetensors file: its head, then the arrays themselves, so that writing a large state needs no copy of it in memory.
+    """A safetensors file as its header and the arrays themselves, so that saving a large state needs no copy in memory.
 
     The arrays must not change until they are written.
     """
@@ -89,12 +89,12 @@ def tensor_pieces(tensors: "Mapping[str, np.ndarray]") -> Pieces:
 
 
 def exists(folder: Path) -> bool:
-    """Whether a whole folder was saved there at some time."""
+    """Whether a whole folder has been saved there."""
     return _whole(folder) is not None
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder; cut off at any moment, what is left does not pass for a whole one."""
+    """Remove a folder; if interrupted, what is left does not pass for a whole one."""
     for path in (_beside(folder, "new"), _beside(folder, "old"), folder):
         (path / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)
@@ -106,12 +106,12 @@ def file_sha256(path: Path) -> str:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Replace one JSON file at once."""
+    """Replace one JSON file atomically."""
     write_bytes(path, (json.dumps(data, indent=1) + "\n").encode())
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replace one file at once, so that a reader sees the old or the new one and never half of it."""
+    """Replace one file atomically, so that a reader sees the old or the new one."""
     temporary = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,16 +126,16 @@ def read_json(path: Path) -> Any:
 
 
 def read_bytes(path: Path, largest: int) -> bytes:
-    """A whole file, refused by its size before it is read."""
-    if not os.path.isfile(path):  # Unlike Path.is_file, it has an answer to every name.
+    """Read a file, unless it is larger than allowed."""
+    if not os.path.isfile(path):  # Unlike Path.is_file, it raises no error for odd names.
         raise CheckpointError(f"The file {path.name!r} of {path.parent.name} is missing; copy the checkpoint again.")
     try:
         size = path.stat().st_size
         if size > largest:
-            raise CheckpointError(f"The file {path.name} is {size:,} bytes long, more than the {largest:,} that it may have.")
+            raise CheckpointError(f"The file {path.name} has {size:,} bytes, more than the limit of {largest:,}.")
         return path.read_bytes()
     except MemoryError as error:
-        raise CheckpointError(f"The file {path.name} needs more memory than there is ({size:,} bytes).") from error
+        raise CheckpointError(f"There is not enough memory for the file {path.name} ({size:,} bytes).") from error
     except OSError as error:
         raise CheckpointError(f"The file {path.name} cannot be read ({error.strerror}); copy the checkpoint again.") from error
 
@@ -175,14 +175,14 @@ def _typed(data: bytes, kind: type[Value], name: str, remedy: str, exact: bool) 
 
 @functools.cache
 def _adapter(kind: type[Value]) -> "TypeAdapter[tuple[Value]]":
-    """Imported only here: pydantic takes a quarter of a second, which the start of the page does not have."""
+    """Built once per type. pydantic is imported only here: it takes a quarter of a second, too long for the start of a page."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(tuple[kind], config={"strict": True, "allow_inf_nan": False})  # A dataclass alone takes no config.
 
 
 def _unfit(error: "ValidationError") -> str:
-    """What is wrong in the first place where something is: the field, what it should be, and what it is."""
+    """The first field that does not fit, what it should be, and what it is."""
     first = error.errors(include_url=False)[0]
     field = ".".join(map(str, first["loc"][1:]))
     wrong = _UNFIT.get(first["type"])
@@ -192,7 +192,7 @@ def _unfit(error: "ValidationError") -> str:
 
 
 def _whole(folder: Path) -> Path | None:
-    """Where the folder lies whole; beside its place, when a save was cut off between its two renames."""
+    """The path of the whole folder, which is beside its place if a save was interrupted between its two renames."""
     return next((path for path in (folder, _beside(folder, "old")) if os.path.isfile(path / MANIFEST)), None)
 
 
@@ -200,7 +200,7 @@ def _checked(path: Path, expected: Any) -> bytes:
     data = read_bytes(path, _LARGEST_JSON if path.suffix == ".json" else _LARGEST_FOLDER)
     if hashlib.sha256(data).hexdigest() != expected:
         raise CheckpointError(
-            f"The file {path.name} of {path.parent.name} is not the one that was saved (its sha256 differs from the manifest's); "
+            f"The file {path.name} of {path.parent.name} has changed (its sha256 differs from the manifest's); "
             "copy the checkpoint again."
         )
     return data
@@ -239,7 +239,7 @@ def _write(path: Path, data: bytes | Pieces) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make renames last through a power cut, where the system lets a folder be flushed."""
+    """Make renames survive a power cut, where the system can flush folders."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Words and their numbers: how a caption is cut into words, which words are kept, and a fingerprint of the list."""
+"""Words and their numbers: tokenizing captions, choosing the words to keep, and a fingerprint of the list."""
 
 import hashlib
 import json
@@ -18,9 +18,9 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[&#]")
 
 
 def tokenize(text: str) -> list[str]:
-    """Cut a caption into lower-case words; punctuation is dropped, an apostrophe inside a word stays out of it.
+    """Split a caption into lower-case words without punctuation and apostrophes.
 
-    The signs & and # are read aloud, so they are words; published scores of Flickr8k count them as such.
+    The signs & and # are read aloud, so they are words, as in published scores on Flickr8k.
 
     >>> tokenize("A man's black & white dog -- it runs!")
     ['a', 'mans', 'black', '&', 'white', 'dog', 'it', 'runs']
@@ -28,11 +28,11 @@ def tokenize(text: str) -> list[str]:
     words = _WORD.findall(text.lower())
     if "'" in text or "’" in text:
         words = [re.sub("['’]", "", word) for word in words]
-    return list(map(sys.intern, words))  # The millions of words of a large data set are few different ones.
+    return list(map(sys.intern, words))  # The millions of words of a large data set repeat a few thousand.
 
 
 class Vocabulary:
-    """An immutable list of words, the four special ones first; a word's number is its place in the list."""
+    """An immutable list of words, four special ones first; a word's number is its index."""
 
     def __init__(self, words: Sequence[str]):
         self.words = tuple(words)
@@ -44,11 +44,11 @@ class Vocabulary:
         self._ids = {word: number for number, word in enumerate(self.words)}
         if len(self._ids) != len(self.words):
             twice = [word for word, count in Counter(self.words).items() if count > 1]
-            raise VocabularyError(f"The vocabulary names '{twice[0]}' twice; every word may stand in it once.")
+            raise VocabularyError(f"The vocabulary contains '{twice[0]}' twice; each word may occur once.")
 
     @classmethod
     def build(cls, captions: Iterable[Sequence[str]], minimum_count: int) -> "Vocabulary":
-        """Keep the words seen at least `minimum_count` times, commonest first, ties in alphabetical order."""
+        """Keep words with at least `minimum_count` occurrences, commonest first, ties in alphabetical order."""
         counts = Counter(word for caption in captions for word in caption)
         kept = [word for word, count in counts.items() if count >= minimum_count]
         if not kept:
@@ -65,7 +65,7 @@ class Vocabulary:
         return word in self._ids
 
     def id(self, word: str) -> int:
-        """The number of a word; the unknown word's number when it is not in the list."""
+        """The number of a word, or of the unknown word if it is out of vocabulary."""
         return self._ids.get(word, UNKNOWN)
 
     def encode(self, words: Iterable[str]) -> list[int]:
@@ -76,5 +76,5 @@ class Vocabulary:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A short hash of the whole list: equal fingerprints mean that every number means the same word."""
+        """A short hash of the list: with equal fingerprints, every number means the same word."""
         return hashlib.sha256(json.dumps(self.words).encode()).hexdigest()[:16]

@@ -47,7 +47,7 @@ def test_settings_given_as_text():
         (FIRST, {"samples": "7"}, "no setting 'samples'"),
         (REWARD, {"label_smoothing": "0"}, "no setting 'label_smoothing'; choose one of averaging, .*temper"),
         (REWARD, {"dropout": "0.1"}, "no setting 'dropout'"),
-        (REWARD, {"samples": "1"}, "draws 2 or more samples .* it was given 1, 12, 1 and 0"),
+        (REWARD, {"samples": "1"}, "samples of 2 or more.* not 1, 12, 1 and 0"),
         (REWARD, {"temper": "0"}, "a temper above 0"),
         (REWARD, {"feature_dropout": "1"}, "a feature_dropout from 0 to below 1"),
         (FIRST, {"units": "2.5"}, "'units' is a whole number such as 32, not '2.5'"),

@@ -135,8 +135,8 @@ def test_no_room(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda folder: (folder / "b.bin").write_bytes(b"odd"), "b.bin of folder is not the one that was saved"),
-        (lambda folder: (folder / "b.bin").write_bytes(b"ol"), "b.bin of folder is not the one that was saved"),
+        (lambda folder: (folder / "b.bin").write_bytes(b"odd"), "b.bin of folder has changed"),
+        (lambda folder: (folder / "b.bin").write_bytes(b"ol"), "b.bin of folder has changed"),
         (lambda folder: (folder / "b.bin").unlink(), "'b.bin' of folder is missing"),
         (lambda folder: (folder / "manifest.json").unlink(), "no checkpoint in folder"),
         (lambda folder: (folder / "manifest.json").write_bytes(b"{"), "manifest.json is not readable JSON"),
@@ -167,7 +167,7 @@ def test_whatever_is_wrong_is_one_sentence(folder, damage, sentence):
 def test_files_are_refused_by_their_size(tmp_path):
     with (tmp_path / "large").open("wb") as file:
         file.truncate(2**40)  # All holes: it takes no room on the disk.
-    with pytest.raises(CheckpointError, match="1,099,511,627,776 bytes long, more than the 100"):
+    with pytest.raises(CheckpointError, match="1,099,511,627,776 bytes, more than the limit of 100"):
         read_bytes(tmp_path / "large", 100)
     with pytest.raises(CheckpointError, match="large is 1,099"):
         read_json(tmp_path / "large")

@@ -76,7 +76,7 @@ def test_a_list_that_is_no_vocabulary_is_refused():
         Vocabulary(["a", "dog"])
     with pytest.raises(VocabularyError, match="starts with nothing"):
         Vocabulary([])
-    with pytest.raises(VocabularyError, match="names 'dog' twice"):
+    with pytest.raises(VocabularyError, match="contains 'dog' twice"):
         Vocabulary([*SPECIAL_WORDS, "dog", "a", "dog"])
     with pytest.raises(VocabularyError, match="No word occurs 3 times"):
         Vocabulary.build([["a", "dog"], ["a"]], minimum_count=3)

@@ -177,7 +177,7 @@ def _logs(left: list[str], options: Request, out: Path) -> dict[str, EventLog]:
         return {}
     logs = {name: EventLog(options.tensorboard / f"{name}-{options.seed}-{options.stage}") for name in left}
     for name, log in logs.items():
-        log.prepare(goes_on=(out / ".resume" / name).exists())
+        log.prepare(resumes=(out / ".resume" / name).exists())
     return logs
 
 

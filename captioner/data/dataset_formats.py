@@ -1,6 +1,6 @@
-"""The files in which data sets come: Flickr8k in both layouts and COCO's captions, recognised and read as text.
+"""The file formats of data sets, Flickr8k in two layouts and COCO captions, recognised by their names and parsed.
 
-What of it is there, and what is left out, is left to `captioner.data.datasets`.
+Finding the pictures and leaving out unusable ones is left to `captioner.data.datasets`.
 """
 
 import csv
@@ -26,7 +26,7 @@ Captions = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Layout:
-    """What the files of a data set say, before anything is left out; lists and folders go by split."""
+    """The contents of a data set's files; lists and folders are by split."""
 
     name: str
     captions: Captions
@@ -35,7 +35,7 @@ class Layout:
 
 
 def recognise(folder: Path) -> Layout:
-    """The layout of the data set in this folder, by the names of its files."""
+    """Recognise and parse the data set in this folder."""
     if tokens := _find(folder, _TOKENS):
         return _flickr8k(folder, tokens)
     if table := _find(folder, _TABLE):
@@ -50,7 +50,7 @@ def recognise(folder: Path) -> Layout:
 
 
 def _flickr8k(folder: Path, tokens: Path) -> Layout:
-    """The official layout: a file of numbered captions, and a list of names for every split."""
+    """The official layout: a file of numbered captions, and a list of names for each split."""
     captions: Captions = {}
     for number, line in _lines(tokens):
         key, _, text = line.partition("\t")
@@ -63,7 +63,7 @@ def _flickr8k(folder: Path, tokens: Path) -> Layout:
 
 
 def _flickr8k_table(folder: Path, table: Path) -> Layout:
-    """The other layout: one table of names and captions; the names' hashes decide which six in eight are train."""
+    """The other layout: one table of names and captions, split 6:1:1 by the names' hashes."""
     captions: Captions = {}
     for name, text in _rows(table):
         captions.setdefault(name, []).append(text)
@@ -74,7 +74,7 @@ def _flickr8k_table(folder: Path, table: Path) -> Layout:
 
 
 def _coco(folder: Path, annotations: Path, year: str) -> Layout:
-    """COCO: its train file is train; the photographs of its val file are shared between dev and test by their names' hashes."""
+    """COCO: its train file is train; its val file is split into dev and test by the names' hashes."""
     train, val = (_annotations(annotations / _COCO.format(part, year)) for part in ("train", "val"))
     names = _shuffled(val)
     half = len(names) // 2
@@ -84,7 +84,7 @@ def _coco(folder: Path, annotations: Path, year: str) -> Layout:
 
 
 def _annotations(path: Path) -> Captions:
-    """The captions of a COCO file by photograph; captions of photographs that it does not list are passed over."""
+    """The captions of a COCO file by photograph, without captions of photographs that it does not list."""
     try:
         content = json.loads(read_text(path))
         names = {image["id"]: image["file_name"] for image in content["images"]}
@@ -93,11 +93,11 @@ def _annotations(path: Path) -> Captions:
             if annotation["image_id"] in names:
                 captions[names[annotation["image_id"]]].append(annotation["caption"] + "")
     except json.JSONDecodeError as error:
-        raise DatasetError(f"{path.name}, line {error.lineno}: this is not JSON ({error.msg}); get the file again.") from error
+        raise DatasetError(f"{path.name}, line {error.lineno}: not JSON ({error.msg}); download the file again.") from error
     except (KeyError, TypeError, RecursionError) as error:
         raise DatasetError(
             f"{path.name} is not a COCO captions file: expected images with id and file_name, and annotations with image_id "
-            f"and caption, but met {type(error).__name__} {error}; get the file again."
+            f"and caption, but found {type(error).__name__} {error}; download the file again."
         ) from error
     return captions
 
@@ -114,26 +114,26 @@ def _rows(table: Path) -> Iterator[tuple[str, str]]:
             if len(row) == 1 and row[0].strip():
                 raise DatasetError(f"{table.name}, line {start}: expected 'image.jpg,caption', but found '{row[0][:60]}'.")
             if len(row) > 1:
-                # Commas of a caption that stands without quotation marks are the caption's own.
+                # Commas in a caption without quotation marks belong to the caption.
                 yield row[0].strip(), ",".join(row[1:])
             start = reader.line_num + 1
     except csv.Error as error:
-        raise DatasetError(f"{table.name}, line {start}: {error}; check the quotation marks from there on.") from error
+        raise DatasetError(f"{table.name}, line {start}: {error}; check the quotation marks from that line on.") from error
 
 
 def _shuffled(names: Iterable[str]) -> list[str]:
-    """Names in an order that depends on nothing but the names."""
+    """Names in an order that depends only on the names."""
     return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    """The file of this name in the folder or in a folder right inside it."""
+    """The file of this name in the folder or one of its direct subfolders."""
     inside = sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir())
     return next((place / name for place in (folder, *inside) if (place / name).is_file()), None)
 
 
 def _photographs(folder: Path, captions: Path) -> Path:
-    """Flickr8k's folder of photographs under one of its names, or else the one that holds the captions."""
+    """Flickr8k's folder of photographs under one of its usual names, or else the captions' folder."""
     return _first_folder([*(folder / name for name in _PHOTOGRAPHS), captions.parent])
 
 
@@ -141,11 +141,11 @@ def _first_folder(candidates: list[Path]) -> Path:
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
-    raise DatasetError(f"There is no folder '{candidates[0]}' with the photographs; put them there.")
+    raise DatasetError(f"There is no folder '{candidates[0]}' with the photographs; create it.")
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines that hold something, with their numbers."""
+    """Non-empty lines with their numbers."""
     lines = enumerate(io.StringIO(read_text(path), newline=None), 1)
     return ((number, line.rstrip("\n")) for number, line in lines if line.strip())
 

@@ -1,6 +1,6 @@
-"""Photographs with their captions, split into train, dev and test: Flickr8k in both layouts, COCO captions, generated shapes.
+"""Photographs with their captions, split into train, dev and test: Flickr8k, COCO captions, or generated shapes.
 
-What the files say is left to `captioner.data.dataset_formats`, reading a picture's pixels to `captioner.data.images`, cutting captions into
+Parsing files is left to `captioner.data.dataset_formats`, reading pixels to `captioner.data.images`, splitting captions into
 words to `captioner.vocabulary`.
 """
 
@@ -16,25 +16,25 @@ from captioner.data.images import read_bytes
 from captioner.errors import DatasetError
 from captioner.vocabulary import tokenize
 
-LONGEST_CAPTION = 100  # words; a decoder goes through a caption word by word, and nobody describes a photograph in so many
+LONGEST_CAPTION = 100  # words; training time grows with the longest caption of a batch
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One picture and what people (or the drawing program) say about it."""
+    """One picture and its captions."""
 
     name: str
     captions: tuple[str, ...]
     source: Path | drawn.Scene
 
     def read(self) -> bytes:
-        """The picture's file, as it is; drawn anew when it is a generated one."""
+        """The bytes of the picture's file; a generated picture is drawn again."""
         return read_bytes(self.source) if isinstance(self.source, Path) else self.source.read()
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Records by split, and what was left out: photographs that are not there, or have no caption, and captions without text."""
+    """Records by split, and what was left out: missing and uncaptioned photographs, empty and long captions."""
 
     name: str
     splits: dict[str, tuple[Record, ...]]
@@ -50,9 +50,9 @@ class Dataset:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out, in one line for each reason that occurred."""
+        """One line for each reason why something was left out."""
         counted = (
-            ("photographs that the lists name and the folder lacks", len(self.missing), self.missing),
+            ("photographs that are in the lists but not in the folder", len(self.missing), self.missing),
             ("photographs without a caption", len(self.uncaptioned), self.uncaptioned),
             ("captions without text", self.dropped_captions, ()),
             (f"captions of more than {LONGEST_CAPTION} words", self.long_captions, ()),
@@ -61,7 +61,7 @@ class Dataset:
 
 
 def load(data: str | Path) -> Dataset:
-    """The data set in a folder, its layout recognised by its files; the word "shapes" stands for generated pictures."""
+    """Load the data set in a folder, or generated pictures for the word "shapes"."""
     if str(data) == SHAPES:
         return shapes()
     if not Path(data).is_dir():
@@ -69,31 +69,31 @@ def load(data: str | Path) -> Dataset:
     try:
         return _assemble(recognise(Path(data)))
     except OSError as error:
-        raise DatasetError(f"The folder '{data}' cannot be read ({error.strerror}); check that it may be.") from error
+        raise DatasetError(f"The folder '{data}' cannot be read ({error.strerror}); check its permissions.") from error
 
 
 def resplit(dataset: Dataset, splits: str) -> Dataset:
-    """As it comes; or, as some captioners were trained, on train and dev together, of Flickr8k 7,000 photographs to 1,000.
+    """The data set's own splits, or train joined with dev as some captioners were trained, on Flickr8k 7,000 to 1,000.
 
-    Dev is still what training looks at to know when to stop, but no longer unseen: only test says how good a decoder is.
+    Dev then still decides when training stops, but is no longer unseen: only scores on test are valid.
     """
     if splits == STANDARD:
         return dataset
     if splits != JOINED:
-        raise DatasetError(f"There is no way '{splits}' to split a data set; choose one of {', '.join(SPLITTINGS)}.")
+        raise DatasetError(f"A data set cannot be split as '{splits}'; choose one of {', '.join(SPLITTINGS)}.")
     together = dataset.split("train") + dataset.split("dev")
     return replace(dataset, name=f"{dataset.name}-{JOINED}", splits=dataset.splits | {"train": together})
 
 
 def is_joined(name: str) -> bool:
-    """Whether a data set of this name is one whose train and dev `resplit` has joined."""
+    """Whether this is the name of a data set whose train and dev `resplit` has joined."""
     return name.endswith(f"-{JOINED}")
 
 
 def shapes(count_train: int = 600, count_dev: int = 100, count_test: int = 100, seed: int = 0, size: int = 96) -> Dataset:
-    """Generated pictures; each depends on the seed, its split and its number, not on how many there are."""
+    """Generated pictures; each depends on the seed, its split and its number, not on the counts."""
     if size < drawn.MINIMUM_SIDE:
-        raise DatasetError(f"Shapes cannot be told apart on pictures of {size} pixels; ask for {drawn.MINIMUM_SIDE} or more.")
+        raise DatasetError(f"Pictures of {size} pixels are too small for shapes; use {drawn.MINIMUM_SIDE} or more.")
     counts = zip(SPLITS, (count_train, count_dev, count_test), strict=True)
     return Dataset(SHAPES, {split: tuple(_drawn(split, count, seed, size)) for split, count in counts})
 
@@ -105,7 +105,7 @@ def _drawn(split: str, count: int, seed: int, size: int) -> Iterator[Record]:
 
 
 def _assemble(layout: Layout) -> Dataset:
-    """Leave out what is not there, and count it."""
+    """Match captions, lists and folders; count what is left out."""
     _check_lists(layout.lists)
     present = {folder: set(os.listdir(folder)) for folder in set(layout.folders.values())}
     splits: dict[str, tuple[Record, ...]] = {}
@@ -123,7 +123,7 @@ def _assemble(layout: Layout) -> Dataset:
         uncaptioned += [name for name, captions in kept.items() if not captions]
         splits[split] = tuple(Record(name, captions, folder / name) for name, captions in kept.items() if captions)
         if not splits[split]:
-            raise DatasetError(f"No photograph of the split '{split}' is in '{folder}' with a caption; put them there.")
+            raise DatasetError(f"The folder '{folder}' has no captioned photograph of the split '{split}'; add some.")
     return Dataset(layout.name, splits, tuple(missing), dropped, tuple(uncaptioned), too_long)
 
 
@@ -131,10 +131,10 @@ def _check_lists(lists: dict[str, list[str]]) -> None:
     owners: dict[str, str] = {}
     for split, names in lists.items():
         if not names:
-            raise DatasetError(f"The split '{split}' names no photograph; its list should name at least one.")
+            raise DatasetError(f"The list of the split '{split}' is empty; it should name at least one photograph.")
         for name in names:
             if owners.setdefault(name, split) != split:
-                raise DatasetError(f"The photograph '{name}' is in two splits, {owners[name]} and {split}; take it out of one.")
+                raise DatasetError(f"The photograph '{name}' is in two splits, {owners[name]} and {split}; remove it from one.")
 
 
 def _with_text(captions: Iterable[str]) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def _with_text(captions: Iterable[str]) -> tuple[str, ...]:
 
 
 def _short_enough(captions: Iterable[str]) -> tuple[str, ...]:
-    # Words need letters and something between them, so a short text is not taken apart.
+    # Words need letters and separators, so a short text needs no tokenizing.
     return tuple(
         caption for caption in captions if len(caption) < 2 * LONGEST_CAPTION or len(tokenize(caption)) <= LONGEST_CAPTION
     )

@@ -1,4 +1,4 @@
-"""The photographs that a visitor can try without having one; they come with the package scikit-image, none is ours."""
+"""Sample photographs for visitors without one; they come with the package scikit-image."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from captioner.errors import ImageError
 
 @dataclass(frozen=True)
 class Sample:
-    """One photograph: the name on its button, its file in the package, and what a person sees in it."""
+    """One photograph: the name on its button, its file in the package, and a description."""
 
     title: str
     file: str
     description: str
 
     def read(self) -> bytes:
-        # Only the place of the package is asked for; importing it would take longer than reading the file.
+        # Finds the package without importing it, which would take longer than reading the file.
         package = importlib.util.find_spec("skimage")
         if package is None or package.origin is None:
             raise ImageError(

@@ -1,6 +1,6 @@
 """Generated pictures of one or two shapes with true, grammatical captions, for tests and quick demonstrations of training.
 
-A picture is drawn when it is read and never stored; putting pictures into splits is left to `captioner.data.datasets`.
+Pictures are drawn when they are read and never stored. Splits are left to `captioner.data.datasets`.
 """
 
 import math
@@ -21,20 +21,20 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "purple": (148, 60, 189),
 }
 BACKGROUNDS: dict[str, tuple[int, int, int]] = {"white": (255, 255, 255), "grey": (190, 190, 190), "black": (0, 0, 0)}
-RADII: dict[str, tuple[float, float]] = {"small": (0.08, 0.11), "large": (0.18, 0.22)}  # as parts of the picture's side
+RADII: dict[str, tuple[float, float]] = {"small": (0.08, 0.11), "large": (0.18, 0.22)}  # relative to the picture's side
 OPPOSITES = {"above": "below", "below": "above", "to the left of": "to the right of", "to the right of": "to the left of"}
 CAPTIONS = 5
 MINIMUM_SIDE = 32
 
 
 def _regular(corners: int, *reaches: float) -> tuple[Point, ...]:
-    """Corners on a circle of radius 1, the first one on top; several reaches take turns, as in a star."""
+    """Corners on a circle of radius 1, the first on top; several reaches alternate, as in a star."""
     angles = [2 * math.pi * corner / corners for corner in range(corners)]
     reach = [reaches[corner % len(reaches)] for corner in range(corners)]
     return tuple((length * math.sin(angle), -length * math.cos(angle)) for angle, length in zip(angles, reach, strict=True))
 
 
-# The outline of each kind inside a circle of radius 1; the circle itself has no corners.
+# The outline of each kind inside a circle of radius 1; a circle has no corners.
 KINDS: dict[str, tuple[Point, ...]] = {
     "circle": (),
     "square": ((-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)),
@@ -63,7 +63,7 @@ TWO_SHAPES = (
 
 
 def with_article(words: str) -> str:
-    """The words with the article that their first letter calls for.
+    """Put the right article before some words.
 
     >>> with_article("orange star"), with_article("red star")
     ('an orange star', 'a red star')
@@ -73,7 +73,7 @@ def with_article(words: str) -> str:
 
 @dataclass(frozen=True)
 class Shape:
-    """One shape: what it is called, and where it lies in pixels."""
+    """One shape: its name and its place in pixels."""
 
     kind: str
     colour: str
@@ -96,7 +96,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture: its shapes, the way from the first to the second, and five captions that are true of it."""
+    """One picture: its shapes, the relation of the first to the second, and five true captions."""
 
     shapes: tuple[Shape, ...]
     relation: str
@@ -105,7 +105,7 @@ class Scene:
     captions: tuple[str, ...]
 
     def read(self) -> bytes:
-        """The picture as a PNG file; the same bytes every time."""
+        """The picture as a PNG file, always with the same bytes."""
         picture = Image.new("RGB", (self.side, self.side), BACKGROUNDS[self.background])
         canvas = ImageDraw.Draw(picture)
         for shape in self.shapes:
@@ -116,7 +116,7 @@ class Scene:
 
 
 def scene(seed: str, side: int) -> Scene:
-    """The picture that this seed stands for: one shape in a third of the cases, two in the others."""
+    """The picture of this seed: one shape in a third of the cases, else two."""
     chance = random.Random(seed)
     background = chance.choice(list(BACKGROUNDS))
     shapes, relation = _one(chance, side) if chance.random() < 1 / 3 else _two(chance, side)
@@ -124,14 +124,14 @@ def scene(seed: str, side: int) -> Scene:
 
 
 def _one(chance: random.Random, side: int) -> tuple[tuple[Shape, ...], str]:
-    """A shape anywhere, wholly inside the picture."""
+    """One shape anywhere inside the picture."""
     size, radius = _size(chance, side)
     x, y = (chance.randint(radius, side - radius - 1) for _ in "xy")
     return (Shape(chance.choice(list(KINDS)), chance.choice(list(COLOURS)), size, (x, y), radius),), ""
 
 
 def _two(chance: random.Random, side: int) -> tuple[tuple[Shape, ...], str]:
-    """Two shapes of two colours on one line, each in its own half, so that one relation holds and no other suggests itself."""
+    """Two shapes of two colours on one line, each in its own half, so that only one relation holds."""
     relation = chance.choice(list(OPPOSITES))
     starts = (0, side // 2) if relation in ("above", "to the left of") else (side // 2, 0)
     line = chance.uniform(0.26, 0.74)

@@ -1,8 +1,8 @@
 """Training examples and their batches: which photographs, in which order and view, follows from the seed and the epoch.
 
-Features are left to `captioner.vision.feature_cache`, packing captions to `captioner.model.packing`. Pictures that stand side by
-side in a data set lie side by side in the cache. Where features exceed memory, an epoch therefore visits them shard by shard,
-counting shards as a cache that is filled in one go would hold them, so that the order does not depend on the cache's history.
+Features are left to `captioner.vision.feature_cache`, packing to `captioner.model.packing`. Neighbours in a data set are
+neighbours in the cache, so where features exceed memory, an epoch visits them shard by shard. Shards are counted as a cache
+filled in one go would hold them, so that the order does not depend on the cache's history.
 """
 
 from collections.abc import Iterator, Sequence

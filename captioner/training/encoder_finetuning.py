@@ -160,7 +160,7 @@ def _trainable(model: keras.Model, first_block: str) -> list[keras.Variable]:
         moving = moving or layer.name.startswith(first_block)
         layer.trainable = moving
     if not model.trainable_variables:
-        raise ConfigError(f"No convolution of the encoder begins with '{first_block}'; choose one such as blocks_4 or conv_head.")
+        raise ConfigError(f"No convolution of the encoder begins with '{first_block}'; choose blocks_4 or conv_head, say.")
     return list(model.trainable_variables)
 
 

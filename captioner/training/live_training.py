@@ -1,6 +1,6 @@
-"""Trains three small decoders on generated shapes in a process of its own, one at a time, while a page looks on.
+"""Trains three small decoders on generated shapes in a child process while a page shows their curves.
 
-It starts, stops and judges the process; its curves are read from its folder as those of any run.
+This starts and stops the process and reports its failure; the curves are read from its folder like those of any run.
 """
 
 import os
@@ -21,14 +21,14 @@ from captioner.training.worker_group import VARIABLE
 PRESET = PRESETS["shapes"]
 ARGUMENTS = ("train", "--data", "shapes", "--preset", PRESET.name)
 IDLE, RUNNING, STOPPING, STOPPED, FINISHED, FAILED = "idle", "running", "stopping", "stopped", "finished", "failed"
-_GRACE = 10  # seconds to end politely in
+_GRACE = 10  # seconds before the process is killed
 _OUTPUT = "output.txt"
 _OURS = "triptych: "
 _PREFIX = "triptych-live-"
 
 
 def _sweep() -> None:
-    """Take away the runs of servers that were killed."""
+    """Remove the runs of servers that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         server = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if server.isdecimal() and not is_alive(int(server)):
@@ -36,13 +36,13 @@ def _sweep() -> None:
 
 
 class LiveTraining:
-    """One training at a time for all who watch; `close` ends it and removes what it wrote."""
+    """One training at a time, shared by all visitors; `close` ends it and removes its files."""
 
     def __init__(self, arguments: Sequence[str] = ARGUMENTS, preset: Preset = PRESET):
         self.arguments, self.preset = tuple(arguments), preset
         self.state = IDLE
-        self.folder: Path | None = None  # of the run that is shown
-        self.failure: TrainingError | None = None  # why the last one that failed did
+        self.folder: Path | None = None  # of the current run
+        self.failure: TrainingError | None = None  # of the last run that failed
         self._lock = threading.Lock()
         self._process: subprocess.Popen | None = None
         self._waiter: threading.Thread | None = None
@@ -52,10 +52,10 @@ class LiveTraining:
         return self.state in (RUNNING, STOPPING)
 
     def start(self) -> None:
-        """Begin anew, in a fresh folder; who watched the old run sees the new one."""
+        """Start a new run in a new folder; it replaces the old one for all visitors."""
         with self._lock:
             if self.active:
-                raise TrainingError("The three decoders are being trained already; watch it here, or stop it first.")
+                raise TrainingError("The three decoders are already being trained; watch or stop that training first.")
             self._remove()
             self.state = IDLE
             self._process = self._begin()
@@ -77,7 +77,7 @@ class LiveTraining:
             raise TrainingError(f"The training could not be started ({error.strerror}); try again later.") from error
 
     def _wait(self, process: subprocess.Popen) -> None:
-        """Take the process's last word as soon as it has ended, whether anybody watches or not."""
+        """Record the result as soon as the process ends, whether or not a page is open."""
         status = process.wait()
         process.stdin.close()
         with self._lock:
@@ -86,7 +86,7 @@ class LiveTraining:
             self.state = STOPPED if self.state == STOPPING else FINISHED if status == 0 else FAILED
 
     def stop(self) -> None:
-        """Ask it to end, and see to it that it does; returns at once."""
+        """Ask the process to end, and kill it after a grace period; returns at once."""
         with self._lock:
             if self.state == RUNNING:
                 self._ask_to_end()
@@ -99,14 +99,14 @@ class LiveTraining:
         self._process.stdin.close()
 
     def wait(self, seconds: float | None = None) -> str:
-        """Wait until it has ended, at most so long, and return its state."""
+        """Wait for the end, at most for some seconds, and return the state."""
         if self._waiter:
             self._waiter.join(seconds)
         return self.state
 
     def close(self) -> None:
-        """End it for good: for the end of the server."""
-        with self._lock:  # No timer as in `stop`: a program that ends can start no thread.
+        """End the training when the server ends."""
+        with self._lock:  # No timer as in `stop`: an ending program cannot start threads.
             if self.state == RUNNING:
                 self._ask_to_end()
         if self.wait(_GRACE) == STOPPING:
@@ -119,9 +119,9 @@ class LiveTraining:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _reason(self, status: int) -> TrainingError:
-        """Why it failed, as a sentence: its own where it had one. Taken at once, since the next training removes its output."""
-        if status < 0:  # What it said before was not why.
-            cause = f"the system ended it with signal {-status}, perhaps for want of memory"
+        """The reason as a sentence, the process's own if it printed one."""
+        if status < 0:  # Its output does not contain the reason.
+            cause = f"the system ended it with signal {-status}, perhaps for lack of memory"
             return TrainingError(f"The training ended early: {cause}. Start it again.")
         lines = self._lines()
         ours = [line.removeprefix(_OURS) for line in lines if line.startswith(_OURS)]
@@ -130,7 +130,7 @@ class LiveTraining:
         return TrainingError(f"The training ended early: {' '.join(lines[-1:]) or 'it gave no reason'}. Start it again.")
 
     def _lines(self) -> list[str]:
-        """Of its output, which is short: a line every few seconds. None where somebody removed it."""
+        """The lines of its output, which is short; none if the folder has been removed."""
         try:
             text = (self.folder / _OUTPUT).read_text(encoding="utf-8", errors="replace")
         except OSError:

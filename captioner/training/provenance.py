@@ -1,6 +1,6 @@
-"""Where a run comes from: which data and which code, put down while it is trained and never guessed afterwards.
+"""The provenance of a run, recorded while it is trained: its data and its code.
 
-What is made of it is left to `captioner.reports.model_card`.
+Presenting it is left to `captioner.reports.model_card`.
 """
 
 import functools
@@ -20,12 +20,12 @@ from captioner.storage import file_sha256, parse_as, read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("captioner", "embeddings")
-_PATIENCE = 20  # seconds that git may take
+_PATIENCE = 20  # seconds to wait for git
 
 
 @dataclass(frozen=True)
 class Code:
-    """The hash of our own source files, and the commit they are of where git knows one; `changed` when they differ from it."""
+    """The hash of our source files and, where git knows it, their commit; `changed` if they differ from it."""
 
     source: str
     commit: str | None = None
@@ -34,7 +34,7 @@ class Code:
 
 @dataclass(frozen=True)
 class File:
-    """A file of text or of finished vectors, and what it was for."""
+    """A file of text or finished vectors, and its role in training."""
 
     role: str
     name: str
@@ -47,16 +47,16 @@ class File:
             name = path.name.encode(errors="replace").decode()  # JSON takes only text.
             return cls(role, name, path.stat().st_size, file_sha256(path))
         except OSError as error:
-            raise TrainingError(f"The file {path} cannot be read ({error.strerror}); check that it may be.") from error
+            raise TrainingError(f"The file {path} cannot be read ({error.strerror}); check its permissions.") from error
 
 
 @dataclass(frozen=True)
 class Data:
-    """What a run was trained on and stopped by: its photographs and captions by split, and the hashes of what is in them.
+    """The train and dev data of a run: the number of photographs and captions by split, and the hashes of both.
 
-    Who has the data can work both hashes out: each is the sha256 of a text with a line for every caption, or every picture,
-    in the order of the lists: the split, the photograph's name and the caption, or the first 32 digits of the sha256 of the
-    picture's file, with tabs between them.
+    The hashes can be recomputed from the data: each is the sha256 of a text with a line for every caption, or every picture,
+    in the order of the lists. A line holds the split, the photograph's name, and the caption or the first 32 digits of the
+    sha256 of the picture's file, separated by tabs.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Data:
 
     @classmethod
     def of(cls, name: str, splits: Mapping[str, Sequence[Record]], key: Callable[[Record], str], left_out: int) -> "Data":
-        """`key` gives the hash of a record's picture."""
+        """The record of these splits; `key` gives the hash of a record's picture."""
         records = [(split, record) for split, part in splits.items() for record in part]
         captions = ((split, record.name, text) for split, record in records for text in record.captions)
         pictures = ((split, record.name, key(record)) for split, record in records)
@@ -92,12 +92,12 @@ def _sha256_of_lines(rows: Iterable[Sequence[str]]) -> str:
 
 @functools.cache
 def code() -> Code:
-    """This program's own, asked for once: what a process has loaded does not change when somebody edits the files."""
+    """The code of this process, read once: later edits of the files do not change what it has loaded."""
     return code_in(ROOT)
 
 
 def program() -> str:
-    """What processes must have in common to compute the same: our own source, and the libraries that do the arithmetic."""
+    """The hash of our source and the versions of the libraries that compute; workers must agree on it."""
     import keras
     import numpy
     import PIL
@@ -107,12 +107,12 @@ def program() -> str:
 
 
 def code_in(root: Path) -> Code:
-    """Of the program whose packages lie in this folder."""
+    """The code of the program in this folder."""
     return Code(_source(root), *_commit(root))
 
 
 def _source(root: Path) -> str:
-    """One hash over all Python files, with their places; the ends of lines count for nothing, since git may change them."""
+    """One hash over the paths and contents of all Python files, whatever their line endings, which git may change."""
     digest = hashlib.sha256()
     for path in sorted(path for package in PACKAGES for path in (root / package).rglob("*.py")):
         own = hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
@@ -121,7 +121,7 @@ def _source(root: Path) -> str:
 
 
 def _commit(root: Path) -> tuple[str | None, bool | None]:
-    """The commit that is checked out in this very folder, and whether the packages have been changed since."""
+    """The commit that is checked out in this folder, and whether the packages differ from it."""
     top, commit = _git(root, "rev-parse", "--show-toplevel"), _git(root, "rev-parse", "--verify", "HEAD")
     if not (top and commit) or Path(top).resolve() != root.resolve():
         return None, None
@@ -130,8 +130,8 @@ def _commit(root: Path) -> tuple[str | None, bool | None]:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """What git says, or None where it is missing, refuses, or takes too long."""
-    # Whoever runs this from a hook of git's own has told git of another repository.
+    """The output of git, or None if git is missing, fails or takes too long."""
+    # In a git hook these variables point to another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
     try:

@@ -58,7 +58,7 @@ class RunInputs:
             self.cache.fill(dev[self.workers.shard.own])
             self.cache.fill(train[self.workers.shard.own], self.views)
             self.workers.wait()
-            self.cache.look_again()
+            self.cache.reload()
         return self.cache.fill(dev) | self.cache.fill(train, self.views)
 
     def text(self, captions_only: bool = False) -> list[list[str]]:
@@ -89,5 +89,5 @@ class RunInputs:
 def _usable(dataset: Dataset, split: str, failed: Mapping[str, str]) -> tuple[Record, ...]:
     records = tuple(record for record in dataset.split(split) if record.name not in failed)
     if not records:
-        raise DatasetError(f"The split '{split}' of {dataset.name} has no photograph that can be read; check the picture files.")
+        raise DatasetError(f"The split '{split}' of {dataset.name} has no readable photograph; check the picture files.")
     return records

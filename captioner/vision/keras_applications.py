@@ -1,6 +1,6 @@
-"""The CNNs of `keras.applications` by name, as rows of data; each is built in code, with weights from a file or from Keras.
+"""The CNNs of `keras.applications` as rows of data, built in code with weights from a file or from Keras.
 
-Lite2, which comes with its weights, and what all encoders have in common are left to `captioner.vision.encoder`.
+Their use as encoders is left to `captioner.vision.encoder`.
 """
 
 import importlib
@@ -13,7 +13,7 @@ import numpy as np
 
 from captioner.errors import EncoderError
 
-KERAS = "imagenet"  # Keras's own weights, which it fetches once
+KERAS = "imagenet"  # Keras's own weights, which it downloads once
 SUFFIX = ".h5"
 START_WITH = "start with --encoder-weights and the file of the weights that they were trained with"
 
@@ -63,7 +63,7 @@ APPLICATIONS: dict[str, Application] = {
 
 
 def build(name: str, weights: str | Path | None) -> Any:
-    """The network from pictures, uint8 as they are, to its last grid; `weights` is a file, None for random ones, or `KERAS`."""
+    """The network from uint8 pictures to its last grid; `weights` is a file, None for random weights, or `KERAS`."""
     import keras
 
     row = APPLICATIONS[name]
@@ -86,32 +86,32 @@ def _bare(row: Application, weights: str | None) -> Any:
 def _from_keras(name: str, row: Application) -> Any:
     try:
         return _bare(row, KERAS)
-    except Exception as error:  # Keras raises a different class for each way a download can fail.
+    except Exception as error:  # Keras raises a different class for each kind of failure.
         raise EncoderError(
-            f"The weights of {name} could not be had ({_reason(error)}); go online once so that Keras can fetch them, or name a "
-            "file of them with --encoder-weights."
+            f"The weights of {name} could not be downloaded ({_reason(error)}); go online once so that Keras can fetch them, "
+            "or give their file with --encoder-weights."
         ) from error
 
 
 def _put_in(network: Any, name: str, path: Path) -> None:
-    """Weights out of an HDF5 file, each into the place that its layer's name or order says, if it has its shape."""
+    """Load weights from an HDF5 file; Keras assigns them by the name or order of the layers and checks their shapes."""
     import h5py
 
     if not path.is_file():
-        raise EncoderError(f"There is no file {path} to take the weights of {name} from; check the path.")
+        raise EncoderError(f"There is no file {path} with the weights of {name}; check the path.")
     if path.suffix != SUFFIX or not h5py.is_hdf5(path):
-        raise EncoderError(f"The weights of {name} are read from .weights.h5 and .h5 files, and {path.name} is none; get one.")
+        raise EncoderError(f"The weights of {name} come in a .weights.h5 or .h5 file, and {path.name} is none.")
     try:
-        with warnings.catch_warnings():  # Each layer that the file lacks; the sentence below says it once.
+        with warnings.catch_warnings():  # one for each missing layer; the sentence below says it once
             warnings.simplefilter("ignore")
             network.load_weights(path)
-    except Exception as error:  # Again a class for each way: another network, a file cut short, a group that is missing.
+    except Exception as error:  # Again many classes: another network, a truncated file, a missing group.
         raise EncoderError(
-            f"The file {path.name} does not hold the weights of {name} without its classifier ({_reason(error)}); get the one "
-            "that Keras calls notop, or name the encoder that it belongs to."
+            f"The file {path.name} does not hold the weights of {name} without its classifier ({_reason(error)}); use the one "
+            "that Keras calls notop, or the encoder that it belongs to."
         ) from error
     if not all(np.isfinite(values).all() for values in network.get_weights()):
-        raise EncoderError(f"Not all weights in {path.name} are finite numbers; get the file again.")
+        raise EncoderError(f"Not all weights in {path.name} are finite numbers; download the file again.")
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,6 @@
-"""Reads the tensors of an old-format torch file without torch: a pickle that may name tensors and nothing else.
+"""Reads the tensors of an old-format torch file without torch: a pickle that may contain tensors and nothing else.
 
-What the numbers mean is left to `captioner.vision.encoder`.
+The meaning of the tensors is left to `captioner.vision.efficientnet_lite2`.
 """
 
 import math
@@ -19,7 +19,7 @@ _HEADER_PICKLES = 3
 
 
 class _Tensor(NamedTuple):
-    """Where a tensor lies: its storage's key, its type, and the view of it."""
+    """A view of a storage: the storage's key and type, and the view's place and shape."""
 
     key: str
     dtype: np.dtype
@@ -29,7 +29,7 @@ class _Tensor(NamedTuple):
 
 
 class _TensorsOnly(pickle.Unpickler):
-    """An unpickler that knows three names; every other one is refused before it can do anything."""
+    """An unpickler that accepts three names and rejects every other one before it can do anything."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -60,14 +60,14 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         raise EncoderError(f"The weight file {path.name} cannot be opened ({error.strerror}); install it again.") from error
     except EncoderError:
         raise
-    except Exception as error:  # A damaged pickle can raise nearly anything.
+    except Exception as error:  # A damaged pickle can raise almost anything.
         raise EncoderError(f"The weight file {path.name} is not a file of tensors: {error}. Install it again.") from error
 
 
 def _read(file: BinaryIO, size: int) -> dict[str, np.ndarray]:
     magic, *_rest = (_TensorsOnly(file).load() for _ in range(_HEADER_PICKLES))
     if magic != _MAGIC:
-        raise EncoderError("The weight file does not start as an old-format torch file does; install it again.")
+        raise EncoderError("The weight file does not start like an old-format torch file; install it again.")
     tensors = _TensorsOnly(file).load()
     keys = _TensorsOnly(file).load()
     dtypes = {tensor.key: tensor.dtype for tensor in tensors.values()}
@@ -78,14 +78,14 @@ def _read(file: BinaryIO, size: int) -> dict[str, np.ndarray]:
 def _read_storage(file: BinaryIO, dtype: np.dtype, size: int) -> np.ndarray:
     count = int.from_bytes(file.read(8), "little")
     if count * dtype.itemsize > size - file.tell():
-        raise EncoderError(f"The weight file ends before the {count} numbers that it announces; install it again.")
+        raise EncoderError(f"The weight file should hold {count} more numbers, but ends before; install it again.")
     return np.frombuffer(file.read(count * dtype.itemsize), dtype)
 
 
 def _view(storage: np.ndarray, tensor: _Tensor) -> np.ndarray:
     reach = tensor.offset + sum((length - 1) * stride for length, stride in zip(tensor.shape, tensor.strides, strict=True))
     wrong_sign = min(tensor.shape, default=1) < 1 or min(tensor.strides, default=0) < 0 or tensor.offset < 0
-    # A stride of zero would let a few numbers claim to be a tensor of any size.
+    # With a stride of zero, a few numbers could claim to be a tensor of any size.
     if wrong_sign or reach >= len(storage) or math.prod(tensor.shape) > len(storage):
         raise EncoderError("A tensor of the weight file reaches beyond its storage; install it again.")
     strides = tuple(stride * storage.itemsize for stride in tensor.strides)

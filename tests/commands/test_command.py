@@ -128,7 +128,7 @@ def test_training_is_interrupted_and_gone_on_with(run, data, tmp_path, monkeypat
         status, output, errors = run(*command)
     assert status == 130 and output == ""
     assert errors.endswith("with --resume goes on after the last finished epoch, if there is one.\n")
-    assert "left out, photographs that the lists name and the folder lacks: 1 (test-00002.png)" in errors
+    assert "not in the folder: 1 (test-00002.png)" in errors
     assert json.loads((out / "word2vec" / "history.json").read_text())["state"] == "stopped"
     assert list(json.loads((out / "card.json").read_text())["decoders"]) == names[:1]
 

@@ -19,6 +19,7 @@ from captioner.figures.decoder.parameters import count_parameters
 from captioner.model.checkpoints import load
 from captioner.storage import exists, load_folder, save_folder
 from captioner.training import provenance
+from captioner.training.provenance import Code
 from captioner.training.run import Run, Start
 from captioner.training.run_inputs import RunInputs, Sources
 from captioner.training.worker_group import SingleWorker
@@ -201,10 +202,10 @@ def test_a_run_of_another_version(inputs, tmp_path):
 
 def test_code_that_changed_between_the_parts_of_a_run_is_told(inputs, unbroken, tmp_path, monkeypatch):
     """And a part that an earlier version began, which put nothing down, is told as such."""
-    now = provenance.to_json(provenance.code())
-    for stored, expected in (([now], [now]), ([{"source": "old"}], [{"source": "old"}, now]), (None, [None, now])):
+    now, old = provenance.code(), Code("old")
+    for stored, expected in (([now], [now]), ([old], [old, now]), (None, [None, now])):
         run = Run(inputs, "learned", 1, tmp_path)
-        run._code = stored
+        run._code = stored or [now]
         run._keep(unbroken[1], *inputs.table("learned", 1))
         if stored is None:
             files = load_folder(run.resume_folder)

@@ -20,7 +20,7 @@ def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
     some = replace(data, splits=data.splits | {"train": (gone, *data.split("train"))})
     prepared = RunInputs(some, StubEncoder(), cache, small_preset())
     assert list(prepared.failed) == ["gone.jpg"] and prepared.train == data.split("train") and "dog" not in prepared.vocabulary
-    with pytest.raises(DatasetError, match="split 'train' of shapes has no photograph that can be read"):
+    with pytest.raises(DatasetError, match="split 'train' of shapes has no readable photograph"):
         RunInputs(replace(data, splits=data.splits | {"train": (gone,)}), StubEncoder(), cache, small_preset())
 
 

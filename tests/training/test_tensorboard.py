@@ -62,24 +62,24 @@ def test_a_run_that_goes_on_goes_on_in_its_log_or_begins_it_with_what_it_has(log
 
 
 def test_a_log_of_another_run_is_left_alone(log):
-    log.prepare(goes_on=False)
+    log.prepare(resumes=False)
     log(TrainingState([first(1)]))
-    log.prepare(goes_on=True)
-    with pytest.raises(TrainingError, match="already holds the log of another run; name another folder"):
-        EventLog(log.folder).prepare(goes_on=False)
+    log.prepare(resumes=True)
+    with pytest.raises(TrainingError, match="already holds the log of another run"):
+        EventLog(log.folder).prepare(resumes=False)
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_training(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(TrainingError, match="cannot be made"):
-        EventLog(tmp_path / "file" / "logs").prepare(goes_on=False)
-    with pytest.raises(TrainingError, match="cannot be written; make room"):
+    with pytest.raises(TrainingError, match="cannot be created"):
+        EventLog(tmp_path / "file" / "logs").prepare(resumes=False)
+    with pytest.raises(TrainingError, match="cannot be written"):
         EventLog(tmp_path / "file" / "logs")(TrainingState([first(1)]))
 
 
 def test_without_tensorboard_nothing_is_begun(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="run pip install tensorboard, or leave the option out"):
+    with pytest.raises(ConfigError, match="run pip install tensorboard"):
         require_tensorboard()
     assert main(["train", "--data", str(tmp_path / "nowhere"), "--tensorboard", str(tmp_path / "logs")]) == 2
     told = capsys.readouterr()

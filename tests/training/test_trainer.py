@@ -143,5 +143,5 @@ def test_a_state_that_does_not_fit_is_refused(inputs):
     trainer = Trainer(new_decoder(inputs), settings(), 0, 1)
     state = values_of(trainer.named_variables())
     state.pop("weights/words/bias")
-    with pytest.raises(TrainingError, match="does not hold 'weights/words/bias'"):
+    with pytest.raises(TrainingError, match="lacks 'weights/words/bias'"):
         restore(trainer.named_variables(), state)

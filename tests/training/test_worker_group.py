@@ -74,7 +74,7 @@ def test_what_one_process_does_alone(monkeypatch, capsys, tmp_path):
         ("A study", ["study", "--data", "shapes"]),
     ):
         assert main(arguments) == 2
-        assert f"triptych: {work} is the work of one process" in capsys.readouterr().err
+        assert f"triptych: {work} runs in a single process" in capsys.readouterr().err
     monkeypatch.setenv("TF_CONFIG", "two of them")
     assert main(["train", "--data", "shapes"]) == 2
     assert "TF_CONFIG must be JSON" in capsys.readouterr().err
@@ -95,7 +95,7 @@ def test_a_worker_with_another_program_is_named_before_features_are_made(monkeyp
     monkeypatch.setattr(train, "join", Differing)
     monkeypatch.setattr(encoders, "load_encoder", lambda name, **_: StubEncoder())
     assert main(["train", "--data", "shapes", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]) == 2
-    assert f"triptych: Worker 1 of 2 has other {what} than worker 0; start all of them" in capsys.readouterr().err
+    assert f"triptych: Worker 1 of 2 has other {what} than worker 0" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
     source, *versions = asked[0].split()
     assert source == provenance.code().source and versions == [library.__version__ for library in (tf, keras, np, PIL)]
@@ -131,7 +131,7 @@ def test_workers_that_mean_different_things_all_end():
 @pytest.mark.parametrize("kind", ["Unavailable", "DeadlineExceeded", "Aborted", "Cancelled", "Internal"])
 def test_who_no_longer_answers_is_told_of_in_a_sentence(kind):
     workers = InThreads(0, Meeting(3))
-    with pytest.raises(TrainingError, match="^One of the 3 workers no longer answers; start all of them again, with --resume"):
+    with pytest.raises(TrainingError, match="^One of the 3 workers no longer answers"):
         with workers._answering():
             raise getattr(tf.errors, f"{kind}Error")(None, None, "connection reset by peer")
     with pytest.raises(tf.errors.InvalidArgumentError), workers._answering():  # This one would be a mistake of ours.
@@ -146,7 +146,7 @@ def test_joining(monkeypatch):
     assert type(join()) is SingleWorker
     monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", fail)
-    with pytest.raises(TrainingError, match="Worker 1 could not join the 2 of TF_CONFIG; see that its address b:2222 is this"):
+    with pytest.raises(TrainingError, match="Worker 1 could not join the 2 of TF_CONFIG; .*b:2222"):
         join()
 
 

@@ -60,7 +60,7 @@ def test_another_file_than_theirs_is_told_by_its_option(page, weights):
 
 def test_a_file_that_is_not_there_is_told(page, weights):
     told = refusals(page("--encoder-weights", weights / "none.h5"))
-    assert told and all("There is no file none.h5 to take the weights of mobilenetv2 from" in one for one in told)
+    assert told and all("There is no file none.h5 with the weights of mobilenetv2" in one for one in told)
 
 
 def test_without_a_file_and_without_the_network_the_option_is_told(page, monkeypatch):
@@ -69,7 +69,7 @@ def test_without_a_file_and_without_the_network_the_option_is_told(page, monkeyp
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", offline)
     told = refusals(page())
-    assert told and all("of mobilenetv2 could not be had" in one and "--encoder-weights" in one for one in told)
+    assert told and all("of mobilenetv2 could not be downloaded" in one and "--encoder-weights" in one for one in told)
 
 
 def test_with_their_file_they_caption(page, weights):

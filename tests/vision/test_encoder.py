@@ -261,7 +261,7 @@ def test_without_a_file_and_without_the_network_it_is_told_what_to_do(monkeypatc
 
     monkeypatch.setattr(keras.utils, "get_file", offline)
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", offline)
-    with pytest.raises(EncoderError, match="of mobilenetv2 could not be had .*go online once.*--encoder-weights"):
+    with pytest.raises(EncoderError, match="of mobilenetv2 could not be downloaded .*go online once.*--encoder-weights"):
         load_encoder(SMALL)
 
 

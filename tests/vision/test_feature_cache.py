@@ -133,8 +133,8 @@ def test_two_fill_one_folder_each_with_a_part(folder, records):
     one.fill(records[0::2])
     other.fill(records[1::2])
     assert not one.has(records[1])
-    one.look_again()
-    one.look_again()
+    one.reload()
+    one.reload()
     assert len(one) == 9 and one.encoder.pictures == 5
     assert one.fill(records) == {} and one.encoder.pictures == 5
     np.testing.assert_array_equal(one.rows(records), FeatureCache(folder, StubEncoder()).rows(records))
@@ -148,8 +148,8 @@ def test_of_what_two_have_made_all_take_the_same(folder, records):
     caches = [FeatureCache(folder, encoder) for encoder in (StubEncoder(), Rounding())]
     for cache, part in zip(caches, (records[:2], records[1:4]), strict=True):
         cache.fill(part)
-        cache.look_again()
-    caches[0].look_again()
+        cache.reload()
+    caches[0].reload()
     for cache in caches:
         np.testing.assert_array_equal(cache.rows(records[:4]), FeatureCache(folder, StubEncoder()).rows(records[:4]))
 
@@ -251,7 +251,7 @@ def test_a_shard_lists_what_it_holds(folder, records):
 
 def test_a_folder_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FeatureError, match="cannot be made"):
+    with pytest.raises(FeatureError, match="cannot be created"):
         FeatureCache(tmp_path / "file", StubEncoder())
 
 

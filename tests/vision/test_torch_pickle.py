@@ -104,12 +104,12 @@ def test_a_file_cut_anywhere(tmp_path, numbers):
 def test_a_storage_that_claims_a_million_million_numbers(tmp_path):
     data = header() + contents({"weight": tensor()}) + pickle.dumps(["0"], 2) + struct.pack("<q", 2**40) + bytes(64)
     (tmp_path / "file").write_bytes(data)
-    with pytest.raises(EncoderError, match="ends before the 1099511627776 numbers"):
+    with pytest.raises(EncoderError, match="1099511627776 more numbers"):
         read_tensors(tmp_path / "file")
 
 
 def test_files_of_another_kind(tmp_path, numbers):
-    with pytest.raises(EncoderError, match="does not start as"):
+    with pytest.raises(EncoderError, match="does not start like"):
         read_tensors(torch_file(tmp_path / "file", {}, {}, magic=7))
     with pytest.raises(EncoderError, match="cannot be opened"):
         read_tensors(tmp_path / "missing")

@@ -116,8 +116,8 @@ def test_two_decoders_are_enough(tiny_run, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("decoder.safetensors", "The file decoder.safetensors of word2vec is not the one that was saved"),
-        ("config.json", "The file config.json of word2vec is not the one that was saved"),
+        ("decoder.safetensors", "The file decoder.safetensors of word2vec has changed"),
+        ("config.json", "The file config.json of word2vec has changed"),
         ("manifest.json", "The file manifest.json is not readable JSON"),
     ],
 )
