@@ -21,8 +21,9 @@ from captioner.model.checkpoints import Checkpoint
 from captioner.scoring import familiarity
 from captioner.scoring.caption_style import TrainingCaptions, occurrences
 from captioner.scoring.evaluation import Evaluation, Subjects, evaluate
+from captioner.training.batches import Examples
 from captioner.training.run_inputs import RunInputs
-from captioner.training.trainer import Examples, losses_of, mean_loss
+from captioner.training.trainer import losses_of, mean_loss
 from captioner.vision.encoder import Encoder
 
 _STRANGEST = 0.2  # The share of photographs in the group least like the training photographs.
