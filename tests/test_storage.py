@@ -144,8 +144,8 @@ def test_no_room(folder, monkeypatch):
         (lambda folder: (folder / "manifest.json").write_text("[" * 10_000), "manifest.json is not readable JSON"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "not a list of files"),
         (lambda folder: resign(folder, files=["a.json"]), "not a list of files"),
-        (lambda folder: resign(folder, format=2), "not a list of files of format 1"),
-        (lambda folder: resign(folder, files={"a.json": None}), "a.json of folder is not the one"),
+        (lambda folder: resign(folder, format=2), "not a list of files in format 1"),
+        (lambda folder: resign(folder, files={"a.json": None}), "a.json of folder has changed"),
         (lambda folder: resign(folder, files={"../secret": "0"}), "not a list of files"),
         (lambda folder: resign(folder, files={"/etc/passwd": "0"}), "not a list of files"),
         (lambda folder: resign(folder, files={"..": "0"}), "'..' of folder is missing"),
@@ -169,7 +169,7 @@ def test_files_are_refused_by_their_size(tmp_path):
         file.truncate(2**40)  # All holes: it takes no room on the disk.
     with pytest.raises(CheckpointError, match="1,099,511,627,776 bytes, more than the limit of 100"):
         read_bytes(tmp_path / "large", 100)
-    with pytest.raises(CheckpointError, match="large is 1,099"):
+    with pytest.raises(CheckpointError, match="large has 1,099"):
         read_json(tmp_path / "large")
 
 

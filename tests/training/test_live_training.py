@@ -65,7 +65,7 @@ def test_a_training_falls_and_is_stopped_and_no_second_one_begins_beside_it(trai
     process = live._process
     until(lambda: epochs(live) >= 2)
     assert live.state == RUNNING and os.getpriority(os.PRIO_PROCESS, process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
-    with pytest.raises(TrainingError, match="trained already"):
+    with pytest.raises(TrainingError, match="already being trained"):
         live.start()
     assert live._process is process
     live.stop()
