@@ -1,11 +1,10 @@
-"""Records what the program does, and compares two such records, so that moving its modules can be seen to change nothing.
+"""Record the program's behaviour, and compare two records: a refactoring must change nothing.
 
     python tests/support/frozen_behaviour.py record FILE.json
     python tests/support/frozen_behaviour.py compare OLD.json NEW.json
 
-Nearly all of it goes through the command line, which does not depend on where modules lie; `imported` has what does.
-What differs from run to run or from machine to machine is left out: timings, versions, and absolute paths. Times that the
-committed records tell are kept, since they are read there and not measured.
+It uses the command line, which does not depend on where modules lie; `imported` has the exceptions. Timings, versions and
+absolute paths are left out; times in committed records are kept, since they are read and not measured.
 """
 
 import argparse
@@ -28,26 +27,23 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 STAGES = ("first", "reward")
 SAMPLES = ("camera.png", "motorcycle_left.png", "chelsea.png", "astronaut.png", "rocket.jpg", "coffee.png")
 SHAPES, SIDE = 200, 96
-# What each of these commands tells of the committed records. The name on the left stays when the command is renamed.
+# Commands that report committed records, under names that stay when a command is renamed.
 RECORDS = {"study": ("study",), "ancestors": ("study", "--plan", "recipes")}
 SCORED = ("evaluate", "--data", "shapes", "--split", "test")  # 100 pictures, with the decoders' own search.
-LOG_PROBABILITY, OTHER = 1e-4, 1e-6  # By how much two floats may differ.
+LOG_PROBABILITY, OTHER = 1e-4, 1e-6  # Tolerances.
 ABSENT = object()
 
 
 def imported() -> tuple[Callable, Callable]:
-    """The only two things that are taken from modules of the program: what draws a shape, and what makes the service."""
-    try:
-        from captioner.data.shapes import scene
-    except ImportError:
-        from captioner.shapes import scene
+    """The only imports from the program: drawing a shape, and making the service."""
+    from captioner.data.shapes import scene
     from captioner.service.app import create_app
 
     return scene, create_app
 
 
 def command(*arguments: str) -> tuple[int, str]:
-    """The exit status of a command of a process of its own, and what it wrote to standard output."""
+    """Run a command in a process of its own; return its exit status and standard output."""
     whole = [sys.executable, "-m", "captioner", *arguments]
     done = subprocess.run(whole, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     if done.returncode not in (0, 1):
@@ -56,7 +52,7 @@ def command(*arguments: str) -> tuple[int, str]:
 
 
 def command_here(*arguments: str) -> tuple[int, str, str]:
-    """The same within this process, which saves starting TensorFlow each time; and what went to standard error."""
+    """Run a command within this process, which starts TensorFlow only once; return standard error, too."""
     from captioner.__main__ import main
 
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as told:
