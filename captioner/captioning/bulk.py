@@ -6,12 +6,13 @@ Where the pictures come from and what becomes of the captions is left to whoever
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from captioner.config import SearchConfig
-from captioner.errors import ImageError
+from captioner.errors import ConfigError, ImageError
 from captioner.runtime import cores
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ def entries(
     """What is told about each picture, in their order, as plain data."""
     for place, found in caption_all(captioner, places, read, config):
         yield entry(place, found, captioner.stage, top)
+
+
+def best_of(config: SearchConfig, top: int, beam: int | None) -> SearchConfig:
+    """The search for the `top` best captions: its beam is at least as wide unless one is given, which must not be narrower."""
+    if beam is not None and beam < top:
+        raise ConfigError(f"A beam of {beam} gives no {top} captions (top); give a beam of {top} or leave it out.")
+    return replace(config, beam=max(config.beam, top) if beam is None else beam, alternatives=0)
 
 
 def entry(image: str, found: "Captions | ImageError", stage: str, top: int) -> dict[str, Any]:

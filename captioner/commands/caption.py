@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,12 +59,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Request) -> int:
+    from captioner.captioning.bulk import best_of
+
     if options.skip_done and not options.out:
         raise ConfigError("--skip-done resumes a file; give it with --out FILE.")
     if options.format != FORMATS[0] and (options.json or options.out):
         raise ConfigError(f"--format {options.format} is not JSON; leave it out, or leave out --json and --out.")
     top = options.top or (1 if options.format == FORMATS[0] else TOP)
-    config = _search_config(options, top)
+    config = best_of(choices.search_config(options, None), top, options.beam)
     captioner = choices.captioner(options, choices.variants(options.variant))
     places = [place for given in options.files for place in _pictures(given)]
     if options.out:
@@ -124,14 +126,6 @@ def _tell(entries: Iterable[Entry], tell: Callable[[Entry], None]) -> int:
         failed |= "error" in entry
         tell(entry)
     return int(failed)
-
-
-def _search_config(options: Request, top: int) -> SearchConfig:
-    """The decoders' own setting with a beam of at least the number of captions asked for."""
-    config = choices.search_config(options, options.beam)
-    if options.beam is not None and options.beam < top:
-        raise ConfigError(f"A beam of {options.beam} gives no {top} captions; give --beam {top} or leave it out.")
-    return replace(config, beam=max(config.beam, top), alternatives=0)
 
 
 def _pictures(given: str) -> list[str]:

@@ -6,12 +6,13 @@ Requests come in through `captioner.service.app` and the page, which share one q
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from captioner.captioning.bulk import best_of
 from captioner.config import SearchConfig
 from captioner.data.images import read
 from captioner.errors import ConfigError
@@ -46,7 +47,7 @@ class Engine:
     """Safe to share between threads; `close` finishes the accepted jobs."""
 
     def __init__(self, captioner: "Captioner", search: SearchConfig = SearchConfig(), queue: WorkQueue | None = None):
-        self.captioner, self.search = captioner, replace(search, alternatives=0)
+        self.captioner, self.search = captioner, search
         self.queue = queue or WorkQueue(_AT_ONCE)
         self.timed: Timed = lambda part, seconds: None
         self._batcher: Batcher[Job, Captions] = Batcher(self.queue, self._work, MOST_TOGETHER, PATIENCE, _AT_ONCE)
@@ -65,14 +66,11 @@ class Engine:
         return self
 
     def options(self, beam: int | None, top: int, variants: Sequence[str]) -> CaptionOptions:
-        """A beam as wide as the captions asked for, unless it was given; raises a `ConfigError` for what there is not."""
+        """Raises a `ConfigError` for a decoder that is not loaded or a beam that is too narrow."""
         missing = [name for name in variants if name not in self.captioner.variants]
         if missing:
             raise ConfigError(f"There is no decoder '{missing[0]}' here.")
-        if beam is not None and beam < top:
-            raise ConfigError(f"A beam of {beam} gives no {top} captions (top); give a beam of {top} or leave it out.")
-        width = max(self.search.beam, top) if beam is None else beam
-        return CaptionOptions(replace(self.search, beam=width), tuple(variants) or self.captioner.variants)
+        return CaptionOptions(best_of(self.search, top, beam), tuple(variants) or self.captioner.variants)
 
     def prepare(self, data: bytes, name: str, options: CaptionOptions) -> Job:
         """Decode an uploaded file; raises an `ImageError` if it is not a picture."""

@@ -20,7 +20,7 @@ from captioner.service.queue import WorkQueue
 from captioner.storage import MANIFEST
 from captioner.views.launch_options import hide_server_paths, launch_options
 from captioner.vision.encoder import LITE2, input_size
-from captioner.vision.keras_applications import APPLICATIONS, KERAS, START_WITH
+from captioner.vision.keras_applications import KERAS
 
 if TYPE_CHECKING:
     from captioner.vision.encoder import Encoder
@@ -86,7 +86,11 @@ def _load(version: Stamp, folder: Path) -> Engine:
 
     checkpoints = load_all(folder)
     mark = next(iter(checkpoints.values())).encoder
-    captioner = Captioner.of(checkpoints, _load_encoder(mark.name, mark.fingerprint, folder))
+    try:
+        captioner = Captioner.of(checkpoints, _load_encoder(mark.name, mark.fingerprint, folder))
+    except CheckpointError:  # The wrong encoder must not stay cached under the right one's name.
+        _load_encoder.clear()
+        raise
     # Streamlit collects garbage after every click; frozen, TensorFlow's many objects are not looked through each time.
     gc.collect()
     gc.freeze()
@@ -98,13 +102,7 @@ def _load_encoder(name: str, fingerprint: str, _near: Path) -> "Encoder":
     """The encoder that the decoders of all stages share; the fingerprint distinguishes encoders of the same name."""
     from captioner.vision.encoder import load_encoder
 
-    encoder = load_encoder(name, weights=launch_options().encoder_weights or KERAS, near=_near)
-    if encoder.fingerprint != fingerprint:  # Raised here, so that the wrong one is not cached under the right one's name.
-        told = "than the one that lies beside them; put theirs back"
-        if name in APPLICATIONS:
-            told = f"than the one with these weights; {START_WITH}"
-        raise CheckpointError(f"The decoders in {_near.name} were trained with another encoder of the name {name} {told}.")
-    return encoder
+    return load_encoder(name, weights=launch_options().encoder_weights or KERAS, near=_near)
 
 
 def refuse(error: TriptychError) -> None:

@@ -403,7 +403,10 @@ def test_caption_goes_on_after_a_bad_file(run, pictures, copied):
     assert status == 1 and [entry["image"] for entry in entries] == [str(name) for name in names]
     assert [entry["image"] for entry in entries if "error" in entry] == [str(names[1]), str(names[4])]
     assert all(set(entry) in ({"image", "error"}, {"image", "stage", "captions"}) for entry in entries)
-    assert entries[0]["captions"] == entries[3]["captions"] and list(entries[0]["captions"]) == list(VARIANTS)
+    assert list(entries[0]["captions"]) == list(VARIANTS)
+    for (best,), (again,) in zip(entries[0]["captions"].values(), entries[3]["captions"].values(), strict=True):
+        assert best["words"] == again["words"]
+        assert best["log_probability"] == pytest.approx(again["log_probability"])  # Places in a batch round differently.
 
 
 def test_the_probabilities_of_a_caption_add_up(run, pictures, copied):
@@ -429,7 +432,7 @@ def test_caption_for_people_and_its_refusals(run, pictures, copied, tmp_path):
     status, output, errors = run("caption", pictures, "--checkpoints", tmp_path)
     assert status == 2 and output == "" and "There is no trained decoder" in errors
     status, _, errors = run("caption", pictures, "--checkpoints", copied, "--beam", 2, "--top", 3)
-    assert status == 2 and "give --beam 3" in errors
+    assert status == 2 and "give a beam of 3" in errors
 
 
 def read_lines(path):
