@@ -33,7 +33,7 @@ _cleaner: threading.Thread | None = None
 def asgi_app() -> st.App:
     """The page for a server that serves something else, too. Enter its `lifespan()` first."""
     # That server loads the decoders in a thread without a visitor, which Streamlit would remark upon.
-    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
     return st.App(SCRIPT)
 
 
