@@ -1,13 +1,12 @@
 """The loss curves as one Altair chart that follows the theme; which numbers it shows is left to `captioner.figures.curves.loss_data`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import altair as alt
+import pandas as pd
 
 from captioner.figures.curves.loss_data import EPOCHS, SPLITS, Picture
 from captioner.figures.style import INK
-
-if TYPE_CHECKING:
-    import altair as alt
-    import pandas as pd
 
 STRENGTH = {"training": 1.5, "dev": 3.5}  # widths of the lines
 COURSE_WIDTH = 1.0
@@ -16,10 +15,8 @@ _OPACITY = {"training": 0.85, "dev": 1.0}
 _HEIGHT, _TICKS = 500, 8
 
 
-def loss_chart(picture: Picture) -> "alt.LayerChart":
+def loss_chart(picture: Picture) -> alt.LayerChart:
     """Dev loss strong, training loss thin, each decoder in its colour and dashes, its best epoch as a named dot."""
-    import altair as alt
-
     base = _base(picture)
     layers = [
         *_bands(base, picture),
@@ -34,9 +31,7 @@ def loss_chart(picture: Picture) -> "alt.LayerChart":
     return alt.layer(*layers).properties(height=_HEIGHT).configure_axis(**ink).configure_legend(**ink)
 
 
-def _base(picture: Picture) -> "alt.Chart":
-    import altair as alt
-
+def _base(picture: Picture) -> alt.Chart:
     decoders = picture.variants
     return alt.Chart(picture.lines).encode(
         x=_across(picture),
@@ -46,18 +41,14 @@ def _base(picture: Picture) -> "alt.Chart":
     )
 
 
-def _upwards(picture: Picture, column: str) -> "alt.Y":
-    import altair as alt
-
+def _upwards(picture: Picture, column: str) -> alt.Y:
     scale = picture.scale
     kind = {"type": "log"} if scale.log else {"zero": False}
     losses = alt.Scale(domain=[scale.low, scale.high], nice=False, **kind)
     return alt.Y(f"{column}:Q", title="loss per word (nats)", scale=losses, axis=alt.Axis(tickCount=_TICKS, format="~g"))
 
 
-def _across(picture: Picture) -> "alt.X":
-    import altair as alt
-
+def _across(picture: Picture) -> alt.X:
     whole = {"tickMinStep": 1, "format": "d"} if picture.look.axis == EPOCHS else {}
     axis = alt.Axis(grid=False, tickCount=_TICKS, **whole)
     title = "epoch" if picture.look.axis == EPOCHS else "minutes of training"
@@ -65,8 +56,6 @@ def _across(picture: Picture) -> "alt.X":
 
 
 def _by_decoder(channel: Any, values: list, picture: Picture) -> Any:
-    import altair as alt
-
     titles = [variant.title for variant in picture.variants]
     legend = alt.Legend(
         orient="top",
@@ -80,18 +69,18 @@ def _by_decoder(channel: Any, values: list, picture: Picture) -> Any:
     return channel("decoder:N", title=None, scale=alt.Scale(domain=titles, range=values), legend=legend)
 
 
-def _line(base: "alt.Chart", split: str, opacity: float) -> "alt.Chart":
+def _line(base: alt.Chart, split: str, opacity: float) -> alt.Chart:
     return base.transform_filter(f"datum.split == '{split}'").mark_line(strokeWidth=STRENGTH[split], opacity=opacity)
 
 
-def _raw(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
+def _raw(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
     """Behind smoothed lines, faint, what was measured."""
     if not picture.look.smoothed:
         return []
     return [_line(base, split, RAW_OPACITY).encode(y=_upwards(picture, "raw")) for split in SPLITS]
 
 
-def _bands(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
+def _bands(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
     """From the lowest to the highest seed, where a run has several."""
     if all(len(curve.histories) == 1 for curve in picture.curves):
         return []
@@ -101,14 +90,10 @@ def _bands(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
 
 
 def _none() -> Any:
-    import altair as alt
-
     return alt.StrokeDashValue([1, 0])
 
 
-def _bests(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
-    import altair as alt
-
+def _bests(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
     if not picture.labels:
         return []
     marked = _with_data(base, _label_rows(picture))
@@ -117,18 +102,14 @@ def _bests(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
     return [pole, dots, *(_names(marked, picture, *side) for side in (("right", -7), ("left", 7)))]
 
 
-def _names(marked: "alt.Chart", picture: Picture, align: str, aside: int) -> "alt.Chart":
+def _names(marked: alt.Chart, picture: Picture, align: str, aside: int) -> alt.Chart:
     """Those names that stand to the left of their poles, or those to the right."""
-    import altair as alt
-
     chosen = marked.transform_filter(f"datum.align == '{align}'")
     text = chosen.mark_text(align=align, dx=aside, fontSize=13, fontWeight=600)
     return text.encode(y=_upwards(picture, "name_at"), text="text:N", color=alt.value(INK), strokeDash=_none())
 
 
-def _label_rows(picture: Picture) -> "pd.DataFrame":
-    import pandas as pd
-
+def _label_rows(picture: Picture) -> pd.DataFrame:
     rows = [
         (each.variant.title, each.place, each.loss, each.name_at, each.text, "right" if each.to_the_left else "left")
         for each in picture.labels
@@ -136,17 +117,14 @@ def _label_rows(picture: Picture) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["decoder", "place", "loss", "name_at", "text", "align"])
 
 
-def _with_data(base: "alt.Chart", rows: "pd.DataFrame") -> "alt.Chart":
+def _with_data(base: alt.Chart, rows: pd.DataFrame) -> alt.Chart:
     chart = base.copy()
     chart.data = rows
     return chart
 
 
-def _second_stage(picture: Picture) -> list["alt.Chart"]:
+def _second_stage(picture: Picture) -> list[alt.Chart]:
     """A faint upright rule where the run went on from an earlier one; several have their names one above the other."""
-    import altair as alt
-    import pandas as pd
-
     layers = []
     for number, (place, text) in enumerate(picture.second_stage):
         chart = alt.Chart(pd.DataFrame({"place": [place], "text": [f"{text} begins"]})).encode(x=_across(picture))
@@ -156,10 +134,8 @@ def _second_stage(picture: Picture) -> list["alt.Chart"]:
     return layers
 
 
-def _course(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
+def _course(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
     """The course project's curves, thin and beaded, with their names at their ends."""
-    import altair as alt
-
     rows = picture.course_lines
     if rows.empty:
         return []
@@ -170,10 +146,8 @@ def _course(base: "alt.Chart", picture: Picture) -> list["alt.Chart"]:
     return [beaded, names.encode(text="name:N", color=alt.value(INK), strokeDash=_none())]
 
 
-def _hover(base: "alt.Chart", picture: Picture) -> "alt.Chart":
+def _hover(base: alt.Chart, picture: Picture) -> alt.Chart:
     """A rule at the epoch under the pointer, which tells the measured losses, smoothed or not."""
-    import altair as alt
-
     rows = hover_rows(picture)
     near = alt.selection_point(fields=["place"], nearest=True, on="pointerover", empty=False, clear="pointerout")
     told = [alt.Tooltip(column, type="nominal") for column in rows.columns.drop("place")]
@@ -182,7 +156,7 @@ def _hover(base: "alt.Chart", picture: Picture) -> "alt.Chart":
     return chart.add_params(near)
 
 
-def hover_rows(picture: Picture) -> "pd.DataFrame":
+def hover_rows(picture: Picture) -> pd.DataFrame:
     """A row per place on the axis. Over epochs it tells of all decoders, over minutes of the one that ended an epoch there."""
     lines = picture.lines.assign(raw=picture.lines.raw.map("{:.3f}".format))
     if picture.look.axis == EPOCHS:

@@ -1,7 +1,10 @@
 """The stage of reward as Altair charts: the reward in training, and the CIDEr on photographs that were held out of it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import altair as alt
+import pandas as pd
 
 from captioner.config import Variant
 from captioner.figures.curves.histories import Curve
@@ -9,18 +12,12 @@ from captioner.figures.curves.loss_chart import BAND_OPACITY, STRENGTH
 from captioner.figures.curves.loss_data import REWARDS
 from captioner.figures.style import INK
 
-if TYPE_CHECKING:
-    import altair as alt
-    import pandas as pd
-
 _WIDTHS = {"reward": STRENGTH["training"], "dev_cider": STRENGTH["dev"]}
 _HEIGHT, _TICKS = 300, 6
 
 
-def reward_rows(curves: Sequence[Curve], name: str) -> "pd.DataFrame":
+def reward_rows(curves: Sequence[Curve], name: str) -> pd.DataFrame:
     """One row per decoder and epoch: the mean over the seeds, between which seeds it lies, and whether it is the best epoch."""
-    import pandas as pd
-
     rows = [
         (curve.variant.title, point.epoch, band.mean, band.low, band.high, point == curve.best)
         for curve in curves
@@ -30,10 +27,8 @@ def reward_rows(curves: Sequence[Curve], name: str) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["decoder", "epoch", "cider", "low", "high", "best"])
 
 
-def reward_chart(curves: Sequence[Curve], name: str) -> "alt.LayerChart":
+def reward_chart(curves: Sequence[Curve], name: str) -> alt.LayerChart:
     """One of the two figures, each decoder in its colour and dashes; the epoch whose weights are kept has a large dot."""
-    import altair as alt
-
     shown = [curve.variant for curve in curves if curve.rewarded]
     base = alt.Chart(reward_rows(curves, name)).encode(
         x=alt.X("epoch:Q", axis=alt.Axis(grid=False, tickMinStep=1, format="d"), scale=alt.Scale(zero=False, nice=False)),
@@ -47,32 +42,24 @@ def reward_chart(curves: Sequence[Curve], name: str) -> "alt.LayerChart":
     return alt.layer(*layers).properties(height=_HEIGHT).configure_axis(**ink)
 
 
-def _upwards(column: str, name: str) -> "alt.Y":
-    import altair as alt
-
+def _upwards(column: str, name: str) -> alt.Y:
     return alt.Y(f"{column}:Q", title=REWARDS[name], scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=_TICKS))
 
 
 def _by_decoder(channel: Any, shown: Sequence[Variant], values: list) -> Any:
-    import altair as alt
-
     scale = alt.Scale(domain=[variant.title for variant in shown], range=values)
     return channel("decoder:N", title=None, scale=scale, legend=None)  # The chart of the losses has one.
 
 
-def _bands(base: "alt.Chart", curves: Sequence[Curve], name: str) -> list["alt.Chart"]:
+def _bands(base: alt.Chart, curves: Sequence[Curve], name: str) -> list[alt.Chart]:
     """From the lowest to the highest seed, where a run has several."""
-    import altair as alt
-
     if all(len(curve.histories) == 1 for curve in curves):
         return []
     ends = {"y": _upwards("low", name), "y2": "high:Q", "strokeDash": alt.StrokeDashValue([1, 0])}
     return [base.mark_area(opacity=BAND_OPACITY).encode(**ends)]
 
 
-def _points(base: "alt.Chart") -> "alt.Chart":
-    import altair as alt
-
+def _points(base: alt.Chart) -> alt.Chart:
     size = alt.condition("datum.best", alt.value(150), alt.value(30))
     return base.mark_point(filled=True, opacity=1).encode(size=size, strokeDash=alt.StrokeDashValue([1, 0]))
 

@@ -6,19 +6,16 @@ Where the points lie is `embeddings.maps`'s; knows no Streamlit.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import altair as alt
 import numpy as np
+import pandas as pd
 
 from captioner.figures.style import INK
 from captioner.figures.words.map_names import names
 from embeddings.explore import Neighbours
 from embeddings.kinds import ACTIONS, ANIMALS, COLOURS, FUNCTION, OTHER, PEOPLE, THINGS, kind
 from embeddings.maps import WordMap, nearest_drawn
-
-if TYPE_CHECKING:
-    import altair as alt
-    import pandas as pd
 
 _HEIGHT, _WIDTH = 420, 355  # pixels; the width is the least that a column of the page has
 _MARGIN = 1.08
@@ -31,7 +28,6 @@ _NAMED = 5
 @dataclass(frozen=True)
 class Look:
     """How one kind of word is drawn: a colour, and an outline as points between -1 and 1, y downwards."""
-
     colour: str
     outline: tuple[tuple[float, float], ...]
 
@@ -66,10 +62,8 @@ LOOKS: dict[str, Look] = {
 }
 
 
-def map_rows(drawn: WordMap, word: str, near: Neighbours) -> "pd.DataFrame":
+def map_rows(drawn: WordMap, word: str, near: Neighbours) -> pd.DataFrame:
     """One row per word: where it lies, its kind, and its place among the neighbours of the chosen word, which itself is 0."""
-    import pandas as pd
-
     places = {word: 0} | {neighbour: place for place, (neighbour, _) in enumerate(near, start=1)}
     rows = [
         (shown, kind(shown), float(x), float(y), places.get(shown))
@@ -78,10 +72,8 @@ def map_rows(drawn: WordMap, word: str, near: Neighbours) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["word", "kind", "x", "y", "place"]).astype({"place": "Int64"})
 
 
-def map_chart(drawn: WordMap, word: str, near: Neighbours) -> "alt.LayerChart":
+def map_chart(drawn: WordMap, word: str, near: Neighbours) -> alt.LayerChart:
     """Every word as a point that tells its name; the chosen word by name, its neighbours by their place in the list."""
-    import altair as alt
-
     rows = map_rows(drawn, word, near)
     marked = rows[rows.place.notna()]
     points = _points(rows[rows.place.isna()], drawn).mark_point(filled=True, size=60, strokeWidth=0.5, opacity=0.8)
@@ -97,7 +89,7 @@ def map_chart(drawn: WordMap, word: str, near: Neighbours) -> "alt.LayerChart":
     )
 
 
-def _labels(marked: "pd.DataFrame", drawn: WordMap) -> "pd.DataFrame":
+def _labels(marked: pd.DataFrame, drawn: WordMap) -> pd.DataFrame:
     """Where the names of the marked points are written: beside them, and moved until none hides another or a marked point."""
     label = ["" if place is None else str(place or word) for word, place in zip(marked.word, marked.place, strict=True)]
     places = marked[["x", "y"]].to_numpy()  # (labels, 2)
@@ -111,7 +103,7 @@ def _labels(marked: "pd.DataFrame", drawn: WordMap) -> "pd.DataFrame":
     return marked.assign(label=label, x=spots[:, 0], y=spots[:, 1])
 
 
-def _names(rows: "pd.DataFrame", labels: "pd.DataFrame", drawn: WordMap) -> "pd.DataFrame":
+def _names(rows: pd.DataFrame, labels: pd.DataFrame, drawn: WordMap) -> pd.DataFrame:
     """The names of further words where there is room, the commonest first; never over a label."""
     corner, scale = _pixels(drawn)
     points = (rows[["x", "y"]].to_numpy() - corner) * scale  # (words, 2), from the top left
@@ -129,9 +121,7 @@ def _pixels(drawn: WordMap) -> tuple[np.ndarray, np.ndarray]:
     return middle + (-reach, reach), np.array([_WIDTH, -_HEIGHT]) / (2 * reach)
 
 
-def _texts(rows: "pd.DataFrame", drawn: WordMap, **style: float) -> "alt.Chart":
-    import altair as alt
-
+def _texts(rows: pd.DataFrame, drawn: WordMap, **style: float) -> alt.Chart:
     text = alt.Chart(rows).mark_text(color=INK, tooltip=False, **style)
     return text.encode(x=_axis("x", 0, drawn), y=_axis("y", 1, drawn), text="label:N")
 
@@ -140,9 +130,7 @@ def _directions(gaps: np.ndarray) -> np.ndarray:
     return gaps / np.maximum(np.linalg.norm(gaps, axis=-1, keepdims=True), 1e-9)
 
 
-def _points(rows: "pd.DataFrame", drawn: WordMap) -> "alt.Chart":
-    import altair as alt
-
+def _points(rows: pd.DataFrame, drawn: WordMap) -> alt.Chart:
     kinds = list(LOOKS)
     colours = alt.Scale(domain=kinds, range=[look.colour for look in LOOKS.values()])
     shapes = alt.Scale(domain=kinds, range=[look.path for look in LOOKS.values()])
@@ -156,10 +144,8 @@ def _points(rows: "pd.DataFrame", drawn: WordMap) -> "alt.Chart":
     )
 
 
-def _axis(name: str, number: int, drawn: WordMap) -> "alt.X | alt.Y":
+def _axis(name: str, number: int, drawn: WordMap) -> alt.X | alt.Y:
     """An axis without figures, since only the distances mean something; both have one scale, so that these can be seen."""
-    import altair as alt
-
     middle, reach = _reach(drawn)
     scale = alt.Scale(domain=[float(middle[number]) - reach, float(middle[number]) + reach], nice=False, zero=False)
     title = f"{('first', 'second')[number]} direction, {drawn.explained[number]:.0%}" if drawn.explained else None
@@ -173,10 +159,8 @@ def _reach(drawn: WordMap) -> tuple[np.ndarray, float]:
     return middle, float(abs(drawn.positions - middle).max()) * _MARGIN or 1.0
 
 
-def map_table(maps: dict[str, WordMap]) -> "pd.DataFrame":
+def map_table(maps: dict[str, WordMap]) -> pd.DataFrame:
     """Every word with its kind and where it lies on each of the maps, by the map's title."""
-    import pandas as pd
-
     frames = [
         pd.DataFrame(drawn.positions, index=list(drawn.words), columns=[f"{title}, {axis}" for axis in ("x", "y")])
         for title, drawn in maps.items()

@@ -10,10 +10,7 @@ from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.curves import course_project
 from captioner.figures.curves.histories import Curve, find_runs, in_progress, read_run
-from captioner.figures.curves.loss_chart import loss_chart
 from captioner.figures.curves.loss_data import EPOCHS, MINUTES, REWARDS, Look, Picture, loss_csv, loss_table, settled, summary
-from captioner.figures.curves.loss_file import loss_file
-from captioner.figures.curves.reward_chart import reward_chart, reward_summary
 from captioner.figures.decoder.settings_in_words import Settings, read_all
 from captioner.model.checkpoints import stage_folder
 from captioner.training.provenance import trained_on_dev
@@ -133,6 +130,8 @@ def _forget_start() -> None:
 @refusals()
 def _show_run(run: Path | None, look: Look, moment: tuple[bool, str]) -> None:
     """All that follows a run in progress; it looks at the files anew each time."""
+    from captioner.figures.curves.loss_chart import loss_chart
+
     curves, problems = _read(run)
     if _moment(run, curves) != moment:
         st.rerun()
@@ -163,6 +162,8 @@ def _show_reward(curves: list[Curve]) -> None:
     """What the decoders were trained for in the second stage, and what became of it on other photographs."""
     if not any(curve.rewarded for curve in curves):
         return
+    from captioner.figures.curves.reward_chart import reward_chart, reward_summary
+
     st.subheader("The stage of reward", anchor=False)
     st.markdown(
         "**CIDEr on dev**: how well the captions of greedy search agree with people’s, on photographs that the decoders were not "
@@ -217,6 +218,8 @@ def _about_stages(curves: Sequence[Curve]) -> str:
 
 
 def _show_table(picture: Picture) -> None:
+    from captioner.figures.curves.loss_file import loss_file
+
     with st.expander("The same as a table"):
         st.dataframe(loss_table(picture.curves).style.format("{:.3f}", na_rep=""), alt=summary(picture.curves))
     with st.container(horizontal=True):

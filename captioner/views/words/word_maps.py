@@ -7,7 +7,6 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.config import VARIANTS
-from captioner.figures.words.word_map import LOOKS, map_chart, map_summary, map_table
 from captioner.views import cards
 from captioner.views.resources import refuse
 from captioner.views.words.word_tables import Tables, load_maps
@@ -28,6 +27,8 @@ def show_maps(
     folder: Path, tables: Tables, word: str, neighbours: Mapping[str, Neighbours], choose: Callable[[str], None]
 ) -> None:
     """Draw the three maps side by side; the word and its neighbours are marked, and a click on another word chooses that."""
+    from captioner.figures.words.word_map import map_table
+
     st.header("The commonest words on a map", anchor=False)
     try:
         maps = load_maps(folder, tables)
@@ -65,6 +66,8 @@ def show_maps(
 def _show_map(
     name: str, table: EmbeddingTable, maps: DrawnMaps, method: str, word: str, near: Neighbours, choose: Callable[[str], None]
 ) -> None:
+    from captioner.figures.words.word_map import map_chart, map_summary
+
     drawn = maps.methods.get(method, maps.methods["pca"])
     title = f"{VARIANTS[name].title}, {TITLES[method if method in maps.methods else 'pca']}"
     st.html(f'{cards.rule(VARIANTS[name])}<h3 class="decoder">{title}</h3>')
@@ -98,6 +101,8 @@ def _trust(fingerprint: str, method: str, _table: EmbeddingTable, _drawn: WordMa
 
 def legend() -> str:
     """Each kind's shape in its colour, with its name."""
+    from captioner.figures.words.word_map import LOOKS
+
     items = (
         f'<li><span style="background:{look.colour};clip-path:{look.polygon}"></span>{kind}</li>' for kind, look in LOOKS.items()
     )
