@@ -21,8 +21,11 @@ SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"  # the decoders
 NORM_EPSILON = 1e-5  # added to variances in batch normalisation, to avoid division by zero
 
 _LATER = {"later": True}  # marks a setting that earlier versions did not store
-# Marks a setting that is stored only if it differs from its default, so that older checkpoints keep their hashes.
-_SWITCH = {**_LATER, "switch": True}
+_SWITCH = {**_LATER, "switch": True}  # marks one that is stored only if moved, so that older checkpoints keep their hashes
+
+
+def by_name(*rows: Any) -> dict[str, Any]:
+    return {row.name: row for row in rows}
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,11 @@ class Variant:
     explanation: str
 
 
-VARIANTS: dict[str, Variant] = {
-    variant.name: variant
-    for variant in (
-        Variant("learned", "Learned", False, "#0072B2", (1, 0), "vectors that start at random and are trained with the decoder"),
-        Variant("word2vec", "Word2Vec", True, "#D55E00", (8, 4), "frozen vectors of words that keep the same company"),
-        Variant("fasttext", "FastText", True, "#009E73", (2, 3), "frozen vectors composed of pieces of words"),
-    )
-}
+VARIANTS: dict[str, Variant] = by_name(
+    Variant("learned", "Learned", False, "#0072B2", (1, 0), "vectors that start at random and are trained with the decoder"),
+    Variant("word2vec", "Word2Vec", True, "#D55E00", (8, 4), "frozen vectors of words that keep the same company"),
+    Variant("fasttext", "FastText", True, "#009E73", (2, 3), "frozen vectors composed of pieces of words"),
+)
 
 
 @dataclass(frozen=True)
@@ -56,29 +56,23 @@ class Stage:
     explanation: str
 
 
-STAGES: dict[str, Stage] = {
-    stage.name: stage
-    for stage in (
-        Stage(FIRST, "First stage", "The decoders learned to predict each next word of people’s captions."),
-        Stage(
-            REWARD,
-            "Reward",
-            "After the first stage the decoders wrote whole captions themselves and were rewarded by how well these agree with "
-            "people’s, measured by CIDEr, less a little where one repeats itself or breaks off.",
-        ),
-    )
-}
+STAGES: dict[str, Stage] = by_name(
+    Stage(FIRST, "First stage", "The decoders learned to predict each next word of people’s captions."),
+    Stage(
+        REWARD,
+        "Reward",
+        "After the first stage the decoders wrote whole captions themselves and were rewarded by how well these agree with "
+        "people’s, measured by CIDEr, less a little where one repeats itself or breaks off.",
+    ),
+)
 
 # Controls for the comparison of the three, known only to `train` and `study`.
-CONTROLS: dict[str, Variant] = {
-    variant.name: variant
-    for variant in (
-        Variant("random", "Random", True, "#6E6E6E", (1, 2), "frozen vectors drawn at random"),
-        Variant("word2vec-start", "Learned from Word2Vec", False, "#8C564B", (6, 2), "vectors that start as Word2Vec's"),
-        Variant("word2vec-captions", "Word2Vec of captions", True, "#E69F00", (8, 4), "Word2Vec without the extra text"),
-        Variant("fasttext-captions", "FastText of captions", True, "#56B4E9", (2, 3), "FastText without the extra text"),
-    )
-}
+CONTROLS: dict[str, Variant] = by_name(
+    Variant("random", "Random", True, "#6E6E6E", (1, 2), "frozen vectors drawn at random"),
+    Variant("word2vec-start", "Learned from Word2Vec", False, "#8C564B", (6, 2), "vectors that start as Word2Vec's"),
+    Variant("word2vec-captions", "Word2Vec of captions", True, "#E69F00", (8, 4), "Word2Vec without the extra text"),
+    Variant("fasttext-captions", "FastText of captions", True, "#56B4E9", (2, 3), "FastText without the extra text"),
+)
 
 
 @dataclass(frozen=True)
@@ -142,8 +136,8 @@ class RewardConfig(Schedule):
     """The second stage: whole captions rewarded by CIDEr, with the same settings for all three variants.
 
     `samples` is the number of captions per photograph. `temper` is the sampling temperature, which divides the logits for
-    good: label smoothing leaves a tenth of the probability on words that nobody would say. `flaw_penalty` is subtracted from the
-    reward of a caption that repeats two neighbouring words or is unfinished.
+    good: label smoothing leaves a tenth of the probability on words that nobody would say. `flaw_penalty` is subtracted from
+    the reward of a caption that repeats two neighbouring words or is unfinished.
     """
 
     epochs: int = 9
@@ -162,17 +156,16 @@ class RewardConfig(Schedule):
     def __post_init__(self) -> None:
         if self.samples < 2 or self.maximum_words < 1 or not (0 < self.temper and 0 <= self.feature_dropout < 1):
             raise ConfigError(
-                "The second stage needs samples of 2 or more, maximum_words of 1 or more, a temper above 0 and a feature_dropout "
+                "The second stage needs samples of 2 or more, maximum_words of 1 or more, a temper above 0 and feature_dropout "
                 f"from 0 to below 1, not {self.samples}, {self.maximum_words}, {self.temper:g} and {self.feature_dropout:g}."
             )
 
 
 @dataclass(frozen=True)
 class AdaptationConfig(Schedule):
-    """How the encoder is fine-tuned, once, with decoders of all three variants.
+    """How the encoder is fine-tuned, once, with decoders of all three variants, from the convolution `first_block` on.
 
-    `first_block` is the first convolution that is trained. Every photograph is randomly cropped, down to `smallest_crop` of
-    its area, and its contrast and brightness vary by `light`.
+    Photographs are randomly cropped, down to `smallest_crop` of their area; contrast and brightness vary by `light`.
     """
 
     epochs: int = 6
@@ -193,10 +186,8 @@ class AdaptationConfig(Schedule):
 
     def __post_init__(self) -> None:
         if not (0 < self.smallest_crop <= 1 and 0 <= self.light < 1):
-            raise ConfigError(
-                "smallest_crop must be above 0 and at most 1, light from 0 to below 1, not "
-                f"{self.smallest_crop:g} and {self.light:g}."
-            )
+            wrong = f"{self.smallest_crop:g} and {self.light:g}"
+            raise ConfigError(f"smallest_crop must be above 0 and at most 1, light from 0 to below 1, not {wrong}.")
         if self.views != 1:
             raise ConfigError("Fine-tuning the encoder makes a new crop of each photograph in every epoch; leave views at 1.")
 
@@ -227,10 +218,7 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named recipe: one row of settings for the one builder and the one trainer.
-
-    `search` applies until a setting has been chosen on dev.
-    """
+    """A named recipe; its `search` applies until a setting has been chosen on dev."""
 
     name: str
     encoder: str = "efficientnet-lite2"
@@ -258,6 +246,6 @@ def find_stage(name: str) -> Stage:
 
 
 def find_row(rows: Mapping[str, Any], name: str, kind: str) -> Any:
-    if name not in rows:
-        raise ConfigError(f"There is no {kind} '{name}'; choose one of {', '.join(rows)}.")
-    return rows[name]
+    if name in rows:
+        return rows[name]
+    raise ConfigError(f"There is no {kind} '{name}'; choose one of {', '.join(rows)}.")

@@ -49,7 +49,7 @@ def test_settings_given_as_text():
         (REWARD, {"dropout": "0.1"}, "no setting 'dropout'"),
         (REWARD, {"samples": "1"}, "samples of 2 or more.* not 1, 12, 1 and 0"),
         (REWARD, {"temper": "0"}, "a temper above 0"),
-        (REWARD, {"feature_dropout": "1"}, "a feature_dropout from 0 to below 1"),
+        (REWARD, {"feature_dropout": "1"}, "feature_dropout from 0 to below 1"),
         (FIRST, {"units": "2.5"}, "'units' is a whole number such as 32, not '2.5'"),
         (FIRST, {"dropout": "nan"}, "'dropout' is a number such as 0.1, not 'nan'"),
     ):

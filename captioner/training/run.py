@@ -27,16 +27,7 @@ from captioner.model.checkpoints import (
     read_tensors,
     save,
 )
-from captioner.storage import (
-    exists,
-    load_folder,
-    parse_as,
-    read_json,
-    remove_folder,
-    save_folder,
-    tensor_pieces,
-    write_json,
-)
+from captioner.storage import exists, load_folder, parse_as, read_json, remove_folder, save_folder, tensor_pieces, write_json
 from captioner.training import provenance
 from captioner.training.embedding_tables import Table
 from captioner.training.history import Epoch, TrainingState

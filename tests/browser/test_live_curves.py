@@ -21,7 +21,7 @@ def test_one_begins_a_training_and_another_watches(visitor):
     first.get_by_role("button", name="Stop").wait_for()
     # The other one's page still offers a training; asked for, it shows the one that runs.
     second.get_by_role("button", name="Train three now").click()
-    second.get_by_role("alert").get_by_text("trained already").wait_for()
+    second.get_by_role("alert").get_by_text("already being trained").wait_for()
     second.get_by_role("button", name="Stop").wait_for()
     third = visitor().open("curves").page
     third.get_by_role("button", name="Watch the live training").wait_for()

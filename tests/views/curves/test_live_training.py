@@ -57,7 +57,7 @@ def test_one_visitor_begins_another_watches_and_either_stops(live):
     process = live._process
     # The other one's page is from before; the click finds a training that runs, and shows it.
     button(second, "Train three now").click().run()
-    assert "trained already" in refusals(second)[0] and live._process is process and labels(second) == ["Stop"]
+    assert "already being trained" in refusals(second)[0] and live._process is process and labels(second) == ["Stop"]
     assert "Watch the live training" in labels(open_view("curves").run())
     follow(first, lambda: "of at most" in first.get("progress")[0].proto.text)
     assert len(sentences(first)) == 1 and not refusals(first)
