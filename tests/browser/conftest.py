@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from browsing import Visit, browser, find_chromium, started
 
 

@@ -14,9 +14,9 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from browsing import DARK, PAGES, WIDE, App, Visit, browser, find_chromium, quiet, violations
 from PIL import Image
 
+from browsing import DARK, PAGES, WIDE, App, Visit, browser, find_chromium, quiet, violations
 from captioner.config import VARIANTS
 from captioner.data.samples import SAMPLES
 

@@ -2,9 +2,9 @@
 
 from io import BytesIO
 
-from browsing import CARDS
 from PIL import Image
 
+from browsing import CARDS
 from captioner.config import VARIANTS
 
 _UPLOAD = "input[type=file]"

@@ -7,8 +7,9 @@ import argparse
 from io import BytesIO
 from pathlib import Path
 
-from browsing import DARK, PAGES, PHONE, ROOT, WIDE, Visit, browser, find_chromium, quiet, started
 from PIL import Image
+
+from browsing import DARK, PAGES, PHONE, ROOT, WIDE, Visit, browser, find_chromium, quiet, started
 
 THEMES = {"light": {}, "dark": DARK}
 README = ROOT / ".github" / "page.png"

@@ -4,9 +4,9 @@ import csv
 from pathlib import Path
 
 import pytest
-from browsing import DARK, PHONE
 from reading import photograph, scrolls_sideways, upload, wait_for_captions
 
+from browsing import DARK, PHONE
 from captioner.config import VARIANTS
 from captioner.data.images import MAXIMUM_BYTES
 from captioner.data.samples import SAMPLES

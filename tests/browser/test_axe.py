@@ -1,6 +1,7 @@
 """No page keeps anybody out: axe-core finds nothing serious or critical, light and dark, and with everything unfolded."""
 
 import pytest
+
 from browsing import CARDS, DARK, PAGES, WIDE, Visit, quiet, violations
 
 _FOLDED = "[data-testid=stExpander] details:not([open]) > summary"

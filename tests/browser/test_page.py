@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from browsing import CARDS, CHART, DARK, PAGES, PHONE, quiet
 from reading import chosen, scrolls_sideways, wait_for_captions
 
+from browsing import CARDS, CHART, DARK, PAGES, PHONE, quiet
 from captioner.config import VARIANTS
 from captioner.data.samples import SAMPLES
 

@@ -3,10 +3,10 @@
 from io import BytesIO
 
 import pytest
-from browsing import CARDS, PAGES, PHONE, Visit, quiet
 from PIL import Image, ImageOps
 from reading import chosen, photograph, scrolls_sideways, upload, wait_for_captions
 
+from browsing import CARDS, PAGES, PHONE, Visit, quiet
 from captioner.captioning.captioner import Caption, Captioner
 from captioner.config import VARIANTS
 from captioner.data.images import read

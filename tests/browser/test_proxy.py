@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import pytest
 import requests
 import urllib3
-from browsing import PAGES, ROOT, Visit, browser, started
 from reading import photograph, upload, wait_for_captions
+
+from browsing import PAGES, ROOT, Visit, browser, started
 
 ADVICE = re.search(r"```nginx\n(.*?)```", (ROOT / "SECURITY.md").read_text(encoding="utf-8"), re.DOTALL)[1]
 NAME, CLASS, PASSWORD = "captions.example.org", "class", "open-sesame"

@@ -3,8 +3,8 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browsing import Visit, quiet, started, violations
 
+from browsing import Visit, quiet, started, violations
 from support.standins import write_stages
 
 

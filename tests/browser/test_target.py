@@ -5,10 +5,11 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from browsing import PAGES, ROOT, quiet
 from reading import photograph, upload, wait_for_captions
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+
+from browsing import PAGES, ROOT, quiet
 
 SCRIPT = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
 ELSEWHERE = "http://elsewhere.example"

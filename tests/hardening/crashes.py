@@ -4,8 +4,6 @@ A small training of two decoders with vectors of their own is killed while it ca
 decoder and saves; after every kill all that lies there must be readable, and gone on with it must end at the same bytes.
 """
 
-import argparse
-import json
 import os
 import random
 import signal
@@ -17,12 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+from stress import ROOT, options, report
 
-from captioner.errors import TriptychError  # noqa: E402
-from captioner.storage import exists, load_folder, read_json  # noqa: E402
-from support.written_data import write_flickr8k  # noqa: E402
+from captioner.errors import TriptychError
+from captioner.storage import exists, load_folder, read_json
+from support.written_data import write_flickr8k
 
 VARIANTS = ("word2vec", "fasttext")
 KILLS, PER_RUN = 50, 5
@@ -172,14 +169,9 @@ def measure(kills: int, per_run: int, seed: int) -> dict:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=KILLS, metavar="N", help=f"how many ({KILLS})")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the moments (0)")
-    arguments = parser.parse_args()
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    found = measure(arguments.kills, PER_RUN, arguments.seed)
-    print(json.dumps(found, indent=1))
-    return int(bool(found["problems"] or found["ended_with_other_weights"]))
+    given = options(__doc__, kills=(KILLS, "number of kills"), seed=(0, "seed of the moments")).parse_args()
+    found = measure(given.kills, PER_RUN, given.seed)
+    return report(found, found["problems"] or found["ended_with_other_weights"])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Of each door it prints how many files ended in captions, how many in a sentence 
 longest time and the most memory that one of them took beyond the idle process.
 """
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -14,16 +13,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+from stress import ROOT, forget_peak, memory_mb, options, report, shipped
 
-from strangers import FLIPS, GIF_FRAMES, Stranger, photograph, strangers  # noqa: E402
-
-from captioner.config import VARIANTS  # noqa: E402
+from captioner.config import VARIANTS
+from strangers import FLIPS, GIF_FRAMES, Stranger, encoded, photograph, strangers
 
 _SECONDS, _MEGABYTES = 2.0, 300.0  # What one file may take.
 _EXTREME = ("large-", "bomb", "strip", "noise", "gif-")
@@ -56,15 +53,7 @@ class Door:
             self.problems.append(f"{stranger.name[:60]!r} took {seconds:.2f} s and {megabytes:.0f} MB")
 
     def report(self) -> dict:
-        return {
-            "captioned": self.captioned,
-            "refused": self.refused,
-            "longest_s": round(self.longest_s, 2),
-            "slowest": self.slowest,
-            "most_mb": round(self.most_mb),
-            "largest": self.largest,
-            "problems": self.problems,
-        }
+        return asdict(self) | {"longest_s": round(self.longest_s, 2), "most_mb": round(self.most_mb)}
 
 
 def _is_sentence(text: str) -> bool:
@@ -72,43 +61,18 @@ def _is_sentence(text: str) -> bool:
     return text.startswith(("'", "The picture")) and text.endswith(".") and "Error" not in text and "Traceback" not in text
 
 
-class Memory:
-    """How much a process has had resident at most since it was last asked; Linux alone tells, elsewhere it is nothing."""
-
-    def __init__(self, process: int | str):
-        self._place = Path(f"/proc/{process}")
-
-    def forget(self) -> float:
-        """Begin anew; gives what is resident now, in MB."""
-        (self._place / "clear_refs").write_text("5")
-        return self._read("VmRSS")
-
-    def most(self) -> float:
-        return self._read("VmHWM")
-
-    def _read(self, name: str) -> float:
-        lines = (self._place / "status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
-
-
 def library(files: Iterator[Stranger]) -> Door:
     files = _made_elsewhere(files)  # Before there are threads that a fork would cut off.
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
-    from captioner.captioning.captioner import Captioner
-    from captioner.config import SHIPPED
     from captioner.data.images import read
     from captioner.errors import ImageError
-    from captioner.model.checkpoints import stage_folder
     from captioner.runtime import release_memory
 
-    captioner, memory, door = Captioner.load(stage_folder(SHIPPED)), Memory("self"), Door()
+    (captioner, _), door = shipped(), Door()
     captioner.caption([read(_good(), "good.jpg")])
     release_memory()
-    idle = memory.forget()
+    idle = forget_peak("self")
     for stranger in files:
-        memory.forget()
+        forget_peak("self")
         start, says, captioned = time.perf_counter(), "", False
         try:
             found = captioner.caption([read(stranger.data, stranger.name)])[0]
@@ -117,7 +81,7 @@ def library(files: Iterator[Stranger]) -> Door:
             says = str(error)
         except BaseException as error:  # What must not be, and is told.
             says = f"{type(error).__name__}: {error}"
-        door.take(stranger, captioned, says, time.perf_counter() - start, memory.most() - idle)
+        door.take(stranger, captioned, says, time.perf_counter() - start, memory_mb("self", "VmHWM") - idle)
     return door
 
 
@@ -194,27 +158,24 @@ def page(files: Iterator[Stranger]) -> Door:
     door = Door()
     with started() as app, Visitor(app.address) as visitor:
         visitor.upload(("good.jpg", _good()))
-        memory = Memory(app.process)
-        idle = memory.forget()
+        idle, peak = forget_peak(app.process), lambda: memory_mb(app.process, "VmHWM")
         for stranger in files:
-            memory.forget()
+            forget_peak(app.process)
             start = time.perf_counter()
             try:
                 visitor.upload((stranger.name, stranger.data))
             except TooLarge:  # Before it came to a picture; a browser says so itself.
-                door.take(stranger, False, f"'{stranger.name}' is too large.", time.perf_counter() - start, memory.most() - idle)
+                door.take(stranger, False, f"'{stranger.name}' is too large.", time.perf_counter() - start, peak() - idle)
                 continue
             seconds = time.perf_counter() - start
             refusals = visitor.refusals
             captioned = len(visitor.sentences) == len(VARIANTS) and not refusals
             says = visitor.exceptions.pop() if visitor.exceptions else " ".join(refusals)
-            door.take(stranger, captioned, says, seconds, memory.most() - idle)
+            door.take(stranger, captioned, says, seconds, peak() - idle)
     return door
 
 
 def _good() -> bytes:
-    from strangers import encoded
-
     return encoded(photograph(), "JPEG")
 
 
@@ -227,8 +188,7 @@ DOORS: dict[str, Callable[[Iterator[Stranger]], Door]] = {"library": library, "c
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--flips", type=int, default=FLIPS, metavar="N", help=f"wrong bytes in each format ({FLIPS})")
+    parser = options(__doc__, flips=(FLIPS, "wrong bytes in each format"))
     parser.add_argument("--door", choices=tuple(DOORS), action="append", help="only this one; may be given several times")
     arguments = parser.parse_args()
     found = {}
@@ -240,8 +200,7 @@ def main() -> int:
             own = [sys.executable, __file__, "--flips", str(arguments.flips), "--door", name]
             found |= json.loads(subprocess.run(own, stdout=subprocess.PIPE, check=False).stdout)
         print(f"{name}: {time.perf_counter() - begun:.0f} s", file=sys.stderr)
-    print(json.dumps(found, indent=1))
-    return int(any(door["problems"] for door in found.values()))
+    return report(found, any(door["problems"] for door in found.values()))
 
 
 if __name__ == "__main__":

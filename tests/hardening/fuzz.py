@@ -4,16 +4,14 @@ Ten minutes by default, with atheris (`pip install atheris`, Linux only). Anythi
 and so does a file that takes more than ten seconds. Prints how many files were tried and how much code they reached.
 """
 
-import argparse
-import json
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT)]
+from stress import options, report
+
 SECONDS, _HANGS_AFTER, _LARGEST = 600, 10, 60_000
 
 
@@ -81,11 +79,8 @@ def main() -> int:
     if sys.argv[1:2] == ["--inside"]:
         fuzz(sys.argv[2:])
         return 0
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=SECONDS, help=f"how long ({SECONDS})")
-    found = measure(parser.parse_args().seconds)
-    print(json.dumps(found, indent=1))
-    return int(bool(found["broken_by"]))
+    found = measure(options(__doc__, seconds=(SECONDS, "how long")).parse_args().seconds)
+    return report(found, found["broken_by"])
 
 
 if __name__ == "__main__":

@@ -4,33 +4,25 @@ One, eight and thirty-two visitors upload one different photograph after another
 bounded time. Every answer is held against what the library says of that photograph alone.
 """
 
-import argparse
-import json
-import random
 import statistics
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from io import BytesIO
-from pathlib import Path
+from itertools import count
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+from stress import in_threads, memory_mb, options, shipped, with_promises
 
-from browsing import App, started  # noqa: E402
-from PIL import Image  # noqa: E402
-from visitor import Lost, Visitor  # noqa: E402
-
-from captioner.data.samples import SAMPLES  # noqa: E402
+from browsing import App, started
+from captioner.benchmarks.captioning import photograph
+from visitor import Lost, Visitor
 
 VISITORS, SECONDS = (1, 8, 32), 300
-_SIZE = (640, 480)
-_SETTLE = 170  # seconds; so long after a visit broke off nothing of it is left
-_BATCH = 50  # photographs that one visitor sends together, while another one waits for a single one
+_SETTLE = 170  # seconds until the server has forgotten a visit that broke off
+_BATCH = 50  # photographs that one visitor sends together while another waits for a single one
 
 
 @dataclass
@@ -49,113 +41,68 @@ class Answers:
             self.errors += problems
 
 
-class Photographs:
-    """As many different photographs as are asked for, the same for the same number."""
-
-    def __init__(self) -> None:
-        self._pictures = [Image.open(BytesIO(sample.read())).convert("RGB") for sample in SAMPLES]
-
-    def __getitem__(self, number: int) -> bytes:
-        moved = random.Random(number)
-        picture = self._pictures[number % len(self._pictures)]
-        width, height = (round(side * moved.uniform(0.5, 0.95)) for side in picture.size)
-        left, top = moved.randint(0, picture.width - width), moved.randint(0, picture.height - height)
-        file = BytesIO()
-        picture.crop((left, top, left + width, top + height)).resize(_SIZE).save(file, "JPEG", quality=90)
-        return file.getvalue()
-
-
-def visit(visitor: Visitor, photographs: Photographs, numbers: "Numbers", answers: Answers, end: float) -> None:
+def visit(visitor: Visitor, numbers: Iterator[int], answers: Answers, end: float) -> None:
     try:
         while time.monotonic() < end:
-            number = numbers.next()
-            data, start = photographs[number], time.monotonic()
+            number = next(numbers)
+            data, start = photograph(number), time.monotonic()
             visitor.upload((f"{number}.jpg", data))
             answers.take(number, visitor.sentences, time.monotonic() - start, visitor.refusals + visitor.exceptions)
             visitor.exceptions.clear()
-    except Exception as error:  # Whatever it is, it is a visitor who got no answer.
+    except Exception as error:  # Whatever it is, a visitor got no answer.
         with answers.lock:
             answers.errors.append(f"{type(error).__name__}: {error}")
 
 
-class Numbers:
-    def __init__(self) -> None:
-        self._last, self._lock = -1, threading.Lock()
-
-    def next(self) -> int:
-        with self._lock:
-            self._last += 1
-            return self._last
-
-
-def round_of(app: App, visitors: int, seconds: float, photographs: Photographs, numbers: Numbers) -> tuple[Answers, float]:
+def round_of(app: App, visitors: int, seconds: float, numbers: Iterator[int]) -> tuple[Answers, float]:
     with ExitStack() as visits:
-        # All have the page before them when the clock starts: what is timed are captions, not arrivals.
+        # All have the page before the clock starts: captions are timed, not arrivals.
         here = [visits.enter_context(Visitor(app.address)) for _ in range(visitors)]
         answers, begun = Answers(), time.monotonic()
-        more = (photographs, numbers, answers, begun + seconds)
-        threads = [threading.Thread(target=visit, args=(visitor, *more)) for visitor in here]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(visitors, lambda place: visit(here[place], numbers, answers, begun + seconds))
         return answers, time.monotonic() - begun
 
 
-def beside_a_batch(app: App, photographs: Photographs, numbers: Numbers) -> dict[str, float]:
+def beside_a_batch(app: App, numbers: Iterator[int]) -> dict[str, float]:
     """How long single photographs take while another visitor has sent fifty."""
-    batch = [(f"{number}.jpg", photographs[number]) for number in (numbers.next() for _ in range(_BATCH))]
+    batch = [(f"{number}.jpg", photograph(number)) for number in (next(numbers) for _ in range(_BATCH))]
     seconds, alone = [], []
     with Visitor(app.address) as busy, Visitor(app.address) as other:
         sent = ThreadPoolExecutor(1)
         for times, going in ((alone, None), (seconds, sent)):
             upload = going.submit(busy.upload, *batch) if going else None
             while len(times) < 5 or (upload and not upload.done()):
-                number, start = numbers.next(), time.monotonic()
-                other.upload((f"{number}.jpg", photographs[number]))
+                number, start = next(numbers), time.monotonic()
+                other.upload((f"{number}.jpg", photograph(number)))
                 times.append(time.monotonic() - start)
             if upload:
-                upload.result()  # What went wrong with it is raised here.
+                upload.result()  # Raises what went wrong.
     return {"alone_median_ms": _ms(statistics.median(alone)), "beside_median_ms": _ms(statistics.median(seconds)),
             "beside_longest_ms": _ms(max(seconds))}  # fmt: skip
 
 
-def wrong(said: dict[int, list[str]], photographs: Photographs) -> list[str]:
-    """The answers that differ from those of the library for the photograph alone."""
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
-    from captioner.captioning.captioner import Captioner
-    from captioner.config import SHIPPED
+def wrong(said: dict[int, list[str]]) -> list[str]:
+    """The answers that differ from the library's for the photograph alone."""
     from captioner.data.images import read
-    from captioner.model.checkpoints import stage_folder
-    from captioner.scoring.evaluation import load_search_config
 
-    folder = stage_folder(SHIPPED)
-    captioner, config = Captioner.load(folder), load_search_config(folder)
+    captioner, config = shipped()
     found = []
     for number, sentences in said.items():
-        alone = [captions[0].text for captions in captioner.caption([read(photographs[number])], config)[0].values()]
+        alone = [captions[0].text for captions in captioner.caption([read(photograph(number))], config)[0].values()]
         if sentences != alone:
             found.append(f"photograph {number}: {sentences} instead of {alone}")
     return found
 
 
-def memory(process: int) -> float:
-    """The resident memory of the app, in MB."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
-
-
 def measure(seconds: float, rounds: Sequence[int]) -> dict:
-    photographs, numbers, found, said = Photographs(), Numbers(), {}, {}
+    numbers, found, said = count(), {}, {}
     with started() as app:
-        with Visitor(app.address) as first:  # The decoders are loaded, and whatever is made once is made.
+        with Visitor(app.address) as first:  # Warm-up.
             for _ in range(20):
-                first.upload(("first.jpg", photographs[numbers.next()]))
-        before = memory(app.process)
+                first.upload(("first.jpg", photograph(next(numbers))))
+        before = memory_mb(app.process)
         for visitors in rounds:
-            answers, took = round_of(app, visitors, seconds, photographs, numbers)
+            answers, took = round_of(app, visitors, seconds, numbers)
             said |= answers.said
             time.sleep(_SETTLE)
             found[str(visitors)] = {
@@ -164,11 +111,11 @@ def measure(seconds: float, rounds: Sequence[int]) -> dict:
                 "median_ms": _ms(statistics.median(answers.seconds)),
                 "p95_ms": _ms(statistics.quantiles(answers.seconds, n=20)[-1]),
                 "errors": len(answers.errors),
-                "memory_mb_more": round(memory(app.process) - before),
+                "memory_mb_more": round(memory_mb(app.process) - before),
             }
             print(visitors, found[str(visitors)], *answers.errors[:3], file=sys.stderr)
-        batch = beside_a_batch(app, photographs, numbers)
-    different = wrong(said, photographs)
+        batch = beside_a_batch(app, numbers)
+    different = wrong(said)
     print(*different[:5], sep="\n", file=sys.stderr)
     return {"visitors": found, "beside_a_batch_of_50": batch, "answers_held_against_the_library": len(said),
             "wrong_answers": len(different), "seconds_each": seconds}  # fmt: skip
@@ -178,29 +125,25 @@ def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"how long each round takes ({SECONDS})")
-    arguments = parser.parse_args()
-    try:
-        found = measure(arguments.seconds, VISITORS)
-    except Lost as error:
-        parser.error(str(error))
-    print(json.dumps(found | {"broken_promises": broken(found)}, indent=1))
-    return int(bool(broken(found)))
-
-
-def broken(found: dict) -> list[str]:
-    """What was promised and did not hold."""
+def promises(found: dict) -> dict[str, object]:
+    """What must not happen, and whether it did."""
     few, some, many = (found["visitors"][str(visitors)] for visitors in VISITORS)
-    promises = {
+    return {
         "an answer is wrong": found["wrong_answers"],
         "a visitor got no answer": any(one["errors"] for one in (few, some, many)),
         f"throughput falls between {VISITORS[1]} and {VISITORS[2]}": many["a_second"] < 0.95 * some["a_second"],
         "the slow ones wait longer than in proportion": many["p95_ms"] > few["p95_ms"] * VISITORS[2] / VISITORS[0],
         "memory does not return": many["memory_mb_more"] > 100,
     }
-    return [promise for promise, is_broken in promises.items() if is_broken]
+
+
+def main() -> int:
+    parser = options(__doc__, seconds=(float(SECONDS), "how long each round takes"))
+    try:
+        found = measure(parser.parse_args().seconds, VISITORS)
+    except Lost as error:
+        parser.error(str(error))
+    return with_promises(found, promises(found))
 
 
 if __name__ == "__main__":

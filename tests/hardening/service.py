@@ -4,7 +4,6 @@ One client, then sixty-four, then one again send one photograph after another to
 machine. Every answer is held against what the library says of that photograph alone, and the service's own counts against ours.
 """
 
-import argparse
 import http.client
 import json
 import os
@@ -20,13 +19,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import IO
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from stress import ROOT, in_threads, memory_mb, options, shipped, with_promises
 
-from captioner.benchmarks.captioning import photograph  # noqa: E402
+from captioner.benchmarks.captioning import photograph
 
 PROGRAM = ("-m", "captioner")
 CLIENTS, SECONDS = 64, 60
@@ -145,29 +142,17 @@ def _read(answer: bytes) -> Said:
 def round_of(port: int, photographs: Photographs, clients: int, seconds: float) -> Round:
     found, lock, begun = Round(), threading.Lock(), time.monotonic()
     more = (port, photographs, found, lock, begun + seconds)
-    threads = [threading.Thread(target=send, args=more) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(clients, lambda _: send(*more))
     found.took = time.monotonic() - begun
     print(f"{clients} at once:", found.told(), *found.lost[:3], file=sys.stderr)
     return found
 
 
 def alone(photographs: Photographs, numbers: Sequence[int]) -> dict[int, Said]:
-    """What the library says of each of these photographs by itself."""
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
-    from captioner.captioning.captioner import Captioner
-    from captioner.config import SHIPPED
+    """The library's captions of each of these photographs by itself."""
     from captioner.data.images import read
-    from captioner.model.checkpoints import stage_folder
-    from captioner.scoring.evaluation import load_search_config
 
-    folder = stage_folder(SHIPPED)
-    captioner, config = Captioner.load(folder), load_search_config(folder)
+    captioner, config = shipped()
     found = {}
     for number in numbers:
         captions = captioner.caption([read(photographs.data[number])], config)[0]
@@ -188,19 +173,13 @@ def counted(port: int) -> int:
     return int(float(next(line for line in lines if line.startswith("triptych_photographs_total{")).split()[-1]))
 
 
-def memory(process: int) -> int:
-    """The resident memory of the service, in MB."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) // 1024
-
-
 def measure(seconds: float, clients: int, different: int) -> dict:
     photographs = Photographs(different)
     with tempfile.TemporaryFile() as log, serving(log) as (port, process):
         round_of(port, photographs, clients, _WARM_UP)  # Whatever is made once is made.
-        before, captioned = memory(process), counted(port)
+        before, captioned = memory_mb(process), counted(port)
         rounds = [round_of(port, photographs, *round) for round in ((1, seconds / 2), (clients, seconds), (1, seconds / 2))]
-        after, captioned = memory(process), counted(port) - captioned
+        after, captioned = memory_mb(process), counted(port) - captioned
     answers = [answer for one in rounds for answer in one.said]
     expected = alone(photographs, sorted({number for number, _ in answers}))
     wrong = [(number, said, expected[number]) for number, said in answers if differs(said, expected[number])]
@@ -218,30 +197,30 @@ def measure(seconds: float, clients: int, different: int) -> dict:
         "wrong_answers": len(wrong),
         "lost_answers": sum(len(one.lost) for one in rounds),
         "counted_by_the_service": captioned,
-        "memory_mb_more": after - before,
+        "memory_mb_more": round(after - before),
     }
 
 
-def broken(found: dict) -> list[str]:
-    """What was promised and did not hold."""
-    promises = {
+def promises(found: dict) -> dict[str, object]:
+    """What must not happen, and whether it did."""
+    return {
         "an answer is wrong": found["wrong_answers"],
         "an answer was lost": found["lost_answers"],
         "the service has counted otherwise": found["counted_by_the_service"] != found["answers_held_against_the_library"],
         f"many at once gain less than {LEAST_GAIN} times": found["gain"] < LEAST_GAIN,
     }
-    return [promise for promise, is_broken in promises.items() if is_broken]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"how long all of them send ({SECONDS})")
-    parser.add_argument("--clients", type=int, default=CLIENTS, help=f"how many they are ({CLIENTS})")
-    parser.add_argument("--different", type=int, default=_DIFFERENT, help=f"different photographs ({_DIFFERENT})")
-    arguments = parser.parse_args()
-    found = measure(arguments.seconds, arguments.clients, arguments.different)
-    print(json.dumps(found | {"cores": len(os.sched_getaffinity(0)), "broken_promises": broken(found)}, indent=1))
-    return int(bool(broken(found)))
+    parser = options(
+        __doc__,
+        seconds=(float(SECONDS), "how long all clients send"),
+        clients=(CLIENTS, "number of clients"),
+        different=(_DIFFERENT, "different photographs"),
+    )
+    given = parser.parse_args()
+    found = measure(given.seconds, given.clients, given.different)
+    return with_promises(found | {"cores": len(os.sched_getaffinity(0))}, promises(found))
 
 
 if __name__ == "__main__":

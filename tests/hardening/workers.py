@@ -6,31 +6,27 @@ grows into another training within some dozens of steps; so there one process th
 opposite order stands beside the several. Dropout is off: its masks are each worker's own.
 """
 
-import argparse
 import hashlib
 import json
 import math
-import os
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+import numpy as np
+from safetensors.numpy import load_file
+from safetensors.numpy import save as save_tensors
+from stress import options, report
 
-import numpy as np  # noqa: E402
-from safetensors.numpy import load_file  # noqa: E402
-from safetensors.numpy import save as save_tensors  # noqa: E402
-
-from captioner.config import Preset  # noqa: E402
-from captioner.presets import find_preset  # noqa: E402
-from captioner.runtime import start_tensorflow  # noqa: E402
-from captioner.storage import write_bytes  # noqa: E402
-from captioner.training.worker_group import join  # noqa: E402
-from captioner.vision.feature_cache import default_folder  # noqa: E402
-from support.worker_processes import run_workers  # noqa: E402
+from captioner.config import Preset
+from captioner.presets import find_preset
+from captioner.runtime import start_tensorflow
+from captioner.storage import write_bytes
+from captioner.training.worker_group import join
+from captioner.vision.feature_cache import default_folder
+from support.worker_processes import run_workers
 
 STEPS, PROCESSES, PRESET = 200, (2, 4), "triptych"
 ALLOWED = 1e-4
@@ -138,18 +134,15 @@ def is_good(found: dict) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__, steps=(STEPS, "training steps"))
     parser.add_argument("--data", required=True, metavar="DIR", help="a folder of Flickr8k or of COCO captions")
     parser.add_argument("--cache", type=Path, default=default_folder(), metavar="DIR", help="where features are kept")
     parser.add_argument("--preset", default=PRESET, metavar="NAME", help=f"({PRESET})")
-    parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help=f"({STEPS})")
     parser.add_argument("--processes", type=int, nargs="+", default=list(PROCESSES), metavar="N", help=f"({PROCESSES})")
     given = parser.parse_args()
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     place = [str(Path(given.data).resolve()), str(given.cache.resolve())]
     found = {"preset": given.preset} | measure([*place, given.preset, str(given.steps)], tuple(given.processes))
-    print(json.dumps(found, indent=1))
-    return 0 if is_good(found) else 1
+    return report(found, not is_good(found))
 
 
 if __name__ == "__main__":
