@@ -1,4 +1,4 @@
-"""The real app in a process of its own and a real Chromium: what the tests, the measurements and the screenshots share."""
+"""The real app in its own process, a real Chromium, and what a visitor does there; measurements and screenshots use it too."""
 
 import os
 import shutil
@@ -10,13 +10,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
+from PIL import Image
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))  # For the scripts here; under pytest it is there already.
 
+from captioner.config import VARIANTS  # noqa: E402
+from captioner.data.samples import SAMPLES  # noqa: E402
 from captioner.views.launch_options import FOLDER_VARIABLE  # noqa: E402
 
 PATIENCE, WAITING = 240, 60  # seconds; loading TensorFlow on a busy machine takes a while
@@ -59,13 +64,16 @@ class NotThere(Exception):
     """The app did not start."""
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
 class App:
     """The app as its users start it, on a port that was free, with the decoders of a folder or else those that ship."""
 
     def __init__(self, log: Path, checkpoints: Path | None = None):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.address, self._log = f"http://127.0.0.1:{port}", log
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
         command += ["--server.address=127.0.0.1", f"--server.port={port}"]
@@ -117,6 +125,11 @@ def started(checkpoints: Path | None = None) -> Iterator[App]:
 def find_chromium() -> str | None:
     """The system's own browser."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def need_chromium() -> str:
+    """The same, for a program that ends without it."""
+    return find_chromium() or sys.exit("Chromium is not installed; install it (Debian's package: chromium) and try again.")
 
 
 @contextmanager
@@ -172,6 +185,16 @@ class Visit:
             self.errors.append(message.text)
 
 
+@contextmanager
+def visiting(chromium, address: str, **profile) -> Iterator[Visit]:
+    """A visit with a fresh browser profile; nothing may have asked elsewhere or failed when it ends."""
+    context = chromium.new_context(**profile)
+    visit = Visit(context.new_page(), address)
+    yield visit
+    context.close()
+    assert not visit.problems()
+
+
 def quiet(page) -> None:
     """Wait until nothing on the page is about to change; after a click, wait for what it brings first."""
     page.wait_for_function(_QUIET)
@@ -188,3 +211,41 @@ def violations(page) -> list[str]:
         if rule["impact"] in ("serious", "critical")
         for node in rule["nodes"]
     ]
+
+
+def photograph(tint: str, size: tuple[int, int] = (640, 480), **saved) -> bytes:
+    """A grey slope under a colour, as a JPEG."""
+    grey = Image.linear_gradient("L").resize(size).convert("RGB")
+    file = BytesIO()
+    Image.blend(grey, Image.new("RGB", grey.size, tint), 0.5).save(file, "JPEG", **saved)
+    return file.getvalue()
+
+
+def upload(page, *files: tuple[str, bytes]) -> None:
+    chosen = [{"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in files]
+    page.locator("input[type=file]").set_input_files(chosen)
+
+
+def wait_for_captions(page, description: str = SAMPLES[0].description) -> list[str]:
+    """The three sentences under the photograph with this description."""
+    page.locator(f'.st-key-photograph img[alt="{description}"]').wait_for()
+    page.wait_for_function("document.querySelectorAll('[data-stale=true]').length === 0")
+    sentences = page.locator(f"[class*=st-key-card-] {CARDS}")
+    sentences.nth(len(VARIANTS) - 1).wait_for()
+    return sentences.all_inner_texts()
+
+
+def caption_upload(page, name: str, data: bytes) -> list[str]:
+    """Upload one photograph and wait for its three captions."""
+    upload(page, (name, data))
+    return wait_for_captions(page, f"Your photograph {name}.")
+
+
+def scrolls_sideways(page) -> bool:
+    main = page.locator("[data-testid=stMain]")
+    return main.evaluate("main => Math.max(main.scrollWidth, document.documentElement.scrollWidth) > window.innerWidth")
+
+
+def chosen(page, key: str) -> str:
+    """The chosen one of the buttons under a key."""
+    return page.locator(f".st-key-{key} [role=radio][aria-checked=true]").inner_text()

@@ -6,10 +6,11 @@ Without Chromium the tests in this folder are skipped; with TRIPTYCH_BROWSER=req
 import importlib.util
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from browsing import Visit, browser, find_chromium, started
+from browsing import Visit, browser, find_chromium, started, visiting, wait_for_captions
 
 
 def need(present: object, what: str) -> None:
@@ -43,20 +44,19 @@ def address(executable, tiny_run) -> Iterator[str]:
 
 @pytest.fixture
 def visitor(chromium, address) -> Iterator[Callable[..., Visit]]:
-    """Makes visitors, each with a fresh browser profile; whatever a test looks at, nothing may have asked elsewhere or failed."""
-    visits = []
-
-    def arrive(**profile) -> Visit:
-        visits.append(Visit(chromium.new_context(**profile).new_page(), address))
-        return visits[-1]
-
-    yield arrive
-    for visit in visits:
-        visit.page.context.close()
-    assert not [problem for visit in visits for problem in visit.problems()]
+    """Makes visitors, each with a fresh browser profile."""
+    with ExitStack() as visits:
+        yield lambda **profile: visits.enter_context(visiting(chromium, address, **profile))
 
 
 @pytest.fixture(params=[{}], ids=[""])
 def visit(visitor, request) -> Visit:
     """One visitor."""
     return visitor(**request.param)
+
+
+@pytest.fixture
+def page(visit):
+    """The first page, with the captions of its first sample."""
+    wait_for_captions(visit.open().page)
+    return visit.page

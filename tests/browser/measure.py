@@ -9,14 +9,11 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from PIL import Image
-
-from browsing import DARK, PAGES, WIDE, App, Visit, browser, find_chromium, quiet, violations
+from browsing import DARK, PAGES, WIDE, App, Visit, browser, need_chromium, quiet, violations
+from captioner.benchmarks.captioning import photograph
 from captioner.config import VARIANTS
 from captioner.data.samples import SAMPLES
 
@@ -64,18 +61,6 @@ def captions_of(description: str) -> str:
     return _CAPTIONS % (json.dumps(description), len(VARIANTS))
 
 
-def photographs(count: int) -> Iterator[bytes]:
-    """As many different photographs: each another part of a sample in another light, as a JPEG."""
-    pictures = [Image.open(BytesIO(sample.read())).convert("RGB") for sample in SAMPLES]
-    for number in range(count):
-        picture = pictures[number % len(pictures)]
-        width, height = picture.size
-        picture = picture.crop((7 * number, 5 * number, width - 3 * number, height - 4 * number)).resize((1280, 960))
-        file = BytesIO()
-        Image.blend(picture, Image.new("RGB", picture.size, (12 * number, 90, 160)), 0.1).save(file, "JPEG", quality=90)
-        yield file.getvalue()
-
-
 def cold_start(app: App, visit: Visit) -> None:
     """Until three captions of the first sample are read."""
     app.wait()
@@ -86,11 +71,11 @@ def cold_start(app: App, visit: Visit) -> None:
 def time_uploads(page, count: int = RUNS) -> list[float]:
     """From a file being chosen until its three captions stand there; a sample in between empties the uploader."""
     times = []
-    for number, data in enumerate(photographs(count)):
+    for number in range(count):
         show_sample(page, (number + 1) % len(SAMPLES))
         name = f"{number}.jpg"
         watch = Watch(page, captions_of(f"Your photograph {name}."))
-        page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": data})
+        page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": photograph(number)})
         times.append(watch.read())
         quiet(page)
     return times
@@ -171,10 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="for machines")
     arguments = parser.parse_args()
-    executable = find_chromium()
-    if executable is None:
-        parser.error("Chromium is not installed; install it (Debian's package is called chromium) and try again.")
-    figures = measure(executable)
+    figures = measure(need_chromium())
     print(json.dumps(figures) if arguments.json else "\n".join(f"{name}: {value}" for name, value in figures.items()))
 
 

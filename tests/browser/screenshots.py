@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from browsing import DARK, PAGES, PHONE, ROOT, WIDE, Visit, browser, find_chromium, quiet, started
+from browsing import DARK, PAGES, PHONE, ROOT, WIDE, Visit, browser, need_chromium, quiet, started
 
 THEMES = {"light": {}, "dark": DARK}
 README = ROOT / ".github" / "page.png"
@@ -62,10 +62,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "screenshots", help=about)
     parser.add_argument("--readme", action="store_true", help=f"draw {README.relative_to(ROOT)} and nothing else")
     arguments = parser.parse_args()
-    executable = find_chromium()
-    if executable is None:
-        parser.error("Chromium is not installed; install it (Debian's package is called chromium) and try again.")
-    with started() as app, browser(executable) as chromium:
+    with started() as app, browser(need_chromium()) as chromium:
         if arguments.readme:
             shoot_for_readme(chromium, app.address)
         else:

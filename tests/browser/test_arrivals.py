@@ -4,9 +4,8 @@ import csv
 from pathlib import Path
 
 import pytest
-from reading import photograph, scrolls_sideways, upload, wait_for_captions
 
-from browsing import DARK, PHONE
+from browsing import DARK, PHONE, caption_upload, photograph, scrolls_sideways, upload, wait_for_captions
 from captioner.config import VARIANTS
 from captioner.data.images import MAXIMUM_BYTES
 from captioner.data.samples import SAMPLES
@@ -20,66 +19,49 @@ _COPY = """async () => {
 }"""
 
 
-def test_an_uploaded_jpeg_gets_three_captions(visit):
-    page = visit.open().page
-    wait_for_captions(page, SAMPLES[0].description)
-    upload(page, ("mine.jpg", photograph("teal")))
-    assert len(wait_for_captions(page, "Your photograph mine.jpg.")) == len(VARIANTS)
+def test_an_uploaded_jpeg_gets_three_captions(page):
+    assert len(caption_upload(page, "mine.jpg", photograph("teal"))) == len(VARIANTS)
 
 
-def test_a_sample_has_a_button(visit):
-    page = visit.open().page
+def test_a_sample_has_a_button(page):
     page.get_by_role("button", name=SAMPLES[1].title, exact=True).click()
     assert len(wait_for_captions(page, SAMPLES[1].description)) == len(VARIANTS)
 
 
 @pytest.mark.parametrize("visit", [{"permissions": ["clipboard-read", "clipboard-write"]}], ids=[""], indirect=True)
-def test_a_picture_can_be_pasted(visit):
-    page = visit.open().page
-    wait_for_captions(page, SAMPLES[0].description)
+def test_a_picture_can_be_pasted(page):
     page.evaluate(_COPY)
     page.keyboard.press("Control+V")
     assert len(wait_for_captions(page, "Your photograph image.png.")) == len(VARIANTS)
 
 
 @pytest.mark.parametrize("visit", [{"permissions": ["camera"]}], ids=[""], indirect=True)
-def test_a_photograph_can_be_taken(visit):
-    page = visit.open().page
-    wait_for_captions(page, SAMPLES[0].description)
+def test_a_photograph_can_be_taken(page):
     page.get_by_role("button", name="Take a photograph").click()
     page.wait_for_function("document.querySelector('[data-testid=stCameraInput] video')?.videoWidth > 0")
     page.get_by_test_id("stCameraInputButton").click()
     assert len(wait_for_captions(page, "Your photograph from your camera.")) == len(VARIANTS)
 
 
-def test_a_text_file_named_jpg_is_refused_and_a_photograph_after_it_is_not(visit):
-    page = visit.open().page
-    wait_for_captions(page, SAMPLES[0].description)
+def test_a_text_file_named_jpg_is_refused_and_a_photograph_after_it_is_not(page):
     upload(page, ("<img src=x>notes.jpg", b"These are words, not a photograph."))
     refusal = page.get_by_role("alert")
     refusal.wait_for()
     assert refusal.inner_text().startswith("'<img src=x>notes.jpg' is not a JPEG, PNG, WebP, GIF, BMP or AVIF picture")
     page.locator("[class*=st-key-card-]").first.wait_for(state="detached")
-    upload(page, ("good.jpg", photograph("olive")))
-    assert len(wait_for_captions(page, "Your photograph good.jpg.")) == len(VARIANTS)
+    assert len(caption_upload(page, "good.jpg", photograph("olive"))) == len(VARIANTS)
     assert refusal.count() == 0
 
 
-def test_a_file_of_11_mb_is_refused_and_a_photograph_after_it_is_not(visit):
-    page = visit.open().page
-    wait_for_captions(page, SAMPLES[0].description)
+def test_a_file_of_11_mb_is_refused_and_a_photograph_after_it_is_not(page):
     upload(page, ("large.jpg", photograph("navy") + bytes(MAXIMUM_BYTES + (1 << 20))))
     page.get_by_text("File must be 10.0MB or smaller.").wait_for()
-    assert len(wait_for_captions(page, SAMPLES[0].description)) == len(VARIANTS)
-    upload(page, ("small.jpg", photograph("navy")))
-    assert len(wait_for_captions(page, "Your photograph small.jpg.")) == len(VARIANTS)
+    assert len(wait_for_captions(page)) == len(VARIANTS)
+    assert len(caption_upload(page, "small.jpg", photograph("navy"))) == len(VARIANTS)
 
 
-def test_an_upload_outlives_a_visit_to_every_other_page(visit):
-    page = visit.open().page
-    wait_for_captions(page, SAMPLES[0].description)
-    upload(page, ("kept.jpg", photograph("brown")))
-    said = wait_for_captions(page, "Your photograph kept.jpg.")
+def test_an_upload_outlives_a_visit_to_every_other_page(page):
+    said = caption_upload(page, "kept.jpg", photograph("brown"))
     for title in ("Curves", "Words", "Scores", "How it works"):
         page.get_by_role("link", name=title).click()
         page.wait_for_function("document.querySelectorAll('.st-key-photograph').length === 0")
@@ -88,9 +70,7 @@ def test_an_upload_outlives_a_visit_to_every_other_page(visit):
 
 
 @pytest.mark.parametrize("visit", [{}, PHONE | DARK], ids=["wide", "dark phone"], indirect=True)
-def test_several_pictures_are_a_table_that_can_be_kept(visit):
-    page = visit.open().page
-    wait_for_captions(page, SAMPLES[0].description)
+def test_several_pictures_are_a_table_that_can_be_kept(page):
     upload(page, ("one.jpg", photograph("teal")), ("two.jpg", b"no picture"), ("three.jpg", photograph("gold")))
     page.get_by_role("heading", name="3 pictures").wait_for()
     said = wait_for_captions(page, "Your photograph one.jpg.")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from browsing import CARDS, DARK, PAGES, WIDE, Visit, quiet, violations
+from browsing import CARDS, DARK, PAGES, WIDE, quiet, violations, visiting
 
 _FOLDED = "[data-testid=stExpander] details:not([open]) > summary"
 
@@ -10,10 +10,8 @@ _FOLDED = "[data-testid=stExpander] details:not([open]) > summary"
 @pytest.fixture(scope="module", params=[{}, DARK], ids=["light", "dark"])
 def reader(chromium, address, request):
     """One visitor who reads every page in one theme."""
-    visit = Visit(chromium.new_context(**WIDE, **request.param).new_page(), address)
-    yield visit
-    visit.page.context.close()
-    assert not visit.problems()
+    with visiting(chromium, address, **WIDE, **request.param) as visit:
+        yield visit
 
 
 @pytest.mark.parametrize("path", PAGES)

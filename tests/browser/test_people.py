@@ -4,9 +4,20 @@ from io import BytesIO
 
 import pytest
 from PIL import Image, ImageOps
-from reading import chosen, photograph, scrolls_sideways, upload, wait_for_captions
 
-from browsing import CARDS, PAGES, PHONE, Visit, quiet
+from browsing import (
+    CARDS,
+    PAGES,
+    PHONE,
+    caption_upload,
+    chosen,
+    photograph,
+    quiet,
+    scrolls_sideways,
+    upload,
+    visiting,
+    wait_for_captions,
+)
 from captioner.captioning.captioner import Caption, Captioner
 from captioner.config import VARIANTS
 from captioner.data.images import read
@@ -38,15 +49,12 @@ def lying_photograph() -> bytes:
 
 
 @pytest.mark.parametrize("visit", [TELEPHONE], ids=[""], indirect=True)
-def test_a_student_sees_a_photograph_from_a_telephone_upright(visit):
-    page = visit.open().page
-    wait_for_captions(page, SAMPLES[0].description)
-    upload(page, ("IMG_0815.jpg", lying_photograph()))
-    assert all(wait_for_captions(page, "Your photograph IMG_0815.jpg."))
+def test_a_student_sees_a_photograph_from_a_telephone_upright(page):
+    assert all(caption_upload(page, "IMG_0815.jpg", lying_photograph()))
     image = page.locator(".st-key-photograph img")
     page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
     assert image.evaluate("image => image.naturalWidth < image.naturalHeight")
-    red, green, blue = image.evaluate(_TOP_PIXEL)
+    red, _, blue = image.evaluate(_TOP_PIXEL)
     assert blue > 200 and red < 120  # the sky
     assert not scrolls_sideways(page)
 
@@ -93,10 +101,8 @@ LINKS = [
 @pytest.fixture(scope="module")
 def grader(chromium, address):
     """One visitor who opens one address after another."""
-    visit = Visit(chromium.new_context().new_page(), address)
-    yield visit
-    visit.page.context.close()
-    assert not visit.problems()
+    with visiting(chromium, address) as visit:
+        yield visit
 
 
 @pytest.mark.parametrize(("link", "look", "expected"), LINKS, ids=[link or "root" for link, *_ in LINKS])
@@ -121,20 +127,15 @@ _HIDDEN = """() => [...document.querySelectorAll('[data-testid=stMain] :is(a, bu
 
 
 @pytest.mark.parametrize("visit", [PROJECTOR], ids=[""], indirect=True)
-@pytest.mark.parametrize("path", PAGES)
-def test_a_teacher_at_a_projector_reaches_everything(visit, path):
-    page = visit.read(path).page
-    assert not scrolls_sideways(page)
-    assert not page.evaluate(_HIDDEN)
-    if path == "caption":
-        sizes = "cards => cards.map(card => parseFloat(getComputedStyle(card).fontSize))"
-        root = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
-        assert min(page.locator(CARDS).evaluate_all(sizes)) >= 1.4 * root
-
-
-@pytest.mark.parametrize("visit", [PROJECTOR], ids=[""], indirect=True)
-def test_a_teacher_at_a_projector_goes_from_page_to_page(visit):
-    page = visit.read("caption").page
+def test_a_teacher_at_a_projector_reaches_everything(visit):
+    for path in PAGES:
+        page = visit.read(path).page
+        assert not scrolls_sideways(page), path
+        assert not page.evaluate(_HIDDEN), path
+    visit.read("caption")
+    sizes = "cards => cards.map(card => parseFloat(getComputedStyle(card).fontSize))"
+    root = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+    assert min(page.locator(CARDS).evaluate_all(sizes)) >= 1.4 * root
     page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_role("link", name="How it works").click()
     page.locator(PAGES["how-it-works"]).last.wait_for()

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 import urllib3
-from reading import photograph, upload, wait_for_captions
 
-from browsing import PAGES, ROOT, Visit, browser, started
+from browsing import PAGES, ROOT, browser, caption_upload, free_port, photograph, started, visiting
 
 ADVICE = re.search(r"```nginx\n(.*?)```", (ROOT / "SECURITY.md").read_text(encoding="utf-8"), re.DOTALL)[1]
 NAME, CLASS, PASSWORD = "captions.example.org", "class", "open-sesame"
@@ -29,7 +28,7 @@ def behind(tmp_path_factory, tiny_run, executable) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("proxy")
     _make_papers(folder)
     with started(tiny_run) as app:
-        port = _free_port()
+        port = free_port()
         (folder / "nginx.conf").write_text(_settings(folder, port, app.address))
         start = ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
         checked = subprocess.run([*start, "-t"], capture_output=True, text=True, timeout=60)
@@ -71,12 +70,6 @@ def _settings(folder, port: int, app: str) -> str:
     # Started by an administrator its workers would be somebody else, who may not look into this folder.
     owner = "user root;\n" if os.geteuid() == 0 else ""
     return f"{owner}pid {folder}/nginx.pid;\nevents {{ }}\nhttp {{\naccess_log off;\n{places}{advice}\n}}\n"
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def _wait_for(port: int) -> None:
@@ -127,11 +120,8 @@ def test_every_page_carries_the_policy(ask):
 
 def test_a_class_works_behind_it(behind, executable):
     """Every page is read, and a photograph captioned, over TLS and with the password."""
-    with browser(executable) as chromium:
-        allowed = {"http_credentials": {"username": CLASS, "password": PASSWORD}, "ignore_https_errors": True}
-        visit = Visit(chromium.new_context(**allowed).new_page(), behind)
+    allowed = {"http_credentials": {"username": CLASS, "password": PASSWORD}, "ignore_https_errors": True}
+    with browser(executable) as chromium, visiting(chromium, behind, **allowed) as visit:
         for path in PAGES:
             visit.read(path)
-        upload(visit.open().page, ("mine.jpg", photograph("teal")))
-        wait_for_captions(visit.page, "Your photograph mine.jpg.")
-        assert not visit.problems()
+        caption_upload(visit.open().page, "mine.jpg", photograph("teal"))

@@ -4,21 +4,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from browsing import Visit, quiet, started, violations
+from browsing import chosen, quiet, started, violations, visiting
 from support.standins import write_stages
 
 
 @pytest.fixture
 def visit(chromium, tiny_run, tmp_path):
-    with started(write_stages(tiny_run, tmp_path / "staged")) as app:
-        visit = Visit(chromium.new_context().new_page(), app.address)
+    staged = write_stages(tiny_run, tmp_path / "staged")
+    with started(staged) as app, visiting(chromium, app.address) as visit:
         yield visit
-        visit.page.context.close()
-    assert not visit.problems()
-
-
-def chosen(page) -> str:
-    return page.locator(".st-key-stage button[aria-checked=true]").inner_text()
 
 
 def stage(page) -> list[str]:
@@ -27,14 +21,14 @@ def stage(page) -> list[str]:
 
 def test_the_choice_follows_the_visitor(visit):
     page = visit.read("words").page
-    assert chosen(page) == "Reward" and stage(page) == [] and not violations(page)
+    assert chosen(page, "stage") == "Reward" and stage(page) == [] and not violations(page)
     page.locator(".st-key-stage").get_by_text("First stage").click()
     page.wait_for_url("**/words?stage=first")
     page.get_by_role("link", name="Curves").click()
     page.get_by_role("link", name="Scores").click()
     page.wait_for_url("**/scores?stage=first")
     quiet(page)
-    assert chosen(page) == "First stage"
+    assert chosen(page, "stage") == "First stage"
     page.locator(".st-key-stage").get_by_text("Reward").click()
     page.wait_for_url("**/scores")
-    assert chosen(visit.read("words?stage=first").page) == "First stage"
+    assert chosen(visit.read("words?stage=first").page, "stage") == "First stage"

@@ -5,11 +5,10 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from reading import photograph, upload, wait_for_captions
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from browsing import PAGES, ROOT, quiet
+from browsing import PAGES, ROOT, caption_upload, photograph, quiet, upload, wait_for_captions
 
 SCRIPT = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
 ELSEWHERE = "http://elsewhere.example"
@@ -58,20 +57,19 @@ def test_every_page_works_under_the_policy_that_we_advise(visitor, address):
     for path in PAGES:
         visit.read(path)
         assert not visit.problems(), path
-    upload(visit.open().page, ("mine.jpg", photograph("teal")))
-    wait_for_captions(visit.page, "Your photograph mine.jpg.")
+    caption_upload(visit.open().page, "mine.jpg", photograph("teal"))
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_what_stands_in_the_address_is_no_html(visitor, path):
-    page = visitor().open(f"{path}?" + "&".join(f"{name}={quote(SCRIPT)}" for name in PARAMETERS)).page
-    page.locator("h1").wait_for()
-    quiet(page)
-    assert page.title() != "taken" and page.locator("img[src=x]").count() == 0
+def test_what_stands_in_the_address_is_no_html(visit):
+    for path in PAGES:
+        page = visit.open(f"{path}?" + "&".join(f"{name}={quote(SCRIPT)}" for name in PARAMETERS)).page
+        page.locator("h1").wait_for()
+        quiet(page)
+        assert page.title() != "taken" and page.locator("img[src=x]").count() == 0, path
 
 
-def test_what_a_file_is_called_is_no_html(visitor):
-    page = visitor().open().page
+def test_what_a_file_is_called_is_no_html(visit):
+    page = visit.open().page
     name = SCRIPT.replace("/", "").replace('"', "").replace("'", "`") + ".jpg"
     upload(page, (name, photograph("teal")), (f"b{name}", b"no picture"))
     page.get_by_role("heading", name="2 pictures").wait_for()

@@ -2,8 +2,8 @@
 
 import pytest
 
-PHONE = {"viewport": {"width": 390, "height": 844}}
-DARK = {"color_scheme": "dark"}
+from browsing import DARK, PHONE, scrolls_sideways
+
 STATION = ".station"
 NOW = ".walk [aria-current=step]"
 
@@ -26,8 +26,7 @@ def test_one_drawing_in_the_colour_of_the_text_and_nothing_scrolls_sideways(visi
     fill, heading = page.locator(f".architecture .{drawn}").evaluate(colours)
     assert fill == heading
     page.locator(STATION).last.wait_for()
-    main = page.locator("[data-testid=stMain]")
-    assert main.evaluate("main => Math.max(main.scrollWidth, document.documentElement.scrollWidth) <= window.innerWidth")
+    assert not scrolls_sideways(page)
 
 
 def test_a_step_is_chosen_by_keyboard_and_stands_in_the_address(visit):
