@@ -60,7 +60,7 @@ def cache(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def inputs(tensorflow, cache):
     """The inputs of a small run; some files of tests make their own."""
-    from support.standins import small_inputs
+    from support.fakes import small_inputs
 
     return small_inputs(cache)
 
@@ -96,7 +96,7 @@ def _once(folder: Path, make: Callable[[Path], None]) -> Path:
 
 
 def _train_tiny(folder: Path) -> None:
-    start_tensorflow(repeatable=True)
+    tensorflow = start_tensorflow(repeatable=True)
     from captioner.config import VARIANTS
     from captioner.data.datasets import shapes
     from captioner.presets import PRESETS
@@ -106,5 +106,9 @@ def _train_tiny(folder: Path) -> None:
 
     preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=3))
     inputs = RunInputs(shapes(48, 16, 16), load_encoder(), Path(os.environ["TRIPTYCH_CACHE"]), preset)
-    for variant in VARIANTS:
-        Run(inputs, variant, 1, folder).execute()
+    tensorflow.config.run_functions_eagerly(True)  # So few steps are done before they would be compiled.
+    try:
+        for variant in VARIANTS:
+            Run(inputs, variant, 1, folder).execute()
+    finally:
+        tensorflow.config.run_functions_eagerly(False)

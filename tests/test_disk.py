@@ -14,9 +14,9 @@ from captioner.config import VARIANTS
 from captioner.storage import exists
 from captioner.views.launch_options import FOLDER_VARIABLE
 from captioner.vision import encoder as encoders
-from support.pages import open_view, refusals, sentences
-from support.standins import StubEncoder
-from support.written_data import write_flickr8k
+from support.app_driver import open_view, refusals, sentences
+from support.factories import write_flickr8k
+from support.fakes import StubEncoder
 
 ROOT = Path(__file__).resolve().parent.parent
 needs_limits = pytest.mark.skipif(os.name != "posix", reason="Only POSIX systems limit the size of a file.")

@@ -19,7 +19,7 @@ from captioner.config import DecoderConfig
 from captioner.data.images import read
 from captioner.errors import CheckpointError, TrainingError
 from captioner.model.decoder import Decoder
-from support.standins import StubEncoder, small_dataset, small_preset
+from support.fakes import StubEncoder, small_dataset, small_preset
 
 CAPTION = {"encoder_ms": 17.0, "end_to_end_ms": 51.5, "ratio_to_encoder": 3.0294, "recipe_ms": 5150.0, "ratio_to_recipe": 100.0}
 TRAINING = {"epoch_s": 44.0, "ratio_to_recipe": 14.9, "share_of_gemm": 0.4021}

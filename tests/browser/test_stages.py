@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from browsing import chosen, quiet, started, violations, visiting
-from support.standins import write_stages
+from support.fakes import write_stages
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from captioner.errors import CheckpointError, ConfigError
 from captioner.model.checkpoints import Checkpoint, EncoderMark, save
 from captioner.vocabulary import END, PADDING, SPECIAL_WORDS, START, UNKNOWN, Vocabulary
 from embeddings.table import learned_start
-from support.standins import MARK, SMALL_DECODER, StubEncoder, small_checkpoint, small_preset
+from support.fakes import MARK, SMALL_DECODER, StubEncoder, small_checkpoint, small_preset
 
 WORDS = Vocabulary((*SPECIAL_WORDS, *"a the dog cat runs sits on grass".split()))
 GREEDY = SearchConfig(method="greedy", maximum_words=9)

@@ -8,7 +8,7 @@ import pytest
 from captioner.captioning.beam_search import search
 from captioner.captioning.numpy_decoder import QuickDecoder, Weights
 from captioner.config import SearchConfig
-from support.standins import OLDER, SMALL_DECODER, small_checkpoint
+from support.fakes import OLDER, SMALL_DECODER, small_checkpoint
 
 WORDS, REGIONS, CHANNELS, ROWS = 11, 9, 6, 4
 ENTRIES = ("attention", "merge", "init", "pre")

@@ -31,8 +31,8 @@ from captioner.scoring import familiarity, novelty_curve
 from captioner.training import run as runs
 from captioner.vision import encoder as encoders
 from support.event_files import points
-from support.standins import write_stages
-from support.written_data import write_flickr8k
+from support.factories import write_flickr8k
+from support.fakes import write_stages
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"

@@ -10,9 +10,9 @@ from captioner.config import SearchConfig
 from captioner.experiments import plans
 from captioner.experiments.plans import RECIPES, Trial
 from captioner.presets import OLDER_RECIPES, PRESETS
-from support.standins import StubEncoder, small_dataset, small_preset
-from support.written_recipes import write_recipes
-from support.written_study import write_study
+from support.fakes import StubEncoder, small_dataset, small_preset
+from support.recipe_factory import write_recipes
+from support.study_factory import write_study
 
 
 def test_the_recipes_are_trained_and_told(tmp_path, monkeypatch, capsys):

@@ -18,7 +18,7 @@ from captioner.experiments.conclusions import (
     seed_difference,
 )
 from captioner.experiments.plans import repeated_seeds
-from support.written_study import scores, trial_record, write_study
+from support.study_factory import scores, trial_record, write_study
 
 PLAN = repeated_seeds()
 

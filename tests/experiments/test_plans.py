@@ -6,7 +6,7 @@ from dataclasses import replace
 from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
 from captioner.experiments.plans import PLANS, RECIPES, Trial, overrides, repeated_seeds
 from captioner.presets import OLDER_RECIPES, PRESETS
-from support.written_recipes import dimensions
+from support.recipe_factory import dimensions
 
 
 def names(trials):

@@ -8,9 +8,9 @@ from captioner.config import FIRST, REWARD, STAGES
 from captioner.errors import CheckpointError
 from captioner.experiments.plans import RECIPES, repeated_seeds
 from captioner.experiments.records import keep, read_kept, read_records, save_record, stored
-from support.written_recipes import gave_up, record, write_recipes
-from support.written_study import record as seed_record
-from support.written_study import scores, trial_record
+from support.recipe_factory import gave_up, record, write_recipes
+from support.study_factory import record as seed_record
+from support.study_factory import scores, trial_record
 
 SEEDS = repeated_seeds()
 ONE = record(RECIPES.trials()[0])

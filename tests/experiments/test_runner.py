@@ -22,8 +22,8 @@ from captioner.training import trainer
 from captioner.training.run import Run
 from captioner.training.run_inputs import Sources
 from captioner.vision.feature_cache import FeatureCache
-from support.standins import StubEncoder, small_dataset, small_preset
-from support.written_study import scores, trial_record
+from support.fakes import StubEncoder, small_dataset, small_preset
+from support.study_factory import scores, trial_record
 
 REWARDED = RewardConfig(epochs=1, images_per_batch=4, views=1, maximum_words=7)
 TINY = replace(small_preset(epochs=1), reward=REWARDED)

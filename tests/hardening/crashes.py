@@ -19,7 +19,7 @@ from stress import ROOT, options, report
 
 from captioner.errors import TriptychError
 from captioner.storage import exists, load_folder, read_json
-from support.written_data import write_flickr8k
+from support.factories import write_flickr8k
 
 VARIANTS = ("word2vec", "fasttext")
 KILLS, PER_RUN = 50, 5

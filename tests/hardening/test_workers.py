@@ -5,7 +5,7 @@ import time
 import pytest
 
 from captioner.training.worker_group import find_place
-from support.worker_processes import free_ports, places, run_workers
+from support.workers import free_ports, places, run_workers
 
 TELL_PLACE = """
 import json

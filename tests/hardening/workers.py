@@ -26,7 +26,7 @@ from captioner.runtime import start_tensorflow
 from captioner.storage import write_bytes
 from captioner.training.worker_group import join
 from captioner.vision.feature_cache import default_folder
-from support.worker_processes import run_workers
+from support.workers import run_workers
 
 STEPS, PROCESSES, PRESET = 200, (2, 4), "triptych"
 ALLOWED = 1e-4

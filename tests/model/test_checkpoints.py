@@ -27,7 +27,7 @@ from captioner.model.checkpoints import (
 from captioner.storage import exists
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
 from embeddings.table import learned_start
-from support.standins import SMALL_DECODER, StubEncoder, small_preset
+from support.fakes import SMALL_DECODER, StubEncoder, small_preset
 
 VOCABULARY = Vocabulary((*SPECIAL_WORDS, "a", "dog", "runs"))
 HISTORY = {"state": "finished", "epochs": []}

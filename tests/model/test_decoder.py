@@ -10,7 +10,7 @@ from captioner.errors import ConfigError
 from captioner.model.packing import pack
 from captioner.presets import PRESETS
 from captioner.vocabulary import END, START
-from support.standins import OLDER
+from support.fakes import OLDER
 
 ENTRIES = ("attention", "merge", "init", "pre")
 SHAPES = [{"image_entry": entry, "layers": layers} for entry in ENTRIES for layers in (1, 2)]

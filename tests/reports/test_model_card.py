@@ -20,8 +20,8 @@ from captioner.reports import model_card
 from captioner.reports.model_card import CARD, TEXT, licence_of, markdown, read_card, write_card
 from captioner.reports.readme import README
 from captioner.vision.encoder import ADAPTED, ENCODERS, LITE2
-from support.standins import MARK, small_checkpoint
-from support.written_scores import write_scores
+from support.factories import write_scores
+from support.fakes import MARK, small_checkpoint
 
 DATA = {
     "name": "flickr8k",

@@ -16,8 +16,8 @@ from captioner.experiments.records import Record, Scores, stored
 from captioner.presets import PRESETS
 from captioner.reports.readme import README, YARDSTICKS, pages, render
 from captioner.storage import write_json
-from support.written_recipes import write_recipes
-from support.written_study import record, write_study
+from support.recipe_factory import write_recipes
+from support.study_factory import record, write_study
 
 HISTORY = {
     "best_epoch": 2,

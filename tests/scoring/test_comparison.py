@@ -28,7 +28,7 @@ from captioner.scoring.comparison import (
 from captioner.scoring.evaluation import Evaluation, Subjects
 from captioner.scoring.metrics import Scorer
 from captioner.storage import read_json, write_json
-from support.written_scores import comparison
+from support.factories import comparison
 
 DATA = shapes(40, 12, 12)
 RECORDS, TRAINING = DATA.split("dev"), DATA.split("train")

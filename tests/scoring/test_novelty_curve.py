@@ -26,7 +26,7 @@ from captioner.scoring.novelty_curve import (
     to_json,
 )
 from captioner.storage import read_json, write_json
-from support.written_novelty import summary, write_curve
+from support.factories import summary, write_curve
 
 COUNT = 203
 

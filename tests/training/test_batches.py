@@ -14,7 +14,7 @@ from captioner.training.run import Run
 from captioner.vision.feature_cache import FeatureCache
 from captioner.vocabulary import END, UNKNOWN
 from support import synthetic
-from support.standins import small_inputs, stop_after_an_epoch
+from support.fakes import small_inputs, stop_after_an_epoch
 from support.synthetic import VIEW_NAMES, SilentEncoder
 
 ROW = 81 * 1280 * 2  # bytes of the default encoder's grid, float16

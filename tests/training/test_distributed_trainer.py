@@ -12,8 +12,8 @@ from captioner.training.distributed_trainer import DistributedTrainer, pack_begu
 from captioner.training.history import Epoch, TrainingState
 from captioner.training.weight_averages import values_of
 from captioner.training.worker_group import Shard, SingleWorker
-from support.meeting import InThreads, Meeting
-from support.standins import SMALL_DECODER, small_inputs, small_preset
+from support.fakes import SMALL_DECODER, small_inputs, small_preset
+from support.workers import InThreads, Meeting
 
 
 @pytest.fixture(scope="module")

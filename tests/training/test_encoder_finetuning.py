@@ -10,7 +10,7 @@ from captioner.data.datasets import shapes
 from captioner.errors import EncoderError
 from captioner.presets import PRESETS
 from captioner.vocabulary import Vocabulary, tokenize
-from support.standins import SMALL_DECODER
+from support.fakes import SMALL_DECODER
 
 SIDE = 64  # Small pictures give a grid of 2 x 2; everything else is the real network.
 SETTINGS = AdaptationConfig(epochs=2, images_per_batch=4, learning_rate=1e-4, decoder_learning_rate=1e-2, warmup_epochs=0)

@@ -16,7 +16,7 @@ from captioner.figures.curves.histories import INTERRUPTED, STOPPED, read_run
 from captioner.presets import PRESETS
 from captioner.training.live_training import FAILED, FINISHED, IDLE, RUNNING, LiveTraining
 from captioner.training.live_training import STOPPED as ENDED
-from support.written_runs import tiny_training
+from support.factories import tiny_training
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 300  # seconds; TensorFlow is loaded each time, and every other program goes first

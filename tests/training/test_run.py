@@ -23,7 +23,7 @@ from captioner.training.provenance import Code
 from captioner.training.run import Run, Start
 from captioner.training.run_inputs import RunInputs, Sources
 from captioner.training.worker_group import SingleWorker
-from support.standins import StubEncoder, small_dataset, small_inputs, small_preset, stop_after_an_epoch
+from support.fakes import StubEncoder, small_dataset, small_inputs, small_preset, stop_after_an_epoch
 
 # Trains in a process of its own; with a number of epochs it kills itself as `kill -9` does, once they are put down.
 CHILD = """
@@ -32,7 +32,7 @@ from pathlib import Path
 from captioner.runtime import start_tensorflow
 start_tensorflow(repeatable=True)
 from safetensors.numpy import save_file
-from support.standins import small_inputs
+from support.fakes import small_inputs
 from captioner.training.run import Run
 
 cache, out, epochs = sys.argv[1:]

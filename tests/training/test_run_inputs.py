@@ -11,7 +11,7 @@ from captioner.data.datasets import Dataset, Record
 from captioner.errors import DatasetError
 from captioner.presets import PRESETS
 from captioner.training.run_inputs import RunInputs, Sources
-from support.standins import StubEncoder, small_dataset, small_inputs, small_preset
+from support.fakes import StubEncoder, small_dataset, small_inputs, small_preset
 
 
 def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):

@@ -12,7 +12,7 @@ from captioner.errors import TrainingError
 from captioner.scoring.metrics import score
 from captioner.training.run import Run, Start
 from captioner.vocabulary import END, PADDING, START, UNKNOWN, tokenize
-from support.standins import (
+from support.fakes import (
     SMALL_DECODER,
     SMALL_VOCABULARY,
     StubEncoder,

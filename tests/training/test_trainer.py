@@ -8,7 +8,7 @@ import pytest
 
 from captioner.errors import TrainingError
 from captioner.vocabulary import END, START
-from support.standins import SMALL_DECODER, small_inputs, small_preset
+from support.fakes import SMALL_DECODER, small_inputs, small_preset
 
 
 @pytest.fixture(scope="module")

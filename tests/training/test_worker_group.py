@@ -18,8 +18,8 @@ from captioner.errors import ConfigError, TrainingError
 from captioner.training import provenance
 from captioner.training.worker_group import Place, Shard, SingleWorker, find_place, join, refuse_several
 from captioner.vision import encoder as encoders
-from support.meeting import InThreads, Meeting
-from support.standins import StubEncoder
+from support.fakes import StubEncoder
+from support.workers import InThreads, Meeting
 
 ROOT = Path(__file__).resolve().parents[2]
 TWO = {"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 1}}

@@ -12,9 +12,9 @@ from captioner.__main__ import main
 from captioner.storage import exists
 from captioner.training.run import Run
 from captioner.vision import encoder as encoders
-from support.standins import StubEncoder, keep_what_runs_end_with
-from support.worker_processes import finish, start, wait_for
-from support.written_data import write_flickr8k
+from support.factories import write_flickr8k
+from support.fakes import StubEncoder, keep_what_runs_end_with
+from support.workers import finish, start, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 PATIENCE = 300  # seconds, on a machine with other things to do

@@ -9,7 +9,7 @@ import pytest
 from captioner.config import SHIPPED
 from captioner.model.checkpoints import stages_in
 from captioner.views.launch_options import FOLDER_VARIABLE
-from support.pages import APP, open_view, refusals
+from support.app_driver import APP, open_view, refusals
 
 
 @pytest.fixture

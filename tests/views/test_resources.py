@@ -9,8 +9,8 @@ from captioner.model.checkpoints import EncoderMark, save
 from captioner.views import startup_problems
 from captioner.views.launch_options import FOLDER_VARIABLE
 from captioner.vision.encoder import load_encoder
-from support.pages import open_view, refusals, sentences
-from support.standins import small_checkpoint
+from support.app_driver import open_view, refusals, sentences
+from support.fakes import small_checkpoint
 
 NETWORK = "mobilenetv2"  # one that is built and saved quickly
 

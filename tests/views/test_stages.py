@@ -11,9 +11,9 @@ from captioner.storage import write_json
 from captioner.views.launch_options import FOLDER_VARIABLE
 from captioner.views.resources import load_engine
 from captioner.views.stages import beside, title
-from support.pages import APP, PATIENCE, open_view, refusals, sentences, shown
-from support.standins import write_stages
-from support.written_scores import write_all
+from support.app_driver import APP, PATIENCE, open_view, refusals, sentences, shown
+from support.factories import write_all
+from support.fakes import write_stages
 
 PAGES = ("words", "scores", "how_it_works")
 

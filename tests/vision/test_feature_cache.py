@@ -15,7 +15,7 @@ from captioner.data.images import read, resize
 from captioner.errors import FeatureError, ImageError
 from captioner.vision import feature_cache
 from captioner.vision.feature_cache import VIEWS, FeatureCache, View, default_folder
-from support.standins import StubEncoder
+from support.fakes import StubEncoder
 
 
 def write_picture(path, seed):

@@ -12,8 +12,8 @@ from captioner.config import FIRST, REWARD, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.curves.histories import INTERRUPTED, RUNNING, find_runs, in_progress, read_history, read_run
 from captioner.figures.decoder.settings_in_words import read_all
-from support.standins import rewarded
-from support.written_runs import history, write, write_run, write_seeds
+from support.factories import history, write, write_run, write_seeds
+from support.fakes import rewarded
 
 EPOCH = {"epoch": 1, "train_loss": 2.0, "dev_loss": 3.0, "seconds": 1.0}
 

@@ -6,8 +6,8 @@ from captioner.config import VARIANTS
 from captioner.figures.curves.histories import read_run
 from captioner.figures.curves.loss_chart import hover_rows, loss_chart
 from captioner.figures.curves.loss_data import MINUTES, Look, Picture
-from support.standins import rewarded
-from support.written_runs import history, write, write_run, write_seeds
+from support.factories import history, write, write_run, write_seeds
+from support.fakes import rewarded
 
 
 @pytest.fixture

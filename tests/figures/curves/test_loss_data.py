@@ -10,8 +10,8 @@ import pytest
 from captioner.config import VARIANTS
 from captioner.figures.curves.histories import read_run
 from captioner.figures.curves.loss_data import MINUTES, Look, Picture, loss_csv, loss_table, settled, smooth, summary
-from support.standins import rewarded as with_reward
-from support.written_runs import history, write, write_run, write_seeds
+from support.factories import history, write, write_run, write_seeds
+from support.fakes import rewarded as with_reward
 
 
 @pytest.fixture

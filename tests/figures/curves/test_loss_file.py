@@ -11,7 +11,7 @@ from captioner.config import VARIANTS
 from captioner.figures.curves.histories import read_run
 from captioner.figures.curves.loss_data import Look, Picture
 from captioner.figures.curves.loss_file import loss_figure, loss_file
-from support.written_runs import history, write, write_run, write_seeds
+from support.factories import history, write, write_run, write_seeds
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from captioner.config import VARIANTS
 from captioner.figures.curves.histories import read_run
 from captioner.figures.curves.reward_chart import reward_chart, reward_rows, reward_summary
-from support.standins import rewarded
-from support.written_runs import history, write, write_run, write_seeds
+from support.factories import history, write, write_run, write_seeds
+from support.fakes import rewarded
 
 
 @pytest.fixture

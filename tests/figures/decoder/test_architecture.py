@@ -10,7 +10,7 @@ from captioner.errors import CheckpointError, EncoderError
 from captioner.figures.decoder.architecture import FROZEN, NOTHING, TRAINED, read_architecture, size
 from captioner.model.checkpoints import TABLE_WEIGHT, EncoderMark, load_all
 from captioner.vision.encoder import ADAPTED, LITE2
-from support.standins import MARK, SHAPES, SMALL_VOCABULARY, small_checkpoint
+from support.fakes import MARK, SHAPES, SMALL_VOCABULARY, small_checkpoint
 
 
 def read(variant="learned", mark=MARK, **shape):

@@ -6,7 +6,7 @@ import pytest
 from captioner.captioning.numpy_decoder import QuickDecoder
 from captioner.figures.decoder.decoding_step import NEVER_WRITTEN, Anatomy, largest, sigmoid, softmax
 from captioner.vocabulary import END, START, UNKNOWN
-from support.standins import SHAPES, StubEncoder, small_checkpoint
+from support.fakes import SHAPES, StubEncoder, small_checkpoint
 
 
 @pytest.fixture(scope="module")

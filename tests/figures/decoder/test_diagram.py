@@ -11,7 +11,7 @@ from captioner.figures.decoder.architecture import read_architecture
 from captioner.figures.decoder.diagram import describe, draw
 from captioner.figures.decoder.placement import LAYOUTS, NARROW, WIDE
 from captioner.model.checkpoints import load, load_all
-from support.standins import MARK, SHAPES, small_checkpoint
+from support.fakes import MARK, SHAPES, small_checkpoint
 
 
 @pytest.fixture(scope="module")

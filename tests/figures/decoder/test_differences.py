@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from captioner.config import SHIPPED
 from captioner.figures.decoder.differences import compare, difference
-from support.standins import small_checkpoint
+from support.fakes import small_checkpoint
 
 ALIKE = {"CNN", "Layers", "Vocabulary", "First stage of training", "Last stage of training", "Seed of all that is random"}
 

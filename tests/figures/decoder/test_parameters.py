@@ -11,7 +11,7 @@ from captioner.errors import CheckpointError
 from captioner.figures.decoder.parameters import Parameters, count_parameters
 from captioner.figures.glossary import GLOSSARY
 from captioner.model.checkpoints import load, save
-from support.standins import small_checkpoint
+from support.fakes import small_checkpoint
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -14,7 +14,7 @@ from captioner.figures.decoder.parameters import Parameters
 from captioner.figures.decoder.settings_in_words import Settings, in_words, moved, read_all, read_settings
 from captioner.model.checkpoints import load
 from captioner.presets import PRESETS
-from support.standins import MARK, write_stages
+from support.fakes import MARK, write_stages
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from captioner.experiments.plans import RECIPES
 from captioner.experiments.records import read_records
 from captioner.figures.curves.course_project import read_course
 from captioner.figures.recipes import dimensions_question as question
-from support.written_recipes import EPOCHS, dimensions, gave_up, record, write_recipes
+from support.recipe_factory import EPOCHS, dimensions, gave_up, record, write_recipes
 
 QUESTION = RECIPES.trials(["question"])
 

@@ -4,7 +4,7 @@ import pytest
 
 from captioner.experiments.plans import RECIPES
 from captioner.figures.recipes import dimensions_question, question_charts
-from support.written_recipes import EPOCHS, record
+from support.recipe_factory import EPOCHS, record
 
 
 def made(**figures):

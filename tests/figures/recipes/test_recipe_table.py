@@ -9,7 +9,7 @@ from captioner.experiments.plans import RECIPES
 from captioner.figures.recipes import recipe_table
 from captioner.figures.scores.published import PUBLISHED
 from captioner.presets import OLDER_RECIPES, find_preset
-from support.written_recipes import gave_up, record, write_recipes
+from support.recipe_factory import gave_up, record, write_recipes
 
 TABLE = RECIPES.trials(["table"])
 STACKED, RELU, JOINED = RECIPES.trials(["notes"])

@@ -10,8 +10,8 @@ from captioner.experiments.plans import RECIPES
 from captioner.experiments.records import read_records
 from captioner.figures.recipes import recipe_text
 from captioner.presets import OLDER_RECIPES
-from support.written_recipes import gave_up, record
-from support.written_study import write_study
+from support.recipe_factory import gave_up, record
+from support.study_factory import write_study
 
 TABLE = RECIPES.trials(["table"])
 STACKED, RELU, JOINED = RECIPES.trials(["notes"])

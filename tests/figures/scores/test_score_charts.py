@@ -9,7 +9,7 @@ from captioner.figures.scores import score_charts as charts
 from captioner.figures.scores.published import PUBLISHED
 from captioner.figures.scores.scoreboard import Board, Entry, Trial, TriedBeams
 from captioner.figures.scores.verdict import Gap
-from support.written_scores import SETTING, VALUES, comparison, yardstick
+from support.factories import SETTING, VALUES, comparison, yardstick
 
 GAPS = [Gap("FastText", "Learned", 0.07, 0.05, 0.09), Gap("Word2Vec", "Learned", 0.03, -0.01, 0.07)]
 TRIED = ((1, 0.7, 0.4), (3, 0.4, 0.41), (3, 1.0, 0.5))

@@ -11,7 +11,7 @@ from captioner.errors import CheckpointError
 from captioner.figures.scores.scoreboard import Trial, TriedBeams, read_beams, read_board
 from captioner.model.checkpoints import stages_in
 from captioner.storage import write_json
-from support.written_scores import SETTING, comparison, write_all, write_scores
+from support.factories import SETTING, comparison, write_all, write_scores
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ import pytest
 from captioner.figures.decoder.facts import read_facts
 from captioner.figures.scores.scoreboard import read_board
 from captioner.figures.scores.stage_changes import Change, Measured, changes, studied
-from support.standins import rewarded
-from support.written_runs import LOSSES, history, write, write_run
-from support.written_scores import write_all, write_scores
-from support.written_study import write_study
+from support.factories import LOSSES, history, write, write_all, write_run, write_scores
+from support.fakes import rewarded
+from support.study_factory import write_study
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from captioner.config import FIRST, REWARD, VARIANTS
 from captioner.figures.scores import study_chart as charts
-from support.written_study import record, write_study
+from support.study_factory import record, write_study
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from captioner.config import FIRST, REWARD, SHIPPED, STAGES, VARIANTS
 from captioner.experiments.conclusions import read_study
 from captioner.figures.scores import study_text
 from captioner.scoring.bootstrap import Estimate
-from support.written_study import write_study
+from support.study_factory import write_study
 
 TIE = "No pair differs significantly"
 

@@ -9,7 +9,7 @@ from captioner.scoring.familiarity import Judgement, Kind
 from captioner.scoring.novelty_curve import measure
 from captioner.views.caption.familiarity import _since, gauge, tell
 from captioner.vision.encoder import ADAPTED, LITE2
-from support.written_novelty import summary
+from support.factories import summary
 
 PLACE = np.arange(100)
 FALLING = measure({}, PLACE, {"learned": np.select([PLACE < 30, PLACE < 70], [0.9, 0.5], 0.1) + np.where(PLACE % 2, 0.15, -0.15)})

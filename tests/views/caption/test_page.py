@@ -22,8 +22,8 @@ from captioner.views import photographs
 from captioner.views.caption import page
 from captioner.views.launch_options import FOLDER_VARIABLE
 from captioner.views.resources import QUEUE, load_engine, stamp
-from support.pages import APP, PATIENCE, descriptions, refusals, sentences, shown
-from support.written_novelty import write_curve
+from support.app_driver import APP, PATIENCE, descriptions, refusals, sentences, shown
+from support.factories import write_curve
 
 
 @pytest.fixture

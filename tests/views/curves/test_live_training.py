@@ -13,8 +13,8 @@ from captioner.training.live_training import FAILED, FINISHED, RUNNING, LiveTrai
 from captioner.training.live_training import STOPPED as ENDED
 from captioner.views.curves import live_training
 from captioner.views.launch_options import FOLDER_VARIABLE
-from support.pages import open_view, refusals, sentences, shown
-from support.written_runs import tiny_training, write_run
+from support.app_driver import open_view, refusals, sentences, shown
+from support.factories import tiny_training, write_run
 
 PATIENCE = 300  # seconds; TensorFlow is loaded each time, and every other program goes first
 EPOCHS = 500

@@ -8,8 +8,8 @@ import pytest
 from captioner.config import VARIANTS
 from captioner.views.curves import live_training
 from captioner.views.launch_options import FOLDER_VARIABLE
-from support.pages import open_view, refusals, sentences, shown
-from support.written_runs import history, write, write_run, write_seeds
+from support.app_driver import open_view, refusals, sentences, shown
+from support.factories import history, write, write_run, write_seeds
 
 CHART = "vega_lite_chart"
 

@@ -7,7 +7,7 @@ from captioner.config import VARIANTS
 from captioner.figures.decoder.architecture import read_architecture
 from captioner.figures.decoder.differences import Property
 from captioner.views.how_it_works import layer_tables
-from support.standins import MARK, small_checkpoint
+from support.fakes import MARK, small_checkpoint
 
 
 def headings(page: str) -> list[str]:

@@ -12,7 +12,7 @@ from captioner.figures.limits import LIMITS
 from captioner.views import photographs
 from captioner.views.launch_options import FOLDER_VARIABLE
 from captioner.views.resources import picture_size
-from support.pages import open_view, refusals, shown
+from support.app_driver import open_view, refusals, shown
 
 HEADERS = [
     "From a photograph to the next word",

@@ -12,7 +12,7 @@ from captioner.figures.decoder.decoding_step import Anatomy
 from captioner.views.how_it_works import scene as scenes
 from captioner.views.how_it_works import stations
 from captioner.vocabulary import END, UNKNOWN
-from support.standins import OLDER, SMALL_VOCABULARY, StubEncoder, small_checkpoint
+from support.fakes import OLDER, SMALL_VOCABULARY, StubEncoder, small_checkpoint
 
 THIRD = {
     "attention": "A look at the photograph",

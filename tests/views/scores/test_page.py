@@ -11,11 +11,10 @@ from captioner.figures.glossary import GLOSSARY
 from captioner.presets import OLDER_RECIPES
 from captioner.storage import write_json
 from captioner.views.launch_options import FOLDER_VARIABLE
-from support.pages import open_view, refusals, shown
-from support.written_novelty import summary, write_curve
-from support.written_recipes import write_recipes
-from support.written_scores import write_all, write_scores
-from support.written_study import write_study
+from support.app_driver import open_view, refusals, shown
+from support.factories import summary, write_all, write_curve, write_scores
+from support.recipe_factory import write_recipes
+from support.study_factory import write_study
 
 
 @pytest.fixture

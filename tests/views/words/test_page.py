@@ -22,7 +22,7 @@ from embeddings.explore import analogy, neighbours
 from embeddings.kinds import KINDS
 from embeddings.subwords import Pieces, keep
 from embeddings.table import EmbeddingTable
-from support.pages import open_view, refusals, shown
+from support.app_driver import open_view, refusals, shown
 
 
 @pytest.fixture

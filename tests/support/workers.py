@@ -1,4 +1,4 @@
-"""Start processes on this machine that train together, as several machines would: any program, or the command line."""
+"""Workers that train together on this machine, as several machines would: threads of this process, or processes."""
 
 import json
 import os
@@ -6,13 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from captioner.training.worker_group import VARIABLE
+from captioner.training.worker_group import VARIABLE, Shard, WorkerGroup
 
 TESTS = Path(__file__).resolve().parents[1]
 _POLL_SECONDS = 0.2
@@ -23,7 +24,7 @@ CHILD = """
 import os, sys
 from captioner.vision import encoder as encoders
 from captioner.__main__ import main
-from support.standins import StubEncoder, keep_what_runs_end_with
+from support.fakes import StubEncoder, keep_what_runs_end_with
 
 ended, fatal_epoch, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 encoders.load_encoder = lambda name, **_: StubEncoder()
@@ -38,6 +39,46 @@ if fatal_epoch:
     DistributedTrainer.epoch = epoch_or_end
 sys.exit(main(sys.argv[4:]))
 """
+
+
+class Meeting:
+    """Where workers meet that are threads of one process."""
+
+    def __init__(self, count):
+        self.barrier, self.brought = threading.Barrier(count), [None] * count
+
+    def of_all(self, find):
+        """What each of them finds, or the error it ends with."""
+        found = [None] * len(self.brought)
+
+        def run(number):
+            try:
+                found[number] = find(InThreads(number, self))
+            except Exception as error:
+                found[number] = error
+
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(len(found))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return found
+
+
+class InThreads(WorkerGroup):
+    """All of a worker but the way on which numbers are added up."""
+
+    def __init__(self, number, meeting):
+        self.shard, self.meeting = Shard(number, len(meeting.brought)), meeting
+
+    def sum(self, values):
+        import tensorflow as tf
+
+        self.meeting.brought[self.shard.number] = values
+        self.meeting.barrier.wait(60)
+        added = tf.add_n(list(self.meeting.brought))
+        self.meeting.barrier.wait(60)
+        return added
 
 
 def free_ports(count: int) -> list[int]:
