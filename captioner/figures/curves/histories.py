@@ -3,7 +3,6 @@
 A run is a folder that holds `learned/`, `word2vec/`, `fasttext/`; further seeds of it lie beside them in `seeds/<seed>/`.
 """
 
-import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -12,12 +11,11 @@ from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
 
 from captioner.config import STAGES, VARIANTS, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.model.checkpoints import HISTORY
-from captioner.storage import read_json
+from captioner.storage import read_as
 from captioner.training.history import Epoch
 
 RUNNING, FINISHED, STOPPED, INTERRUPTED = "running", "finished", "stopped", "interrupted"
@@ -212,36 +210,35 @@ def read_history(path: Path) -> History:
             f"{variant.title} has no curve yet: there is no {HISTORY} in {path.parent}; "
             "it appears after the first epoch of training."
         ) from error
-    history = _parsed(variant, read_json(path), time.time() - written)
-    if history is None:
+    stored = read_as(path, _Stored, "copy it again, or train this decoder anew")
+    if not stored.sound:
         raise CheckpointError(
             f"The {HISTORY} of {variant.title} is not complete: it should hold a state, epochs with their losses, and the best "
             "epoch; copy it again, or train this decoder anew."
         )
-    return history
+    found = (stored.seed, stored.state, stored.epochs, stored.earlier, stored.best_epoch)
+    return History(variant, *found, time.time() - written)
 
 
-def _parsed(variant: Variant, data: Any, silent: float) -> History | None:
-    try:
-        epochs = tuple(_epoch(row) for row in data["epochs"])
-        earlier, best = int(data.get("earlier", 0)), int(data["best_epoch"])
-        history = History(variant, int(data["seed"]), str(data["state"]), epochs, earlier, best, silent)
-        numbered = [epoch.epoch for epoch in epochs] == list(range(1, len(epochs) + 1))
-        staged = [list(STAGES).index(epoch.stage) for epoch in epochs]
-        ordered = numbered and staged == sorted(staged)
-        usable = history.state in _WRITTEN_STATES and history.best in epochs and ordered and 0 <= earlier <= len(epochs)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, StopIteration):
-        return None
-    return history if usable else None
+@dataclass(frozen=True)
+class _Stored:
+    """A history as the file has it."""
 
+    seed: int
+    state: str
+    epochs: tuple[Epoch, ...]
+    best_epoch: int
+    earlier: int = 0
 
-def _epoch(row: Any) -> Epoch:
-    epoch = Epoch(**row)
-    whole = all(math.isfinite(loss) and loss > 0 for loss in (epoch.train_loss, epoch.dev_loss)) and 0 <= epoch.seconds < math.inf
-    figures = [figure for figure in (epoch.reward, epoch.dev_cider) if figure is not None]
-    if not whole or epoch.stage not in STAGES or not all(map(math.isfinite, figures)):
-        raise ValueError
-    return epoch
+    @property
+    def sound(self) -> bool:
+        numbers = list(range(1, len(self.epochs) + 1))
+        known = self.state in _WRITTEN_STATES and {epoch.stage for epoch in self.epochs} <= set(STAGES)
+        if not known or self.best_epoch not in numbers or not 0 <= self.earlier <= len(numbers):
+            return False
+        stages = [list(STAGES).index(epoch.stage) for epoch in self.epochs]
+        ordered = [epoch.epoch for epoch in self.epochs] == numbers and stages == sorted(stages)
+        return ordered and all(min(epoch.train_loss, epoch.dev_loss) > 0 <= epoch.seconds for epoch in self.epochs)
 
 
 def _judged(history: History, alive: bool | None) -> History:
