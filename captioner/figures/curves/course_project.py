@@ -1,4 +1,4 @@
-"""The training losses that a well-known course project published for two of its decoders, as figures to lay over ours."""
+"""The published training losses of two decoders of a well-known course project, to compare with ours."""
 
 import csv
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _FIGURES = Path(__file__).with_name("course_curves.csv")
 
 @dataclass(frozen=True)
 class CourseCurve:
-    """One published curve: the mean training loss of each epoch, from the first on."""
+    """A published curve: the mean training loss of each epoch."""
 
     variant: Variant
     dimensions: int
@@ -31,7 +31,7 @@ class CourseCurve:
 
 @cache
 def read_course() -> tuple[CourseCurve, ...]:
-    """The published curves, in the order of our own decoders."""
+    """The published curves, in the order of our decoders."""
     with _FIGURES.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     kinds = dict.fromkeys((row["variant"], int(row["embedding_dimensions"])) for row in rows)
@@ -43,7 +43,7 @@ def read_course() -> tuple[CourseCurve, ...]:
 
 
 def description() -> str:
-    """What was published, in figures that are read from the curves."""
+    """A summary of the published curves."""
     parts = (
         f"{curve.variant.title} with {curve.dimensions} numbers a word, {len(curve.losses)} epochs from {curve.losses[0]:.2f} "
         f"to a best of {curve.best:.2f} and {curve.losses[-1]:.2f} in the end"
@@ -53,7 +53,7 @@ def description() -> str:
 
 
 def caution(our_words: int | None) -> str:
-    """Why the two sets of curves may be looked at together but not be compared number by number."""
+    """Why the published losses cannot be compared with ours number by number."""
     ours = f" (ours: {our_words:,})" if our_words else ""
     return (
         f"Look at their shape, but do not compare their height with ours: these are training losses, from captions prepared in "

@@ -1,4 +1,4 @@
-"""What training wrote down epoch by epoch: where the runs lie, their histories, and their curves over one or several seeds.
+"""Training histories: find runs, read their histories, and combine seeds into curves.
 
 A run is a folder that holds `learned/`, `word2vec/`, `fasttext/`; further seeds of it lie beside them in `seeds/<seed>/`.
 """
@@ -21,14 +21,14 @@ from captioner.training.history import Epoch
 RUNNING, FINISHED, STOPPED, INTERRUPTED = "running", "finished", "stopped", "interrupted"
 SEEDS = "seeds"
 _WRITTEN_STATES = (RUNNING, FINISHED, STOPPED)
-_DEPTH = 3  # How far below a named folder a run may lie.
-# A run whose history was not written for so long has been killed: several epochs, and longer than a short pause.
+_DEPTH = 3  # levels below a named folder that are searched for runs
+# A running history that was not written for this long belongs to a killed run.
 _SILENT_EPOCHS, _SILENT_SECONDS = 5, 60
 
 
 @dataclass(frozen=True)
 class History:
-    """One decoder's training with one seed, as far as it has come; `earlier` epochs belong to the run it started from."""
+    """One decoder's training with one seed so far; `earlier` epochs belong to the run it started from."""
 
     variant: Variant
     seed: int
@@ -44,21 +44,21 @@ class History:
 
     @property
     def seconds_per_epoch(self) -> float:
-        """The median, since the first epoch also compiles and a machine may be busy with something else; of the last stage."""
+        """The median over the last stage, since the first epoch also compiles and the machine may be busy."""
         return median(epoch.seconds for epoch in self.epochs if epoch.stage == self.epochs[-1].stage)
 
     @property
     def fresh(self) -> bool:
-        """Whether it was written so lately that whoever writes it may still be at work.
+        """Whether it was written recently enough for training to be in progress.
 
-        What was written in the future was written before the clock was set back, nobody knows when.
+        A time in the future, from before the clock was set back, counts by its distance too.
         """
         return abs(self.silent) < max(_SILENT_SECONDS, _SILENT_EPOCHS * self.seconds_per_epoch)
 
 
 @dataclass(frozen=True)
 class Band:
-    """One figure over the seeds of a run; with a single seed the three are the same."""
+    """Mean and range of a figure over the seeds of a run."""
 
     mean: float
     low: float
@@ -71,7 +71,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Point:
-    """Where a decoder stood after an epoch and so many minutes of training."""
+    """A decoder's figures after an epoch."""
 
     epoch: int
     minutes: float
@@ -84,7 +84,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """One decoder's training in a run, over all its seeds."""
+    """One decoder's training in a run, over all seeds."""
 
     histories: tuple[History, ...]
 
@@ -99,23 +99,23 @@ class Curve:
 
     @property
     def stage(self) -> str:
-        """The one that it has come to."""
+        """The current stage."""
         return self.points[-1].stage
 
     @property
     def earlier(self) -> int:
-        """How many epochs lie before what came last: a stage, or a run that went on from another."""
+        """The number of epochs before the last stage, or before the continuation of another run."""
         return sum(point.stage != self.stage for point in self.points) or self.histories[0].earlier
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
-        """In each stage as far as every seed has come; a mean over fewer and fewer seeds would leap where one of them ends."""
+        """Each stage up to the last epoch that every seed has reached, so that the mean does not jump where a seed ends."""
         rows = [row for stage in STAGES for row in zip(*(_timed(history, stage) for history in self.histories), strict=False)]
         return tuple(_point(number, row) for number, row in enumerate(rows, 1))
 
     @property
     def best(self) -> Point:
-        """The epoch whose weights are kept; over several seeds, the one with the best mean."""
+        """The epoch whose weights are kept; for several seeds, the one with the best mean."""
         if len(self.histories) == 1:
             return next(point for point in self.points if point.epoch == self.histories[0].best_epoch)
         if self.rewarded:
@@ -124,7 +124,7 @@ class Curve:
 
     @property
     def rewarded(self) -> list[Point]:
-        """The epochs in which whole captions were rewarded."""
+        """The epochs of the reward stage."""
         return [point for point in self.points if point.reward and point.dev_cider]
 
     @property
@@ -133,7 +133,7 @@ class Curve:
 
 
 def _timed(history: History, stage: str) -> list[tuple[Epoch, float]]:
-    """Every epoch of a stage, with the minutes that have passed at its end since training began."""
+    """Every epoch of a stage, with the training minutes up to its end."""
     passed = accumulate(epoch.seconds / 60 for epoch in history.epochs)
     return [(epoch, minutes) for epoch, minutes in zip(history.epochs, passed, strict=True) if epoch.stage == stage]
 
@@ -148,7 +148,7 @@ def _point(number: int, seeds: Sequence[tuple[Epoch, float]]) -> Point:
 
 
 def find_runs(folders: Sequence[Path]) -> list[Path]:
-    """The runs in these folders: a folder itself, where it is one, then those below it, in the order of their names."""
+    """The runs in these folders: the folder itself if it is a run, then those below it, sorted by name."""
     return list(dict.fromkeys(run for folder in folders for run in _runs_below(folder, _DEPTH)))
 
 
@@ -162,7 +162,7 @@ def _runs_below(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """What lies in a folder; nothing where it is none, may not be looked into, or was removed just now."""
+    """The content of a folder; empty if it is missing or unreadable."""
     try:
         return sorted(folder.iterdir())
     except OSError:
@@ -174,9 +174,9 @@ def _is_run(folder: Path) -> bool:
 
 
 def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list[CheckpointError]]:
-    """The curves of a run, and for every decoder or seed without a usable history the reason.
+    """The curves of a run, and an error for every decoder or seed without a usable history.
 
-    `alive` says whether somebody is known to be training it; without it the age of the files decides.
+    `alive` tells whether the run is in progress; if None, the age of the files decides.
     """
     curves, problems = [], []
     for name in VARIANTS:
@@ -185,7 +185,7 @@ def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list
         for path in (folder / name / HISTORY, *filter(os.path.isfile, seeds)):
             try:
                 found = _judged(read_history(path), alive)
-                if found.seed not in {history.seed for history in histories}:  # What ships is one of the seeds beside it.
+                if found.seed not in {history.seed for history in histories}:  # The shipped decoder is one of the seeds.
                     histories.append(found)
             except CheckpointError as error:
                 problems.append(error)
@@ -195,13 +195,13 @@ def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list
 
 
 def in_progress(curves: Sequence[Curve]) -> bool:
-    """Whether more is to be expected: a decoder is being trained, or one has just been and the next has not begun."""
+    """Whether a decoder is being trained, or one has just finished and the next has not begun."""
     between = 0 < len(curves) < len(VARIANTS) and all(curve.state == FINISHED for curve in curves)
     return any(curve.state == RUNNING for curve in curves) or (between and any(curve.histories[0].fresh for curve in curves))
 
 
 def read_history(path: Path) -> History:
-    """One file, as it is; the folder it lies in names the decoder."""
+    """Read one history file; its folder names the decoder."""
     variant = find_variant(path.parent.name)
     try:
         written = path.stat().st_mtime
@@ -242,6 +242,6 @@ class _Stored:
 
 
 def _judged(history: History, alive: bool | None) -> History:
-    """A history says that it is running until somebody writes otherwise, and who was killed could not."""
+    """Mark a running history as interrupted if nobody writes it any more, since a killed process cannot."""
     going = history.fresh if alive is None else alive
     return history if going or history.state != RUNNING else replace(history, state=INTERRUPTED)

@@ -1,4 +1,4 @@
-"""The loss curves as one Altair chart that follows the theme; which numbers it shows is left to `captioner.figures.curves.loss_data`."""
+"""The loss curves as an Altair chart that follows the theme; `captioner.figures.curves.loss_data` computes its numbers."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _HEIGHT, _TICKS = 500, 8
 
 
 def loss_chart(picture: Picture) -> alt.LayerChart:
-    """Dev loss strong, training loss thin, each decoder in its colour and dashes, its best epoch as a named dot."""
+    """Strong lines for dev, thin ones for training, in each decoder's colour and dashes; best epochs as named dots."""
     base = _base(picture)
     layers = [
         *_bands(base, picture),
@@ -74,14 +74,14 @@ def _line(base: alt.Chart, split: str, opacity: float) -> alt.Chart:
 
 
 def _raw(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
-    """Behind smoothed lines, faint, what was measured."""
+    """Faint measured lines behind the smoothed ones."""
     if not picture.look.smoothed:
         return []
     return [_line(base, split, RAW_OPACITY).encode(y=_upwards(picture, "raw")) for split in SPLITS]
 
 
 def _bands(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
-    """From the lowest to the highest seed, where a run has several."""
+    """The range over several seeds."""
     if all(len(curve.histories) == 1 for curve in picture.curves):
         return []
     areas = (base.transform_filter(f"datum.split == '{split}'") for split in SPLITS)
@@ -103,7 +103,7 @@ def _bests(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
 
 
 def _names(marked: alt.Chart, picture: Picture, align: str, aside: int) -> alt.Chart:
-    """Those names that stand to the left of their poles, or those to the right."""
+    """The names to the left of their poles, or those to the right."""
     chosen = marked.transform_filter(f"datum.align == '{align}'")
     text = chosen.mark_text(align=align, dx=aside, fontSize=13, fontWeight=600)
     return text.encode(y=_upwards(picture, "name_at"), text="text:N", color=alt.value(INK), strokeDash=_none())
@@ -124,7 +124,7 @@ def _with_data(base: alt.Chart, rows: pd.DataFrame) -> alt.Chart:
 
 
 def _second_stage(picture: Picture) -> list[alt.Chart]:
-    """A faint upright rule where the run went on from an earlier one; several have their names one above the other."""
+    """A faint vertical rule where a second stage begins; several names are stacked."""
     layers = []
     for number, (place, text) in enumerate(picture.second_stage):
         chart = alt.Chart(pd.DataFrame({"place": [place], "text": [f"{text} begins"]})).encode(x=_across(picture))
@@ -135,7 +135,7 @@ def _second_stage(picture: Picture) -> list[alt.Chart]:
 
 
 def _course(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
-    """The course project's curves, thin and beaded, with their names at their ends."""
+    """The course project's curves, thin with markers, named at their ends."""
     rows = picture.course_lines
     if rows.empty:
         return []
@@ -147,7 +147,7 @@ def _course(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
 
 
 def _hover(base: alt.Chart, picture: Picture) -> alt.Chart:
-    """A rule at the epoch under the pointer, which tells the measured losses, smoothed or not."""
+    """A rule at the epoch under the pointer, with the measured losses as a tooltip."""
     rows = hover_rows(picture)
     near = alt.selection_point(fields=["place"], nearest=True, on="pointerover", empty=False, clear="pointerout")
     told = [alt.Tooltip(column, type="nominal") for column in rows.columns.drop("place")]
@@ -157,7 +157,7 @@ def _hover(base: alt.Chart, picture: Picture) -> alt.Chart:
 
 
 def hover_rows(picture: Picture) -> pd.DataFrame:
-    """A row per place on the axis. Over epochs it tells of all decoders, over minutes of the one that ended an epoch there."""
+    """A row per position: with all decoders on the axis of epochs, with one on the axis of minutes."""
     lines = picture.lines.assign(raw=picture.lines.raw.map("{:.3f}".format))
     if picture.look.axis == EPOCHS:
         lines["column"] = lines.decoder + ", " + lines.split

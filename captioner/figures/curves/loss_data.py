@@ -1,7 +1,6 @@
-"""The numbers behind the picture of the losses: what a visitor wants to see of the curves, smoothed, laid out and as a table.
+"""The numbers of a loss chart, its table and its CSV: smoothing, axes and labels.
 
-Drawing them is left to `captioner.figures.curves.loss_chart` (on the page) and `captioner.figures.curves.loss_file` (in a file), so that both
-show the same.
+`loss_chart` draws them on the page and `loss_file` in a file, so that both agree.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,13 +20,13 @@ SPLITS = ("training", "dev")
 REWARDS = {"dev_cider": "CIDEr on dev", "reward": "reward in training"}
 _WRITTEN = ("epoch", "stage", "train_loss", "dev_loss", "seconds", *REWARDS)
 EPOCHS, MINUTES = "epochs", "minutes"
-_MOST_OF_THE_FALL, _LATEST_START = 0.75, 0.25  # of the way to the best dev loss; of the epochs
-_SHORTEST = {EPOCHS: 1.0, MINUTES: 0.01}  # lengths of the axis, for the time after the first epoch
+_MOST_OF_THE_FALL, _LATEST_START = 0.75, 0.25  # share of the way to the best dev loss; share of the epochs
+_SHORTEST = {EPOCHS: 1.0, MINUTES: 0.01}  # shortest axis, after the first epoch
 
 
 @dataclass(frozen=True)
 class Look:
-    """How the curves are to be shown; every choice is a control of the page."""
+    """How to show the curves; every field is a control of the page."""
 
     axis: str = EPOCHS
     log: bool = False
@@ -44,12 +43,12 @@ class Look:
 
     @property
     def course_shown(self) -> bool:
-        """The project published no times, so its curves cannot stand over minutes."""
+        """Only over epochs, since the project published no times."""
         return self.course and self.axis == EPOCHS
 
 
 def smooth(values: Sequence[float], weight: float) -> list[float]:
-    """Exponential moving average; divided by the weights it holds so far, so that its beginning is not pulled to zero.
+    """Exponential moving average with bias correction.
 
     >>> smooth([4.0, 2.0, 2.0], 0.5)
     [4.0, 2.6666666666666665, 2.2857142857142856]
@@ -63,9 +62,9 @@ def smooth(values: Sequence[float], weight: float) -> list[float]:
 
 @dataclass(frozen=True)
 class Picture:
-    """Curves and a look, worked out: every line, the limits of both axes, and the labels.
+    """Every line of a chart, the limits of both axes, and the labels.
 
-    Of a run that goes on, the epochs to come are expected on the axis, so that it stays as it is while the curves grow.
+    The axis of a run in progress includes the expected epochs, so that it does not change while the curves grow.
     """
 
     curves: tuple[Curve, ...]
@@ -83,7 +82,7 @@ class Picture:
 
     @cached_property
     def lines(self) -> "pd.DataFrame":
-        """One row per decoder, split and epoch: the loss as shown, as it was, and between which seeds it lies."""
+        """One row per decoder, split and epoch: the loss as shown, as measured, and its range over seeds."""
         import pandas as pd
 
         columns = ["decoder", "split", "epoch", "place", "loss", "raw", "low", "high"]
@@ -113,7 +112,7 @@ class Picture:
 
     @cached_property
     def places(self) -> tuple[float, float]:
-        """The first and the last place on the axis of epochs or minutes; never the same, so that it has a length."""
+        """The limits of the horizontal axis, which never coincide."""
         places = [*self.lines.place, *self.course_lines.place]
         if self.look.axis == EPOCHS and self.expected_epochs:
             places.append(self.expected_epochs)
@@ -121,7 +120,7 @@ class Picture:
 
     @cached_property
     def scale(self) -> Scale:
-        """The losses from bottom to top, the names of the best epochs among them."""
+        """The range of losses, including the names of the best epochs."""
         return self._lines_scale.with_room_for([self._lines_scale.height(label.name_at) for label in self.labels])
 
     @property
@@ -131,13 +130,13 @@ class Picture:
 
     @property
     def _spots(self) -> list[Spot]:
-        """Every place and loss where something is drawn."""
+        """Every position and loss where something is drawn."""
         drawn = [self.lines[["place", kind]] for kind in ("loss", "low", "high")] + [self.course_lines[["place", "loss"]]]
         return [spot for rows in drawn for spot in rows.itertuples(index=False, name=None)]
 
     @cached_property
     def labels(self) -> list[Label]:
-        """The best epochs that are shown; a name stands left of its dot in the right half, and right of it in the left."""
+        """The best epochs shown; names stand left of dots in the right half, and right of them in the left half."""
         first, last = self.places
         labels = [
             Label(curve.variant, place, best.dev.mean, _best_text(curve), to_the_left=place > (first + last) / 2)
@@ -150,7 +149,7 @@ class Picture:
 
     @property
     def second_stage(self) -> list[tuple[float, str]]:
-        """Where the decoders went on from an earlier stage or run, as far as it is shown, with what begins there."""
+        """The visible positions where a second stage or run begins, with its name."""
         places: dict[float, list[Curve]] = {}
         for curve in self.curves:
             if (place := self._boundary(curve)) is not None:
@@ -158,7 +157,7 @@ class Picture:
         return [(place, self._beginning(curves)) for place, curves in sorted(places.items())]
 
     def _beginning(self, curves: Sequence[Curve]) -> str:
-        """The decoders are named where not all of them begin it there."""
+        """The name of a stage, with the decoders if only some of them begin it there."""
         name = "reward" if curves[0].stage == REWARD else "second stage"
         whose = ", ".join(curve.variant.title for curve in curves) + ": " if len(curves) < len(self.curves) else ""
         return f"{whose}{name}"
@@ -171,10 +170,7 @@ class Picture:
 
 
 def settled(curves: Sequence[Curve]) -> int:
-    """The epoch at which to begin, so that the first ones do not squeeze the rest: the steep fall is over in every curve.
-
-    No more than a quarter of the epochs are left out.
-    """
+    """The first epoch to show: the steep fall is over in every curve, but at most a quarter of the epochs is left out."""
     epochs = max((len(curve.points) for curve in curves), default=1)
     return min(max(map(_settled, curves), default=1), 1 + int(epochs * _LATEST_START))
 
@@ -190,7 +186,7 @@ def _best_text(curve: Curve) -> str:
 
 
 def loss_table(curves: Sequence[Curve]) -> "pd.DataFrame":
-    """One row per epoch, two columns per decoder, and two more for epochs of reward: what a person reads."""
+    """One row per epoch, two columns per decoder, and two more for the reward stage."""
     import pandas as pd
 
     columns = {
@@ -204,7 +200,7 @@ def loss_table(curves: Sequence[Curve]) -> "pd.DataFrame":
 
 
 def loss_csv(curves: Sequence[Curve]) -> str:
-    """Every figure of every seed as it was written down, for another program."""
+    """Every recorded figure of every seed, for another program."""
     import pandas as pd
 
     rows = [
@@ -217,7 +213,7 @@ def loss_csv(curves: Sequence[Curve]) -> str:
 
 
 def summary(curves: Sequence[Curve]) -> str:
-    """The chart in words, for who cannot see it."""
+    """A text alternative of the chart."""
     return "Loss per word after each epoch. " + " ".join(map(_in_words, curves))
 
 

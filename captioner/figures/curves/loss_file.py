@@ -1,4 +1,4 @@
-"""The loss curves as a PNG or SVG file for a report, in the same colours and dashes as on the page; drawn with Matplotlib."""
+"""The loss curves as a PNG or SVG file for reports, in the page's colours and dashes, drawn by Matplotlib."""
 
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ _SIZE, _RESOLUTION = (10, 5.6), 160
 
 
 def loss_file(picture: Picture, kind: str) -> bytes:
-    """The figure as the bytes of a file, `png` or `svg`; the same picture gives the same bytes."""
+    """The content of a `png` or `svg` file; the same picture gives the same bytes."""
     import matplotlib
 
     file = BytesIO()
@@ -25,7 +25,7 @@ def loss_file(picture: Picture, kind: str) -> bytes:
 
 
 def loss_figure(picture: Picture) -> "Figure":
-    """Dev loss strong, training loss thin, the best epochs named: on white, whatever the page's theme."""
+    """The chart on white, whatever the page's theme."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_SIZE, layout="constrained")
@@ -60,7 +60,7 @@ def _set_axes(axes: "Axes", picture: Picture) -> None:
 
 
 def style(variant: Variant) -> dict[str, Any]:
-    """A decoder's colour and dashes as Matplotlib's line arguments; its dashes are given in pixels, not in line widths."""
+    """A decoder's colour and dashes as Matplotlib line arguments; dashes are in pixels, not line widths."""
     return {"color": variant.colour, "linestyle": (0, variant.dash)}
 
 

@@ -1,4 +1,4 @@
-"""The stage of reward as Altair charts: the reward in training, and the CIDEr on photographs that were held out of it."""
+"""Altair charts of the reward stage: reward in training and CIDEr on dev."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ _HEIGHT, _TICKS = 300, 6
 
 
 def reward_rows(curves: Sequence[Curve], name: str) -> pd.DataFrame:
-    """One row per decoder and epoch: the mean over the seeds, between which seeds it lies, and whether it is the best epoch."""
+    """One row per decoder and epoch: mean and range over the seeds, and whether it is the best epoch."""
     rows = [
         (curve.variant.title, point.epoch, band.mean, band.low, band.high, point == curve.best)
         for curve in curves
@@ -28,7 +28,7 @@ def reward_rows(curves: Sequence[Curve], name: str) -> pd.DataFrame:
 
 
 def reward_chart(curves: Sequence[Curve], name: str) -> alt.LayerChart:
-    """One of the two figures, each decoder in its colour and dashes; the epoch whose weights are kept has a large dot."""
+    """One of the two figures in each decoder's colour and dashes; the best epoch has a large dot."""
     shown = [curve.variant for curve in curves if curve.rewarded]
     base = alt.Chart(reward_rows(curves, name)).encode(
         x=alt.X("epoch:Q", axis=alt.Axis(grid=False, tickMinStep=1, format="d"), scale=alt.Scale(zero=False, nice=False)),
@@ -52,7 +52,7 @@ def _by_decoder(channel: Any, shown: Sequence[Variant], values: list) -> Any:
 
 
 def _bands(base: alt.Chart, curves: Sequence[Curve], name: str) -> list[alt.Chart]:
-    """From the lowest to the highest seed, where a run has several."""
+    """The range over several seeds."""
     if all(len(curve.histories) == 1 for curve in curves):
         return []
     ends = {"y": _upwards("low", name), "y2": "high:Q", "strokeDash": alt.StrokeDashValue([1, 0])}
@@ -65,7 +65,7 @@ def _points(base: alt.Chart) -> alt.Chart:
 
 
 def reward_summary(curves: Sequence[Curve], name: str) -> str:
-    """The chart in words, for who cannot see it."""
+    """A text alternative of the chart."""
     said = (_in_words(curve, name) for curve in curves if curve.rewarded)
     return f"{REWARDS[name][:1].upper()}{REWARDS[name][1:]} after each epoch of reward. {' '.join(said)}"
 
