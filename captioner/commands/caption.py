@@ -72,7 +72,7 @@ def run(options: Request) -> int:
     if options.out:
         return _write_lines(options, captioner, places, config, top)
     entries = _entries(captioner, places, config, top)
-    return _print_list(entries) if options.json else _tell(entries, FORMS[options.format])
+    return _print_list(entries) if options.json else _report(entries, FORMS[options.format])
 
 
 def _write_lines(options: Request, captioner: "Captioner", places: list[str], config: SearchConfig, top: int) -> int:
@@ -89,7 +89,7 @@ def _write_lines(options: Request, captioner: "Captioner", places: list[str], co
     if options.skip_done:
         note(f"{len(done)} pictures are in {options.out} already.")
     with closing(Listing(options.out, options.skip_done)) as listing:
-        return _tell(_entries(captioner, [place for place in places if place not in done], config, top), listing.add)
+        return _report(_entries(captioner, [place for place in places if place not in done], config, top), listing.add)
 
 
 def _print_list(entries: Iterable[Entry]) -> int:
@@ -102,7 +102,7 @@ def _print_list(entries: Iterable[Entry]) -> int:
         between = ",\n"
 
     try:
-        return _tell(entries, add)
+        return _report(entries, add)
     finally:
         write(sys.stdout, "[]\n" if between == "[\n" else "\n]\n")
 
@@ -119,12 +119,12 @@ def _entries(captioner: "Captioner", places: list[str], config: SearchConfig, to
                 bar.advance()
 
 
-def _tell(entries: Iterable[Entry], tell: Callable[[Entry], None]) -> int:
-    """Tell every entry; the exit status says whether a picture failed."""
+def _report(entries: Iterable[Entry], show: Callable[[Entry], None]) -> int:
+    """Show every entry; the exit status is 1 if a picture failed."""
     failed = False
     for entry in entries:
         failed |= "error" in entry
-        tell(entry)
+        show(entry)
     return int(failed)
 
 

@@ -36,13 +36,13 @@ class Request(arguments.Request, arguments.Decoders):
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
-        "Caption pictures over HTTP until it is ended; its addresses are described at /docs. Whoever asks must send one of the "
-        f"keys in the environment variable {KEYS_VARIABLE}, separated by commas, where it is set."
+        "Caption pictures over HTTP until it is stopped; the API is described at /docs. If the environment variable "
+        f"{KEYS_VARIABLE} holds keys, separated by commas, clients must send one of them."
     )
     parser.set_defaults(interrupted="Ended.")
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens (default: this machine only)")
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen at (default: this machine only)")
     parser.add_argument("--port", type=arguments.number(int, 0, 65535), default=8000, metavar="N", help="(default: 8000)")
-    parser.add_argument("--page", action="store_true", help="serve the page, too, in the same process, at /")
+    parser.add_argument("--page", action="store_true", help="also serve the page, at /, in the same process")
     arguments.decoders(parser)
 
 
@@ -53,8 +53,8 @@ def run(options: Request) -> int:
     with _listening(options.host, options.port) as listener, open(os.dup(2), "w", encoding="utf-8") as log:
         load_all(folder)  # Report damaged decoders now, not to the first client.
         few_heaps()
-        who = f"{len(keys)} API key{'s' * (len(keys) > 1)}" if keys else "nobody is asked for a key"
-        note(f"{_address(listener)} answers, {who}; its addresses are described at /docs. End it with Ctrl C.")
+        access = f"{len(keys)} API key{'s' * (len(keys) > 1)}" if keys else "no API key needed"
+        note(f"Serving at {_address(listener)} ({access}). The API is described at /docs. Stop with Ctrl C.")
         return _serve(options, folder, keys, listener, log)
 
 
@@ -110,7 +110,7 @@ def _application(
 
 
 def api_keys() -> list[str]:
-    """The keys in the environment, separated by commas. Short ones are refused, and so is a value without any key."""
+    """The keys in the environment, separated by commas; refuse short ones and a value without any key."""
     given = os.environ.get(KEYS_VARIABLE, "").strip()
     keys = [key.strip() for key in given.split(",") if key.strip()]
     if given and not keys:

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from captioner.errors import BusyError
 
-WAITING = 128  # requests; whoever came after them would wait for most of a minute
+WAITING = 128  # requests; more would wait for most of a minute
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 

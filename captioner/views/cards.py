@@ -92,7 +92,7 @@ def sentence(words: Sequence[str], marks: Sequence[bool], finished: bool = True)
 
 
 def continued(caption: "Caption", given: int) -> str:
-    """A caption whose first words were given: they are pale, and the words that the decoder added are bold."""
+    """A caption whose first words were given: those are pale, and the added ones bold."""
     first, rest = caption.words[:given], caption.words[given:]
     added = html.escape(" ".join(rest)) or "(nothing more)"
     return f'<p class="sentence small"><span>{html.escape(" ".join(first))}</span> <b>{added}</b></p>'

@@ -45,7 +45,7 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(capsys):
         port = taken.getsockname()[1]
         assert main(["serve", "--port", str(port)]) == WRONG
     said = capsys.readouterr().err
-    assert "Cannot listen" in said and str(port) in said and "answers" not in said
+    assert "Cannot listen" in said and str(port) in said and "Serving" not in said
 
 
 def test_keys_are_read_and_short_ones_refused(monkeypatch):

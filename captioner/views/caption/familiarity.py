@@ -37,7 +37,7 @@ def show(results: Results) -> None:
     except CheckpointError as error:
         problem = error
     st.html(gauge(found[1], curve))
-    st.markdown(tell(*found, curve), help=_HELP)
+    st.markdown(describe(*found, curve), help=_HELP)
     if problem:
         refuse(problem)
 
@@ -72,7 +72,7 @@ def gauge(judgement: Judgement, curve: Curve | None) -> str:
     )
 
 
-def tell(summary: Familiarity, judgement: Judgement, curve: Curve | None) -> str:
+def describe(summary: Familiarity, judgement: Judgement, curve: Curve | None) -> str:
     """The gauge in words, as markdown."""
     place = f"Of 100 photographs held out of training {round(judgement.percentile)} are less strange."
     if judgement.beyond:

@@ -1,4 +1,4 @@
-"""Several pictures: those that arrived together as a table with files to download, and those of earlier in the visit."""
+"""Several pictures: a table of those that arrived together, with files to download, and a list of earlier ones."""
 
 import base64
 import html
@@ -75,7 +75,7 @@ def _open(arrivals: Sequence[Arrival], rows: Sequence[int]) -> None:
 
 
 def as_table(captioned: Sequence[Captioned]) -> "pd.DataFrame":
-    """One row per picture: its name, the best caption of every decoder, or what was wrong with it."""
+    """One row per picture: its name, the best caption of every decoder, or the reason why it was refused."""
     import pandas as pd
 
     rows = []
