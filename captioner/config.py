@@ -154,7 +154,7 @@ class RewardConfig(Schedule):
     flaw_penalty: float = field(default=0.0, metadata=_LATER)
 
     def __post_init__(self) -> None:
-        if self.samples < 2 or self.maximum_words < 1 or not (0 < self.temper and 0 <= self.feature_dropout < 1):
+        if self.samples < 2 or self.maximum_words < 1 or not (self.temper > 0 and 0 <= self.feature_dropout < 1):
             raise ConfigError(
                 "The second stage needs samples of 2 or more, maximum_words of 1 or more, a temper above 0 and feature_dropout "
                 f"from 0 to below 1, not {self.samples}, {self.maximum_words}, {self.temper:g} and {self.feature_dropout:g}."

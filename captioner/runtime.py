@@ -75,7 +75,8 @@ def _imported() -> Any:
 
 def _imported_quietly() -> Any:
     sys.stderr.flush()
-    own, noise = os.dup(2), _NOISE
+    own = os.dup(2)
+    noise: tuple[bytes, ...] = _NOISE
     with tempfile.TemporaryFile() as output:
         os.dup2(output.fileno(), 2)
         try:

@@ -9,15 +9,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from captioner.errors import CheckpointError
 
 if TYPE_CHECKING:
     import numpy as np
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
 Pieces = tuple[bytes | memoryview, ...]
 Value = TypeVar("Value")
@@ -168,13 +168,13 @@ def _typed(data: bytes, kind: type[Value], name: str, remedy: str, exact: bool) 
     from pydantic import ValidationError
 
     try:
-        return _adapter(kind).validate_json(b"[%b]" % data, extra="forbid" if exact else "ignore")[0]
+        return _adapter(cast(Hashable, kind)).validate_json(b"[%b]" % data, extra="forbid" if exact else "ignore")[0]
     except ValidationError as error:
         raise CheckpointError(f"{name}: {_unfit(error)}; {remedy}.") from error
 
 
 @functools.cache
-def _adapter(kind: type[Value]) -> "TypeAdapter[tuple[Value]]":
+def _adapter(kind: Any) -> Any:
     """Built once per type. pydantic is imported only here: it takes a quarter of a second, too long for the start of a page."""
     from pydantic import TypeAdapter
 

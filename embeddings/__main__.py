@@ -67,7 +67,7 @@ def _to_json(answer: "Answer | EmbeddingError") -> dict[str, object]:
     if isinstance(answer, EmbeddingError):
         return {"known": False, "message": str(answer)}
     near = [[word, round(cosine, 4)] for word, cosine in answer.neighbours]
-    found = {"known": True, "origin": answer.origin, "neighbours": near} if answer.known else {"known": False}
+    found: dict[str, object] = {"known": True, "origin": answer.origin, "neighbours": near} if answer.known else {"known": False}
     return found | ({"message": answer.message} if answer.message else {})
 
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def open_stream(path: str | Path) -> Iterator[BinaryIO]:
     """A file as a stream, decompressed if it is gzip; read errors become an `EmbeddingError`."""
     path = find_file(path)
     try:
-        with gzip.open(path) if _is_gzip(path) else path.open("rb") as stream:
+        with cast(BinaryIO, gzip.open(path) if _is_gzip(path) else path.open("rb")) as stream:
             yield stream
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise EmbeddingError(f"{path} is a damaged gzip file: {error}; download or compress it again.") from error

@@ -115,7 +115,7 @@ def _text_rows(ahead: Ahead, count: int, dimensions: int) -> Iterator[tuple[byte
         line = ahead.take_until(b"\n", most)
         if line is None:  # The last line may lack its line ending, but no line may be endless.
             left = len(ahead.peek())
-            line = ahead.take(left) if left < most else b""
+            line = (ahead.take(left) if left < most else None) or b""
         word, _, written = line.partition(b" ")
         yield word, written or None
 

@@ -126,8 +126,8 @@ def _check_same(said: dict[str, tuple[str, ...]], captioner: "Captioner") -> Non
     for name, words in said.items():
         if words != ours[name][0].words:
             raise CheckpointError(
-                f"With the weights of {name} the recipe says '{' '.join(words)}', the fast path '{ours[name][0].text}'. They must "
-                "be equal, so one is wrong on this machine. Report this with your versions of TensorFlow and Keras."
+                f"With the weights of {name} the recipe says '{' '.join(words)}', the fast path '{ours[name][0].text}'. They "
+                "must be equal, so one is wrong on this machine. Report this with your versions of TensorFlow and Keras."
             )
 
 

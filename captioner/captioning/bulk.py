@@ -69,8 +69,8 @@ def caption_all(
             while waiting:
                 yield from waiting.popleft().result()
         finally:
-            for batch in waiting:
-                batch.cancel()
+            for future in waiting:
+                future.cancel()
 
 
 def _caption(

@@ -81,7 +81,7 @@ def _parse(line: bytes, path: Path, number: int) -> Entry:
         raise ConfigError(f"{path} holds a JSON list, as earlier versions wrote; --out writes JSON Lines. Give another name.")
     with suppress(ValueError, RecursionError):
         entry = json.loads(line) if line.endswith(b"\n") else None
-        if isinstance(entry, dict) and isinstance(entry.get("image"), str):
-            if "error" in entry or isinstance(entry.get("captions"), dict):
-                return entry
+        captioned = isinstance(entry, dict) and ("error" in entry or isinstance(entry.get("captions"), dict))
+        if isinstance(entry, dict) and captioned and isinstance(entry.get("image"), str):
+            return entry
     raise ConfigError(f"Line {number} of {path} was not written by caption --out; correct it or give another name.")

@@ -101,7 +101,7 @@ def _kind(image: Image.Image, data: bytes) -> str:
     if image.format in ("JPEG", "MPO"):  # an MPO is a JPEG followed by others
         held_whole = image.info.get("progressive") or _comes_in_parts(data, len(image.getbands()))
         return ("CMYK JPEG" if image.mode == "CMYK" else "progressive JPEG") if held_whole else "JPEG"
-    return {"WEBP": "WebP"}.get(image.format, image.format)
+    return "WebP" if image.format == "WEBP" else str(image.format)
 
 
 def _comes_in_parts(data: bytes, components: int) -> bool:
@@ -151,7 +151,8 @@ def _shrunk(image: Image.Image, factor: int) -> Image.Image:
 def _scale_transparent_colour(image: Image.Image) -> None:
     """Scale a PNG's transparent colour like its pixels; Pillow scales only the pixels."""
     colour = image.info.get("transparency")
-    scale = _TO_8_BITS.get(image.tile[0].args) if image.format == "PNG" and image.tile else None
+    tile = getattr(image, "tile", None)
+    scale = _TO_8_BITS.get(tile[0].args) if image.format == "PNG" and tile else None
     if scale and isinstance(colour, int):
         image.info["transparency"] = scale(colour)
     elif scale and isinstance(colour, tuple):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
+from typing import Any, cast
 
 from captioner.vocabulary import tokenize
 
@@ -81,7 +82,9 @@ def rare_recall(
     >>> rare_recall(["a poodle runs", "a dog"], [["a poodle", "one poodle barks"], ["a whippet"]], {"poodle": 7, "whippet": 30})
     {'rare': 0.5, 'rare_5_9': 1.0, 'rare_10_19': None, 'rare_20_49': 0.0}
     """
-    used, found, rows = Counter(), Counter(), {"rare": RARE} | BANDS
+    used: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    rows = {"rare": RARE} | BANDS
     for caption, people in zip(captions, references, strict=True):
         words, theirs = set(tokenize(caption)), {word for text in people for word in tokenize(text)}
         for word in theirs:
@@ -109,7 +112,7 @@ class TrainingCaptions:
 
     def judge(self, captions: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionStyle:
         """Every figure of one caption for each photograph."""
-        return replace(style_of(captions, self.captions), **rare_recall(captions, references, self.occurrences))
+        return replace(style_of(captions, self.captions), **cast(Any, rare_recall(captions, references, self.occurrences)))
 
 
 def unique_words(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
@@ -129,7 +132,8 @@ def unique_words(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str,
 def mean(several: Sequence[CaptionStyle]) -> CaptionStyle:
     """The mean of every figure; None if any of them lacks it."""
     columns = {field.name: [getattr(one, field.name) for one in several] for field in fields(CaptionStyle)}
-    return CaptionStyle(**{name: None if None in values else sum(values) / len(values) for name, values in columns.items()})
+    means: Any = {name: None if None in values else sum(values) / len(values) for name, values in columns.items()}
+    return CaptionStyle(**means)
 
 
 def repeats(words: Sequence[str]) -> bool:

@@ -58,7 +58,7 @@ class _Pair:
 class _Stored(Comparison):
     """A comparison as the file has it, with a list of pairs."""
 
-    differences: tuple[_Pair, ...]
+    differences: tuple[_Pair, ...]  # type: ignore[assignment]
 
 
 def subject(folder: Path, data: str, summary: Mapping[str, Any], variants: Sequence[str]) -> Subject:

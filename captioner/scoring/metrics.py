@@ -209,7 +209,7 @@ def _reference_words(texts: Any, number: int) -> list[list[str]]:
 def meteor_available() -> bool:
     """Whether METEOR 1.5's own program and Java are installed; no other implementation replaces them."""
     jar = os.environ.get(METEOR_JAR)
-    return bool(jar) and Path(jar).is_file() and shutil.which("java") is not None
+    return jar is not None and Path(jar).is_file() and shutil.which("java") is not None
 
 
 def meteor(captions: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> float:

@@ -104,8 +104,8 @@ def _stretch(
 ) -> Stretch:
     """The bins from `first` to before `last` as one."""
     start, end, photographs = int(edges[first]), int(edges[last]), int(edges[-1])
-    values = sum(part.sum(axis=0) for part in parts[first:last]) / (end - start)
-    drawn = sum(sums[first:last]) / (end - start)  # (resamples, decoders + 1)
+    values = np.sum([part.sum(axis=0) for part in parts[first:last]], axis=0) / (end - start)
+    drawn = np.sum(sums[first:last], axis=0) / (end - start)  # (resamples, decoders + 1)
     rows = zip(names, values, drawn.T, strict=True)
     cider = {name: Estimate(float(value), *percentiles(column)) for name, value, column in rows}
     return Stretch(100 * float(start) / photographs, 100 * float(end) / photographs, end - start, cider)
@@ -113,7 +113,7 @@ def _stretch(
 
 def _zones(edges: np.ndarray, sums: Sequence[np.ndarray]) -> tuple[int, int]:
     """The number of first bins significantly above the overall mean, and the first of the last bins significantly below it."""
-    usual = sum(sums)[:, -1] / edges[-1]
+    usual = np.sum(sums, axis=0)[:, -1] / edges[-1]
     gaps = [percentiles(part[:, -1] / size - usual) for part, size in zip(sums, np.diff(edges), strict=True)]
     better = next((place for place, (low, _) in enumerate(gaps) if low <= 0), len(gaps))
     after = next((place for place, (_, high) in enumerate(reversed(gaps)) if high >= 0), len(gaps))

@@ -155,7 +155,7 @@ def _adapted_sha256(weights: Mapping[str, np.ndarray]) -> str:
 def _arrays_sha256(arrays: Iterable[np.ndarray]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

@@ -237,7 +237,8 @@ def test_weights_that_are_named_for_the_encoder_reach_it(run, data, copied, tmp_
         raise EncoderError("No further.")
 
     monkeypatch.setattr(captioner.Captioner, "load", load)
-    monkeypatch.setattr("captioner.benchmarks.captioning.memory_growth", lambda folder, _count, weights: asked.append((folder, weights)) or 0.0)
+    memory = "captioner.benchmarks.captioning.memory_growth"
+    monkeypatch.setattr(memory, lambda folder, _count, weights: asked.append((folder, weights)) or 0.0)
     monkeypatch.setattr("captioner.reports.doctor.CHECKS", [check for check in CHECKS if check[0] == "Captions"])
     monkeypatch.setattr("captioner.commands.serve.few_heaps", lambda: None)
     monkeypatch.setattr("captioner.commands.serve._serve", lambda *given: serve._application(*given[:3], None, None))
@@ -282,7 +283,7 @@ def test_the_second_stage_goes_on_from_a_run(run, data, tiny_run, tmp_path):
     assert status == 0, errors
     history = json.loads((tmp_path / "run" / "word2vec" / "history.json").read_text())
     assert [epoch.get("stage") for epoch in history["epochs"]] == ["first"] * 3 + ["reward"]
-    assert 0 <= history["epochs"][-1]["reward"] and json.loads(output)["variants"]["word2vec"]["epochs"] == 4
+    assert history["epochs"][-1]["reward"] >= 0 and json.loads(output)["variants"]["word2vec"]["epochs"] == 4
     config = json.loads((tmp_path / "run" / "word2vec" / "config.json").read_text())
     assert config["preset"]["reward"]["samples"] == 3 and config["preset"]["training"]["epochs"] == 3
 
@@ -311,7 +312,7 @@ def test_a_study_goes_on_and_tells_what_it_found(run, data, tmp_path, monkeypatc
     assert [row["variant"] for row in rows] == list(VARIANTS)
     for row in rows:
         assert (row["preset"], row["stage"], row["seed"]) == ("tiny", "first", 1) and row["seconds"] > 0
-        assert METRICS <= set(row["dev"]) and METRICS <= set(row["test"])
+        assert set(row["dev"]) >= METRICS and set(row["test"]) >= METRICS
     for place in ("runs/tiny/first/seeds/1", "out/first"):
         assert list(json.loads((tmp_path / place / "card.json").read_text())["decoders"]) == list(VARIANTS)
     stored = json.loads((tmp_path / "out" / "study.json").read_text())
@@ -593,7 +594,7 @@ def test_evaluate_scores_the_decoders_of_a_stage_with_their_own_setting(run, dat
 @pytest.fixture
 def written(data, tmp_path):
     """A list of pictures and a caption for each: its own first reference."""
-    records = [record for record in shapes(48, 16, 16).split("dev")]
+    records = shapes(48, 16, 16).split("dev")
     (tmp_path / "images.txt").write_text("".join(f"{record.name}\n" for record in records))
     (tmp_path / "captions.txt").write_text("".join(f"{record.captions[0]}\n" for record in records))
     return ["score", "--data", data, "--images", tmp_path / "images.txt", "--captions", tmp_path / "captions.txt"]

@@ -61,7 +61,7 @@ def test_the_recipes_are_told_as_tables_and_sentences(tmp_path, capsys):
         (["--plan", "recipes", "--encoder", "VGG16", "--encoder-weights", "vgg16.h5"], "--encoder and --encoder-weights"),
         (["--encoder", "VGG16"], "--encoder cannot be used with --plan seeds"),
         (["--plan", "recipes", "--seeds", "0", "--ship"], "--ship and --seeds cannot be used with --plan recipes"),
-        (["--data", "shapes", "--part", "table"], "The plan 'seeds' has no part 'table'; choose one of three, controls, original"),
+        (["--data", "shapes", "--part", "table"], "'seeds' has no part 'table'; choose one of three, controls, original"),
         (["--plan", "parrots"], "seeds, recipes"),
     ],
 )

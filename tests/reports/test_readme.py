@@ -24,7 +24,7 @@ HISTORY = {
     "epochs": [{"epoch": 1, "dev_loss": 3.5, "seconds": 50.0}, {"epoch": 2, "dev_loss": 2.8125, "seconds": 60.0}],
 }
 
-FEWER = {name: {"metrics": {"cider": score, "bleu4": score - 0.3}} for name, score in zip(VARIANTS, (0.51, 0.5, 0.52))}
+FEWER = {name: {"metrics": {"cider": score, "bleu4": score - 0.3}} for name, score in zip(VARIANTS, (0.51, 0.5, 0.52), strict=True)}
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def folder(tmp_path: Path) -> Path:
         (stage / name / "manifest.json").write_text("{}")
         (stage / name / "history.json").write_text(json.dumps(HISTORY))
         (stage / name / "scores.json").write_text(json.dumps({"dev": split, "test": split}))
-    rods = {name: split for name in YARDSTICKS}
+    rods = dict.fromkeys(YARDSTICKS, split)
     compared = {"yardsticks": rods, "against_fewer": FEWER}
-    (stage / "comparison.json").write_text(json.dumps({name: compared for name in ("dev", "test")}))
+    (stage / "comparison.json").write_text(json.dumps(dict.fromkeys(("dev", "test"), compared)))
     (stage / "search.json").write_text(json.dumps({"beam": 4, "length_preference": 0.9}))
     return tmp_path
 
@@ -147,7 +147,8 @@ def test_kept_runs_have_a_row_with_what_sets_them_apart(folder: Path):
     rows = [line for line in render("<!-- figures: tried -->\n<!-- end -->\n", folder).splitlines() if line.startswith("| ")]
     figures = "first | 2 | 2.500 | beam 5, 1 | 0.5123 | 0.2000 | 0.4000 | 3 |  |"
     assert rows[1:] == [
-        f"| a-plain | tiny | Learned | {figures}", f"| b-changed | tiny, but encoder vgg16, vectors' window 7 | FastText | {figures}"
+        f"| a-plain | tiny | Learned | {figures}",
+        f"| b-changed | tiny, but encoder vgg16, vectors' window 7 | FastText | {figures}"
     ]  # fmt: skip
 
 

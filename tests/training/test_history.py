@@ -37,7 +37,7 @@ def test_a_line_there_and_back():
 def test_the_best_epoch_has_the_least_loss_or_the_highest_cider():
     lines = [Epoch(**LINE | {"epoch": number, "dev_loss": loss}) for number, loss in enumerate((3.0, 2.5, 2.75), 1)]
     assert TrainingState(lines).best_epoch == 2 and TrainingState().best_epoch == 0
-    ciders = [replace(line, dev_cider=cider) for line, cider in zip(lines, (0.5, 0.4, 0.6))]
+    ciders = [replace(line, dev_cider=cider) for line, cider in zip(lines, (0.5, 0.4, 0.6), strict=True)]
     assert TrainingState(ciders).best_epoch == 3
 
 

@@ -131,9 +131,8 @@ def test_workers_that_mean_different_things_all_end():
 @pytest.mark.parametrize("kind", ["Unavailable", "DeadlineExceeded", "Aborted", "Cancelled", "Internal"])
 def test_who_no_longer_answers_is_told_of_in_a_sentence(kind):
     workers = InThreads(0, Meeting(3))
-    with pytest.raises(TrainingError, match="^One of the 3 workers no longer answers"):
-        with workers._answering():
-            raise getattr(tf.errors, f"{kind}Error")(None, None, "connection reset by peer")
+    with pytest.raises(TrainingError, match="^One of the 3 workers no longer answers"), workers._answering():
+        raise getattr(tf.errors, f"{kind}Error")(None, None, "connection reset by peer")
     with pytest.raises(tf.errors.InvalidArgumentError), workers._answering():  # This one would be a mistake of ours.
         raise tf.errors.InvalidArgumentError(None, None, "shapes differ")
 

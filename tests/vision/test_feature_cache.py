@@ -52,8 +52,8 @@ def leftovers(cache):
 def test_rows_are_what_the_encoder_says(folder, records):
     cache = FeatureCache(folder, StubEncoder())
     assert cache.fill(records) == {} and len(cache) == 9
-    for cache in (cache, FeatureCache(folder, StubEncoder())):
-        rows = cache.rows(records[::-1])
+    for one in (cache, FeatureCache(folder, StubEncoder())):
+        rows = one.rows(records[::-1])
         assert rows.shape == (9, 9, 6) and rows.dtype == np.float16
         np.testing.assert_allclose(rows, [direct(record) for record in records[::-1]], atol=1e-3)
 
@@ -118,7 +118,8 @@ def test_parts_of_who_was_killed_are_swept_away_and_those_of_who_still_writes_ar
     cache = FeatureCache(folder, StubEncoder())
     killed = subprocess.Popen([sys.executable, "-c", ""])
     killed.wait()
-    writers = (f"{feature_cache._HOST}.{killed.pid}", f"{feature_cache._HOST}.{os.getpid()}", f"elsewhere.{killed.pid}", "no-number")
+    host = feature_cache._HOST
+    writers = (f"{host}.{killed.pid}", f"{host}.{os.getpid()}", f"elsewhere.{killed.pid}", "no-number")
     parts = [cache.folder / f".shard.npy.{writer}.part" for writer in writers]
     for part in parts:
         part.write_bytes(b"half")

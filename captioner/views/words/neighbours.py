@@ -20,7 +20,7 @@ _ABOUT_COSINE = (
 def show_neighbours(answers: Mapping[str, Answer], choose: Callable[[str], None]) -> None:
     """A column per table: its neighbours as buttons that walk on to them, or why it has none."""
     lists = {name: [word for word, _ in answer.neighbours] for name, answer in answers.items() if answer.known}
-    for column, (name, answer) in zip(st.columns(len(answers) or 1), answers.items()):
+    for column, (name, answer) in zip(st.columns(len(answers) or 1), answers.items(), strict=False):
         with column.container(border=True, height="stretch", key=f"near-{name}", gap="xsmall"):
             why = f'<p class="why">{html.escape(answer.message)}</p>' if answer.message else ""
             st.html(cards.heading(VARIANTS[name]) + why)
