@@ -17,7 +17,7 @@ ALLOWED_AT_THE_TOP = {
 # A package, or a file of the ground floor, imports only from rows above its own; within a package there is no circle.
 ORDER = """
     errors runtime progress config vocabulary storage presets config_io
-    data vision model captioning scoring training service experiments benchmarks figures reports views commands __main__ leash
+    data vision model captioning scoring training service experiments benchmarks figures reports views commands __main__
 """.split()
 HEAVY = {"tensorflow", "keras", "gensim", "fasttext", "skimage", "altair", "sklearn", "matplotlib.pyplot"}
 _TRAINS = (

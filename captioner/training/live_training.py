@@ -68,7 +68,7 @@ class LiveTraining:
         try:
             _sweep()
             self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-            command = [sys.executable, "-m", "captioner.leash", *self.arguments, "--out", str(self.folder)]
+            command = [sys.executable, "-m", "captioner", "--supervised", *self.arguments, "--out", str(self.folder)]
             alone = {name: value for name, value in os.environ.items() if name != VARIABLE}
             with (self.folder / _OUTPUT).open("wb") as output:
                 pipes = {"stdin": subprocess.PIPE, "stdout": output, "stderr": subprocess.STDOUT}

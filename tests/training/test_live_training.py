@@ -117,7 +117,7 @@ def test_a_command_that_does_not_exist_is_told(training):
 
 
 def test_the_training_ends_with_a_parent_that_was_killed(tiny):
-    """The parent holds the leash and is killed; the one it started notices by itself."""
+    """The parent is killed; the supervised child notices by itself."""
     code = (
         "import sys, time\n"
         "from captioner.training.live_training import LiveTraining\n"
