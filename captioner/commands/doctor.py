@@ -1,4 +1,4 @@
-"""`doctor`: looks the installation over and says what to do about each thing that is wrong."""
+"""`doctor`: check the installation, and print what to do about each failure; `captioner.reports.doctor` has the checks."""
 
 from argparse import ArgumentParser
 from dataclasses import asdict, dataclass
@@ -7,8 +7,8 @@ from pathlib import Path
 from captioner.commands import arguments
 from captioner.commands.report import print_json
 
-_WRONG = 1
-SUMMARY = "look the installation over, and say what to do about what is wrong"
+_FAILED = 1
+SUMMARY = "check the installation, and say how to repair it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,24 +18,24 @@ class Request(arguments.Request):
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.description = "Look the installation over. The exit status is 0 when all is well and 1 when something is wrong."
+    parser.description = "Check the installation. The exit status is 0 if all checks pass and 1 if one fails."
     arguments.checkpoints(parser)
     arguments.encoder_weights(parser)
 
 
-def run(options: Request) -> int:
+def run(request: Request) -> int:
     from captioner.reports.doctor import examine
 
     findings = []
-    for finding in examine(options.checkpoints, options.encoder_weights):
+    for finding in examine(request.checkpoints, request.encoder_weights):
         findings.append(finding)
-        if not options.json:
-            print(f"{'well ' if finding.fine else 'WRONG'}  {finding.what}: {finding.says}", flush=True)
+        if not request.json:
+            print(f"{'ok' if finding.fine else 'FAIL':4}  {finding.what}: {finding.says}", flush=True)
             if finding.advice:
-                print(f"       {finding.advice}", flush=True)
-    wrong = sum(not finding.fine for finding in findings)
-    if options.json:
-        print_json({"fine": not wrong, "findings": [asdict(finding) for finding in findings]})
+                print(f"      {finding.advice}", flush=True)
+    failed = sum(not finding.fine for finding in findings)
+    if request.json:
+        print_json({"fine": not failed, "findings": [asdict(finding) for finding in findings]})
     else:
-        print("All is well." if not wrong else f"{wrong} of {len(findings)} things are wrong.")
-    return _WRONG if wrong else 0
+        print("All checks passed." if not failed else f"{failed} of {len(findings)} checks failed.")
+    return _FAILED if failed else 0

@@ -1,7 +1,6 @@
-"""Looks the whole installation over, one thing after another, and says of each what was found and what to do about it.
+"""Checks of the whole installation, each with its result and advice. Nothing is changed or written.
 
-What the parts do is left to their modules, which are imported when their turn comes: a package may be missing. Nothing is
-changed or written.
+A check imports the modules that it needs only when it runs: a package may be missing.
 """
 
 import importlib.metadata
@@ -22,68 +21,68 @@ if TYPE_CHECKING:
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements.txt"
 OLDEST_PYTHON = (3, 11)
 INSTALL = "pip install -r requirements.txt"
-_KNOWN, _SHOWS = "coffee.png", "espresso"  # A sample photograph, and a class that the network must see in it.
-_NEEDED_MB = 1500  # A page with one visitor takes about two thirds of it.
+_KNOWN, _SHOWS = "coffee.png", "espresso"  # A sample photograph, and a class that the CNN must recognise in it.
+_NEEDED_MB = 1500  # A page with one visitor needs about two thirds of it.
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; `advice` says what to do where it is not `fine`."""
+    """The result of one check; `advice` says what to do if it is not `fine`."""
 
     what: str
     fine: bool
     says: str
     advice: str = ""
-    foreign: bool = False  # Whether what it says is no sentence of ours but an error's name and its own message.
+    foreign: bool = False  # `says` is the name and message of an unexpected error, not a sentence of ours.
 
 
 @dataclass(frozen=True)
-class Given:
-    """The decoders that are looked at, and the file of their encoder's weights where it does not come with its own."""
+class Decoders:
+    """The folder of decoders to check, and the weights of their CNN if it does not ship with its own."""
 
     folder: Path
     weights: Path | None
 
 
-Check = Callable[[Given], str]  # Gives what was found, or raises.
+Check = Callable[[Decoders], str]  # Returns a sentence, or raises.
 
 
 def examine(folder: Path, weights: Path | None = None) -> Iterator[Finding]:
-    """Every check in turn, with the decoders of this folder; none of them stops those after it."""
+    """Run every check in turn, on the decoders of this folder; a failure does not stop the next check."""
     for what, check, advice in CHECKS:
-        yield _looked(what, check, advice, Given(folder, weights))
+        yield _run(what, check, advice, Decoders(folder, weights))
 
 
-def _looked(what: str, check: Check, advice: str, given: Given) -> Finding:
+def _run(what: str, check: Check, advice: str, decoders: Decoders) -> Finding:
     try:
-        return Finding(what, True, check(given))
-    except _Wrong as wrong:
-        return Finding(what, False, str(wrong), advice)
+        return Finding(what, True, check(decoders))
+    except _Failure as failure:
+        return Finding(what, False, str(failure), advice)
     except TriptychError as error:
-        return Finding(what, False, str(error), "")  # Its sentence says already what to do.
+        return Finding(what, False, str(error))  # Its message contains the advice.
     except ImportError as error:
-        return Finding(what, False, f"{error.name or 'A package'} cannot be imported ({error}).", f"Run {INSTALL}.")
-    except Exception as error:  # Whatever is wrong with a machine, the doctor still looks at the rest.
+        return Finding(what, False, f"Cannot import {error.name or 'a package'} ({error}).", f"Run {INSTALL}.")
+    except Exception as error:  # Whatever is wrong, the other checks still run.
         return Finding(what, False, f"{type(error).__name__}: {error}", advice, foreign=True)
 
 
-class _Wrong(Exception):
-    """What a check found to be wrong, in a sentence."""
+class _Failure(Exception):
+    """A failed check; the message is a sentence."""
 
 
-def _python(_given: Given) -> str:
+def _python(_decoders: Decoders) -> str:
     version = platform.python_version()
     if tuple(map(int, platform.python_version_tuple()[:2])) < OLDEST_PYTHON:
-        raise _Wrong(f"This is Python {version}.")
+        raise _Failure(f"This is Python {version}.")
     return f"Python {version} on {platform.system()} ({platform.machine()})."
 
 
-def _packages(_given: Given) -> str:
-    """Every package that the requirements name, by the version that is installed."""
+def _packages(_decoders: Decoders) -> str:
+    """Compare the installed version of every required package with requirements.txt."""
     from packaging.requirements import Requirement
 
     lines = (line.partition("#")[0].strip() for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines())
-    wanted = [requirement for requirement in map(Requirement, filter(None, lines)) if _is_meant(requirement)]
+    wanted = [requirement for requirement in map(Requirement, filter(None, lines)) if _applies(requirement)]
     wrong = []
     for requirement in wanted:
         try:
@@ -94,33 +93,33 @@ def _packages(_given: Given) -> str:
         if not requirement.specifier.contains(version, prereleases=True):
             wrong.append(f"{requirement.name} is {version}, not {requirement.specifier}")
     if wrong:
-        raise _Wrong(f"{'; '.join(wrong)}.")
-    told = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras", "streamlit", "numpy"))
-    return f"All {len(wanted)} of requirements.txt in the versions that it names ({told})."
+        raise _Failure(f"{'; '.join(wrong)}.")
+    main = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras", "streamlit", "numpy"))
+    return f"All {len(wanted)} packages match requirements.txt ({main})."
 
 
-def _is_meant(requirement: "Requirement") -> bool:
-    """Whether it is one for this Python at all."""
+def _applies(requirement: "Requirement") -> bool:
+    """Whether the requirement is for this Python and system."""
     return requirement.marker is None or requirement.marker.evaluate()
 
 
-def _machine(_given: Given) -> str:
+def _machine(_decoders: Decoders) -> str:
     tf = start_tensorflow()
     threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
-    return f"{cores()} of {os.cpu_count()} cores may be used, by {threads} threads of TensorFlow {tf.__version__}."
+    return f"{cores()} of {os.cpu_count()} cores are available; TensorFlow {tf.__version__} uses {threads} threads."
 
 
-def _memory(_given: Given) -> str:
+def _memory(_decoders: Decoders) -> str:
     free = free_memory()
     if free is None:
-        return "This system does not say how much memory is free."
+        return "This system does not report its free memory."
     if free < _NEEDED_MB:
-        raise _Wrong(f"Only {free:,} MB of memory are free; the page wants about {_NEEDED_MB:,} MB.")
+        raise _Failure(f"Only {free:,} MB of memory are free; the page needs about {_NEEDED_MB:,} MB.")
     return f"{free:,} MB of memory are free."
 
 
 def free_memory() -> int | None:
-    """How many MB may still be taken: what the system says is available, or less where a container is held to it."""
+    """The MB of memory still available, on the system or within the container's limit."""
     amounts = [_available(), _left_in_container()]
     known = [amount for amount in amounts if amount is not None]
     return min(known) >> 20 if known else None
@@ -139,13 +138,13 @@ def _left_in_container() -> int | None:
     try:
         most, taken = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
         files = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())["inactive_file"]
-        return None if most == "max" else int(most) - int(taken) + int(files)  # Files that were read give their room back.
+        return None if most == "max" else int(most) - int(taken) + int(files)  # The cache of files that were read is freed when needed.
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _encoder(_given: Given) -> str:
-    """The weights of the package, and what the network sees in a photograph that is known."""
+def _encoder(_decoders: Decoders) -> str:
+    """Check the CNN's weights, and its classes for a known photograph."""
     from captioner.data.images import read, resize
     from captioner.data.samples import SAMPLES
     from captioner.vision.encoder import likeliest, load_encoder
@@ -157,31 +156,31 @@ def _encoder(_given: Given) -> str:
     classes = likeliest(encoder.classify(features)[0])
     seen = ", ".join(f"{name} ({probability:.0%})" for name, probability in classes[:3])
     if _SHOWS not in [name for name, _ in classes]:
-        raise _Wrong(f"In a cup of {_SHOWS} the network sees {seen}.")
-    return f"{encoder.name}, its weights as they should be; in a cup of {_SHOWS} it sees {seen}."
+        raise _Failure(f"In a cup of {_SHOWS} the CNN sees {seen}.")
+    return f"The weights of {encoder.name} are intact; in a cup of {_SHOWS} it sees {seen}."
 
 
-def _decoders(given: Given) -> str:
-    """Every decoder of every stage whole, and all three of each there."""
+def _decoders(decoders: Decoders) -> str:
+    """Check that all three decoders of every stage are present and intact."""
     from captioner.model.checkpoints import load_all, stages_in
 
-    places = [given.folder / stage for stage in stages_in(given.folder)] or [given.folder]
-    told = []
+    places = [decoders.folder / stage for stage in stages_in(decoders.folder)] or [decoders.folder]
+    intact = []
     for place in places:
         try:
             found = load_all(place)
         except TriptychError as error:
-            raise _Wrong(f"In {place.name}: {error}") from error
-        lacking = [VARIANTS[name].title for name in VARIANTS if name not in found]
-        if lacking:
-            raise _Wrong(f"In {place.name} there is no decoder {' and no '.join(lacking)}.")
+            raise _Failure(f"In {place.name}: {error}") from error
+        missing = [VARIANTS[name].title for name in VARIANTS if name not in found]
+        if missing:
+            raise _Failure(f"In {place.name} the decoder {' and '.join(missing)} is missing.")
         first = next(iter(found.values()))
-        told.append(f"{place.name} ({len(found)} decoders of {len(first.vocabulary):,} words, on {first.encoder.name})")
-    return f"Whole: {'; '.join(told)}."
+        intact.append(f"{place.name} ({len(found)} decoders, {len(first.vocabulary):,} words, on {first.encoder.name})")
+    return f"Intact: {'; '.join(intact)}."
 
 
-def _caption(given: Given) -> str:
-    """A caption of a sample by every decoder of the last stage."""
+def _caption(decoders: Decoders) -> str:
+    """Caption a sample with every decoder of the last stage."""
     start_tensorflow()
     from captioner.captioning.captioner import Captioner
     from captioner.data.images import read
@@ -189,21 +188,21 @@ def _caption(given: Given) -> str:
     from captioner.model.checkpoints import stage_folder
     from captioner.scoring.evaluation import load_search_config
 
-    captioner = Captioner.load(folder := stage_folder(given.folder), weights=given.weights)
+    captioner = Captioner.load(folder := stage_folder(decoders.folder), weights=decoders.weights)
     found = captioner.caption([read(SAMPLES[0].read(), SAMPLES[0].file)], load_search_config(folder))[0]
     silent = [VARIANTS[name].title for name, captions in found.items() if not captions[0].words]
     if silent:
-        raise _Wrong(f"{' and '.join(silent)} had nothing to say of the sample {SAMPLES[0].title}.")
-    told = " ".join(f"{VARIANTS[name].title}: “{captions[0].text}”." for name, captions in found.items())
-    return f"Of the sample {SAMPLES[0].title}, after the stage {captioner.stage}: {told}"
+        raise _Failure(f"{' and '.join(silent)} wrote an empty caption for the sample {SAMPLES[0].title}.")
+    texts = " ".join(f"{VARIANTS[name].title}: “{captions[0].text}”." for name, captions in found.items())
+    return f"The sample {SAMPLES[0].title}, stage {captioner.stage}: {texts}"
 
 
-_GET_AGAIN = "Get this project’s files again, checkpoints/ with them; in a clone `git checkout checkpoints` does."
+_GET_AGAIN = "Restore the folder checkpoints/ of this project; in a clone, run `git checkout checkpoints`."
 CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("Python", _python, f"Install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer."),
-    ("Packages", _packages, f"Run {INSTALL}, best in a virtual environment of its own."),
+    ("Packages", _packages, f"Run {INSTALL}, best in a new virtual environment."),
     ("Machine", _machine, f"Run {INSTALL}."),
-    ("Memory", _memory, "Close other programs, or give the container more memory."),
+    ("Memory", _memory, "Close other programs, or raise the container's memory limit."),
     ("Encoder", _encoder, f"Run {INSTALL} --force-reinstall."),
     ("Decoders", _decoders, _GET_AGAIN),
     ("Captions", _caption, _GET_AGAIN),

@@ -1,4 +1,4 @@
-"""The doctor finds a sound installation sound, and of each thing that is broken says what it is and what to do."""
+"""A sound installation passes every check; each defect fails its check with a reason and advice."""
 
 import importlib.metadata
 import json
@@ -20,7 +20,7 @@ NAMES = [what for what, _, _ in CHECKS]
 
 
 def found(folder, *only, monkeypatch):
-    """What some of the checks find."""
+    """The results of some checks."""
     monkeypatch.setattr(doctor, "CHECKS", [check for check in CHECKS if check[0] in only])
     return list(examine(folder))
 
@@ -30,12 +30,12 @@ def test_a_sound_installation_is_sound(tiny_run, monkeypatch):
     assert [finding.what for finding in findings] == NAMES
     assert [finding for finding in findings if not finding.fine] == [] and not any(finding.advice for finding in findings)
     said = {finding.what: finding.says for finding in findings}
-    assert "espresso (" in said["Encoder"] and "tiny-shapes (3 decoders of" in said["Decoders"]
+    assert "espresso (" in said["Encoder"] and "tiny-shapes (3 decoders, " in said["Decoders"]
     assert all(f"{variant.title}: “" in said["Captions"] for variant in VARIANTS.values())
 
 
 def test_its_captions_are_those_of_the_page():
-    """Found by the search that was chosen for the decoders, not by another one."""
+    """With the decoders' own search setting."""
     folder = stage_folder(SHIPPED)
     picture = read(SAMPLES[0].read(), SAMPLES[0].file)
     found = Captioner.load(folder).caption([picture], load_search_config(folder))[0]
@@ -78,7 +78,7 @@ def test_memory_that_is_free_is_what_the_system_says_or_what_a_container_leaves(
     ("damage", "sentence"),
     [
         (lambda folder: (folder / "word2vec" / "table.json").write_bytes(b"{}"), "table.json of word2vec is not the one"),
-        (lambda folder: shutil.rmtree(folder / "fasttext"), "there is no decoder FastText"),
+        (lambda folder: shutil.rmtree(folder / "fasttext"), "decoder FastText is missing"),
         (lambda folder: [shutil.rmtree(folder / name) for name in VARIANTS], "There is no trained decoder in"),
     ],
     ids=["damaged", "one missing", "all missing"],
@@ -115,7 +115,7 @@ def test_one_broken_check_does_not_stop_the_others(tiny_run, monkeypatch):
 
     monkeypatch.setattr(doctor, "CHECKS", [("A", cannot, ""), ("B", breaks, "Do this."), CHECKS[0]])
     first, second, third = examine(tiny_run)
-    assert not first.fine and first.says.startswith("x cannot be imported") and "pip install" in first.advice
+    assert not first.fine and first.says.startswith("Cannot import x") and "pip install" in first.advice
     assert (second.fine, second.says, second.advice) == (False, "RuntimeError: something odd", "Do this.") and third.fine
 
 
@@ -123,9 +123,9 @@ def test_the_command(tiny_run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(doctor, "CHECKS", [check for check in CHECKS if check[0] in ("Python", "Decoders")])
     assert main(["doctor", "--checkpoints", str(tiny_run)]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("well   Python: Python 3.") and said[-1] == "All is well."
+    assert said[0].startswith("ok    Python: Python 3.") and said[-1] == "All checks passed."
     assert main(["doctor", "--checkpoints", str(tmp_path), "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert answer["fine"] is False and [one["fine"] for one in answer["findings"]] == [True, False]
     assert main(["doctor", "--checkpoints", str(tmp_path)]) == 1
-    assert capsys.readouterr().out.splitlines()[-1] == "1 of 2 things are wrong."
+    assert capsys.readouterr().out.splitlines()[-1] == "1 of 2 checks failed."
