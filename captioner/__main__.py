@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 
 from captioner.commands.arguments import read
-from captioner.commands.parser import WRONG, parser
+from captioner.commands.parser import ERROR, parser
 from captioner.commands.report import note
 from captioner.errors import TriptychError
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.command.run(read(options.command.Request, options))
     except TriptychError as error:
         note(str(error))
-        return WRONG
+        return ERROR
     except BrokenPipeError:  # The reader of our output has gone; there is nobody to tell.
         return PARTIAL
     except KeyboardInterrupt:
@@ -47,7 +47,7 @@ def finish(status: int) -> int:
             return status or PARTIAL
         if not status:
             note(f"Cannot write to standard output ({error.strerror}). Make room or write elsewhere.")
-        return status or WRONG
+        return status or ERROR
     return status
 
 

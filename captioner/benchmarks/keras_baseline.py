@@ -1,4 +1,4 @@
-"""The popular way to train and run a caption decoder, as people write it in Keras: what `captioner.benchmarks.captioning` holds ours against.
+"""The popular Keras recipe to train and run a caption decoder: the baseline of both benchmarks.
 
 Every prefix of every caption is a padded row of its own with a one-hot target; a caption is made by `model.predict` over
 the whole padded prefix, once per word. The weights are copied from our decoder, so losses and captions must be the same.

@@ -177,7 +177,8 @@ def product_gflops() -> float:
 def epoch_gflop(decoder: "Decoder", grid: tuple[int, int], images: int, words: int) -> float:
     """Billions of operations in the matrix products of an epoch, forward and backward, on real words only.
 
-    `grid` is the shape of a photograph's features. TensorFlow counts them for one photograph with a short and with a longer caption; the difference is the cost of a word.
+    `grid` is the shape of a photograph's features. TensorFlow counts them for one photograph with a short and with a longer
+    caption; the difference is the cost of a word.
     """
     short, longer = (_products(decoder, grid, length) for length in (_SHORT, 2 * _SHORT))
     word = (longer - short) / _SHORT

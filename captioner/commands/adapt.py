@@ -1,4 +1,4 @@
-"""`adapt`: the encoder trained on, once, end to end with the three decoders of a finished run, then frozen for good."""
+"""`adapt`: fine-tune the CNN end to end with the three decoders of a finished run; afterwards it stays frozen."""
 
 import json
 from argparse import ArgumentParser
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from captioner.model.decoder import Decoder
 
 HOW, STATE = "how.json", "state.json"
-SUMMARY = "train the CNN on together with trained decoders, for others to start from"
+SUMMARY = "fine-tune the CNN together with trained decoders, as the start of other runs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,36 +36,36 @@ class Request(arguments.Request):
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.set_defaults(interrupted=arguments.GOES_ON.format(" with --resume"))
-    arguments.data(parser, "or the word shapes")
-    started = "a finished run of all three, with the CNN as it comes; they are not changed"
-    parser.add_argument("--from", type=Path, dest="start", required=True, metavar="DIR", help=started)
-    arguments.seed_and_settings(parser, "the adaptation's settings, as epochs=4")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where to (default: checkpoints/encoder)")
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted adaptation")
+    parser.set_defaults(interrupted=arguments.RESUMABLE.format("with --resume"))
+    arguments.data(parser)
+    start = "finished run of all three decoders on the original CNN; the run stays as it is"
+    parser.add_argument("--from", type=Path, dest="start", required=True, metavar="DIR", help=start)
+    arguments.seed_and_settings(parser, "epochs=4")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default: checkpoints/encoder)")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted fine-tuning")
 
 
-def run(options: Request) -> int:
+def run(request: Request) -> int:
     from captioner.vision.encoder import SHIPPED_ADAPTED
 
-    refuse_several("Adapting the encoder")
-    out, config = options.out or SHIPPED_ADAPTED, with_settings(AdaptationConfig(), dict(options.settings))
+    refuse_several("Fine-tuning the encoder")
+    out, config = request.out or SHIPPED_ADAPTED, with_settings(AdaptationConfig(), dict(request.settings))
     waiting = out.parent / ".resume" / out.name
     if exists(out) and not exists(waiting):
-        raise TrainingError(f"{out} already holds an adapted encoder; adapt into another --out.")
-    if exists(waiting) and not options.resume:
-        raise TrainingError(f"An adaptation into {out} was begun; go on with --resume, or adapt into another --out.")
-    state, how = _adapt(options, config, waiting)
+        raise TrainingError(f"{out} already holds a fine-tuned encoder. Use another --out.")
+    if exists(waiting) and not request.resume:
+        raise TrainingError(f"{out} already holds an interrupted fine-tuning. Continue with --resume, or use another --out.")
+    state, how = _adapt(request, config, waiting)
     _save(out, state, how)
     remove_folder(waiting)
-    if options.json:
-        print_json({"out": str(out)} | state.history("encoder", options.seed, "finished"))
+    if request.json:
+        print_json({"out": str(out)} | state.history("encoder", request.seed, "finished"))
     else:
-        print(f"The adapted encoder is in {out}; presets that name it use it for decoders in or beside {out.parent}.")
+        print(f"The fine-tuned encoder is in {out}. Presets that name it use it for decoders in or beside {out.parent}.")
     return 0
 
 
-def _adapt(options: Request, config: AdaptationConfig, waiting: Path) -> tuple[TrainingState, dict[str, Any]]:
+def _adapt(request: Request, config: AdaptationConfig, waiting: Path) -> tuple[TrainingState, dict[str, Any]]:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
@@ -74,21 +74,21 @@ def _adapt(options: Request, config: AdaptationConfig, waiting: Path) -> tuple[T
     from captioner.training.batches import Examples
     from captioner.training.encoder_finetuning import adapt
 
-    folder = stage_folder(options.start, FIRST)
+    folder = stage_folder(request.start, FIRST)
     checkpoints = load_all(folder)
     _check_decoders(folder, checkpoints)
-    data = choices.dataset(options.data)
+    data = choices.dataset(request.data)
     vocabulary = next(iter(checkpoints.values())).vocabulary
     train, dev = (Examples.of(_readable(data, split), vocabulary, None) for split in ("train", "dev"))
-    how = {"data": data.name, "photographs": [len(part.records) for part in (train, dev)], "seed": options.seed}
+    how = {"data": data.name, "photographs": [len(part.records) for part in (train, dev)], "seed": request.seed}
     how |= {"settings": asdict(config), "decoders": {name: fingerprint(folder / name) for name in checkpoints}}
     decoders = {name: _decoder(checkpoint, config) for name, checkpoint in checkpoints.items()}
 
     def keep(state: TrainingState) -> None:
         _keep(waiting, state, how)
 
-    begun = _begun(waiting, how) if options.resume and exists(waiting) else None
-    return adapt(decoders, train, dev, config, options.seed, state=begun, after_epoch=keep), how
+    begun = _begun(waiting, how) if request.resume and exists(waiting) else None
+    return adapt(decoders, train, dev, config, request.seed, state=begun, after_epoch=keep), how
 
 
 def _check_decoders(folder: Path, checkpoints: Mapping[str, "Checkpoint"]) -> None:
@@ -96,16 +96,16 @@ def _check_decoders(folder: Path, checkpoints: Mapping[str, "Checkpoint"]) -> No
 
     first = next(iter(checkpoints.values()))
     if set(checkpoints) != set(VARIANTS):
-        raise TrainingError(f"The encoder is adapted with all of {', '.join(VARIANTS)}, but {folder} lacks some; train them.")
+        raise TrainingError(f"Fine-tuning needs the decoders {', '.join(VARIANTS)}, but {folder} lacks some. Train them first.")
     if first.encoder.name != LITE2:
         raise TrainingError(
-            f"The decoders in {folder} were trained with the encoder {first.encoder.name}, but it is {LITE2}, as it comes, that "
-            "is adapted; name a run on that one, such as one of the preset triptych-frozen."
+            f"Fine-tuning starts from {LITE2}, but the decoders in {folder} were trained with {first.encoder.name}. Give a run "
+            f"on {LITE2}, for example of the preset triptych-frozen."
         )
 
 
 def _readable(data: "Dataset", split: str) -> list["Record"]:
-    """The photographs of a split, without those that cannot be read, which are told."""
+    """The readable photographs of a split; prints a note about each unreadable one."""
     from captioner.data.images import read
 
     found = []
@@ -116,12 +116,12 @@ def _readable(data: "Dataset", split: str) -> list["Record"]:
         except ImageError as error:
             note(f"Left out: {error}")
     if not found:
-        raise DatasetError(f"No photograph of the split '{split}' of {data.name} can be read; check the picture files.")
+        raise DatasetError(f"No photograph of the split '{split}' of {data.name} can be read. Check the image files.")
     return found
 
 
 def _decoder(checkpoint: "Checkpoint", config: AdaptationConfig) -> "Decoder":
-    """The trained decoder, with the dropout of the adaptation."""
+    """The trained decoder, with the dropout of the fine-tuning."""
     own = replace(checkpoint.preset.decoder, dropout=config.dropout, feature_dropout=config.feature_dropout)
     return replace(checkpoint, preset=replace(checkpoint.preset, decoder=own)).build()
 
@@ -142,12 +142,12 @@ def _begun(waiting: Path, how: dict[str, Any]) -> TrainingState:
     try:
         stored = parse_json(files[STATE], STATE)
         if stored["how"] != how:
-            raise TrainingError(f"The adaptation begun in {waiting} had other settings, decoders or data; go on with its own.")
+            raise TrainingError(f"The fine-tuning in {waiting} has other settings, decoders or data. Resume it with its own.")
         epochs = parse_as(stored["epochs"], list[Epoch], STATE)
         return TrainingState(epochs, load(files["variables.safetensors"]), load(files["best.safetensors"]))
     except (KeyError, TypeError) as error:
         raise TrainingError(
-            f"The adaptation in {waiting} was begun by another version of the program; adapt into another --out."
+            f"The fine-tuning in {waiting} was started by another version of the program. Use another --out."
         ) from error
 
 

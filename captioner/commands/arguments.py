@@ -1,10 +1,10 @@
-"""The arguments that several commands share, what they hold once parsed, and the kinds of values they take.
+"""Arguments that several commands share, the requests that they are read into, and the types of their values.
 
-A command's own arguments are declared in its module, next to the `Request` that they are read into.
+A command declares its own arguments in its module, next to its own `Request`.
 """
 
-import argparse
 import math
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,21 +15,21 @@ from captioner.config import STAGES, VARIANTS
 
 Kind = TypeVar("Kind")
 
-_VARIANTS = f"{', '.join(VARIANTS)} or all; may be given several times (default: all)"
-GOES_ON = "Interrupted; the same command{} goes on after the last finished epoch, if there is one."
-SHIPPED_HELP = "the folder of trained decoders (default: those that come with the program)"
+INTERRUPTED = "Interrupted."
+RESUMABLE = "Interrupted. Re-run {} to continue from the last completed epoch."
+SHIPPED_HELP = "folder of trained decoders (default: the shipped ones)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What every command is asked; a command's own `Request` adds its arguments."""
+    """The argument of every command; a command's own `Request` adds the others."""
 
     json: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """Which trained decoders: what `files` declares."""
+    """The arguments of `files`."""
 
     checkpoints: Path
     stage: str | None
@@ -37,59 +37,72 @@ class Files:
 
 @dataclass(frozen=True, kw_only=True)
 class Decoders(Files):
-    """Which trained decoders and weights of the CNN: what `decoders` declares."""
+    """The arguments of `decoders`."""
 
     encoder_weights: Path | None
 
 
-def read(kind: type[Kind], options: argparse.Namespace) -> Kind:
-    """The parsed options as a request of this kind, whose fields have the options' names."""
+def read(kind: type[Kind], options: Namespace) -> Kind:
+    """The parsed options as a request, whose fields have the options' names."""
     return kind(**{item.name: getattr(options, item.name) for item in fields(kind)})
 
 
-def data(command: argparse.ArgumentParser, more: str, required: bool = True) -> None:
-    command.add_argument("--data", required=required, metavar="DIR", help=f"a folder of Flickr8k or of COCO captions, {more}")
+def data(parser: ArgumentParser, more: str = "", required: bool = True) -> None:
+    folder = f"folder of Flickr8k or COCO captions, or shapes (generated pictures, no files needed){more}"
+    parser.add_argument("--data", required=required, metavar="DIR", help=folder)
 
 
-def decoders(command: argparse.ArgumentParser) -> None:
-    """For decoders that are to caption, which takes the CNN too."""
-    files(command)
-    encoder_weights(command)
+def decoders(parser: ArgumentParser) -> None:
+    """Add the choice of decoders that caption, which need the CNN as well."""
+    files(parser)
+    encoder_weights(parser)
 
 
-def files(command: argparse.ArgumentParser) -> None:
-    checkpoints(command)
-    stage = "of which stage of training, where the folder holds several (default: the last one)"
-    command.add_argument("--stage", choices=tuple(STAGES), help=stage)
+def files(parser: ArgumentParser) -> None:
+    """Add the choice of decoders that are only read."""
+    checkpoints(parser)
+    stage = "stage of training, if the folder holds several (default: the last)"
+    parser.add_argument("--stage", choices=tuple(STAGES), help=stage)
 
 
-def checkpoints(command: argparse.ArgumentParser, what: str = SHIPPED_HELP) -> None:
-    command.add_argument("--checkpoints", type=Path, default=config.SHIPPED, metavar="DIR", help=what)
+def checkpoints(parser: ArgumentParser, what: str = SHIPPED_HELP) -> None:
+    parser.add_argument("--checkpoints", type=Path, default=config.SHIPPED, metavar="DIR", help=what)
 
 
-def encoder_weights(command: argparse.ArgumentParser) -> None:
-    weights = "weights of a CNN of keras.applications, .weights.h5 or .h5, without its classifier (default: Keras fetches them)"
-    command.add_argument("--encoder-weights", type=Path, metavar="FILE", help=weights)
+def encoder_weights(parser: ArgumentParser) -> None:
+    weights = "weights of a keras.applications CNN without its classifier, .weights.h5 or .h5 (default: downloaded by Keras)"
+    parser.add_argument("--encoder-weights", type=Path, metavar="FILE", help=weights)
 
 
-def variants(command: argparse.ArgumentParser, more: str = "") -> None:
-    command.add_argument("--variant", action="append", default=[], metavar="NAME", help=_VARIANTS + more)
+def variants(parser: ArgumentParser, more: str = "") -> None:
+    names = f"{', '.join(VARIANTS)} or all; repeatable (default: all){more}"
+    parser.add_argument("--variant", action="append", default=[], metavar="NAME", help=names)
 
 
-def beam(command: argparse.ArgumentParser) -> None:
-    beam = "captions that are followed at once (default: the decoders' own)"
-    command.add_argument("--beam", type=number(int, 1, 50), metavar="N", help=beam)
+def beam(parser: ArgumentParser) -> None:
+    parser.add_argument("--beam", type=number(int, 1, 50), metavar="N", help="beam size (default: the decoders' own)")
 
 
-def cache(command: argparse.ArgumentParser) -> None:
-    folder = "where features are kept (default: TRIPTYCH_CACHE, or triptych in the user's cache folder)"
-    command.add_argument("--cache", type=Path, metavar="DIR", help=folder)
+def cache(parser: ArgumentParser) -> None:
+    folder = "folder of the feature cache (default: TRIPTYCH_CACHE, or triptych in the user's cache folder)"
+    parser.add_argument("--cache", type=Path, metavar="DIR", help=folder)
+
+
+def seed_and_settings(parser: ArgumentParser, example: str) -> None:
+    seeds, help = number(int, 0, 2**31 - 1), "random seed; equal seeds give equal weights (default: 1)"
+    parser.add_argument("--seed", type=seeds, default=1, metavar="N", help=help)
+    settings(parser, example)
+
+
+def settings(parser: ArgumentParser, example: str) -> None:
+    help = f"override a setting, such as {example}; repeatable"
+    parser.add_argument("--set", type=setting, action="append", default=[], dest="settings", metavar="NAME=VALUE", help=help)
 
 
 def setting(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals and value):
-        raise argparse.ArgumentTypeError(f"a setting is given as NAME=VALUE, but {text!r} was given")
+        raise ArgumentTypeError(f"expected NAME=VALUE, received {text!r}")
     return name, value
 
 
@@ -102,20 +115,8 @@ def number(kind: type[float], least: float, most: float = math.inf) -> Callable[
         except ValueError:
             value = math.nan
         if not least <= value <= most:
-            bounds = f"of {least} or more" if most == math.inf else f"from {least} to {most}"
-            raise argparse.ArgumentTypeError(f"a {'whole ' * (kind is int)}number {bounds} is needed, but {text!r} was given")
+            bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+            raise ArgumentTypeError(f"expected {'an integer' if kind is int else 'a number'} {bounds}, received {text!r}")
         return value
 
     return read
-
-
-def seed_and_settings(command: argparse.ArgumentParser, what: str) -> None:
-    seeds = number(int, 0, 2**31 - 1)
-    command.add_argument("--seed", type=seeds, default=1, metavar="N", help="equal seeds give equal weights (default: 1)")
-    settings(command, what)
-
-
-def settings(command: argparse.ArgumentParser, what: str) -> None:
-    other = f"another value for one of {what}; may be given several times"
-    more = {"dest": "settings", "metavar": "NAME=VALUE", "help": other}
-    command.add_argument("--set", type=setting, action="append", default=[], **more)

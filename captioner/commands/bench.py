@@ -22,34 +22,34 @@ class Request(arguments.Request, arguments.Decoders):
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--training", action="store_true", help="measure an epoch of training instead of captioning")
-    arguments.data(parser, "for --training", required=False)
+    arguments.data(parser, "; for --training", required=False)
     presets = f"for --training: {', '.join(PRESETS)} (default: triptych)"
     parser.add_argument("--preset", default="triptych", metavar="NAME", help=presets)
     arguments.decoders(parser)
     arguments.cache(parser)
 
 
-def run(options: Request) -> int:
-    preset = find_preset(options.preset).name
-    if options.training and not options.data:
-        raise ConfigError("bench --training needs photographs to train on; give --data with a folder of Flickr8k or COCO.")
-    if options.training and options.encoder_weights:
-        raise ConfigError("--encoder-weights belongs to the decoders that captioning is measured with; omit it with --training.")
+def run(request: Request) -> int:
+    preset = find_preset(request.preset).name
+    if request.training and not request.data:
+        raise ConfigError("bench --training needs photographs to train on. Add --data with a folder of Flickr8k or COCO.")
+    if request.training and request.encoder_weights:
+        raise ConfigError("--encoder-weights is for measuring captioning. Leave it out with --training.")
     from captioner.benchmarks.table import table
 
-    result = _measure(options, preset)
-    if options.json:
+    result = _measure(request, preset)
+    if request.json:
         print_json(result)
     else:
         print(table(result))
     return 0
 
 
-def _measure(options: Request, preset: str) -> dict[str, dict[str, float]]:
-    if options.training:
+def _measure(request: Request, preset: str) -> dict[str, dict[str, float]]:
+    if request.training:
         from captioner.benchmarks.training import training_bench
 
-        return training_bench(options.data, choices.cache(options.cache), preset)
+        return training_bench(request.data, choices.cache(request.cache), preset)
     from captioner.benchmarks.captioning import caption_bench
 
-    return caption_bench(choices.decoders(options), weights=options.encoder_weights)
+    return caption_bench(choices.decoders(request), weights=request.encoder_weights)

@@ -41,17 +41,17 @@ class Request(arguments.Request, arguments.Decoders):
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
-        "Caption pictures. The exit status is 0 when all were captioned and 1 when some were not. With --json every picture "
-        "is {image, stage, captions} or {image, error}; a caption's log_probability is the sum of its word_log_probabilities, "
-        "one per word, and of end_log_probability, which is null when the caption was cut off at the greatest length."
+        "Caption pictures. The exit status is 0 if all were captioned and 1 if some were not. With --json each picture is "
+        "{image, stage, captions} or {image, error}; a caption's log_probability is the sum of its word_log_probabilities, "
+        "one per word, and its end_log_probability, which is null for a caption cut off at the maximum length."
     )
     parser.add_argument("files", nargs="+", metavar="FILE|FOLDER", help="pictures, or folders of them")
     arguments.decoders(parser)
     arguments.variants(parser)
     arguments.beam(parser)
-    best = f"the K best captions of each (default: 1; {TOP} in the form of show-and-tell)"
+    best = f"print the K best captions of each decoder (default: 1; {TOP} with --format show-and-tell)"
     parser.add_argument("--top", type=arguments.number(int, 1, 50), metavar="K", help=best)
-    form = "how captions are printed: one to a line, or several with probabilities as Show and Tell does (default: lines)"
+    form = "one caption per line, or several with probabilities like Show and Tell (default: lines)"
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help=form)
     parser.add_argument("--out", type=Path, metavar="FILE", help="append JSON Lines to a file, a line per picture")
     done = "resume the file of --out: caption the pictures without captions there, also those that failed before"

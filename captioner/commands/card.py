@@ -1,4 +1,4 @@
-"""`card`: the papers of a run, made from its own files; the commands that train and score keep them in the run's folder."""
+"""`card`: the model card of trained decoders, from their own files. Commands that train or score use `keep` to update it."""
 
 from argparse import ArgumentParser
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from captioner.commands import arguments, choices
 from captioner.commands.report import note, print_json
 from captioner.errors import CheckpointError, EncoderError
 
-SUMMARY = "tell what is known of trained decoders: their data, settings, code, seeds, scores, limits, licence"
+SUMMARY = "print the model card of trained decoders: data, settings, code, seeds, scores, limits, licence"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,22 +18,22 @@ class Request(arguments.Request, arguments.Files):
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
-        "Tell what the files of trained decoders say of them, as a model card in Markdown. Training and scoring keep the same "
-        "card beside the decoders, in card.json and card.md; what was not put down at the time of training is told as such."
+        "Print the model card of trained decoders, from their files, as Markdown. Training and scoring keep the same card "
+        "beside the decoders, in card.json and card.md; it marks what was not recorded during training."
     )
     arguments.files(parser)
-    parser.add_argument("--write", action="store_true", help="write card.json and card.md beside the decoders, too")
+    parser.add_argument("--write", action="store_true", help="also write card.json and card.md beside the decoders")
 
 
-def run(options: Request) -> int:
+def run(request: Request) -> int:
     from captioner.reports.model_card import CARD, TEXT, markdown, read_card, write_card
 
-    folder = choices.decoders(options)
+    folder = choices.decoders(request)
     card = read_card(folder)
-    if options.write:
+    if request.write:
         write_card(folder, card)
-        note(f"The card is in {folder}, as {CARD} and {TEXT}.")
-    if options.json:
+        note(f"Wrote {CARD} and {TEXT} in {folder}.")
+    if request.json:
         print_json(card)
     else:
         print(markdown(card), end="")
@@ -41,7 +41,7 @@ def run(options: Request) -> int:
 
 
 def keep(folder: Path) -> None:
-    """Make the card of a run anew; what was trained or scored is not lost because its card cannot be written."""
+    """Update the card of a run; a card that cannot be written must not lose what was trained or scored."""
     from captioner.reports.model_card import write_card
 
     try:

@@ -1,4 +1,4 @@
-"""What several commands read out of their options in the same way: decoders, search setting, data set, folders."""
+"""What several commands load from their arguments: decoders, search setting, data set, feature cache."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from captioner.vision.encoder import Encoder
 
 ALL = "all"
-SEEN_DEV = f"These decoders were trained on the photographs of dev, too (--splits {JOINED})"
+SEEN_DEV = f"These decoders were also trained on the dev photographs (--splits {JOINED})"
 
 
 def variants(names: Sequence[str]) -> tuple[str, ...] | None:
-    """The variants asked for, each once and in their usual order; None when it is all three."""
+    """The variants, each once and in their usual order; None for all three."""
     try:
         asked = {find_variant(name).name for name in names if name != ALL}
     except ConfigError as error:
@@ -28,42 +28,42 @@ def variants(names: Sequence[str]) -> tuple[str, ...] | None:
     return None if ALL in names or not asked else tuple(name for name in (*VARIANTS, *CONTROLS) if name in asked)
 
 
-def decoders(options: Files) -> Path:
-    """Where the decoders of the stage asked for lie, or those of the last stage that is there."""
+def decoders(request: Files) -> Path:
+    """The folder of the decoders of the requested stage, by default the last one."""
     from captioner.model.checkpoints import stage_folder
 
-    return stage_folder(options.checkpoints, options.stage)
+    return stage_folder(request.checkpoints, request.stage)
 
 
-def trained_on_dev(options: Files, variants: tuple[str, ...] | None = None) -> bool:
-    """Whether the photographs of dev are among those that the decoders asked for were trained on."""
+def trained_on_dev(request: Files, variants: tuple[str, ...] | None = None) -> bool:
+    """Whether the decoders were trained on the dev photographs as well."""
     from captioner.training import provenance
 
-    return provenance.trained_on_dev(decoders(options), variants)
+    return provenance.trained_on_dev(decoders(request), variants)
 
 
 def settings(given: Sequence[tuple[str, str]], option: str, name: str, value: int | None) -> dict[str, str]:
-    """What --set gives, and what an option of its own gives for one setting; they must not contradict each other."""
+    """The settings of --set, with one that has an option of its own; giving both is an error."""
     found = dict(given)
     if value is None:
         return found
     if name in found:
-        raise ConfigError(f"{option} {value} and --set {name}={found[name]} are about the same setting; leave one of them out.")
+        raise ConfigError(f"{option} {value} and --set {name}={found[name]} are the same setting. Leave one of them out.")
     return found | {name: str(value)}
 
 
 def refuse_without_data(data: str | None, **options: object) -> None:
-    """Refuse options that say what to train with where nothing is trained, rather than ignore them."""
+    """Refuse training options without data, instead of ignoring them."""
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
     if given and not data:
-        raise ConfigError(f"Without --data nothing is trained; give it, or leave out {' and '.join(given)}.")
+        raise ConfigError(f"Nothing is trained without --data. Add it, or leave out {' and '.join(given)}.")
 
 
 def check_files(files: Sequence[Path | None]) -> None:
-    """Tell of a file that is not there now, not after an hour of training the decoder before."""
+    """Fail now if a file is missing, not after an hour of training."""
     for file in files:
         if file is not None and not file.is_file():
-            raise TrainingError(f"There is no file {file} to get word vectors from; check the path.")
+            raise TrainingError(f"There is no file {file} with text or word vectors. Check the path.")
 
 
 def cache(folder: Path | None) -> Path:
@@ -73,7 +73,7 @@ def cache(folder: Path | None) -> Path:
 
 
 def dataset(data: str, splits: str = STANDARD) -> "Dataset":
-    """The data set, split as was asked for, after telling what of it is left out."""
+    """The data set in the requested splits; prints a note about each omission."""
     from captioner.data.datasets import load, resplit
 
     found = resplit(load(data), splits)
@@ -82,11 +82,11 @@ def dataset(data: str, splits: str = STANDARD) -> "Dataset":
     return found
 
 
-def search_config(options: Files, beam: int | None, length_preference: float | None = None) -> SearchConfig:
-    """The decoders' own setting, but for what the options say."""
+def search_config(request: Files, beam: int | None, length_preference: float | None = None) -> SearchConfig:
+    """The decoders' own search setting, overridden by the given values."""
     from captioner.scoring.evaluation import load_search_config
 
-    config = load_search_config(decoders(options))
+    config = load_search_config(decoders(request))
     if beam is not None:
         config = replace(config, beam=beam)
     if length_preference is not None:
@@ -94,18 +94,18 @@ def search_config(options: Files, beam: int | None, length_preference: float | N
     return config
 
 
-def captioner(options: Decoders, variants: tuple[str, ...] | None) -> "Captioner":
-    """The decoders asked for, ready to caption."""
+def captioner(request: Decoders, variants: tuple[str, ...] | None) -> "Captioner":
+    """The requested decoders, ready to caption."""
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
     from captioner.captioning.captioner import Captioner
 
-    return Captioner.load(decoders(options), variants, weights=options.encoder_weights)
+    return Captioner.load(decoders(request), variants, weights=request.encoder_weights)
 
 
 def encoder(name: str, weights: Path | None, near: Path) -> "Encoder":
-    """The encoder of that name, with the weights that were given for it."""
+    """The encoder of this name, with the given weights."""
     from captioner.vision.encoder import load_encoder
     from captioner.vision.keras_applications import KERAS
 

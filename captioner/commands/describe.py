@@ -1,17 +1,22 @@
-"""`describe`: the layers and parameters of a preset's decoder, without data and without weights."""
+"""`describe`: the layers and parameters of a preset's decoder, without data or trained weights."""
 
 from argparse import ArgumentParser
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from captioner.commands import arguments, choices
 from captioner.commands.report import print_json, print_table
-from captioner.config import FIRST, VARIANTS, Preset
+from captioner.config import FIRST, VARIANTS, Preset, Variant, find_row
 from captioner.config_io import changed
 from captioner.errors import ConfigError
 from captioner.presets import PRESETS, find_preset
 
-FEATURES, REGIONS = 1280, 81  # of the encoder that comes with the program, which every preset looks through
-SUMMARY = "count the parameters of a preset's decoder, layer by layer, without data or weights"
+if TYPE_CHECKING:
+    from captioner.model.decoder import Decoder
+
+FEATURES, REGIONS = 1280, 81  # of the shipped CNN, which every preset uses
+SUMMARY = "count the parameters of a preset's decoder by layer, without data or weights"
+_COUNTS = ("parameters", "trainable")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,40 +34,55 @@ class Request(arguments.Request):
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--preset", default="triptych", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych)")
     parser.add_argument("--variant", default="learned", metavar="NAME", help=f"{', '.join(VARIANTS)} (default: learned)")
-    words = arguments.number(int, 1, 1_000_000)
-    parser.add_argument("--vocabulary", type=words, required=True, metavar="N", help="how many words get a score")
-    rows = "rows of the word table, where it has more than words get a score (default: as many)"
+    words, sizes = arguments.number(int, 1, 1_000_000), arguments.number(int, 1, 10_000)
+    parser.add_argument("--vocabulary", type=words, required=True, metavar="N", help="number of words that the decoder scores")
+    rows = "rows of the embedding table, if it has more than the vocabulary (default: as many)"
     parser.add_argument("--rows", type=words, metavar="N", help=rows)
-    for name, default, what in (
-        ("--features", FEATURES, "numbers of a region of the photograph"),
-        ("--regions", REGIONS, "regions of the photograph"),
-    ):
-        more = {"default": default, "metavar": "N", "help": f"{what} (default: {default})"}
-        parser.add_argument(name, type=arguments.number(int, 1, 10_000), **more)
-    parser.add_argument("--embedding", type=arguments.number(int, 1, 8192), metavar="N", help="numbers of a word's vector")
-    arguments.settings(parser, "the preset's settings, as layers=2")
+    features = f"features per region of the photograph (default: {FEATURES})"
+    parser.add_argument("--features", type=sizes, default=FEATURES, metavar="N", help=features)
+    regions = f"regions of the photograph (default: {REGIONS})"
+    parser.add_argument("--regions", type=sizes, default=REGIONS, metavar="N", help=regions)
+    parser.add_argument("--embedding", type=arguments.number(int, 1, 8192), metavar="N", help="embedding dimensions")
+    arguments.settings(parser, "layers=2")
 
 
-def run(options: Request) -> int:
-    preset = _preset(options)
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
-    from captioner.commands.description import describe
-
-    found = describe(preset, options.variant, options.vocabulary, options.features, options.regions, options.rows)
-    if options.json:
-        print_json(found)
+def run(request: Request) -> int:
+    variant: Variant = find_row(VARIANTS, request.variant, "variant")
+    if request.rows and request.rows < request.vocabulary:
+        raise ConfigError(f"A table of {request.rows:,} rows is too small for {request.vocabulary:,} words. Increase --rows.")
+    settings = choices.settings(request.settings, "--embedding", "embedding_dimensions", request.embedding)
+    layers = _layers(_decoder(changed(find_preset(request.preset), FIRST, settings), variant, request))
+    totals = {name: sum(layer[name] for layer in layers) for name in _COUNTS}
+    if request.json:
+        print_json(totals | {"layers": layers})
         return 0
-    columns = {layer["name"]: {name: f"{layer[name]:,}" for name in ("parameters", "trainable")} for layer in found["layers"]}
-    print_table(columns | {"together": {name: f"{found[name]:,}" for name in ("parameters", "trainable")}})
+    rows = [(layer["name"], layer) for layer in layers] + [("total", totals)]
+    print_table({title: {name: f"{row[name]:,}" for name in _COUNTS} for title, row in rows})
     return 0
 
 
-def _preset(options: Request) -> Preset:
-    if options.variant not in VARIANTS:
-        raise ConfigError(f"There is no variant '{options.variant}' to describe; choose one of {', '.join(VARIANTS)}.")
-    if options.rows and options.rows < options.vocabulary:
-        raise ConfigError(f"A table of {options.rows:,} rows is too small for {options.vocabulary:,} words; give more --rows.")
-    settings = choices.settings(options.settings, "--embedding", "embedding_dimensions", options.embedding)
-    return changed(find_preset(options.preset), FIRST, settings)
+def _decoder(preset: Preset, variant: Variant, request: Request) -> "Decoder":
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow()
+    import numpy as np
+
+    from captioner.model.decoder import Decoder
+
+    vectors = np.zeros((request.rows or request.vocabulary, preset.decoder.embedding_dimensions), np.float32)
+    sizes = {"regions": request.regions, "words": request.vocabulary}
+    return Decoder(preset.decoder, vectors, request.features, variant.frozen, **sizes)
+
+
+def _layers(decoder: "Decoder") -> list[dict[str, Any]]:
+    """Each layer with its parameters, the trainable ones among them, and the shapes of its weights."""
+    trainable = {id(variable) for variable in decoder.trainable_variables}
+    layers: dict[str, dict[str, Any]] = {}
+    for variable in decoder.weights:
+        name, _, weight = variable.path.removeprefix("decoder/").partition("/")
+        layer = layers.setdefault(name, {"name": name, "parameters": 0, "trainable": 0, "weights": {}})
+        size = int(variable.shape.num_elements())
+        layer["parameters"] += size
+        layer["trainable"] += size if id(variable) in trainable else 0
+        layer["weights"][weight or name] = list(variable.shape)
+    return list(layers.values())

@@ -34,17 +34,16 @@ class Request(arguments.Request, arguments.Decoders):
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    arguments.data(parser, "or the word shapes")
-    parser.add_argument("--split", choices=("dev", "test"), required=True, help="choose on dev, report test")
+    arguments.data(parser)
+    parser.add_argument("--split", choices=("dev", "test"), required=True, help="dev to choose a setting, test to report")
     arguments.decoders(parser)
     arguments.variants(parser)
     arguments.beam(parser)
-    preference = "the higher, the longer the captions (default: the decoders' own)"
+    preference = "higher values favour longer captions (default: the decoders' own)"
     parser.add_argument("--length-preference", type=arguments.number(float, -10, 10), metavar="X", help=preference)
-    parser.add_argument(
-        "--choose", action="store_true", help="first try beams and length preferences, and keep the best as the decoders' own"
-    )
-    kept = "put the decoders' settings, history and scores on dev, without weights, among what was tried"
+    choose = "try beam sizes and length preferences first, and store the best as the decoders' own"
+    parser.add_argument("--choose", action="store_true", help=choose)
+    kept = "store settings, history and dev scores, without weights, under this name among the tried runs"
     parser.add_argument("--keep", metavar="NAME", help=kept)
     arguments.cache(parser)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from captioner.scoring.familiarity import Familiarity
     from captioner.scoring.novelty_curve import Curve
 
-SUMMARY = "sum up the training photographs, and measure what being unlike them says about captions"
+SUMMARY = "summarise the training photographs, and measure how captions depend on similarity to them"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Request(arguments.Request, arguments.Decoders):
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    arguments.data(parser, "or the word shapes; its train split is summed up, its dev split says how far apart photographs lie")
+    arguments.data(parser, "; train is summarised, dev gives the scale")
     arguments.decoders(parser)
     arguments.cache(parser)
 

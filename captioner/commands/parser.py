@@ -1,10 +1,11 @@
-"""The list of commands; each one's arguments are in its own module. Nothing heavy is imported before a command runs."""
+"""The list of commands. Each declares its arguments in its own module; nothing heavy is imported before a command runs."""
 
 import argparse
 from typing import NoReturn
 
 from captioner.commands import (
     adapt,
+    arguments,
     bench,
     caption,
     card,
@@ -18,13 +19,13 @@ from captioner.commands import (
     train,
 )
 
-WRONG = 2  # the exit status where a sentence says what was wrong
+ERROR = 2  # the exit status after an error with a message
 COMMANDS = (train, adapt, evaluate, caption, study, score, familiar, describe, card, bench, serve, doctor)
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(WRONG, f"triptych: {message[:1].upper()}{message[1:]}; see {self.prog} --help.\n")
+        self.exit(ERROR, f"triptych: {message[:1].upper()}{message[1:]}; see {self.prog} --help.\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     for module in COMMANDS:
         name, summary = module.__name__.rpartition(".")[2], module.SUMMARY
         command = commands.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
-        command.set_defaults(command=module, interrupted="Interrupted.")
+        command.set_defaults(command=module, interrupted=arguments.INTERRUPTED)
         module.add_arguments(command)
-        command.add_argument("--json", action="store_true", help="write JSON to standard output, for machines")
+        command.add_argument("--json", action="store_true", help="print JSON, for programs")
     return whole

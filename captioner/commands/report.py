@@ -1,4 +1,4 @@
-"""How the commands speak: results on standard output, as JSON or as tables, and everything else on standard error."""
+"""The output of commands: results on standard output, as JSON or as tables; everything else on standard error."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ Work = TypeVar("Work")
 
 
 def note(sentence: str) -> None:
-    """Tell the person at the terminal something that is no result."""
+    """Print a message that is not a result."""
     print(f"triptych: {sentence}", file=sys.stderr)
 
 
@@ -22,7 +22,7 @@ def print_json(data: Any) -> None:
 
 
 def in_turn(left: Sequence[Work], what: str) -> Iterator[Work]:
-    """One after the other, told by name; how long the others still take is told from how long those before took."""
+    """Yield the items one by one; note the name of each, and the time left at the speed so far."""
     begun = time.monotonic()
     for number, work in enumerate(left, 1):
         note(f"{what} {number} of {len(left)}: {work}.")
@@ -33,7 +33,7 @@ def in_turn(left: Sequence[Work], what: str) -> Iterator[Work]:
 
 
 def print_table(columns: Mapping[str, Cells]) -> None:
-    """Columns side by side under their titles; a row for every name that the first of them has."""
+    """Print columns side by side under their titles, with a row for every name of the first column."""
     names = list(next(iter(columns.values())))
     blocks = [["", *names], *([title, *(cells.get(name, "") for name in names)] for title, cells in columns.items())]
     widths = [max(map(len, block)) for block in blocks]
@@ -42,7 +42,7 @@ def print_table(columns: Mapping[str, Cells]) -> None:
 
 
 def with_interval(value: float, ends: Sequence[float] | None) -> str:
-    """A number and its 95% interval as people read them.
+    """A number with its 95% interval, if any.
 
     >>> with_interval(0.5512, (0.52, 0.5829)), with_interval(0.25, None)
     ('0.551 [0.520, 0.583]', '0.250')

@@ -13,7 +13,7 @@ from captioner.errors import DatasetError
 if TYPE_CHECKING:
     from captioner.data.datasets import Dataset
 
-SUMMARY = "score captions that somebody else wrote"
+SUMMARY = "score captions from any source"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +24,10 @@ class Request(arguments.Request):
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    arguments.data(parser, "or the word shapes; its captions are the references")
-    parser.add_argument("--images", type=Path, required=True, metavar="LIST", help="names of photographs, one a line")
-    parser.add_argument("--captions", type=Path, required=True, metavar="FILE", help="line n is the caption of line n of LIST")
+    arguments.data(parser, "; its captions are the references")
+    parser.add_argument("--images", type=Path, required=True, metavar="LIST", help="names of photographs, one per line")
+    captions = "captions, one per line, in the order of LIST"
+    parser.add_argument("--captions", type=Path, required=True, metavar="FILE", help=captions)
 
 
 def run(options: Request) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KEYS_VARIABLE = "TRIPTYCH_API_KEYS"
 _SHORTEST_KEY, _GRACE = 16, 60
 _NOT_LOADED = 2
-SUMMARY = "caption pictures for programs, over HTTP"
+SUMMARY = "caption pictures over HTTP, for programs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +36,14 @@ class Request(arguments.Request, arguments.Decoders):
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
-        "Caption pictures over HTTP until it is stopped; the API is described at /docs. If the environment variable "
-        f"{KEYS_VARIABLE} holds keys, separated by commas, clients must send one of them."
+        f"Caption pictures over HTTP; /docs describes the API. If the environment variable {KEYS_VARIABLE} holds keys, "
+        "separated by commas, each request must send one of them."
     )
-    parser.set_defaults(interrupted="Ended.")
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen at (default: this machine only)")
-    parser.add_argument("--port", type=arguments.number(int, 0, 65535), default=8000, metavar="N", help="(default: 8000)")
-    parser.add_argument("--page", action="store_true", help="also serve the page, at /, in the same process")
+    parser.set_defaults(interrupted="Stopped.")
+    host, port = "address to listen on (default: 127.0.0.1, this machine only)", "port to listen on (default: 8000)"
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=host)
+    parser.add_argument("--port", type=arguments.number(int, 0, 65535), default=8000, metavar="N", help=port)
+    parser.add_argument("--page", action="store_true", help="also serve the page at /, in the same process")
     arguments.decoders(parser)
 
 

@@ -51,14 +51,14 @@ class Request(arguments.Request):
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.set_defaults(interrupted=arguments.GOES_ON.format(""))
+    parser.set_defaults(interrupted=arguments.RESUMABLE.format("the command"))
     parser.description = "Train and score the missing trials of an experiment, and report all; without --data, only report."
     plans = "seeds: the three decoders with several seeds, and controls; recipes: older recipes (default: seeds)"
     parser.add_argument("--plan", choices=tuple(PLANS), default=SEEDS, help=plans)
     parts = "; ".join(f"{name}: {', '.join(plan.parts)}" for name, plan in PLANS.items())
     parts = f"run a part of the plan ({parts}); may be given several times (default: all)"
     parser.add_argument("--part", action="append", default=[], metavar="PART", help=parts)
-    arguments.data(parser, "or the word shapes", required=False)
+    arguments.data(parser, required=False)
     parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help="as for train")
     arguments.checkpoints(parser, "where the records are kept (default: checkpoints)")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="where to train (default: runs/study within that)")

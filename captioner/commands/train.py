@@ -1,4 +1,4 @@
-"""`train`: decoders out of a data set, one after the other, each of which can be interrupted and gone on with."""
+"""`train`: train decoders on a data set, one by one; each can be interrupted and resumed."""
 
 import json
 from argparse import ArgumentParser
@@ -17,6 +17,8 @@ from captioner.training.tensorboard import EventLog, require_tensorboard
 from captioner.training.worker_group import SingleWorker, find_place, join, refuse_several
 
 if TYPE_CHECKING:
+    from argparse import _ArgumentGroup
+
     from captioner.training.run_inputs import RunInputs
 
 DEFAULT_PRESET = "triptych"
@@ -46,173 +48,174 @@ class Request(arguments.Request):
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.set_defaults(interrupted=arguments.GOES_ON.format(" with --resume"))
-    arguments.data(parser, "or the word shapes: generated pictures that need no files")
-    arguments.variants(parser, f"; besides, to hold them against: {', '.join(CONTROLS)}")
+    parser.set_defaults(interrupted=arguments.RESUMABLE.format("with --resume"))
+    arguments.data(parser)
+    arguments.variants(parser, f"; controls: {', '.join(CONTROLS)}")
     parser.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych; for --data shapes, shapes)")
-    ways = f"{', '.join(SPLITTINGS)}: the data set's own splits, or train and dev joined (default: {SPLITTINGS[0]})"
+    ways = f"the data set's own splits, or train and dev joined (default: {SPLITTINGS[0]})"
     parser.add_argument("--splits", choices=SPLITTINGS, default=SPLITTINGS[0], help=ways)
-    looking = "the CNN, any of keras.applications by its name, as ResNet152 (default: the preset's)"
-    parser.add_argument("--encoder", metavar="NAME", help=looking)
+    encoder = "the CNN, such as ResNet152: any of keras.applications (default: the preset's)"
+    parser.add_argument("--encoder", metavar="NAME", help=encoder)
     arguments.encoder_weights(parser)
-    arguments.seed_and_settings(parser, "the preset's settings, as dropout=0.4")
-    most = "at most so many epochs (default: the preset's)"
-    parser.add_argument("--epochs", type=arguments.number(int, 1), metavar="N", help=most)
-    frozen = parser.add_argument_group("the frozen word vectors")
-    more_text = "more text to train them on, plain or .gz, a sentence a line; may be given several times"
-    frozen.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help=more_text)
-    frozen.add_argument("--word2vec", type=Path, metavar="FILE", help="finished vectors instead: word2vec format, text or binary")
-    frozen.add_argument("--fasttext", type=Path, metavar="FILE", help="finished vectors instead: fastText's .bin or .vec")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where to (default: checkpoints/runs/PRESET-DATA-seedN)")
-    stage = "first: each next word of people's captions; reward: whole captions, rewarded by CIDEr, with --from (default: first)"
+    arguments.seed_and_settings(parser, "dropout=0.4")
+    parser.add_argument("--epochs", type=arguments.number(int, 1), metavar="N", help="maximum epochs (default: the preset's)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default: checkpoints/runs/PRESET-DATA-seedN)")
+    stage = "first: predict each next word of people's captions; reward: optimise CIDEr, with --from (default: first)"
     parser.add_argument("--stage", choices=tuple(STAGES), default=FIRST, help=stage)
-    started = "start from the trained decoders of a finished run"
-    parser.add_argument("--from", type=Path, dest="start", metavar="DIR", help=started)
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run; what is finished stays")
-    logs = "write the figures of every epoch for TensorBoard, into DIR/VARIANT-SEED-STAGE; takes the package tensorboard"
+    parser.add_argument("--from", type=Path, dest="start", metavar="DIR", help="start from the trained decoders of a run")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted run; finished decoders stay")
+    logs = "log every epoch for TensorBoard in DIR/VARIANT-SEED-STAGE; needs the package tensorboard"
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help=logs)
     arguments.cache(parser)
+    _add_embeddings(parser.add_argument_group("frozen embeddings"))
 
 
-def run(options: Request) -> int:
-    if options.tensorboard:
+def _add_embeddings(group: "_ArgumentGroup") -> None:
+    text = "extra training text, plain or .gz, one sentence per line; repeatable"
+    group.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help=text)
+    group.add_argument("--word2vec", type=Path, metavar="FILE", help="trained vectors instead, word2vec text or binary")
+    group.add_argument("--fasttext", type=Path, metavar="FILE", help="trained vectors instead, fastText's .bin or .vec")
+
+
+def run(request: Request) -> int:
+    if request.tensorboard:
         require_tensorboard()
-    names = choices.variants(options.variant) or tuple(VARIANTS)
-    if options.stage == REWARD:
-        refuse_several("The second stage")
-    find_place()  # What is wrong with it is told at once.
-    preset = _preset(options, names)
-    choices.check_files([*options.corpus, options.word2vec, options.fasttext])
-    data = choices.dataset(options.data, options.splits)
-    note(f"{data.name}: {len(data.split('train')):,} photographs to train on, {len(data.split('dev')):,} on dev.")
-    out = options.out or _default_folder(preset, data.name, options)
+    names = choices.variants(request.variant) or tuple(VARIANTS)
+    if request.stage == REWARD:
+        refuse_several("The reward stage")
+    find_place()  # An invalid TF_CONFIG fails now.
+    preset = _preset(request, names)
+    choices.check_files([*request.corpus, request.word2vec, request.fasttext])
+    data = choices.dataset(request.data, request.splits)
+    note(f"{data.name}: {len(data.split('train')):,} training photographs, {len(data.split('dev')):,} dev photographs.")
+    out = request.out or _default_folder(preset, data.name, request)
     workers = _join()
-    left = workers.share(lambda: _left_to_train(out, names, options.resume), lambda left: json.dumps(left).encode(), json.loads)
-    logs = workers.share(lambda: _logs(left, options, out), lambda logs: b"", lambda said: {})
+    left = workers.share(lambda: _left_to_train(out, names, request.resume), lambda left: json.dumps(left).encode(), json.loads)
+    logs = workers.share(lambda: _logs(left, request, out), lambda logs: b"", lambda said: {})
     if left:
-        inputs = _prepare(options, data, preset, out, workers)
+        inputs = _prepare(request, data, preset, out, workers)
         for name in left:
-            _train(inputs, name, options, out, logs.get(name))
+            _train(inputs, name, request, out, logs.get(name))
             if workers.first:
                 card.keep(out)
     if workers.first:
-        _report(out, names, options)
+        _report(out, names, request)
     return 0
 
 
 def _join() -> SingleWorker:
-    """The other workers, where `TF_CONFIG` names some, if they run the same program."""
+    """Join the workers that `TF_CONFIG` names, if any; all must run the same program."""
     from captioner.training import provenance
 
     if not (place := find_place()):
         return SingleWorker()
-    note(f"Worker {place.number}: waiting until all {len(place.addresses)} workers are there.")
+    note(f"Worker {place.number}: waiting for all {len(place.addresses)} workers.")
     workers = join()
     workers.agree(provenance.program(), "code or libraries")
     return workers
 
 
-def _preset(options: Request, names: tuple[str, ...]) -> Preset:
-    """The preset asked for; generated shapes have one of their own, and the second stage has that of the first."""
-    if options.stage == REWARD:
-        preset = _preset_of_start(options, names)
+def _preset(request: Request, names: tuple[str, ...]) -> Preset:
+    """The requested preset; generated shapes have their own, and the reward stage uses that of the first stage."""
+    if request.stage == REWARD:
+        preset = _preset_of_start(request, names)
     else:
-        preset = find_preset(options.preset or (options.data if options.data in PRESETS else DEFAULT_PRESET))
-    if options.encoder:
+        preset = find_preset(request.preset or (request.data if request.data in PRESETS else DEFAULT_PRESET))
+    if request.encoder:
         from captioner.vision.encoder import find_encoder
 
-        preset = replace(preset, encoder=find_encoder(options.encoder))
-    fewer = {"epochs": str(ON_SHAPES[preset.name])} if options.data == SHAPES and preset.name in ON_SHAPES else {}
-    return changed(preset, options.stage, fewer | choices.settings(options.settings, "--epochs", "epochs", options.epochs))
+        preset = replace(preset, encoder=find_encoder(request.encoder))
+    fewer = {"epochs": str(ON_SHAPES[preset.name])} if request.data == SHAPES and preset.name in ON_SHAPES else {}
+    return changed(preset, request.stage, fewer | choices.settings(request.settings, "--epochs", "epochs", request.epochs))
 
 
-def _preset_of_start(options: Request, names: tuple[str, ...]) -> Preset:
-    """The decoders' own preset, with the second stage's settings of the one that was asked for, if one was."""
+def _preset_of_start(request: Request, names: tuple[str, ...]) -> Preset:
+    """The decoders' own preset, with the reward stage's settings of the requested preset, if any."""
     from captioner.model.checkpoints import load
 
-    if not options.start:
-        raise TrainingError("The stage reward goes on with trained decoders; name the folder of their run with --from.")
-    preset = load(_start(options) / names[0]).preset
-    return replace(preset, reward=find_preset(options.preset).reward) if options.preset else preset
+    if not request.start:
+        raise TrainingError("The reward stage starts from trained decoders. Add --from with the folder of their run.")
+    preset = load(_start(request) / names[0]).preset
+    return replace(preset, reward=find_preset(request.preset).reward) if request.preset else preset
 
 
-def _default_folder(preset: Preset, data: str, options: Request) -> Path:
+def _default_folder(preset: Preset, data: str, request: Request) -> Path:
     from captioner.config import SHIPPED
 
-    stage = "" if options.stage == FIRST else f"-{options.stage}"
-    looking = f"-{preset.encoder}" if options.encoder else ""
-    return SHIPPED / "runs" / f"{preset.name}-{data}{looking}-seed{options.seed}{stage}"
+    stage = "" if request.stage == FIRST else f"-{request.stage}"
+    encoder = f"-{preset.encoder}" if request.encoder else ""
+    return SHIPPED / "runs" / f"{preset.name}-{data}{encoder}-seed{request.seed}{stage}"
 
 
 def _left_to_train(out: Path, names: tuple[str, ...], resume: bool) -> list[str]:
-    """The variants that are not finished; without `resume` none of them may have been begun."""
+    """The unfinished variants; without `resume`, a started one is an error."""
     from captioner.storage import exists
 
     begun = [name for name in names if exists(out / ".resume" / name)]
     finished = [name for name in names if exists(out / name) and name not in begun]
     if (begun or finished) and not resume:
-        raise TrainingError(f"{out} already holds {(finished + begun)[0]}; go on with --resume, or train into another --out.")
+        raise TrainingError(f"{out} already holds {(finished + begun)[0]}. Continue with --resume, or use another --out.")
     for name in finished:
-        note(f"{name} is finished already and stays as it is.")
+        note(f"{name} is finished already.")
     return [name for name in names if name not in finished]
 
 
-def _prepare(options: Request, data: Any, preset: Preset, out: Path, workers: SingleWorker) -> "RunInputs":
+def _prepare(request: Request, data: Any, preset: Preset, out: Path, workers: SingleWorker) -> "RunInputs":
     from captioner.runtime import start_tensorflow
     from captioner.training.run_inputs import RunInputs, Sources
 
     start_tensorflow(repeatable=True)
-    sources = Sources(tuple(options.corpus), options.word2vec, options.fasttext)
-    encoder = choices.encoder(preset.encoder, options.encoder_weights, out)
-    workers.agree(json.dumps([encoder.fingerprint, to_json(preset), options.seed]), "encoder or settings")
-    inputs = RunInputs(data, encoder, choices.cache(options.cache), preset, sources, options.stage, workers)
+    sources = Sources(tuple(request.corpus), request.word2vec, request.fasttext)
+    encoder = choices.encoder(preset.encoder, request.encoder_weights, out)
+    workers.agree(json.dumps([encoder.fingerprint, to_json(preset), request.seed]), "encoder or settings")
+    inputs = RunInputs(data, encoder, choices.cache(request.cache), preset, sources, request.stage, workers)
     for reason in inputs.failed.values():
         note(f"Left out: {reason}")
     return inputs
 
 
-def _logs(left: list[str], options: Request, out: Path) -> dict[str, EventLog]:
-    """The logs that were asked for, by variant; those of runs that begin now must not exist yet."""
-    if not options.tensorboard:
+def _logs(left: list[str], request: Request, out: Path) -> dict[str, EventLog]:
+    """The requested logs by variant; the log of a new run must not exist yet."""
+    if not request.tensorboard:
         return {}
-    logs = {name: EventLog(options.tensorboard / f"{name}-{options.seed}-{options.stage}") for name in left}
+    logs = {name: EventLog(request.tensorboard / f"{name}-{request.seed}-{request.stage}") for name in left}
     for name, log in logs.items():
         log.prepare(resumes=(out / ".resume" / name).exists())
     return logs
 
 
-def _train(inputs: "RunInputs", name: str, options: Request, out: Path, log: EventLog | None) -> None:
+def _train(inputs: "RunInputs", name: str, request: Request, out: Path, log: EventLog | None) -> None:
     from captioner.training.run import Run, Start
 
-    start = Start.load(_start(options), name, inputs) if options.start else None
-    run = Run(inputs, name, options.seed, out, start, log)
+    start = Start.load(_start(request), name, inputs) if request.start else None
+    run = Run(inputs, name, request.seed, out, start, log)
     try:
-        run.execute(options.resume)
+        run.execute(request.resume)
     except KeyboardInterrupt:
         run.stopped()
         raise
 
 
-def _start(options: Request) -> Path:
-    """The folder of the decoders to start from; where stages lie in it, those of the first."""
+def _start(request: Request) -> Path:
+    """The folder of the decoders to start from: of the first stage, if it holds several."""
     from captioner.model.checkpoints import stage_folder
 
-    return stage_folder(options.start, FIRST)
+    return stage_folder(request.start, FIRST)
 
 
-def _report(out: Path, names: tuple[str, ...], options: Request) -> None:
+def _report(out: Path, names: tuple[str, ...], request: Request) -> None:
     from captioner.model.checkpoints import HISTORY
     from captioner.storage import read_json
     from captioner.training.provenance import trained_on_dev
 
     results = {name: _result(read_json(out / name / HISTORY)) for name in names}
-    if options.json:
+    if request.json:
         print_json({"out": str(out), "variants": results})
         return
     print_table({name: {key: f"{value:.5g}" for key, value in result.items()} for name, result in results.items()})
-    print(f"The decoders are in {out}. How well they caption:")
+    print(f"The decoders are in {out}. To score them:")
     split = "test" if trained_on_dev(out, names) else "dev"
-    print(f"  python -m captioner evaluate --data {options.data} --split {split} --checkpoints {out}")
+    print(f"  python -m captioner evaluate --data {request.data} --split {split} --checkpoints {out}")
 
 
 def _result(history: dict[str, Any]) -> dict[str, float]:

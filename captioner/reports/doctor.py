@@ -138,7 +138,7 @@ def _left_in_container() -> int | None:
     try:
         most, taken = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
         files = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())["inactive_file"]
-        return None if most == "max" else int(most) - int(taken) + int(files)  # The cache of files that were read is freed when needed.
+        return None if most == "max" else int(most) - int(taken) + int(files)  # The file cache is freed when needed.
     except (OSError, ValueError, KeyError):
         return None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hardening.service import HEADERS, Photographs, started
 
-from captioner.__main__ import WRONG, main
+from captioner.__main__ import ERROR, main
 from captioner.commands import serve
 from captioner.errors import ConfigError
 from support.serving import wait
@@ -43,7 +43,7 @@ def test_it_says_where_it_really_listens():
 def test_a_port_that_is_taken_is_told_in_a_sentence(capsys):
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
-        assert main(["serve", "--port", str(port)]) == WRONG
+        assert main(["serve", "--port", str(port)]) == ERROR
     said = capsys.readouterr().err
     assert "Cannot listen" in said and str(port) in said and "Serving" not in said
 
@@ -67,7 +67,7 @@ def test_keys_are_read_and_short_ones_refused(monkeypatch):
 def test_what_cannot_load_its_decoders_ends():
     done = subprocess.run([sys.executable, "-c", BROKEN], cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
     told = lines(done.stderr)
-    assert done.returncode == WRONG and [line["event"] for line in told] == ["error", "stopped"]
+    assert done.returncode == ERROR and [line["event"] for line in told] == ["error", "stopped"]
     assert "no memory left" in told[0]["error"]
 
 

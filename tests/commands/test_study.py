@@ -1,4 +1,4 @@
-"""`study` with plans other than the default one, and the options that belong to one plan alone."""
+"""`study`: resumed trials of the seeds plan, the other plans, and the options that belong to one plan."""
 
 import json
 from dataclasses import replace
@@ -6,13 +6,61 @@ from dataclasses import replace
 import pytest
 
 from captioner.__main__ import main
-from captioner.config import SearchConfig
+from captioner.config import VARIANTS, SearchConfig
+from captioner.errors import TrainingError
 from captioner.experiments import plans
 from captioner.experiments.plans import RECIPES, Trial
 from captioner.presets import OLDER_RECIPES, PRESETS
+from captioner.scoring.metrics import METRICS
+from captioner.training import run as runs
 from support.fakes import StubEncoder, small_dataset, small_preset
 from support.recipe_factory import write_recipes
 from support.study_factory import write_study
+
+
+@pytest.mark.slow
+def test_a_study_is_resumed_and_reports_its_trials(run, data, tmp_path, monkeypatch, interrupt):
+    seeds = ["--seeds", 1, "--reward-seeds", 0, "--control-seeds", 0]
+    command = ["study", "--preset", "tiny", *seeds, "--checkpoints", tmp_path / "out", "--runs", tmp_path / "runs"]
+    status, _, errors = run(*command)
+    assert status == 2 and "No trial of the plan 'seeds' is finished" in errors
+    tiny = PRESETS["tiny"]
+    monkeypatch.setitem(PRESETS, "tiny", replace(tiny, training=replace(tiny.training, epochs=1)))
+    with monkeypatch.context() as patch:
+        interrupt("word2vec", patch)
+        status, output, errors = run(*command, "--data", data)
+    assert status == 130 and output == "" and "Re-run the command to continue" in errors
+    with monkeypatch.context() as patch:
+        diverge(patch, "fasttext")
+        status, output, errors = run(*command, "--data", data)
+    assert status == 2 and output == "" and errors.count("failed: The loss became nan in epoch 1") == 3
+    assert "These trials are missing" in errors and "fasttext, first stage, seed 1." in errors
+    status, output, errors = run(*command, "--data", data, "--ship", "--json")
+    assert status == 0 and "3 of 3 done" in errors and "shipped the best on dev, learned seed 1" in errors, errors
+    rows = json.loads(output)
+    assert [row["variant"] for row in rows] == list(VARIANTS)
+    for row in rows:
+        assert (row["preset"], row["stage"], row["seed"]) == ("tiny", "first", 1) and row["seconds"] > 0
+        assert {*METRICS} <= set(row["dev"]) and {*METRICS} <= set(row["test"])
+    for place in ("runs/tiny/first/seeds/1", "out/first"):
+        assert list(json.loads((tmp_path / place / "card.json").read_text())["decoders"]) == list(VARIANTS)
+    stored = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert stored["finished"] == stored["planned"] == len(stored["pairs"]) == 3
+    assert stored["groups"][0]["runs"]["cider"] == [rows[0]["test"]["cider"]]
+    status, output, _ = run(*command)
+    assert status == 0 and "leaves out zero" in output and "Word2Vec" in output and output.count(" above ") == 3
+    assert {line.split("  ")[0] for line in output.splitlines()} >= {"test CIDEr", "dev CIDEr", "minutes"}
+
+
+def diverge(monkeypatch, variant):
+    train = runs.Run._train
+
+    def train_or_diverge(self, *rest):
+        if self.variant == variant:
+            raise TrainingError("The loss became nan in epoch 1; lower the learning rate and start again.")
+        return train(self, *rest)
+
+    monkeypatch.setattr(runs.Run, "_train", train_or_diverge)
 
 
 def test_the_recipes_are_trained_and_told(tmp_path, monkeypatch, capsys):

@@ -100,7 +100,7 @@ class Plain:
         for region in self.image:
             fits.append(np.tanh(region @ self.weights["keys/kernel"] + query) @ self.weights["energy/kernel"][:, 0])
         look = np.exp(fits) / np.exp(fits).sum()
-        return sum(weight * region for weight, region in zip(look, self.image)), look
+        return sum(weight * region for weight, region in zip(look, self.image, strict=True)), look
 
     def attend(self, query):
         """The context, and the mean over heads of where each of them looked."""

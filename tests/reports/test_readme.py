@@ -24,7 +24,8 @@ HISTORY = {
     "epochs": [{"epoch": 1, "dev_loss": 3.5, "seconds": 50.0}, {"epoch": 2, "dev_loss": 2.8125, "seconds": 60.0}],
 }
 
-FEWER = {name: {"metrics": {"cider": score, "bleu4": score - 0.3}} for name, score in zip(VARIANTS, (0.51, 0.5, 0.52), strict=True)}
+SCORES = zip(VARIANTS, (0.51, 0.5, 0.52), strict=True)
+FEWER = {name: {"metrics": {"cider": score, "bleu4": score - 0.3}} for name, score in SCORES}
 
 
 @pytest.fixture

@@ -123,7 +123,8 @@ def test_memory_does_not_grow_with_what_was_read(tmp_path):
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", CHILD, str(tmp_path), str(photographs)]
     paths = {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])}
-    told = json.loads(subprocess.run(command, cwd=root, env=os.environ | paths, check=True, stdout=subprocess.PIPE, timeout=300).stdout)
+    done = subprocess.run(command, cwd=root, env=os.environ | paths, check=True, stdout=subprocess.PIPE, timeout=300)
+    told = json.loads(done.stdout)
     held = feature_shards.HELD_BYTES / 2**20
     assert told["read"] > 15 * held
     assert told["growth"] < 3 * held

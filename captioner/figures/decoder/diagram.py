@@ -1,6 +1,6 @@
 """The architecture as a drawing: an SVG in the colour of the text around it.
 
-Which layers there are is left to `captioner.figures.decoder.architecture`, where their boxes stand to `captioner.figures.decoder.placement`.
+Which layers there are is left to `captioner.figures.decoder.architecture`, where their boxes stand to `placement`.
 """
 
 import html

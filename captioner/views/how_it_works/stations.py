@@ -1,6 +1,6 @@
 """One step of decoding as HTML, station by station from the word before to the word chosen; all text is escaped.
 
-Computing the numbers is left to `captioner.figures.decoder.decoding_step`, the look at the photograph to `captioner.views.how_it_works.looking`.
+Computing the numbers is left to `captioner.figures.decoder.decoding_step`, the look at the photograph to `looking`.
 """
 
 import html

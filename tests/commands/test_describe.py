@@ -1,4 +1,4 @@
-"""What `describe` counts, against the parameters that a course project published and against hand-worked sums."""
+"""The counts of `describe`, against the parameters that a course project published and against sums by hand."""
 
 import json
 
@@ -65,10 +65,10 @@ def test_the_other_recipes_by_hand(capsys, preset):
 def test_the_table_for_people_adds_up(capsys):
     assert main(["describe", *WORD2VEC, "--set", "hidden_units=0"]) == 0
     shown = capsys.readouterr().out
-    assert "together" in shown and "hidden" not in shown and f"{5_381_093 - 65_792:,}" in shown
+    assert "total" in shown and "hidden" not in shown and f"{5_381_093 - 65_792:,}" in shown
 
 
-def test_unless_it_is_said_the_grid_is_that_of_the_encoder_of_every_preset(capsys, encoder):
+def test_the_default_grid_is_that_of_every_presets_encoder(capsys, encoder):
     assert {preset.encoder for preset in PRESETS.values()} == {LITE2, ADAPTED}
     assert (encoder.channels, encoder.regions) == (FEATURES, REGIONS)
     (count,) = {described(capsys, "--preset", "resnet152-lstm", "--vocabulary", 50, *more)["parameters"]
@@ -80,15 +80,15 @@ def test_unless_it_is_said_the_grid_is_that_of_the_encoder_of_every_preset(capsy
     ("arguments", "sentence"),
     [
         (("--variant", "glove", "--vocabulary", "9"), "no variant 'glove'"),
-        (("--vocabulary", "9", "--rows", "8"), "too small for 9 words; give more --rows"),
+        (("--vocabulary", "9", "--rows", "8"), "too small for 9 words"),
         (("--vocabulary", "9", "--preset", "parrot"), "no preset 'parrot'"),
         (("--vocabulary", "9", "--set", "heads=7"), "must be a multiple of heads"),
         (
             ("--vocabulary", "9", "--embedding", "10", "--set", "embedding_dimensions=50"),
-            "--embedding 10 and --set embedding_dimensions=50 are about the same setting; leave one of them out",
+            "--embedding 10 and --set embedding_dimensions=50",
         ),
     ],
 )
-def test_what_cannot_be_built_is_a_sentence(capsys, arguments, sentence):
+def test_an_impossible_decoder_is_an_error(capsys, arguments, sentence):
     assert main(["describe", *arguments]) == 2
     assert sentence in capsys.readouterr().err

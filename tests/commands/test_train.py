@@ -1,0 +1,125 @@
+"""`train`: an interrupted and resumed run, its default folder and preset, and what it refuses before it starts."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from captioner.data.datasets import shapes
+from captioner.errors import EncoderError
+from captioner.presets import PRESETS
+from support.event_files import points
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_is_resumed(run, data, tmp_path, monkeypatch, interrupt):
+    out, names = tmp_path / "run", ["learned", "word2vec"]
+    variants = [part for name in names for part in ("--variant", name)]
+    command = ["train", *variants, "--data", data, "--preset", "tiny", "--epochs", 2, "--out", out]
+    command += ["--tensorboard", tmp_path / "logs", "--json"]
+    monkeypatch.setattr("captioner.commands.train.require_tensorboard", lambda: None)
+    with monkeypatch.context() as patch:
+        interrupt("word2vec", patch)
+        status, output, errors = run(*command)
+    assert status == 130 and output == ""
+    assert errors.splitlines()[-1] == "triptych: Interrupted. Re-run with --resume to continue from the last completed epoch."
+    assert "(test-00002.png)" in errors
+    assert json.loads((out / "word2vec" / "history.json").read_text())["state"] == "stopped"
+    assert list(json.loads((out / "card.json").read_text())["decoders"]) == names[:1]
+
+    status, output, errors = run(*command)
+    assert status == 2 and output == "" and "--resume" in errors
+
+    status, output, errors = run(*command, "--resume")
+    assert status == 0 and "learned is finished already" in errors, errors
+    answer = json.loads(output)
+    assert answer["out"] == str(out) and list(answer["variants"]) == names
+    for name, result in answer["variants"].items():
+        assert set(result) == {"best_epoch", "dev_loss", "epochs", "seconds"} and result["epochs"] == 2
+        assert json.loads((out / name / "history.json").read_text())["state"] == "finished"
+        logged = [step for tag, step, _ in points(tmp_path / "logs" / f"{name}-1-first") if tag == "loss/dev"]
+        assert logged == [1, 2]
+
+    card = json.loads((out / "card.json").read_text())
+    assert list(card["decoders"]) == names and (out / "card.md").read_text().startswith("# Model card: Learned and Word2Vec\n")
+    decoder = card["decoders"]["word2vec"]
+    assert decoder["data"]["photographs"] == {"train": 48, "dev": 16}
+    assert len(decoder["code"]) == 1 and decoder["training"]["epochs"] == 2
+    assert card["encoder"]["licence"]["name"] == "Apache-2.0" and "48 training photographs" in card["limits"][0]
+
+    status, output, errors = run(*command[:-1], "--resume")
+    assert status == 0 and errors.count("is finished already") == 2
+    assert output.splitlines()[0].split() == names and f"--checkpoints {out}" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--variant", "glove"], "no variant 'glove'; choose one of learned, word2vec, fasttext, or all."),
+        (["--preset", "huge"], "no preset 'huge'"),
+        (["--corpus", "none.txt"], "no file none.txt"),
+        (["--epochs", "0"], "an integer of at least 1, received '0'"),
+        (["--set", "dropout"], "NAME=VALUE, received 'dropout'"),
+        (["--set", "speed=3"], "no setting 'speed'; choose one of activation, "),
+        (["--set", "dropout=much"], "'dropout' is a number such as 0.2, not 'much'"),
+        (["--seed", "x"], "an integer from 0 to 2147483647, received 'x'"),
+        (["--epochs", "3", "--set", "epochs=4"], "--epochs 3 and --set epochs=4"),
+        (["--data", "nowhere"], "no folder"),
+        (["--stage", "reward"], "--from"),
+    ],
+)
+def test_an_error_is_one_line_before_training_starts(cli, tmp_path, arguments, sentence):
+    status, output, errors = cli("train", "--data", "shapes", "--out", tmp_path / "run", *arguments)
+    assert status == 2 and output == "" and errors.startswith("triptych: ") and errors.count("\n") == 1
+    assert sentence in errors and not (tmp_path / "run").exists()
+
+
+def test_another_encoder_is_loaded_by_name(cli, monkeypatch, tmp_path):
+    """With the given weights, into a folder that names it; and with other splits."""
+    asked, weights = [], tmp_path / "weights.h5"
+
+    def load(name, weights, near):
+        asked.append((name, weights, near.name))
+        raise EncoderError("Stopped here.")
+
+    monkeypatch.setattr("captioner.vision.encoder.load_encoder", load)
+    arguments = ["train", "--data", "shapes", "--preset", "course", "--encoder", "ResNet152"]
+    for more in ([], ["--encoder-weights", weights, "--splits", "7000-1000", "--out", tmp_path / "out"]):
+        assert cli(*arguments, *more)[2].endswith("Stopped here.\n")
+    assert asked == [("resnet152", "imagenet", "course-shapes-resnet152-seed1"), ("resnet152", weights, "out")]
+    status, _, errors = cli(*arguments[:-1], "AlexNet")
+    assert status == 2 and "no encoder 'AlexNet'; choose one of efficientnet-lite2, " in errors
+
+
+def test_shapes_have_their_own_preset_and_folder(cli, monkeypatch):
+    asked = []
+    monkeypatch.setattr("captioner.commands.train._left_to_train", lambda out, *_: asked.append(out) or [])
+    monkeypatch.setattr("captioner.commands.train._report", lambda *_: None)
+    cli("train", "--data", "shapes")
+    cli("train", "--data", "shapes", "--preset", "tiny", "--seed", 7)
+    assert asked == [ROOT / "checkpoints" / "runs" / name for name in ("shapes-shapes-seed1", "tiny-shapes-seed7")]
+
+
+def test_slow_recipes_have_fewer_epochs_on_shapes(cli, monkeypatch):
+    asked = []
+    monkeypatch.setattr("captioner.commands.train._left_to_train", lambda *_: ["learned"])
+    monkeypatch.setattr("captioner.commands.train._prepare", lambda _request, _data, preset, *_: asked.append(preset) or 1 / 0)
+    monkeypatch.setattr("captioner.data.datasets.load", lambda _data: shapes(0, 0, 0))
+    for more in (["shapes"], ["shapes", "--epochs", 5], ["shapes", "--set", "epochs=3"], [ROOT]):
+        with pytest.raises(ZeroDivisionError):
+            cli("train", "--preset", "attention", "--data", *more)
+    assert [preset.training.epochs for preset in asked] == [4, 5, 3, PRESETS["attention"].training.epochs]
+
+
+@pytest.mark.slow
+def test_the_reward_stage_starts_from_a_run(run, data, tiny_run, tmp_path):
+    command = ["train", "--data", data, "--variant", "word2vec", "--stage", "reward", "--out", tmp_path / "run", "--json"]
+    status, output, errors = run(*command, "--from", tiny_run, "--epochs", 1, "--set", "samples=3")
+    assert status == 0, errors
+    history = json.loads((tmp_path / "run" / "word2vec" / "history.json").read_text())
+    assert [epoch.get("stage") for epoch in history["epochs"]] == ["first"] * 3 + ["reward"]
+    assert history["epochs"][-1]["reward"] >= 0 and json.loads(output)["variants"]["word2vec"]["epochs"] == 4
+    config = json.loads((tmp_path / "run" / "word2vec" / "config.json").read_text())
+    assert config["preset"]["reward"]["samples"] == 3 and config["preset"]["training"]["epochs"] == 3
