@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from captioner.captioning.hypotheses import Hypothesis, Lattice, Layer, Leaf, take_best
-from captioner.captioning.search_trace import Considered, Trace
+from captioner.captioning.search_trace import Considered, Fate, Trace
 from captioner.config import SearchConfig
 from captioner.errors import CheckpointError, ConfigError
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
@@ -179,6 +179,7 @@ class _Search:
     def _look_at_few(self, live: np.ndarray, totals: np.ndarray, state: State) -> _Grown:
         """Lengthen by the best words of every row, which the best of an image's continuations are among."""
         owners, count = live.repeat(totals.shape[1]), 2 * self.beam
+        assert self.shortlist is not None  # grow chooses this method only with one.
         words, gains, state, attention = self.shortlist(state, self.lattice.last.words, owners, count, self.forbidden)
         _check_numbers(gains)
         scores = (totals.reshape(-1, 1) + gains).reshape(len(live), -1)  # (live, width * count)
@@ -224,7 +225,7 @@ class _Search:
         gains = log_probabilities[:, word]
         totals = totals + gains[:, None]
         if self.trace is not None:
-            fate = "finished" if word == END else "kept"
+            fate: Fate = "finished" if word == END else "kept"
             self.trace.note([Considered(0, word, float(gains[0]), float(totals[0, 0]), fate)])
         if word == END:
             self._finish(live, rows[:, None], np.ones((len(live), 1), bool), gains[:, None])
@@ -239,7 +240,7 @@ class _Search:
         for place, (parent, word, total, gain) in enumerate(zip(parents, words, sums, gains, strict=True)):
             if total > -math.inf:
                 finished = word == END and place < self.beam
-                fate = "kept" if place in going else "finished" if finished else "dropped"
+                fate: Fate = "kept" if place in going else "finished" if finished else "dropped"
                 yield Considered(parent, word, gain, total, fate)
 
     def _choose(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -103,7 +103,7 @@ class Lattice:
 
     def _path(self, leaf: Leaf) -> _Path:
         finished, row = leaf.end is not None, leaf.row
-        path = _Path([row] * finished, [], [leaf.end] * finished, finished)
+        path = _Path([row] * finished, [], [] if leaf.end is None else [leaf.end], finished)
         for words, parents, gains in self._plain[leaf.layer : 0 : -1]:
             path.ids.append(words[row])
             path.gains.append(gains[row])

@@ -5,7 +5,7 @@ The same arithmetic as `Decoder.start` and `Decoder.step`, whose weights it take
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class QuickDecoder:
             (Weights(cell.kernel.numpy()), cell.bias.numpy(), Weights(cell.recurrent.numpy())) for cell in decoder.cells
         ]
         self.norm = decoder.norm.scale_and_shift() if decoder.norm is not None else None
-        self.query = _layer(decoder.query) if self.entry == "attention" else None
+        self.query: Any = _layer(decoder.query) if self.entry == "attention" else None
         self.additive = config.additive
         if self.additive:
             self.keys, self.context = (Weights(layer.kernel.numpy()) for layer in (decoder.keys, decoder.context))
@@ -164,7 +164,7 @@ class QuickDecoder:
         return (weights @ grid[:, 1]).reshape(len(said), -1), weights.reshape(-1, regions)
 
 
-def _layer(dense: object) -> Layer:
+def _layer(dense: Any) -> Layer:
     return Weights(dense.kernel.numpy()), dense.bias.numpy()
 
 

@@ -199,7 +199,7 @@ def stage_folder(folder: Path, stage: str | None = None) -> Path:
         there = tuple(dict.fromkeys(read_stage(folder / name) for name in _decoders_in(folder))) if stage else ()
         if not there or stage in there:
             return folder
-    raise CheckpointError(_no_stage(folder, find_stage(stage).name, there))
+    raise CheckpointError(_no_stage(folder, find_stage(str(stage)).name, there))
 
 
 def _decoders_in(folder: Path) -> tuple[str, ...]:

@@ -53,7 +53,8 @@ class Cell(keras.layers.Layer):
 
         `look` says what a photograph adds to the gates, from what was said last: (rows, units) to (rows, 4 * units).
         """
-        before, outputs = [], []
+        before: list[tf.Tensor] = []
+        outputs: list[tf.Tensor] = []
         recurrent = tf.convert_to_tensor(self.recurrent)
         projected = late_gradient(self.project(inputs), recurrent, before)
         for step, rows in enumerate(tf.split(projected, counts, num=steps)):
