@@ -71,7 +71,7 @@ class EmbeddingTable:
 
     def row(self, word: str) -> int:
         if word not in self._rows:
-            raise EmbeddingError(f"The table has no row for '{word}'; it has one for each of its {len(self)} words.")
+            raise EmbeddingError(f"The table does not know '{word}'; it has a row for each of its {len(self)} words.")
         return self._rows[word]
 
     def vector(self, word: str) -> np.ndarray:

@@ -152,7 +152,7 @@ def _read(path: Path, advice: str) -> list[Record]:
         if len({(record.name, record.trial) for record in found}) == len(found):
             return found
         reason = "It holds one trial twice."
-    except ConfigError as error:
+    except (CheckpointError, ConfigError) as error:
         reason = str(error)
     raise CheckpointError(f"The file {path} is damaged; {advice}. {reason}")
 

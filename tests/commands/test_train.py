@@ -47,7 +47,7 @@ def test_an_interrupted_training_is_resumed(run, data, tmp_path, monkeypatch, in
     decoder = card["decoders"]["word2vec"]
     assert decoder["data"]["photographs"] == {"train": 48, "dev": 16}
     assert len(decoder["code"]) == 1 and decoder["training"]["epochs"] == 2
-    assert card["encoder"]["licence"]["name"] == "Apache-2.0" and "48 training photographs" in card["limits"][0]
+    assert card["encoder"]["licence"]["name"] == "Apache-2.0" and "48 photographs" in card["limits"][0]
 
     status, output, errors = run(*command[:-1], "--resume")
     assert status == 0 and errors.count("is finished already") == 2

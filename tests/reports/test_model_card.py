@@ -241,7 +241,7 @@ def test_the_command_prints_and_on_request_writes(folder, capsys):
     assert main(["card", "--checkpoints", str(folder), "--json", "--write"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out) == json.loads((folder / CARD).read_text()) == read_card(folder)
-    assert (folder / TEXT).read_text(encoding="utf-8") == markdown(read_card(folder)) and "The card is in" in printed.err
+    assert (folder / TEXT).read_text(encoding="utf-8") == markdown(read_card(folder)) and "card.md" in printed.err
     assert list(load_all(folder)) == list(whole)  # A card is no damage.
 
 

@@ -159,7 +159,7 @@ def test_interrupted_by_command_and_gone_on_with(tmp_path, tiny_run, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(encoder_finetuning.Adapter, "epoch", stop_in_the_second)
         assert main(command) == 130
-    assert main(command) == 2 and "go on with --resume" in capsys.readouterr().err
+    assert main(command) == 2 and "with --resume" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert len(told["epochs"]) == 2 and not (tmp_path / ".resume" / "encoder").exists()

@@ -68,13 +68,9 @@ def test_what_one_process_does_alone(monkeypatch, capsys, tmp_path):
     refuse_several("A study", {})
     monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
     somewhere = ["--data", "shapes", "--from", str(tmp_path)]
-    for work, arguments in (
-        ("The second stage", ["train", "--stage", "reward", *somewhere]),
-        ("Adapting the encoder", ["adapt", *somewhere]),
-        ("A study", ["study", "--data", "shapes"]),
-    ):
+    for arguments in (["train", "--stage", "reward", *somewhere], ["adapt", *somewhere], ["study", "--data", "shapes"]):
         assert main(arguments) == 2
-        assert f"triptych: {work} runs in a single process" in capsys.readouterr().err
+        assert "a single process" in capsys.readouterr().err
     monkeypatch.setenv("TF_CONFIG", "two of them")
     assert main(["train", "--data", "shapes"]) == 2
     assert "TF_CONFIG must be JSON" in capsys.readouterr().err
