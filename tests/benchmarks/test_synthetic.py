@@ -72,7 +72,7 @@ def test_a_coco_folder_says_what_json_says(coco):
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda text: text[: len(text) // 2], "captions_train2017.json, line 1: this is not JSON"),
+        (lambda text: text[: len(text) // 2], "captions_train2017.json, line 1: not JSON"),
         (lambda text: text.replace('"caption"', '"said"', 1), "captions_train2017.json is not a COCO captions file: .*'caption'"),
         (lambda text: "[" * 200_000, "captions_train2017.json is not a COCO captions file"),
     ],

@@ -64,7 +64,8 @@ def test_one_visitor_begins_another_watches_and_either_stops(live):
     button(second, "Stop").click().run()
     assert live.wait(PATIENCE) == ENDED
     first.run()
-    assert labels(first) == ["Train them again"] and "training was stopped" in shown(first)
+    assert labels(first) == ["Train them again"]
+    assert any("training was stopped" in text.value for text in first.markdown)  # The panel says so, with or without curves.
 
 
 def test_watching_goes_to_the_training_that_runs(live):
