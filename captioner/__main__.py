@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # The reader of our output has gone; there is nobody to tell.
         return PARTIAL
     except KeyboardInterrupt:
-        note(options.interrupted)
+        note(options.command.Request.interrupted)
         return INTERRUPTED
 
 

@@ -1,7 +1,6 @@
 """`adapt`: fine-tune the CNN end to end with the three decoders of a finished run; afterwards it stays frozen."""
 
 import json
-from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,22 +26,15 @@ SUMMARY = "fine-tune the CNN together with trained decoders, as the start of oth
 
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Request):
-    data: str
-    start: Path
-    seed: int
-    settings: list[tuple[str, str]]
-    out: Path | None
-    resume: bool
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.set_defaults(interrupted=arguments.RESUMABLE.format("with --resume"))
-    arguments.data(parser)
-    start = "finished run of all three decoders on the original CNN; the run stays as it is"
-    parser.add_argument("--from", type=Path, dest="start", required=True, metavar="DIR", help=start)
-    arguments.seed_and_settings(parser, "epochs=4")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default: checkpoints/encoder)")
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted fine-tuning")
+    interrupted = arguments.RESUMABLE.format("with --resume")
+    data: str = arguments.data()
+    start: Path = arguments.path(
+        "finished run of all three decoders on the original CNN; the run stays as it is", flag="--from", required=True
+    )
+    seed: int = arguments.seed()
+    settings: list[tuple[str, str]] = arguments.settings("epochs=4")
+    out: Path | None = arguments.path("output folder (default: checkpoints/encoder)")
+    resume: bool = arguments.switch("continue an interrupted fine-tuning")
 
 
 def run(request: Request) -> int:

@@ -1,6 +1,5 @@
 """`bench`: measure the speed of captioning, or of training."""
 
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,20 +12,11 @@ SUMMARY = "measure the speed of captioning or training, against the popular reci
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(arguments.Request, arguments.Decoders):
-    training: bool
-    data: str | None
-    preset: str
-    cache: Path | None
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--training", action="store_true", help="measure an epoch of training instead of captioning")
-    arguments.data(parser, "; for --training", required=False)
-    presets = f"for --training: {', '.join(PRESETS)} (default: triptych)"
-    parser.add_argument("--preset", default="triptych", metavar="NAME", help=presets)
-    arguments.decoders(parser)
-    arguments.cache(parser)
+class Request(arguments.Decoders):
+    training: bool = arguments.switch("measure an epoch of training instead of captioning")
+    data: str | None = arguments.data("; for --training", required=False)
+    preset: str = arguments.option(f"for --training: {', '.join(PRESETS)} (default: triptych)", "NAME", default="triptych")
+    cache: Path | None = arguments.cache()
 
 
 def run(request: Request) -> int:

@@ -4,7 +4,6 @@ import json
 import math
 import os
 import sys
-from argparse import ArgumentParser
 from collections.abc import Callable, Iterable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
@@ -29,33 +28,29 @@ SUMMARY = "caption pictures"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(arguments.Request, arguments.Decoders):
-    files: list[str]
-    variant: list[str]
-    beam: int | None
-    top: int | None
-    format: str
-    out: Path | None
-    skip_done: bool
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.description = (
+class Request(arguments.Decoders):
+    description = (
         "Caption pictures. The exit status is 0 if all were captioned and 1 if some were not. With --json each picture is "
         "{image, stage, captions} or {image, error}; a caption's log_probability is the sum of its word_log_probabilities, "
         "one per word, and its end_log_probability, which is null for a caption cut off at the maximum length."
     )
-    parser.add_argument("files", nargs="+", metavar="FILE|FOLDER", help="pictures, or folders of them")
-    arguments.decoders(parser)
-    arguments.variants(parser)
-    arguments.beam(parser)
-    best = f"print the K best captions of each decoder (default: 1; {TOP} with --format show-and-tell)"
-    parser.add_argument("--top", type=arguments.number(int, 1, 50), metavar="K", help=best)
-    form = "one caption per line, or several with probabilities like Show and Tell (default: lines)"
-    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help=form)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="append JSON Lines to a file, a line per picture")
-    done = "resume the file of --out: caption the pictures without captions there, also those that failed before"
-    parser.add_argument("--skip-done", action="store_true", help=done)
+    files: list[str] = arguments.option("pictures, or folders of them", "FILE|FOLDER", flag="files", nargs="+")
+    variant: list[str] = arguments.variants()
+    beam: int | None = arguments.beam()
+    top: int | None = arguments.option(
+        f"print the K best captions of each decoder (default: 1; {TOP} with --format show-and-tell)",
+        "K",
+        type=arguments.number(int, 1, 50),
+    )
+    format: str = arguments.option(
+        "one caption per line, or several with probabilities like Show and Tell (default: lines)",
+        choices=FORMATS,
+        default=FORMATS[0],
+    )
+    out: Path | None = arguments.path("append JSON Lines to a file, a line per picture", "FILE")
+    skip_done: bool = arguments.switch(
+        "resume the file of --out: caption the pictures without captions there, also those that failed before"
+    )
 
 
 def run(options: Request) -> int:

@@ -1,6 +1,5 @@
 """`card`: the model card of trained decoders, from their own files. Commands that train or score use `keep` to update it."""
 
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +11,12 @@ SUMMARY = "print the model card of trained decoders: data, settings, code, seeds
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(arguments.Request, arguments.Files):
-    write: bool
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.description = (
+class Request(arguments.Files):
+    description = (
         "Print the model card of trained decoders, from their files, as Markdown. Training and scoring keep the same card "
         "beside the decoders, in card.json and card.md; it marks what was not recorded during training."
     )
-    arguments.files(parser)
-    parser.add_argument("--write", action="store_true", help="also write card.json and card.md beside the decoders")
+    write: bool = arguments.switch("also write card.json and card.md beside the decoders")
 
 
 def run(request: Request) -> int:

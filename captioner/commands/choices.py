@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from captioner.vision.encoder import Encoder
 
 ALL = "all"
-SEEN_DEV = f"These decoders were also trained on the dev photographs (--splits {JOINED})"
+TRAINED_ON_DEV = f"These decoders were also trained on the dev photographs (--splits {JOINED})"
 
 
 def variants(names: Sequence[str]) -> tuple[str, ...] | None:

@@ -1,6 +1,5 @@
 """`describe`: the layers and parameters of a preset's decoder, without data or trained weights."""
 
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,33 +16,23 @@ if TYPE_CHECKING:
 FEATURES, REGIONS = 1280, 81  # of the shipped CNN, which every preset uses
 SUMMARY = "count the parameters of a preset's decoder by layer, without data or weights"
 _COUNTS = ("parameters", "trainable")
+_WORDS, _SIZES = arguments.number(int, 1, 1_000_000), arguments.number(int, 1, 10_000)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Request):
-    preset: str
-    variant: str
-    vocabulary: int
-    rows: int | None
-    features: int
-    regions: int
-    embedding: int | None
-    settings: list[tuple[str, str]]
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--preset", default="triptych", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych)")
-    parser.add_argument("--variant", default="learned", metavar="NAME", help=f"{', '.join(VARIANTS)} (default: learned)")
-    words, sizes = arguments.number(int, 1, 1_000_000), arguments.number(int, 1, 10_000)
-    parser.add_argument("--vocabulary", type=words, required=True, metavar="N", help="number of words that the decoder scores")
-    rows = "rows of the embedding table, if it has more than the vocabulary (default: as many)"
-    parser.add_argument("--rows", type=words, metavar="N", help=rows)
-    features = f"features per region of the photograph (default: {FEATURES})"
-    parser.add_argument("--features", type=sizes, default=FEATURES, metavar="N", help=features)
-    regions = f"regions of the photograph (default: {REGIONS})"
-    parser.add_argument("--regions", type=sizes, default=REGIONS, metavar="N", help=regions)
-    parser.add_argument("--embedding", type=arguments.number(int, 1, 8192), metavar="N", help="embedding dimensions")
-    arguments.settings(parser, "layers=2")
+    preset: str = arguments.option(f"{', '.join(PRESETS)} (default: triptych)", "NAME", default="triptych")
+    variant: str = arguments.option(f"{', '.join(VARIANTS)} (default: learned)", "NAME", default="learned")
+    vocabulary: int = arguments.option("number of words that the decoder scores", "N", type=_WORDS, required=True)
+    rows: int | None = arguments.option(
+        "rows of the embedding table, if it has more than the vocabulary (default: as many)", "N", type=_WORDS
+    )
+    features: int = arguments.option(
+        f"features per region of the photograph (default: {FEATURES})", "N", type=_SIZES, default=FEATURES
+    )
+    regions: int = arguments.option(f"regions of the photograph (default: {REGIONS})", "N", type=_SIZES, default=REGIONS)
+    embedding: int | None = arguments.option("embedding dimensions", "N", type=arguments.number(int, 1, 8192))
+    settings: list[tuple[str, str]] = arguments.settings("layers=2")
 
 
 def run(request: Request) -> int:

@@ -1,6 +1,5 @@
 """`doctor`: check the installation, and print what to do about each failure; `captioner.reports.doctor` has the checks."""
 
-from argparse import ArgumentParser
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,14 +12,9 @@ SUMMARY = "check the installation, and say how to repair it"
 
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Request):
-    checkpoints: Path
-    encoder_weights: Path | None
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.description = "Check the installation. The exit status is 0 if all checks pass and 1 if one fails."
-    arguments.checkpoints(parser)
-    arguments.encoder_weights(parser)
+    description = "Check the installation. The exit status is 0 if all checks pass and 1 if one fails."
+    checkpoints: Path = arguments.checkpoints()
+    encoder_weights: Path | None = arguments.encoder_weights()
 
 
 def run(request: Request) -> int:

@@ -1,7 +1,6 @@
 """`evaluate`: score the decoders on a split of a data set with 95% intervals; `--choose` also chooses the beam."""
 
 import re
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,30 +21,19 @@ SUMMARY = "caption a split of a data set and score the captions"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(arguments.Request, arguments.Decoders):
-    data: str
-    split: str
-    variant: list[str]
-    beam: int | None
-    length_preference: float | None
-    choose: bool
-    keep: str | None
-    cache: Path | None
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    arguments.data(parser)
-    parser.add_argument("--split", choices=("dev", "test"), required=True, help="dev to choose a setting, test to report")
-    arguments.decoders(parser)
-    arguments.variants(parser)
-    arguments.beam(parser)
-    preference = "higher values favour longer captions (default: the decoders' own)"
-    parser.add_argument("--length-preference", type=arguments.number(float, -10, 10), metavar="X", help=preference)
-    choose = "try beam sizes and length preferences first, and store the best as the decoders' own"
-    parser.add_argument("--choose", action="store_true", help=choose)
-    kept = "store settings, history and dev scores, without weights, under this name among the tried runs"
-    parser.add_argument("--keep", metavar="NAME", help=kept)
-    arguments.cache(parser)
+class Request(arguments.Decoders):
+    data: str = arguments.data()
+    split: str = arguments.option("dev to choose a setting, test to report", choices=("dev", "test"), required=True)
+    variant: list[str] = arguments.variants()
+    beam: int | None = arguments.beam()
+    length_preference: float | None = arguments.option(
+        "higher values favour longer captions (default: the decoders' own)", "X", type=arguments.number(float, -10, 10)
+    )
+    choose: bool = arguments.switch("try beam sizes and length preferences first, and store the best as the decoders' own")
+    keep: str | None = arguments.option(
+        "store settings, history and dev scores, without weights, under this name among the tried runs", "NAME"
+    )
+    cache: Path | None = arguments.cache()
 
 
 def run(options: Request) -> int:
@@ -70,7 +58,7 @@ def run(options: Request) -> int:
         for name in evaluation.scores:
             keep(SHIPPED, options.keep, choices.decoders(options) / name, data.name, evaluation.summary(name))
     elif joined and options.split == "dev":
-        note(f"{choices.SEEN_DEV}: these scores say nothing about unseen photographs and are not stored; use --split test.")
+        note(f"{choices.TRAINED_ON_DEV}: these scores say nothing about unseen photographs and are not stored; use --split test.")
     elif _may_store(options, data.name, evaluation):
         _store(options, data.name, subjects, evaluation, resplit(data, JOINED if joined else STANDARD).split("train"))
         card.keep(choices.decoders(options))
@@ -91,7 +79,7 @@ def _check(options: Request) -> bool:
         raise ConfigError("--choose finds one setting for all decoders; leave out --variant, --beam and --length-preference.")
     joined = choices.trained_on_dev(options, variants)
     if joined and (options.choose or options.keep):
-        raise ConfigError(f"{choices.SEEN_DEV}, so its scores cannot choose or keep anything; score them with --split test.")
+        raise ConfigError(f"{choices.TRAINED_ON_DEV}, so dev scores cannot choose or keep anything; use --split test.")
     return joined
 
 
@@ -127,9 +115,7 @@ def _may_store(options: Request, data: str, evaluation: "Evaluation") -> bool:
     return not stored - {data}
 
 
-def _store(
-    options: Request, data: str, subjects: "Subjects", evaluation: "Evaluation", training: Sequence["Record"]
-) -> None:
+def _store(options: Request, data: str, subjects: "Subjects", evaluation: "Evaluation", training: Sequence["Record"]) -> None:
     """Store the scores with the decoders and, if all of them were scored, their comparison."""
     from captioner.scoring.comparison import compare, complete, save_comparison, subject
     from captioner.scoring.evaluation import save_scores

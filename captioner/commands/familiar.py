@@ -1,7 +1,6 @@
 """`familiar`: summarise the training photographs, so that pages can tell how familiar a photograph is, and measure the novelty
 curve, which shows what that means for its captions."""
 
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ from captioner.config import VARIANTS
 from captioner.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
-
     import numpy as np
 
     from captioner.captioning.captioner import Captioner
@@ -24,20 +22,14 @@ SUMMARY = "summarise the training photographs, and measure how captions depend o
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(arguments.Request, arguments.Decoders):
-    data: str
-    cache: Path | None
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    arguments.data(parser, "; train is summarised, dev gives the scale")
-    arguments.decoders(parser)
-    arguments.cache(parser)
+class Request(arguments.Decoders):
+    data: str = arguments.data("; train is summarised, dev gives the scale")
+    cache: Path | None = arguments.cache()
 
 
 def run(options: Request) -> int:
     if choices.trained_on_dev(options):
-        raise ConfigError(f"{choices.SEEN_DEV}, so none are held out to measure with; name decoders trained on train alone.")
+        raise ConfigError(f"{choices.TRAINED_ON_DEV}, so none are held out to measure with; use decoders trained on train alone.")
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()

@@ -34,8 +34,8 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     for module in COMMANDS:
         name, summary = module.__name__.rpartition(".")[2], module.SUMMARY
-        command = commands.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
-        command.set_defaults(command=module, interrupted=arguments.INTERRUPTED)
-        module.add_arguments(command)
-        command.add_argument("--json", action="store_true", help="print JSON, for programs")
+        description = module.Request.description or f"{summary[:1].upper()}{summary[1:]}."
+        command = commands.add_parser(name, help=summary, description=description)
+        command.set_defaults(command=module)
+        arguments.add_options(command, module.Request)
     return whole

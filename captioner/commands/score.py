@@ -1,6 +1,5 @@
 """`score`: the metrics of a file of captions against the references of a data set."""
 
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +17,9 @@ SUMMARY = "score captions from any source"
 
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Request):
-    data: str
-    images: Path
-    captions: Path
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    arguments.data(parser, "; its captions are the references")
-    parser.add_argument("--images", type=Path, required=True, metavar="LIST", help="names of photographs, one per line")
-    captions = "captions, one per line, in the order of LIST"
-    parser.add_argument("--captions", type=Path, required=True, metavar="FILE", help=captions)
+    data: str = arguments.data("; its captions are the references")
+    images: Path = arguments.path("names of photographs, one per line", "LIST", required=True)
+    captions: Path = arguments.path("captions, one per line, in the order of LIST", "FILE", required=True)
 
 
 def run(options: Request) -> int:

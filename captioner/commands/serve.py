@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,23 +27,15 @@ SUMMARY = "caption pictures over HTTP, for programs"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(arguments.Request, arguments.Decoders):
-    host: str
-    port: int
-    page: bool
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.description = (
+class Request(arguments.Decoders):
+    description = (
         f"Caption pictures over HTTP; /docs describes the API. If the environment variable {KEYS_VARIABLE} holds keys, "
         "separated by commas, each request must send one of them."
     )
-    parser.set_defaults(interrupted="Stopped.")
-    host, port = "address to listen on (default: 127.0.0.1, this machine only)", "port to listen on (default: 8000)"
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=host)
-    parser.add_argument("--port", type=arguments.number(int, 0, 65535), default=8000, metavar="N", help=port)
-    parser.add_argument("--page", action="store_true", help="also serve the page at /, in the same process")
-    arguments.decoders(parser)
+    interrupted = "Stopped."
+    host: str = arguments.option("address to listen on (default: 127.0.0.1, this machine only)", "ADDRESS", default="127.0.0.1")
+    port: int = arguments.option("port to listen on (default: 8000)", "N", type=arguments.number(int, 0, 65535), default=8000)
+    page: bool = arguments.switch("also serve the page at /, in the same process")
 
 
 def run(options: Request) -> int:
@@ -94,9 +85,7 @@ def _serve(options: Request, folder: Path, keys: list[str], listener: socket.soc
     return status
 
 
-def _application(
-    options: Request, folder: Path, keys: list[str], journal: "Journal", give_up: Callable[[], None]
-) -> "ASGIApp":
+def _application(options: Request, folder: Path, keys: list[str], journal: "Journal", give_up: Callable[[], None]) -> "ASGIApp":
     from captioner.service.app import create_app
 
     if not options.page:

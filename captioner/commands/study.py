@@ -1,12 +1,11 @@
 """`study`: runs the missing trials of an experiment, and reports the finished ones."""
 
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from captioner.commands import arguments, card, choices
 from captioner.commands.report import in_turn, note, print_json, print_table
@@ -22,56 +21,42 @@ if TYPE_CHECKING:
     from captioner.experiments.runner import ExperimentRunner
 
 SUMMARY = "run or report an experiment: the three decoders with several seeds, or older recipes"
-_COUNTS = {
-    "seeds": "of the three decoders in the first stage (default: 5)",
-    "reward_seeds": "of the same in the reward stage (default: 3)",
-    "control_seeds": f"of the controls {', '.join(CONTROLS)} (default: 2)",
-    "frozen_seeds": "on the original CNN, if there is a preset called NAME-frozen (default: 2)",
-}
+_FOR_SEEDS, _FOR_OTHERS = "for --plan seeds", "for the other plans"
+_COUNTS = ("seeds", "reward_seeds", "control_seeds", "frozen_seeds")
+_PARTS = "; ".join(f"{name}: {', '.join(plan.parts)}" for name, plan in PLANS.items())
 _OF_SEEDS, _OF_OTHERS = ("preset", "ship", *_COUNTS), ("encoder", "encoder_weights")
+
+
+def _count(what: str, default: int) -> Any:
+    kind = arguments.number(int, 0, MOST_SEEDS)
+    return arguments.option(f"seeds {what} (default: {default})", "N", type=kind, group=_FOR_SEEDS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Request):
-    plan: str
-    part: list[str]
-    data: str | None
-    corpus: list[Path]
-    checkpoints: Path
-    runs: Path | None
-    cache: Path | None
-    preset: str | None
-    seeds: int | None
-    reward_seeds: int | None
-    control_seeds: int | None
-    frozen_seeds: int | None
-    ship: bool
-    encoder: str | None
-    encoder_weights: Path | None
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.set_defaults(interrupted=arguments.RESUMABLE.format("the command"))
-    parser.description = "Train and score the missing trials of an experiment, and report all; without --data, only report."
-    plans = "seeds: the three decoders with several seeds, and controls; recipes: older recipes (default: seeds)"
-    parser.add_argument("--plan", choices=tuple(PLANS), default=SEEDS, help=plans)
-    parts = "; ".join(f"{name}: {', '.join(plan.parts)}" for name, plan in PLANS.items())
-    parts = f"run a part of the plan ({parts}); may be given several times (default: all)"
-    parser.add_argument("--part", action="append", default=[], metavar="PART", help=parts)
-    arguments.data(parser, required=False)
-    parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help="as for train")
-    arguments.checkpoints(parser, "where the records are kept (default: checkpoints)")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="where to train (default: runs/study within that)")
-    arguments.cache(parser)
-    seeds = parser.add_argument_group("for --plan seeds")
-    seeds.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych)")
-    for name, what in _COUNTS.items():
-        kind = arguments.number(int, 0, MOST_SEEDS)
-        seeds.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=f"seeds {what}")
-    seeds.add_argument("--ship", action="store_true", help="make each decoder's best seed on dev the one that all commands use")
-    others = parser.add_argument_group("for the other plans")
-    others.add_argument("--encoder", metavar="NAME", help="as for train (default: the presets')")
-    arguments.encoder_weights(others)
+    description = "Train and score the missing trials of an experiment, and report all; without --data, only report."
+    interrupted = arguments.RESUMABLE.format("the command")
+    plan: str = arguments.option(
+        "seeds: the three decoders with several seeds, and controls; recipes: older recipes (default: seeds)",
+        choices=tuple(PLANS),
+        default=SEEDS,
+    )
+    part: list[str] = arguments.repeatable(
+        f"run a part of the plan ({_PARTS}); may be given several times (default: all)", "PART"
+    )
+    data: str | None = arguments.data(required=False)
+    corpus: list[Path] = arguments.repeatable("as for train", "FILE", type=Path)
+    checkpoints: Path = arguments.checkpoints("where the records are kept (default: checkpoints)")
+    runs: Path | None = arguments.path("where to train (default: runs/study within that)")
+    cache: Path | None = arguments.cache()
+    preset: str | None = arguments.option(f"{', '.join(PRESETS)} (default: triptych)", "NAME", group=_FOR_SEEDS)
+    seeds: int | None = _count("of the three decoders in the first stage", 5)
+    reward_seeds: int | None = _count("of the same in the reward stage", 3)
+    control_seeds: int | None = _count(f"of the controls {', '.join(CONTROLS)}", 2)
+    frozen_seeds: int | None = _count("on the original CNN, if there is a preset called NAME-frozen", 2)
+    ship: bool = arguments.switch("make each decoder's best seed on dev the one that all commands use", group=_FOR_SEEDS)
+    encoder: str | None = arguments.option("as for train (default: the presets')", "NAME", group=_FOR_OTHERS)
+    encoder_weights: Path | None = arguments.encoder_weights(group=_FOR_OTHERS)
 
 
 def run(options: Request) -> int:

@@ -1,7 +1,6 @@
 """`train`: train decoders on a data set, one by one; each can be interrupted and resumed."""
 
 import json
-from argparse import ArgumentParser
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,64 +16,48 @@ from captioner.training.tensorboard import EventLog, require_tensorboard
 from captioner.training.worker_group import SingleWorker, find_place, join, refuse_several
 
 if TYPE_CHECKING:
-    from argparse import _ArgumentGroup
-
     from captioner.training.run_inputs import RunInputs
 
 DEFAULT_PRESET = "triptych"
 SUMMARY = "train decoders on a data set"
+_EMBEDDINGS = "frozen embeddings"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Request):
-    data: str
-    variant: list[str]
-    preset: str | None
-    splits: str
-    encoder: str | None
-    encoder_weights: Path | None
-    seed: int
-    settings: list[tuple[str, str]]
-    epochs: int | None
-    corpus: list[Path]
-    word2vec: Path | None
-    fasttext: Path | None
-    out: Path | None
-    stage: str
-    start: Path | None
-    resume: bool
-    tensorboard: Path | None
-    cache: Path | None
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    parser.set_defaults(interrupted=arguments.RESUMABLE.format("with --resume"))
-    arguments.data(parser)
-    arguments.variants(parser, f"; controls: {', '.join(CONTROLS)}")
-    parser.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: triptych; for --data shapes, shapes)")
-    ways = f"the data set's own splits, or train and dev joined (default: {SPLITTINGS[0]})"
-    parser.add_argument("--splits", choices=SPLITTINGS, default=SPLITTINGS[0], help=ways)
-    encoder = "the CNN, such as ResNet152: any of keras.applications (default: the preset's)"
-    parser.add_argument("--encoder", metavar="NAME", help=encoder)
-    arguments.encoder_weights(parser)
-    arguments.seed_and_settings(parser, "dropout=0.4")
-    parser.add_argument("--epochs", type=arguments.number(int, 1), metavar="N", help="maximum epochs (default: the preset's)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="output folder (default: checkpoints/runs/PRESET-DATA-seedN)")
-    stage = "first: predict each next word of people's captions; reward: optimise CIDEr, with --from (default: first)"
-    parser.add_argument("--stage", choices=tuple(STAGES), default=FIRST, help=stage)
-    parser.add_argument("--from", type=Path, dest="start", metavar="DIR", help="start from the trained decoders of a run")
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted run; finished decoders stay")
-    logs = "log every epoch for TensorBoard in DIR/VARIANT-SEED-STAGE; needs the package tensorboard"
-    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help=logs)
-    arguments.cache(parser)
-    _add_embeddings(parser.add_argument_group("frozen embeddings"))
-
-
-def _add_embeddings(group: "_ArgumentGroup") -> None:
-    text = "extra training text, plain or .gz, one sentence per line; repeatable"
-    group.add_argument("--corpus", type=Path, action="append", default=[], metavar="FILE", help=text)
-    group.add_argument("--word2vec", type=Path, metavar="FILE", help="trained vectors instead, word2vec text or binary")
-    group.add_argument("--fasttext", type=Path, metavar="FILE", help="trained vectors instead, fastText's .bin or .vec")
+    interrupted = arguments.RESUMABLE.format("with --resume")
+    data: str = arguments.data()
+    variant: list[str] = arguments.variants(f"; controls: {', '.join(CONTROLS)}")
+    preset: str | None = arguments.option(f"{', '.join(PRESETS)} (default: triptych; for --data shapes, shapes)", "NAME")
+    splits: str = arguments.option(
+        f"the data set's own splits, or train and dev joined (default: {SPLITTINGS[0]})",
+        choices=SPLITTINGS,
+        default=SPLITTINGS[0],
+    )
+    encoder: str | None = arguments.option(
+        "the CNN, such as ResNet152: any of keras.applications (default: the preset's)", "NAME"
+    )
+    encoder_weights: Path | None = arguments.encoder_weights()
+    seed: int = arguments.seed()
+    settings: list[tuple[str, str]] = arguments.settings("dropout=0.4")
+    epochs: int | None = arguments.option("maximum epochs (default: the preset's)", "N", type=arguments.number(int, 1))
+    out: Path | None = arguments.path("output folder (default: checkpoints/runs/PRESET-DATA-seedN)")
+    stage: str = arguments.option(
+        "first: predict each next word of people's captions; reward: optimise CIDEr, with --from (default: first)",
+        choices=tuple(STAGES),
+        default=FIRST,
+    )
+    start: Path | None = arguments.path("start from the trained decoders of a run", flag="--from")
+    resume: bool = arguments.switch("continue an interrupted run; finished decoders stay")
+    tensorboard: Path | None = arguments.path(
+        "log every epoch for TensorBoard in DIR/VARIANT-SEED-STAGE; needs the package tensorboard"
+    )
+    cache: Path | None = arguments.cache()
+    corpus: list[Path] = arguments.repeatable(
+        "extra training text, plain or .gz, one sentence per line; repeatable", "FILE", type=Path, group=_EMBEDDINGS
+    )
+    word2vec: Path | None = arguments.path("trained vectors instead, word2vec text or binary", "FILE", group=_EMBEDDINGS)
+    fasttext: Path | None = arguments.path("trained vectors instead, fastText's .bin or .vec", "FILE", group=_EMBEDDINGS)
 
 
 def run(request: Request) -> int:
