@@ -67,8 +67,3 @@ def kind(word: str) -> str:
     ('animals', 'other')
     """
     return _KIND_OF.get(word, OTHER)
-
-
-def words_of(kind: str) -> list[str]:
-    """The listed words of a kind."""
-    return _WORDS.get(kind, "").split()

@@ -13,8 +13,9 @@ import pytest
 from embeddings import fasttext, word2vec
 from embeddings.__main__ import main
 from embeddings.corpus import SkipGram
-from embeddings.maps import read_maps
+from embeddings.maps import METHODS, read_maps
 from embeddings.table import EmbeddingTable, build_table
+from support.vectors import learned
 
 ROOT = Path(__file__).resolve().parents[2]
 SENTENCES = [["a", "dog", "runs"], ["the", "puppy", "is", "running"], ["a", "red", "dog"]] * 5
@@ -31,7 +32,7 @@ def checkpoints(tmp_path_factory):
     files = {
         "fasttext": composed.to_files() | {"subwords.safetensors": pieces.subwords.placed(composed.placement).to_bytes()},
         "word2vec": build_table(WORDS, WORDS[:2], words.lookup, 0.1, 0, words.source).to_files(),
-        "learned": EmbeddingTable(WORDS, np.random.default_rng(0).normal(size=(8, 8)), ("learned",) * 8, "Learned.").to_files(),
+        "learned": learned(np.random.default_rng(0).normal(size=(8, 8)), WORDS).to_files(),
     }
     for variant, contents in files.items():
         (folder / variant).mkdir()
@@ -101,7 +102,13 @@ def test_missing_and_damaged_tables_are_one_sentence_each(checkpoints, tmp_path,
     assert "not JSON" in tables["learned"]["message"] and "no file" in tables["word2vec"]["message"]
 
 
-def test_maps_are_drawn_into_the_folder(checkpoints, capsys):
+@pytest.fixture
+def quick(monkeypatch):
+    """PCA in place of t-SNE, where only the file matters."""
+    monkeypatch.setitem(METHODS, "tsne", METHODS["pca"])
+
+
+def test_maps_are_drawn_into_the_folder(quick, checkpoints, capsys):
     assert main(["maps", "--checkpoints", str(checkpoints), "--words", "5", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     drawn = read_maps(checkpoints / "maps.json")
@@ -112,7 +119,7 @@ def test_maps_are_drawn_into_the_folder(checkpoints, capsys):
     assert not list(checkpoints.glob(".maps*"))
 
 
-def test_maps_without_tables_or_a_place_to_write_are_one_sentence(checkpoints, tmp_path, capsys):
+def test_maps_without_tables_or_a_place_to_write_are_one_sentence(quick, checkpoints, tmp_path, capsys):
     assert main(["maps", "--checkpoints", str(tmp_path)]) == 1
     assert "There is no file" in capsys.readouterr().err
     folder = shutil.copytree(checkpoints, tmp_path / "tables")
@@ -124,7 +131,7 @@ def test_maps_without_tables_or_a_place_to_write_are_one_sentence(checkpoints, t
     assert "3 words or more" in capsys.readouterr().err
 
 
-def test_of_several_stages_of_training_the_last_is_asked(checkpoints, tmp_path, capsys):
+def test_of_several_stages_of_training_the_last_is_asked(quick, checkpoints, tmp_path, capsys):
     shutil.copytree(checkpoints, tmp_path / "first")
     arguments = ["maps", "--words", "5", "--json", "--checkpoints"]
     assert main([*arguments, str(tmp_path)]) == 0
@@ -137,19 +144,11 @@ def test_of_several_stages_of_training_the_last_is_asked(checkpoints, tmp_path, 
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        [],
-        ["maps", "--words", "x"],
-        ["neighbours"],
-        ["neighbours", "two words"],
-        ["neighbours", ""],
-        ["neighbours", "dog", "--top", "0"],
-        ["neighbours", "dog", "--table", "x"],
-    ],
+    ["", "maps --words x", "neighbours", "neighbours two+words", "neighbours dog --top 0", "neighbours dog --table x"],
 )
 def test_wrong_usage_is_one_sentence_and_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(arguments)
+        main([argument.replace("+", " ") for argument in arguments.split()])
     out, err = capsys.readouterr()
     assert stopped.value.code == 2 and out == "" and len(err.splitlines()) == 1 and "--help" in err
 

@@ -4,24 +4,19 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from embeddings.kinds import KINDS, OTHER, kind, words_of
+from embeddings.kinds import _WORDS, KINDS, OTHER, kind
 
-VOCABULARY = Path(__file__).resolve().parents[2] / "checkpoints" / "first" / "learned" / "vocabulary.json"
-
-
-def test_every_word_has_one_kind():
-    counts = Counter(word for name in KINDS for word in words_of(name))
-    assert not [word for word, count in counts.items() if count > 1]
-    assert not words_of(OTHER) and all(words_of(name) for name in KINDS if name != OTHER)
+CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
+VOCABULARY = json.loads((CHECKPOINTS / "first" / "learned" / "vocabulary.json").read_text())
+LISTED = Counter(word for words in _WORDS.values() for word in words.split())
 
 
-def test_the_listed_words_are_words_of_the_captions():
-    known = set(json.loads(VOCABULARY.read_text()))
-    assert not {word for name in KINDS for word in words_of(name)} - known
+def test_every_word_has_one_kind_and_is_a_word_of_the_captions():
+    assert set(LISTED.values()) == {1} and set(LISTED) <= set(VOCABULARY)
 
 
 def test_few_of_the_commonest_words_lack_a_kind():
-    commonest = [word for word in json.loads(VOCABULARY.read_text()) if not word.startswith("<")][:450]
+    commonest = [word for word in VOCABULARY if not word.startswith("<")][:450]
     found = Counter(map(kind, commonest))
     assert set(found) == set(KINDS) and found[OTHER] < 0.12 * len(commonest)
 

@@ -8,6 +8,7 @@ from safetensors.numpy import save
 
 from embeddings.errors import EmbeddingError
 from embeddings.table import EmbeddingTable, build_table, learned_start
+from support.vectors import learned
 
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 WORDS = (*SPECIAL, "dog", "cat", "dogs", "zebra")
@@ -72,19 +73,16 @@ def test_learned_start_has_the_scale_and_zero_padding():
     assert np.array_equal(table.vectors, learned_start(table.words, 50, 0.2, seed=3).vectors)
 
 
-def test_vectors_are_read_only_and_apart_from_what_was_given():
-    given = np.ones((2, 3), np.float32)
-    table = EmbeddingTable(("a", "b"), given, ("learned", "learned"), "By hand.")
+def test_vectors_are_a_read_only_copy():
+    given = np.ones((2, 3), float)
+    table = learned(given, ("a", "b"))
     given[:] = 2.0
     assert table.vectors.max() == 1.0 and table.dimensions == 3
     with pytest.raises(ValueError, match="read-only"):
         table.vectors[0, 0] = 5.0
-
-
-def test_unknown_words_are_named():
-    assert "dog" in built() and "wolf" not in built()
+    assert "a" in table and "wolf" not in table
     with pytest.raises(EmbeddingError, match="'wolf'"):
-        built().vector("wolf")
+        table.vector("wolf")
 
 
 def test_a_built_table_is_stored_without_loss(tmp_path):
@@ -96,11 +94,7 @@ def test_a_built_table_is_stored_without_loss(tmp_path):
     assert again.vectors.dtype == np.float32 and np.array_equal(again.vectors, table.vectors)
     assert again.placement.factor == table.placement.factor
     assert np.array_equal(again.placement.offset, table.placement.offset)
-
-
-def test_tables_without_a_placement_are_stored_too():
-    table = EmbeddingTable(("a", "b"), np.eye(2), ("learned", "learned"), "Learned.")
-    assert EmbeddingTable.from_files(table.to_files()).placement is None
+    assert EmbeddingTable.from_files(learned(np.eye(2)).to_files()).placement is None
 
 
 @pytest.mark.parametrize(
@@ -127,7 +121,7 @@ def test_tables_without_a_placement_are_stored_too():
         (files() | {"table.safetensors": files()["table.safetensors"][:-1]}, "not a safetensors file"),
     ],
 )
-def test_damaged_files_are_refused_in_a_sentence(broken, message):
+def test_damaged_files_are_refused(broken, message):
     with pytest.raises(EmbeddingError, match=message):
         EmbeddingTable.from_files(broken)
 
