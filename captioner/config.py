@@ -21,7 +21,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"  # the decoders
 NORM_EPSILON = 1e-5  # added to variances in batch normalisation, to avoid division by zero
 
 _LATER = {"later": True}  # marks a setting that earlier versions did not store
-_SWITCH = {**_LATER, "switch": True}  # marks one that is stored only if moved, so that older checkpoints keep their hashes
+_SWITCH = {**_LATER, "switch": True}  # marks one that is stored only if not default, so that older hashes stay
 
 
 def by_name(*rows: Any) -> dict[str, Any]:
@@ -57,12 +57,12 @@ class Stage:
 
 
 STAGES: dict[str, Stage] = by_name(
-    Stage(FIRST, "First stage", "The decoders learned to predict each next word of people’s captions."),
+    Stage(FIRST, "First stage", "The decoders learn to predict the next word of people’s captions."),
     Stage(
         REWARD,
         "Reward",
-        "After the first stage the decoders wrote whole captions themselves and were rewarded by how well these agree with "
-        "people’s, measured by CIDEr, less a little where one repeats itself or breaks off.",
+        "The decoders of the first stage continue with self-critical training: they write whole captions and are rewarded "
+        "for CIDEr, with a penalty for repetitions and unfinished captions.",
     ),
 )
 
@@ -79,10 +79,9 @@ CONTROLS: dict[str, Variant] = by_name(
 class DecoderConfig:
     """The architecture of a decoder; `image_entry` is the way the photograph enters.
 
-    The last five are for older recipes. `attention`: multi-head after the LSTM, or additive with the context in the LSTM's
-    next step. `pooling`: merge, init and pre read the mean over all regions, or the concatenated means of nine blocks.
-    `image_norm`: batch normalisation after the projection. `activation`: of the LSTM's candidate and output. `dropout_at`:
-    `dropout` applies everywhere or only to the word vectors.
+    The last five settings are for older recipes. `attention`: multi-head after the LSTM, or additive with the context in the
+    LSTM's next step. `pooling`: the mean over all regions, or the concatenated means of nine blocks, for merge, init and pre.
+    `image_norm` follows the projection. `activation` is that of the LSTM. `dropout_at`: where `dropout` applies.
     """
 
     image_entry: ImageEntry = "attention"
@@ -103,7 +102,7 @@ class DecoderConfig:
 
     @property
     def additive(self) -> bool:
-        """Whether it looks before the LSTM reads a word, by additive attention."""
+        """Whether additive attention precedes the LSTM's step."""
         return self.image_entry == "attention" and self.attention == "additive"
 
 
@@ -135,9 +134,9 @@ class TrainingConfig(Schedule):
 class RewardConfig(Schedule):
     """The second stage: whole captions rewarded by CIDEr, with the same settings for all three variants.
 
-    `samples` is the number of captions per photograph. `temper` is the sampling temperature, which divides the logits for
-    good: label smoothing leaves a tenth of the probability on words that nobody would say. `flaw_penalty` is subtracted from
-    the reward of a caption that repeats two neighbouring words or is unfinished.
+    `samples` is the number of captions per photograph. `temper` is the sampling temperature; it offsets label smoothing, which
+    leaves a tenth of the probability on implausible words. `flaw_penalty` is subtracted from the reward of a caption that
+    repeats a pair of words or is unfinished.
     """
 
     epochs: int = 9

@@ -1,21 +1,7 @@
 """The project's errors, one family under `TriptychError`; the tree is drawn in `embeddings.errors`."""
 
-from embeddings.errors import EmbeddingError, TriptychError
-
-__all__ = [
-    "BusyError",
-    "CheckpointError",
-    "ConfigError",
-    "DatasetError",
-    "DivergedError",
-    "EmbeddingError",
-    "EncoderError",
-    "FeatureError",
-    "ImageError",
-    "TrainingError",
-    "TriptychError",
-    "VocabularyError",
-]
+from embeddings.errors import EmbeddingError as EmbeddingError
+from embeddings.errors import TriptychError as TriptychError
 
 
 class BusyError(TriptychError):

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from typing import TextIO
 
 
 def duration(seconds: float) -> str:
@@ -22,20 +21,12 @@ def duration(seconds: float) -> str:
 class Progress:
     """Counts finished items; on a terminal it rewrites one line, elsewhere it prints a line every 15 seconds."""
 
-    def __init__(
-        self,
-        label: str,
-        total: int,
-        unit: str,
-        stream: TextIO | None = None,
-        every: float | None = None,
-        shown: bool = True,
-    ):
+    def __init__(self, label: str, total: int, unit: str, shown: bool = True):
         self.label, self.total, self.unit, self.shown = label, total, unit, shown
         self.done = self._skipped = 0
-        self._stream = stream if stream is not None else sys.stderr
+        self._stream = sys.stderr
         self._terminal = self._stream.isatty()
-        self._every = every if every is not None else (0.2 if self._terminal else 15.0)
+        self._every = 0.2 if self._terminal else 15.0
         self._start = self._last = time.monotonic()
         self._line_is_open = False
 

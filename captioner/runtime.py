@@ -66,14 +66,14 @@ def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> An
 def _imported() -> Any:
     """Drop TensorFlow's messages from before it reads its log level; pass on those of other threads."""
     with _IMPORTING:
-        if "tensorflow" in sys.modules or sys.stderr is None:
-            import tensorflow
+        if "tensorflow" not in sys.modules and sys.stderr is not None:
+            _import_quietly()
+        import tensorflow
 
-            return tensorflow
-        return _imported_quietly()
+        return tensorflow
 
 
-def _imported_quietly() -> Any:
+def _import_quietly() -> None:
     sys.stderr.flush()
     own = os.dup(2)
     noise: tuple[bytes, ...] = _NOISE
@@ -81,9 +81,7 @@ def _imported_quietly() -> Any:
         os.dup2(output.fileno(), 2)
         try:
             import keras  # noqa: F401  # It loads libraries that would print again.
-            import tensorflow
-
-            return tensorflow
+            import tensorflow  # noqa: F401
         except BaseException:
             noise = ()
             raise

@@ -1,4 +1,4 @@
-"""Settings as data: there and back, and every way in which those that people write or files keep can be wrong."""
+"""Settings as data: there and back, and every way in which written or stored settings can be wrong."""
 
 import doctest
 import json
@@ -22,17 +22,18 @@ STORED = sorted(SHIPPED.glob("**/config.json"))
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: str(path.relative_to(SHIPPED).parent))
 def test_stored_settings_stay_as_they_are_to_the_letter(path):
-    """Hashes are made of them: a switch of a later version must not be named where it is not moved."""
+    """Hashes are made of them, so a switch of a later version is stored only where it differs from its default."""
     stored = json.loads(path.read_text())["preset"]
     again = to_json(preset_from_json(stored))
-    if "flaw_penalty" not in stored["reward"]:  # The one setting that is said and that older files lack.
+    if "flaw_penalty" not in stored["reward"]:  # The one setting without a switch that older files lack.
         assert again["reward"].pop("flaw_penalty") == 0.0
     assert json.dumps(again) == json.dumps(stored)
 
 
 def test_a_switch_is_named_where_it_is_moved():
     moved = to_json(find_preset("stacked"))
-    assert moved["decoder"]["pooling"] == "blocks" and "attention" not in moved["decoder"] and "search" not in moved
+    assert moved["decoder"]["pooling"] == "blocks" and not {"attention", "additive"} & set(moved["decoder"])
+    assert "search" not in moved
     assert to_json(find_preset("resnet152-lstm"))["search"]["maximum_words"] == 20
 
 
@@ -47,6 +48,7 @@ def test_settings_given_as_text():
         (FIRST, {"samples": "7"}, "no setting 'samples'"),
         (REWARD, {"label_smoothing": "0"}, "no setting 'label_smoothing'; choose one of averaging, .*temper"),
         (REWARD, {"dropout": "0.1"}, "no setting 'dropout'"),
+        (FIRST, {"additive": "1"}, "no setting 'additive'"),  # a property
         (REWARD, {"samples": "1"}, "samples of 2 or more.* not 1, 12, 1 and 0"),
         (REWARD, {"temper": "0"}, "a temper above 0"),
         (REWARD, {"feature_dropout": "1"}, "feature_dropout from 0 to below 1"),
@@ -57,11 +59,6 @@ def test_settings_given_as_text():
             changed(tiny, stage, settings)
 
 
-def test_a_property_is_no_setting():
-    with pytest.raises(ConfigError, match="no setting 'additive'"):
-        changed(find_preset("tiny"), FIRST, {"additive": "1"})
-
-
 def test_one_table_of_settings_given_as_text():
     found = with_settings(AdaptationConfig(), {"epochs": "2", "first_block": "blocks_5"})
     with pytest.raises(ConfigError, match="leave views at 1"):
@@ -69,11 +66,6 @@ def test_one_table_of_settings_given_as_text():
     assert (found.epochs, found.first_block, found.light) == (2, "blocks_5", AdaptationConfig().light)
     with pytest.raises(ConfigError, match="no setting 'flat'; choose one of averaging, .*warmup_epochs"):
         with_settings(AdaptationConfig(), {"flat": "5"})
-
-
-def test_settings_of_earlier_versions_lack_the_second_stage(stored):
-    del stored["reward"]
-    assert preset_from_json(stored).reward == RewardConfig()
 
 
 def test_the_example_says_what_is_so():
@@ -95,14 +87,9 @@ def test_whole_numbers_pass_for_decimal_ones(stored):
     ("section", "name", "value", "expected"),
     [
         ("decoder", "units", "512", "a valid integer, but is '512'"),
-        ("decoder", "units", 512.0, "a valid integer, but is 512.0"),
         ("decoder", "units", True, "a valid integer, but is True"),
-        ("decoder", "units", None, "a valid integer, but is None"),
-        ("decoder", "image_entry", 3, "'attention', 'merge', 'init' or 'pre', but is 3"),
         ("decoder", "image_entry", "side", "'attention', 'merge', 'init' or 'pre', but is 'side'"),
-        ("training", "learning_rate", "fast", "a valid number, but is 'fast'"),
         ("training", "learning_rate", float("nan"), "a finite number, but is nan"),
-        ("embedding", "buckets", [1], r"a valid integer, but is \[1\]"),
         ("training", "momentum", 0.9, "is not known"),
     ],
 )
@@ -118,6 +105,8 @@ def test_missing_settings_and_things_that_are_no_settings(stored):
             preset_from_json(wrong)
         with pytest.raises(CheckpointError, match="'training' should be an object"):
             preset_from_json(stored | {"training": wrong})
+    del stored["reward"]  # Earlier versions had no second stage.
+    assert preset_from_json(stored).reward == RewardConfig()
     del stored["decoder"]["heads"]
     with pytest.raises(CheckpointError, match="'decoder.heads' is missing"):
         preset_from_json(stored)

@@ -1,4 +1,4 @@
-"""A full disk, a folder that may not be written, and a folder that disappears: one sentence, and nothing half done."""
+"""A full disk, a read-only folder, and a folder that disappears: one sentence, and nothing half done."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""TensorFlow comes up without a word, and whatever else is said on standard error is heard."""
+"""TensorFlow starts quietly, other messages on standard error pass, and memory goes back to the system."""
 
 import ctypes
 import os
@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from captioner.runtime import cores, release_memory
+from captioner.runtime import release_memory
 
 START = "from captioner.runtime import start_tensorflow; start_tensorflow(); print('up')"
 
 
 def started(folder, module=""):
-    """What a process says that starts TensorFlow and finds that module first when it imports Keras."""
+    """The output of a process that starts TensorFlow, with this module in place of Keras."""
     if module:
         (folder / "keras.py").write_text(module)
     paths = os.pathsep.join([str(folder), os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -27,12 +27,10 @@ def test_it_says_nothing(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "up\n", "")
 
 
-def test_what_went_wrong_is_told_with_everything_that_was_said(tmp_path):
+@pytest.mark.process
+def test_only_what_others_write_is_passed_on_and_everything_where_it_fails(tmp_path):
     done = started(tmp_path, "import os; os.write(2, b'I0000 loading\\n'); raise ImportError('no such library')")
     assert done.returncode == 1 and "I0000 loading" in done.stderr and "ImportError: no such library" in done.stderr
-
-
-def test_what_others_say_meanwhile_is_passed_on(tmp_path):
     module = "import os, sys, types; os.write(2, b'I0000 loading\\nthe disk is full\\n');"
     module += "sys.modules['tensorflow'] = types.SimpleNamespace(config=types.SimpleNamespace(threading=types.SimpleNamespace("
     module += "set_intra_op_parallelism_threads=print)))"
@@ -40,11 +38,7 @@ def test_what_others_say_meanwhile_is_passed_on(tmp_path):
     assert done.returncode == 0 and done.stderr == "the disk is full\n"
 
 
-def test_cores_are_those_that_the_process_may_use():
-    assert 1 <= cores() <= os.cpu_count()
-
-
-# Eight threads that all hold memory at once, and what the C library then says of its heaps.
+# Eight threads hold memory at once; the C library then reports its heaps.
 HEAPS = """
 import ctypes, sys, threading
 from captioner.runtime import few_heaps
@@ -75,7 +69,7 @@ def test_a_server_has_few_heaps():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Only the C library of Linux can be asked.")
 def test_free_memory_goes_back():
-    """Many small pieces, of which the last stays: nothing but asking gives back what lies below it."""
+    """Without the call, the last of many small pieces would keep the memory below it."""
     try:
         assert ctypes.CDLL(None).malloc_trim
     except AttributeError:

@@ -1,5 +1,6 @@
-"""Folders under every kind of misfortune: what is on the disk afterwards is the old folder or the new one."""
+"""Folders that are written while the power fails or the disk is full, read after damage, and JSON files read as types."""
 
+import functools
 import json
 import os
 from collections.abc import Mapping
@@ -50,13 +51,13 @@ def test_there_and_back(folder):
     assert sorted(os.listdir(folder.parent)) == ["folder"] and sorted(os.listdir(folder)) == ["a.json", "c.bin", "manifest.json"]
 
 
-def test_companions_may_change_and_go(tmp_path):
-    save_folder(tmp_path / "folder", OLD, {"history.json": b"{}"})
-    assert load_folder(tmp_path / "folder") == OLD and read_json(tmp_path / "folder" / "history.json") == {}
-    write_json(tmp_path / "folder" / "history.json", {"epochs": []})
-    assert load_folder(tmp_path / "folder") == OLD
-    (tmp_path / "folder" / "history.json").unlink()
-    assert load_folder(tmp_path / "folder") == OLD
+def test_companions_may_change_and_go(folder):
+    save_folder(folder, OLD, {"history.json": b"{}"})
+    assert read_json(folder / "history.json") == {} and load_folder(folder) == OLD
+    write_json(folder / "history.json", {"epochs": []})
+    assert load_folder(folder) == OLD
+    (folder / "history.json").unlink()
+    assert load_folder(folder) == OLD
 
 
 @pytest.mark.parametrize("cut_at", [1, 2, 3])
@@ -98,8 +99,7 @@ def test_a_power_cut_between_the_renames(folder, monkeypatch, cut_at, left):
     assert load_folder(folder) == NEW and os.listdir(folder.parent) == ["folder"]
 
 
-def test_a_cut_between_the_renames_and_a_history_after_it(folder, monkeypatch):
-    """The folder is there again, but holds only what is written into it now; the whole one still lies beside it."""
+def test_a_cut_between_the_renames_and_a_history_after_it(folder):
     folder.rename(folder.with_name(".folder.old"))
     write_json(folder / "history.json", {})
     assert exists(folder) and load_folder(folder) == OLD
@@ -114,9 +114,9 @@ def test_a_folder_that_is_being_removed_is_not_whole(folder, monkeypatch):
         patch.setattr(storage.shutil, "rmtree", cut)
         remove_folder(folder)
     assert not exists(folder)
-    remove_folder(folder)
-    assert not folder.exists()
-    remove_folder(folder)  # What is not there any more is removed as well.
+    for _ in range(2):  # Removing a folder that is gone is no error.
+        remove_folder(folder)
+        assert not folder.exists()
 
 
 def test_no_room(folder, monkeypatch):
@@ -136,20 +136,15 @@ def test_no_room(folder, monkeypatch):
     ("damage", "sentence"),
     [
         (lambda folder: (folder / "b.bin").write_bytes(b"odd"), "b.bin of folder has changed"),
-        (lambda folder: (folder / "b.bin").write_bytes(b"ol"), "b.bin of folder has changed"),
         (lambda folder: (folder / "b.bin").unlink(), "'b.bin' of folder is missing"),
         (lambda folder: (folder / "manifest.json").unlink(), "no checkpoint in folder"),
         (lambda folder: (folder / "manifest.json").write_bytes(b"{"), "manifest.json is not readable JSON"),
-        (lambda folder: (folder / "manifest.json").write_bytes(b"\xff\xfe"), "manifest.json is not readable JSON"),
-        (lambda folder: (folder / "manifest.json").write_text("[" * 10_000), "manifest.json is not readable JSON"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "not a list of files"),
         (lambda folder: resign(folder, files=["a.json"]), "not a list of files"),
         (lambda folder: resign(folder, format=2), "not a list of files in format 1"),
         (lambda folder: resign(folder, files={"a.json": None}), "a.json of folder has changed"),
         (lambda folder: resign(folder, files={"../secret": "0"}), "not a list of files"),
-        (lambda folder: resign(folder, files={"/etc/passwd": "0"}), "not a list of files"),
         (lambda folder: resign(folder, files={"..": "0"}), "'..' of folder is missing"),
-        (lambda folder: resign(folder, files={"": "0"}), "is missing"),
         (lambda folder: resign(folder, files={"a\0b": "0"}), "is missing"),
         (lambda folder: resign(folder, files={"\ud800": "0"}), "is missing"),
         (lambda folder: resign(folder, files={"a" * 300: "0"}), "is missing|cannot be read"),
@@ -157,14 +152,14 @@ def test_no_room(folder, monkeypatch):
         (lambda folder: folder.rename(folder.with_name("moved")), "no checkpoint in folder"),
     ],
 )
-def test_whatever_is_wrong_is_one_sentence(folder, damage, sentence):
+def test_damaged_folders_are_refused(folder, damage, sentence):
     damage(folder)
     with pytest.raises(CheckpointError, match=sentence) as error:
         load_folder(folder)
     assert str(error.value).isprintable()
 
 
-def test_files_are_refused_by_their_size(tmp_path):
+def test_large_files_are_refused(tmp_path):
     with (tmp_path / "large").open("wb") as file:
         file.truncate(2**40)  # All holes: it takes no room on the disk.
     with pytest.raises(CheckpointError, match="1,099,511,627,776 bytes, more than the limit of 100"):
@@ -176,17 +171,14 @@ def test_files_are_refused_by_their_size(tmp_path):
 def test_json(tmp_path):
     write_json(tmp_path / "new" / "file.json", {"epochs": [1.5]})
     assert read_json(tmp_path / "new" / "file.json") == {"epochs": [1.5]} and os.listdir(tmp_path / "new") == ["file.json"]
-    for wrong in (b"", b"{'a': 1}", b"1" * 10_000, b'{"a":' * 10_000):
+    for wrong in (b"", b"{'a': 1}", b"\xff\xfe", b"1" * 10_000, b'{"a":' * 10_000):
         with pytest.raises(CheckpointError, match="file.json is not readable JSON"):
             parse_json(wrong, "file.json")
 
 
 def test_a_file_in_pieces_is_the_file_whole(tmp_path):
-    save_folder(tmp_path / "whole", {"a.bin": b"onetwothree"})
-    save_folder(tmp_path / "pieces", {"a.bin": (b"one", memoryview(b"two"), b"", b"three")})
-    assert load_folder(tmp_path / "pieces") == load_folder(tmp_path / "whole") == {"a.bin": b"onetwothree"}
-    manifests = [(tmp_path / name / "manifest.json").read_bytes() for name in ("whole", "pieces")]
-    assert manifests[0] == manifests[1]
+    save_folder(tmp_path, {"a.bin": (b"one", memoryview(b"two"), b"", b"three")})
+    assert load_folder(tmp_path) == {"a.bin": b"onetwothree"}
 
 
 class Interval(NamedTuple):
@@ -224,18 +216,14 @@ def test_a_file_is_read_as_its_type(tmp_path):
     ("old", "new", "sentence"),
     [
         ('"count": 3', '"count": "3"', "'parts.0.count' should be a valid integer, but is '3'; copy it again.$"),
-        ('"count": 3', '"count": 3.0', "'parts.0.count' should be a valid integer, but is 3.0"),
         ('"count": 3', '"count": true', "'parts.0.count' should be a valid integer, but is True"),
         ('"count": 3, ', "", "'parts.0.count' is missing"),
         ('"high": 2.5', '"high": NaN', "'parts.0.scores.cider.high' should be a finite number, but is nan"),
-        ('"high": 2.5', '"high": 1e999', "'parts.0.scores.cider.high' should be a finite number, but is inf"),
         ('"high": 2.5', '"high": 1' + "0" * 400, "'parts.0.scores.cider.high' should be a finite number, but is 1000*;"),
-        ('"high": 2.5', '"high": null', "'parts.0.scores.cider.high' should be a valid number, but is None"),
         (', "high": 2.5', "", "'parts.0.scores.cider.high' is missing"),
         ('"parts"', '"kind": "three", "parts"', "'kind' should be 'one' or 'two', but is 'three'"),
         (json.dumps(GOOD), "[]", r"the content should be an object, but is \[\]"),
         (json.dumps(GOOD), "", "content is missing"),
-        (json.dumps(GOOD), json.dumps(GOOD)[:-1], "content should be readable JSON"),
         (json.dumps(GOOD), json.dumps(GOOD) + ", {}", "content"),
         (json.dumps(GOOD), "[" * 100_000, "content should be readable JSON"),
     ],
@@ -252,9 +240,7 @@ def test_a_part_of_a_file_is_read_as_its_type():
     assert parse_as([{"low": 0, "high": 1}], tuple[Interval, ...], "scores") == (Interval(0, 1),)
     with pytest.raises(CheckpointError, match="^scores: '0.low' should be a finite number, but is inf; copy it again.$"):
         parse_as([{"low": float("inf"), "high": 1}], tuple[Interval, ...], "scores")
-    deep = []
-    for _ in range(5_000):
-        deep = [deep]
+    deep = functools.reduce(lambda inner, _: [inner], range(5_000), [])
     with pytest.raises(CheckpointError, match="^scores: .*deep"):
         parse_as(deep, list, "scores")
 

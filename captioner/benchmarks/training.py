@@ -3,7 +3,6 @@
 `captioner.benchmarks.keras_baseline` is the recipe; this module feeds both, times them in turn and scales to an epoch.
 """
 
-import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -218,7 +217,7 @@ def _our_parts(workload: Workload, decoder: "Decoder") -> list[Work]:
     dev = replace(first, records=first.records[:1], captions=first.captions[:1])
 
     def work(part: "Examples") -> int:
-        trainer.epoch(1, part, dev, workload.views, Progress("", 0, "", io.StringIO()))
+        trainer.epoch(1, part, dev, workload.views, Progress("", 0, "", shown=False))
         return count_words(part.captions)
 
     with Progress(f"compiling {decoder.config.image_entry}", len(workload.parts), "parts") as bar:

@@ -199,7 +199,7 @@ def seed_difference(first: np.ndarray, second: np.ndarray, resamples: int = RESA
     drawn_seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds  # (resamples, seeds)
     drawn = random.multinomial(photographs, np.full(photographs, 1 / photographs), resamples) / photographs
     means = np.einsum("rs,sp,rp->r", drawn_seeds, apart, drawn, optimize=True)
-    return Estimate(float(apart.mean()), *percentiles(means, CONFIDENCE))
+    return Estimate(float(apart.mean()), *percentiles(means))
 
 
 def moves(own: Sequence[Record]) -> dict[str, Moves]:

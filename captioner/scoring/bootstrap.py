@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captioner.errors import ConfigError, DatasetError
+from captioner.errors import DatasetError
 from captioner.scoring.metrics import Scores, summarise
 
 RESAMPLES = 1000
@@ -27,43 +27,31 @@ class Estimate(NamedTuple):
     high: float
 
 
-def interval(
-    scores: Scores, resamples: int = RESAMPLES, confidence: float = CONFIDENCE, seed: int = 0
-) -> dict[str, Interval]:
+def interval(scores: Scores, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Interval]:
     """The percentile interval of every metric except METEOR, which has no values per image."""
-    return mean_interval([scores], resamples, confidence, seed)
+    return mean_interval([scores], resamples, seed)
 
 
-def mean_interval(
-    several: Sequence[Scores], resamples: int = RESAMPLES, confidence: float = CONFIDENCE, seed: int = 0
-) -> dict[str, Interval]:
+def mean_interval(several: Sequence[Scores], resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Interval]:
     """The interval of every metric's mean over several systems, computed on the same resampled images."""
-    drawn = _resample(several, resamples, confidence, seed)
-    return {name: percentiles(np.mean([part[name] for part in drawn], axis=0), confidence) for name in drawn[0]}
+    drawn = _resample(several, resamples, seed)
+    return {name: percentiles(np.mean([part[name] for part in drawn], axis=0)) for name in drawn[0]}
 
 
-def paired_difference(
-    first: Scores, second: Scores, resamples: int = RESAMPLES, confidence: float = CONFIDENCE, seed: int = 0
-) -> dict[str, Estimate]:
+def paired_difference(first: Scores, second: Scores, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Estimate]:
     """First minus second for every metric, both on the same resampled images, which narrows the interval."""
-    drawn_first, drawn_second = _resample([first, second], resamples, confidence, seed)
+    drawn_first, drawn_second = _resample([first, second], resamples, seed)
     return {
-        name: Estimate(
-            first.metrics[name] - second.metrics[name], *percentiles(drawn_first[name] - drawn_second[name], confidence)
-        )
+        name: Estimate(first.metrics[name] - second.metrics[name], *percentiles(drawn_first[name] - drawn_second[name]))
         for name in drawn_first
     }
 
 
-def _resample(systems: Sequence[Scores], resamples: int, confidence: float, seed: int) -> list[dict[str, np.ndarray]]:
+def _resample(systems: Sequence[Scores], resamples: int, seed: int) -> list[dict[str, np.ndarray]]:
     """For every system, each metric on every resample (resamples,)."""
     images = [len(scores.table) for scores in systems]
     if len(set(images)) > 1:
         raise DatasetError(f"Systems can only be compared on the same images, but these have {images[0]} and {images[1]}.")
-    if resamples < 1 or not 0 < confidence < 1:
-        raise ConfigError(
-            f"A bootstrap needs 1 resample or more and a confidence between 0 and 1, but got {resamples} and {confidence}."
-        )
     tables = np.concatenate([scores.table for scores in systems], axis=1)  # (images, systems * columns)
     sums = np.concatenate([counts @ tables for counts in draws(images[0], resamples, seed)])  # (resamples, systems * columns)
     return [summarise(part, images[0]) for part in np.split(sums, len(systems), axis=1)]
@@ -79,6 +67,6 @@ def draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
         yield np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images).astype(np.float64)  # (rows, images)
 
 
-def percentiles(values: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+def percentiles(values: np.ndarray) -> Interval:
+    low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)

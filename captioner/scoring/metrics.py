@@ -48,10 +48,6 @@ class Scores:
     table: np.ndarray = field(repr=False)  # (images, columns)
 
     @property
-    def rouge_l(self) -> np.ndarray:
-        return self.table[:, ROUGE_L]  # (images,)
-
-    @property
     def cider(self) -> np.ndarray:
         return self.table[:, CIDER]  # (images,)
 

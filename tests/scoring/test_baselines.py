@@ -1,4 +1,4 @@
-"""People and one sentence for all as yardsticks, against cases worked by hand and against the scorer called by hand."""
+"""People and a constant caption as baselines, against cases worked by hand and against the scorer called by hand."""
 
 from pathlib import Path
 
@@ -21,16 +21,17 @@ SCENES = [
 ]
 
 
-def test_each_caption_is_held_against_the_others_of_its_photograph():
+def test_each_caption_is_scored_against_the_others_of_its_photograph():
     found = folds(SCENES)
     assert [fold.captions for fold in found] == [
         ["a black dog runs fast", "two men sit on chairs"],
         ["a black dog runs fast", "some people sit"],
         ["the cat", "two men sit on chairs"],
     ]
-    # All words stand in the others; then one of three of "some people sit" does; then none of "the cat", whose others are longer.
+    # All words are in the references; then one of three of "some people sit"; then none of "the cat", and brevity counts.
     by_hand = [1, (5 + 1) / 8, 5 / 7 * np.exp(1 - 10 / 7)]
     assert [fold.scorer.score(fold.captions).metrics["bleu1"] for fold in found] == pytest.approx(by_hand)
+    assert folds([*SCENES, record("alone")]) == []
 
 
 def test_the_score_of_people_is_the_mean_over_their_captions():
@@ -47,7 +48,7 @@ def test_the_score_of_people_is_the_mean_over_their_captions():
         assert low <= found.metrics[name] <= high and low < high
 
 
-def test_decoders_are_held_against_as_few_captions():
+def test_decoders_are_scored_against_as_few_captions():
     sides = folds(SCENES)
     said = ["the cat", "some people sit"]
     found = against_fewer(said, sides)
@@ -56,17 +57,13 @@ def test_decoders_are_held_against_as_few_captions():
     assert full["bleu1"] == pytest.approx(1.0) and found.metrics["bleu1"] < full["bleu1"]
 
 
-def test_a_photograph_with_one_caption_leaves_nothing_to_hold_it_against():
-    assert folds([*SCENES, record("alone")]) == []
-
-
-def test_the_sentence_for_all_is_common_and_suits_many():
+def test_the_constant_caption_is_frequent_and_fits_many():
     training = [record("a dog runs on grass", "a brown dog runs on grass"), record("a dog runs on grass", "a dog sits on grass")]
     training += [record("odd words", "odd words"), record("a cat on grass", "a dog runs by")]
     assert constant_caption(training) == "a dog runs on grass"
 
 
-def test_without_a_common_sentence_every_sentence_is_tried():
+def test_without_a_frequent_caption_every_caption_is_tried():
     training = [record("a dog on grass", "nothing"), record("a dog runs on grass", "rain"), record("a dog on a lawn", "sky")]
     assert constant_caption(training) == max(
         sorted(caption for one in training for caption in one.captions),
@@ -74,13 +71,9 @@ def test_without_a_common_sentence_every_sentence_is_tried():
     )
 
 
-def test_at_most_so_many_photographs_judge_and_they_are_spread(monkeypatch):
-    asked = []
+def test_the_judges_are_limited_and_spread(monkeypatch):
+    scorer, asked = baselines.Scorer, []
     monkeypatch.setattr(baselines, "JUDGES", 4)
-    monkeypatch.setattr(baselines, "Scorer", lambda references: asked.append(references) or Judge(references))
+    monkeypatch.setattr(baselines, "Scorer", lambda references: asked.append(references) or scorer(references))
     constant_caption([record(f"caption {number}", "same") for number in range(10)])
     assert [references[0] for references in asked[0]] == ["caption 0", "caption 3", "caption 6", "caption 9"]
-
-
-class Judge(baselines.Scorer):
-    """The scorer under another name, so that it can be put in the scorer's place."""

@@ -1,4 +1,4 @@
-"""How captions are worded, against counts made by hand."""
+"""Caption style against counts made by hand."""
 
 import doctest
 from collections import Counter
@@ -32,23 +32,16 @@ def test_by_hand():
     assert doctest.testmod(caption_style).failed == 0
 
 
-def test_a_repeated_word_is_no_repeated_pair():
-    assert style_of(["a dog and a cat"]).repeating == 0
-    assert style_of(["go go go"]).repeating == 1
-
-
-def test_a_caption_is_cut_where_its_last_word_announces_another():
+def test_repetitions_and_cut_endings():
+    assert style_of(["a dog and a cat"]).repeating == 0 and style_of(["go go go"]).repeating == 1
     found = style_of(["A man in a", "a man stands with.", "a man looks on", "a dog", "a", ""])
     assert found.cut == found.flawed == 3 / 6
-
-
-def test_a_caption_with_both_flaws_is_flawed_once():
-    found = style_of(["a dog and a dog and a", "a dog in", "a cat and a cat", "a cow"])
-    assert (found.repeating, found.cut, found.flawed) == (2 / 4, 2 / 4, 3 / 4)
+    both = style_of(["a dog and a dog and a", "a dog in", "a cat and a cat", "a cow"])
+    assert (both.repeating, both.cut, both.flawed) == (2 / 4, 2 / 4, 3 / 4)
 
 
 @pytest.mark.skipif(not (SHARED / "flickr8k").is_dir(), reason="Flickr8k is not here.")
-def test_people_seldom_end_a_caption_so():
+def test_people_seldom_end_a_caption_in_an_unending_word():
     captions = [tokenize(text) for record in load(SHARED / "flickr8k").split("train") for text in record.captions]
     used, last = Counter(word for words in captions for word in words), Counter(words[-1] for words in captions)
     assert max(last[word] / used[word] for word in UNENDING if used[word]) < 0.01
@@ -65,21 +58,12 @@ def test_a_rare_word_counts_once_for_each_photograph_that_people_used_it_for():
     found = rare_recall(["a poodle runs", "a dog and a whippet"], PEOPLE, SEEN)
     # Pairs: (1, poodle) found, (1, barks) missed, (2, whippet) found, (2, poodle) missed.
     assert found == {"rare": 2 / 4, "rare_5_9": 1 / 2, "rare_10_19": 1.0, "rare_20_49": 0.0}
-
-
-def test_a_rare_word_that_nobody_used_for_the_photograph_is_no_find():
     assert rare_recall(["a whippet", "a poodle barks"], PEOPLE, SEEN)["rare"] == 1 / 4
-
-
-def test_the_bands_make_up_the_whole():
+    assert set(rare_recall(["a dog"], [["the dog"]], SEEN).values()) == {None}
     assert [count for low, high in BANDS.values() for count in range(low, high + 1)] == list(range(RARE[0], RARE[1] + 1))
 
 
-def test_without_rare_words_there_is_no_recall():
-    assert set(rare_recall(["a dog"], [["the dog"]], SEEN).values()) == {None}
-
-
-def test_what_was_read_judges_all_at_once():
+def test_training_captions_judge_all_figures():
     training = ["a poodle"] * 5 + ["A Dog runs."]
     assert occurrences(training) == {"a": 6, "poodle": 5, "dog": 1, "runs": 1}
     captions, references = ["a dog runs", "a cat"], [["the poodle runs"], ["one poodle"]]
@@ -94,11 +78,8 @@ def test_words_that_only_one_uses():
     assert list(unique_words(used)["fasttext"]) == ["cat", "bites"]
 
 
-def test_without_training_captions_nothing_is_known_of_copies():
-    assert style_of(["a dog"]).copied is None
-    assert mean([style_of(["a dog"]), style_of(["a cat runs by"])]) == CaptionStyle(3.0, 1.0, 3.0, 0.0, None, 0.0, 0.0)
-
-
 def test_the_mean_of_sets():
     first, second = style_of(["a dog", "a dog"], {("a", "dog")}), style_of(["a cat", "a fat cat in a"], {("a", "dog")})
     assert mean([first, second]) == CaptionStyle(pytest.approx(2.75), 1.5, 3.0, 0.0, 0.5, 0.25, 0.25)
+    without_training = style_of(["a cat runs by"])
+    assert without_training.copied is None and mean([first, without_training]).copied is None
