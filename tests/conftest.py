@@ -52,6 +52,14 @@ def tensorflow(session):
 
 
 @pytest.fixture(scope="module")
+def eager(tensorflow):
+    """TensorFlow without compiling, which takes longer than a few small steps."""
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
 def cache(tmp_path_factory) -> Path:
     """A folder for the features of one file of tests."""
     return tmp_path_factory.mktemp("features")

@@ -23,13 +23,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import numpy as np  # noqa: E402
 
-from captioner.benchmarks.captioning import BEAM, Result, absolute, photograph  # noqa: E402
+from captioner.benchmarks.captioning import BEAM, Result, photograph  # noqa: E402
 from captioner.benchmarks.memory import peak_megabytes, run_apart  # noqa: E402
 from captioner.benchmarks.table import Figure, table  # noqa: E402
 from captioner.captioning import bulk  # noqa: E402
 from captioner.captioning.listing import Listing  # noqa: E402
 from captioner.config import SHIPPED, VARIANTS  # noqa: E402
-from captioner.data.images import SUFFIXES, read_file  # noqa: E402
+from captioner.data.images import read_file  # noqa: E402
 from captioner.errors import ImageError  # noqa: E402
 from captioner.model.checkpoints import stage_folder  # noqa: E402
 from captioner.progress import Progress  # noqa: E402
@@ -56,7 +56,7 @@ _WARM_UP = 2 * bulk.MANY
 _MEASURE = "--measure"  # how this program starts itself in a process of its own
 
 
-def bulk_bench(checkpoints: Path, photographs: int, data: Path | None = None, weights: Path | None = None) -> Result:
+def bulk_bench(checkpoints: Path, photographs: int) -> Result:
     """Time files to captions of all decoders with beam 3, in a file on disk, against the encoder.
 
     - bulk_a_second: photographs captioned per second; encoder_a_second: preprocessed pictures that the encoder alone takes
@@ -64,30 +64,28 @@ def bulk_bench(checkpoints: Path, photographs: int, data: Path | None = None, we
       in turns; share_of_encoder is the median of the rounds' ratios.
     - bulk_growth_mb: the growth of the peak memory from the end of the first round to the end of the last.
 
-    The files are crops of the sample photographs, or the pictures in the folder `data`, repeated. `weights` is the file of an
-    encoder that does not ship with its weights.
+    The files are crops of the sample photographs, repeated.
     """
-    with TemporaryDirectory(prefix="triptych-") as made:
-        folder = data or _write(Path(made), min(photographs, _DIFFERENT))
-        arguments = str(Path(checkpoints).resolve()), str(photographs), str(folder.resolve()), *absolute(weights)
+    with TemporaryDirectory(prefix="triptych-") as folder:
+        _write(Path(folder), min(photographs, _DIFFERENT))
+        arguments = str(Path(checkpoints).resolve()), str(photographs), folder
         return {"bulk": run_apart(str(Path(__file__).resolve()), _MEASURE, *arguments)}
 
 
-def _write(folder: Path, count: int) -> Path:
+def _write(folder: Path, count: int) -> None:
     with Progress("making photographs", count, "files") as bar:
         for number in range(count):
             (folder / f"{number}.jpg").write_bytes(photograph(number))
             bar.advance()
-    return folder
 
 
-def measure(checkpoints: Path, photographs: int, folder: Path, weights: Path | None = None) -> dict[str, float]:
+def measure(checkpoints: Path, photographs: int, folder: Path) -> dict[str, float]:
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()
     from captioner.captioning.captioner import Captioner
 
-    captioner, places = Captioner.load(checkpoints, weights=weights), _places(folder, photographs)
+    captioner, places = Captioner.load(checkpoints), _places(folder, photographs)
     ready = np.stack([read_file(place, captioner.encoder.size) for place in places[:_WARM_UP]])
     at_once = _fastest(captioner, ready)
     with TemporaryDirectory(prefix="triptych-") as place, closing(Listing(Path(place, "captions.jsonl"))) as listing:
@@ -110,10 +108,7 @@ def measure(checkpoints: Path, photographs: int, folder: Path, weights: Path | N
 
 
 def _places(folder: Path, photographs: int) -> list[str]:
-    found = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not found:
-        raise ImageError(f"Folder '{folder}' contains no supported images ({', '.join(SUFFIXES)}).")
-    return list(islice(cycle(found), photographs))
+    return list(islice(cycle(sorted(map(str, folder.iterdir()))), photographs))
 
 
 def _caption(captioner: "Captioner", places: Sequence[str], listing: Listing) -> float:
@@ -146,17 +141,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoints", type=Path, default=SHIPPED, metavar="DIR")
     parser.add_argument("--photographs", type=int, default=PHOTOGRAPHS, metavar="N", help=f"default: {PHOTOGRAPHS:,}")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="caption the pictures of this folder, repeated")
-    parser.add_argument("--encoder-weights", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    folder = stage_folder(options.checkpoints, None)
-    result = bulk_bench(folder, options.photographs, options.data, options.encoder_weights)
+    result = bulk_bench(stage_folder(options.checkpoints, None), options.photographs)
     print(json.dumps(result, indent=1) if options.json else table(result, FIGURES))
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == [_MEASURE]:
-        print(json.dumps(measure(Path(sys.argv[2]), int(sys.argv[3]), *map(Path, sys.argv[4:]))))
+        print(json.dumps(measure(Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))))
     else:
         main()

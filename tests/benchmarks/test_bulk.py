@@ -1,6 +1,7 @@
-"""The benchmark of many files, on a few: everything is measured, in a process of its own, on the files given."""
+"""The benchmark of many files, on a few: everything is measured, in a process of its own."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from benchmarks import bulk as bench
@@ -12,13 +13,12 @@ from captioner.errors import ImageError
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "inner").mkdir()
     for number in range(3):
-        (tmp_path / "inner" / f"{number}.jpg").write_bytes(photograph(number))
-    (tmp_path / "captions.txt").write_text("no picture")
+        (tmp_path / f"{number}.jpg").write_bytes(photograph(number))
     return tmp_path
 
 
+@pytest.mark.slow
 def test_captioning_and_the_encoder_are_measured(tiny_run, folder, monkeypatch):
     monkeypatch.setattr(bench, "_ROUNDS", 2)
     monkeypatch.setattr(bench, "_WARM_UP", 4)
@@ -29,30 +29,15 @@ def test_captioning_and_the_encoder_are_measured(tiny_run, folder, monkeypatch):
     assert 0 < found["share_of_encoder"] < 2
 
 
-def test_files_are_taken_over_and_over(folder):
-    places = bench._places(folder, 7)
-    assert len(places) == 7 and len(set(places)) == 3 and places[0] == places[3] and not any("txt" in one for one in places)
-    with pytest.raises(ImageError, match="contains no supported images"):
-        bench._places(folder / "nowhere", 7)
-
-
-def test_a_file_that_cannot_be_read_ends_it(tiny_run, folder):
-    (folder / "0.jpg").write_bytes(b"no picture")
+def test_a_file_without_captions_ends_it(monkeypatch):
+    monkeypatch.setattr(bulk, "entries", lambda *_: [{"image": "0.jpg", "error": "'0.jpg' is not a picture."}])
     with pytest.raises(ImageError, match="'0.jpg' is not a"):
-        bench.measure(tiny_run, 9, folder)
+        bench._caption(SimpleNamespace(encoder=SimpleNamespace(size=260)), ["0.jpg"], None)
 
 
-def test_photographs_are_made_where_none_are_given(tmp_path, folder, monkeypatch):
-    calls = []
-
-    def apart(script, _measure, checkpoints, photographs, place, *weights):
-        calls.append((Path(script).name, checkpoints, photographs, *weights))
-        found = bench._places(Path(place), 100)
-        return {"different": len(set(found)), "first": found[0]}
-
-    monkeypatch.setattr(bench, "run_apart", apart)
-    assert bench.bulk_bench(tmp_path, 5)["bulk"]["different"] == 5
-    assert bench.bulk_bench(tmp_path, 5, folder) == {"bulk": {"different": 3, "first": str(folder / "inner" / "0.jpg")}}
-    assert calls == [("bulk.py", str(tmp_path.resolve()), "5")] * 2
-    bench.bulk_bench(tmp_path, 5, folder, Path("vgg16.h5"))
-    assert calls[2][3:] == (str(Path.cwd() / "vgg16.h5"),)
+def test_photographs_are_made_and_repeated(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "_DIFFERENT", 3)
+    monkeypatch.setattr(bench, "run_apart", lambda *given: {"program": given[:-1], "places": bench._places(Path(given[-1]), 5)})
+    found = bench.bulk_bench(tmp_path, 5)["bulk"]
+    assert found["program"] == (str(Path(bench.__file__).resolve()), bench._MEASURE, str(tmp_path.resolve()), "5")
+    assert len(set(found["places"])) == 3 and found["places"][0] == found["places"][3]

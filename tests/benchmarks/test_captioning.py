@@ -6,10 +6,10 @@ import runpy
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from benchmarks import bulk
 from PIL import Image
 
 from captioner.benchmarks import captioning, training
@@ -25,15 +25,17 @@ CAPTION = {"encoder_ms": 17.0, "end_to_end_ms": 51.5, "ratio_to_encoder": 3.0294
 TRAINING = {"epoch_s": 44.0, "ratio_to_recipe": 14.9, "share_of_gemm": 0.4021}
 
 
-def test_captioning_is_measured_end_to_end(tiny_run):
-    result = captioning.caption_bench(tiny_run, photographs=2)
+@pytest.mark.slow
+def test_captioning_is_measured_end_to_end(tiny_run, monkeypatch):
+    monkeypatch.setattr(captioning, "_WARM_UP", 1)
+    monkeypatch.setattr(captioning, "LENGTH", 4)
+    monkeypatch.setattr(captioning, "GREEDY", replace(captioning.GREEDY, maximum_words=3))
+    result = captioning.caption_bench(tiny_run, photographs=1)
     caption = result["caption"]
     assert list(caption) == list(CAPTION) and list(result["memory"]) == ["growth_mb"]
     assert caption["ratio_to_encoder"] == pytest.approx(caption["end_to_end_ms"] / caption["encoder_ms"])
-    assert caption["encoder_ms"] > 0
     assert caption["ratio_to_recipe"] == pytest.approx(caption["recipe_ms"] / caption["end_to_end_ms"])
-    assert caption["end_to_end_ms"] > 0 and caption["recipe_ms"] > 0
-    assert 0 <= result["memory"]["growth_mb"] < 500
+    assert min(caption.values()) > 0 and 0 <= result["memory"]["growth_mb"] < 500
     assert len(table(result).splitlines()) == 6
 
 
@@ -46,16 +48,11 @@ def test_photographs_are_different_jpegs_of_usual_sizes():
 
 
 def test_a_recipe_that_says_something_else_is_refused():
-    class Said:
-        words, text = ("a", "cat"), "a cat"
-
-    class Stub:
-        def caption(self, _pictures, _config):
-            return [{"learned": [Said]}]
-
-    captioning._check_same({"learned": ("a", "cat")}, Stub())
+    ours = SimpleNamespace(words=("a", "cat"), text="a cat")
+    captioner = SimpleNamespace(caption=lambda _pictures, _config: [{"learned": [ours]}])
+    captioning._check_same({"learned": ("a", "cat")}, captioner)
     with pytest.raises(CheckpointError, match="learned the recipe says 'a dog', the fast path 'a cat'."):
-        captioning._check_same({"learned": ("a", "dog")}, Stub())
+        captioning._check_same({"learned": ("a", "dog")}, captioner)
 
 
 def test_the_peak_of_memory_rises_with_what_is_held_and_does_not_fall():
@@ -83,9 +80,7 @@ def test_the_memory_process_is_told_folder_and_number_and_its_failure_is_told(mo
     assert calls[1][4:] == ["30", str(Path.cwd() / "vgg16.h5")]
 
 
-@pytest.mark.parametrize(("program", "more"), [(captioning, []), (bulk, ["photographs"])])
-def test_the_other_process_loads_the_encoder_weights(monkeypatch, tmp_path, program, more):
-    """The last of its arguments, where there is one."""
+def test_the_other_process_loads_the_encoder_weights(monkeypatch, tmp_path):
     asked = []
 
     def load(folder, weights):
@@ -93,11 +88,10 @@ def test_the_other_process_loads_the_encoder_weights(monkeypatch, tmp_path, prog
         raise CheckpointError("No further.")
 
     monkeypatch.setattr("captioner.captioning.captioner.Captioner.load", load)
-    given = [*([bulk._MEASURE] if program is bulk else []), str(tmp_path), "9", *more]
     for weights in ([], ["/vgg16.h5"]):
-        monkeypatch.setattr("sys.argv", [program.__file__, *given, *weights])
+        monkeypatch.setattr("sys.argv", [captioning.__file__, str(tmp_path), "9", *weights])
         with pytest.raises(CheckpointError, match="No further"):
-            runpy.run_path(program.__file__, run_name="__main__")
+            runpy.run_path(captioning.__file__, run_name="__main__")
     assert asked == [(tmp_path, None), (tmp_path, Path("/vgg16.h5"))]
 
 
@@ -117,7 +111,8 @@ def test_a_workload_is_a_sample_in_equal_parts_and_knows_the_whole(workload):
     assert (workload.regions, workload.channels) == (9, 6)
 
 
-def test_training_is_measured_three_ways(workload, monkeypatch):
+@pytest.mark.slow
+def test_training_is_measured_three_ways(workload, eager, monkeypatch):
     monkeypatch.setattr(training, "RECIPE_ROWS", (8, 16))
     monkeypatch.setattr(training, "_PRODUCT", 128)
     monkeypatch.setattr(training, "MERGE", DecoderConfig("merge", 6, 8, 1, 8, 2, 8))
@@ -151,14 +146,8 @@ def test_losses_that_differ_are_refused(workload, monkeypatch):
 
 def test_a_table_says_which_bars_are_reached():
     text = table({"caption": CAPTION, "memory": {"growth_mb": 12.34}, "training": TRAINING})
-    assert [" ".join(line.split()) for line in text.splitlines()] == [
-        "one pass of the encoder 17.0 ms",
-        "photograph bytes to three captions, beam 3 51.5 ms",
-        "... against one pass of the encoder 3.03 times as long at most 3.00 times as long not reached",
-        "photograph bytes to three captions by model.predict per word, greedy 5,150 ms",
-        "... against ours 100.0 times as long at least 100.0 times as long reached",
-        "growth of the peak memory after 20 photographs 12.3 MB at most 50.0 MB reached",
-        "an epoch of the preset 44.0 s",
-        "... against ours 14.9 times as long at least 15.0 times as long not reached",
-        "share of the machine's speed that the preset's epoch reaches 40.2% at least 40.0% reached",
-    ]
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    ends = ["17.0 ms", "51.5 ms", "3.00 times as long not reached", "5,150 ms", "least 100.0 times as long reached",
+            "12.3 MB at most 50.0 MB reached", "44.0 s", "14.9 times as long at least 15.0 times as long not reached",
+            "40.2% at least 40.0% reached"]  # fmt: skip
+    assert len(rows) == len(ends) and all(row.endswith(end) for row, end in zip(rows, ends, strict=True))

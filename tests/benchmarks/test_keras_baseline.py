@@ -37,6 +37,7 @@ def test_every_prefix_is_a_row():
     assert rows == [(0, [START], 5), (0, [START, 5], 6), (0, [START, 5, 6], END), (1, [START], 7), (1, [START, 7], END)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("image_entry", "layers", "more"),
     [
@@ -93,6 +94,7 @@ def test_a_batch_is_padded_in_front_and_its_targets_are_one_hot(features):
     np.testing.assert_array_equal(seen, features[[0, 0, 0]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [False, True])
 def test_training_moves_all_but_a_frozen_table(frozen, features):
     from captioner.benchmarks.keras_baseline import Recipe, prefix_rows

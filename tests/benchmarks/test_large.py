@@ -1,6 +1,5 @@
 """The benchmark of large data, made small: everything is measured on the right data, in processes of their own."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ from benchmarks import large
 from captioner.benchmarks.memory import peak_megabytes, run_apart
 from captioner.benchmarks.table import table
 from captioner.training import batches
-from support import synthetic
 from support.synthetic import VIEW_NAMES, SilentEncoder, write_cache, write_coco
 
 
@@ -19,7 +17,8 @@ def small(monkeypatch):
         monkeypatch.setattr(large, name, value)
 
 
-def test_training_is_measured_on_both_caches(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_training_is_measured_on_both_caches(tmp_path, eager, monkeypatch):
     encoder = SilentEncoder(3, 3, 6)
     write_cache(tmp_path / "large", 200, encoder)
     write_cache(tmp_path / "small", 32, encoder)
@@ -32,13 +31,12 @@ def test_training_is_measured_on_both_caches(tmp_path, monkeypatch):
     assert found["training_peak_gb"] * 1e9 / 2**20 == pytest.approx(peak_megabytes(), rel=0.05)
 
 
-def test_reading_is_measured(tmp_path):
+def test_reading_is_measured_in_a_process_of_its_own(tmp_path):
     write_coco(tmp_path, 60, 10)
-    found = large.reading(tmp_path)
-    files = [path.read_text() for path in (tmp_path / "annotations").glob("*.json")]
-    assert set(found) == set(large.FIGURES["coco"])
-    assert found["captions"] == sum(len(json.loads(text)["annotations"]) for text in files) == 350
-    assert found["file_mb"] == pytest.approx(sum(map(len, files)) / 1e6) and found["read_s"] > 0 < found["vocabulary_s"]
+    found = run_apart(large.__file__, large._READING, str(tmp_path))
+    sizes = [path.stat().st_size for path in (tmp_path / "annotations").glob("*.json")]
+    assert set(found) == set(large.FIGURES["coco"]) and found["captions"] == 5 * (60 + 10)
+    assert found["file_mb"] == pytest.approx(sum(sizes) / 1e6) and found["read_s"] > 0 < found["vocabulary_s"]
 
 
 def test_each_is_measured_in_a_process_of_its_own(monkeypatch):
@@ -59,15 +57,3 @@ def test_each_is_measured_in_a_process_of_its_own(monkeypatch):
     assert calls[2] == ("large.py", large._READING) and calls[3][0] == ["annotations"]
     assert not calls[1][1].exists() and not calls[3][1].exists()  # Nothing is left behind.
     assert table(result, large.FIGURES).splitlines()[0].endswith("3 GB")
-
-
-def test_a_process_of_its_own_reads_the_synthetic_captions(tmp_path):
-    write_coco(tmp_path, 30, 4)
-    assert run_apart(large.__file__, large._READING, str(tmp_path))["captions"] == 5 * (30 + 4)
-
-
-def test_captions_of_one_length_class_need_one_loop():
-    from captioner.model.packing import STEP_BUCKET
-
-    longest = max(len(caption.split()) for group in synthetic.captions(50) for caption in group) + 1
-    assert -(-longest // STEP_BUCKET) == -(-(min(synthetic._LENGTHS) + 1) // STEP_BUCKET)

@@ -224,7 +224,9 @@ def test_coco_with_gaps(tmp_path):
     assert (dataset.missing, dataset.uncaptioned, dataset.dropped_captions) == (("a.jpg",), ("silent.jpg",), 1)
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"images": [{"id": 1}], "annotations": []}', '{"images": [], "annotations": 5}'])
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", "[" * 200_000, '{"images": [{"id": 1}], "annotations": []}', '{"images": [], "annotations": 5}']
+)
 def test_json_that_is_not_coco_is_refused(tmp_path, text):
     coco(tmp_path)
     write(tmp_path / "annotations" / "captions_val2017.json", text)
@@ -234,8 +236,9 @@ def test_json_that_is_not_coco_is_refused(tmp_path, text):
 def test_captions_that_are_not_text_and_broken_json_are_refused(tmp_path):
     coco(tmp_path)
     path = tmp_path / "annotations" / "captions_val2017.json"
-    write(path, '{"images": [{"id": 1, "file_name": "c.jpg"}], "annotations": [{"image_id": 1, "caption": null}]}')
-    refused(tmp_path, "is not a COCO captions file")
+    for caption in ('"caption": null', '"said": "a dog"'):
+        write(path, '{"images": [{"id": 1, "file_name": "c.jpg"}], "annotations": [{"image_id": 1, %s}]}' % caption)
+        refused(tmp_path, "is not a COCO captions file")
     write(path, '{"images": [\n{"id": 1,\n')
     refused(tmp_path, "captions_val2017.json, line 3: not JSON")
     path.unlink()
