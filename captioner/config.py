@@ -101,9 +101,29 @@ class DecoderConfig:
     dropout_at: DropoutAt = field(default="everything", metadata=_SWITCH)
 
     @property
+    def attends(self) -> bool:
+        """Whether the decoder attends to the regions of the photograph at every word."""
+        return self.image_entry == "attention"
+
+    @property
     def additive(self) -> bool:
-        """Whether additive attention precedes the LSTM's step."""
-        return self.image_entry == "attention" and self.attention == "additive"
+        """Whether it attends before the LSTM reads the word, by additive attention."""
+        return self.attends and self.attention == "additive"
+
+    @property
+    def adds_image(self) -> bool:
+        """Whether the photograph is added to the LSTM's output at every word."""
+        return self.image_entry == "merge"
+
+    @property
+    def image_is_word(self) -> bool:
+        """Whether the LSTM reads the photograph like a first word."""
+        return self.image_entry == "pre"
+
+    @property
+    def later_dropout(self) -> float:
+        """The dropout after the word vectors: of the LSTM's output, the context and the hidden layer."""
+        return self.dropout if self.dropout_at == "everything" else 0.0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 
 from captioner.captioning.captioner import Captioner
 from captioner.config import SHIPPED
-from captioner.model.checkpoints import stages_in
+from captioner.model.stage_folders import stages_in
 from captioner.scoring.evaluation import load_search_config
 from support.pins import PINS, pictures
 

@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from captioner.config import NORM_EPSILON
 from captioner.errors import ConfigError
+from captioner.model.blueprint import NORM
 from captioner.model.decoder import Decoder
-from captioner.model.layers import Normalisation
+from captioner.model.layers import Cell, Normalisation
 from captioner.model.losses import word_losses
 from captioner.training.batches import Examples
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
@@ -110,23 +111,22 @@ class RecipeTraining:
 
 def _model(decoder: Decoder, regions: int, length: int) -> keras.Model:
     if decoder.config.additive:
-        raise ConfigError("The popular recipe looks at a photograph after its LSTM; take decoders without additive attention.")
-    config, layers = decoder.config, keras.layers
-    later = config.dropout if config.dropout_at == "everything" else 0.0
+        raise ConfigError("The popular recipe attends after its LSTM; take decoders without additive attention.")
+    config, parts, layers = decoder.config, decoder.parts, keras.layers
     features = keras.Input((regions, decoder.channels))
     prefix = keras.Input((length,), dtype="int32")
     image = _image(decoder, features)
     embedding = _embedding(decoder)
     sequence = layers.Dropout(config.dropout)(embedding(prefix))
-    output = _run_layers(decoder, sequence, embedding.compute_mask(prefix), image, later)
-    if config.image_entry == "attention":
-        context = _attend(_dense(decoder.query)(output), image, config.heads)
-        output = layers.Concatenate()([output, layers.Dropout(later)(context)])
-    elif config.image_entry == "merge":
+    output = _run_layers(decoder, sequence, embedding.compute_mask(prefix), image)
+    if config.attends:
+        context = _attend(_dense(parts["query"])(output), image, config.heads)
+        output = layers.Concatenate()([output, layers.Dropout(config.later_dropout)(context)])
+    elif config.adds_image:
         output = layers.Add()([output, image])
-    if decoder.hidden is not None:
-        output = layers.Dropout(later)(_dense(decoder.hidden)(output))
-    return keras.Model([features, prefix], layers.Softmax()(_dense(decoder.output_words)(output)))
+    if "hidden" in parts:
+        output = layers.Dropout(config.later_dropout)(_dense(parts["hidden"])(output))
+    return keras.Model([features, prefix], layers.Softmax()(_dense(parts["words"])(output)))
 
 
 def _image(decoder: Decoder, features: tf.Tensor) -> tf.Tensor:
@@ -136,9 +136,9 @@ def _image(decoder: Decoder, features: tf.Tensor) -> tf.Tensor:
         seen = layers.Dropout(config.feature_dropout)(layers.Flatten()(keras.ops.matmul(decoder.blocks, features)))
     else:
         seen = layers.SpatialDropout1D(config.feature_dropout)(features)
-        seen = seen if config.image_entry == "attention" else layers.GlobalAveragePooling1D()(seen)
-    image = _dense(decoder.image)(seen)
-    return image if decoder.norm is None else _normalisation(decoder.norm)(image)
+        seen = seen if config.attends else layers.GlobalAveragePooling1D()(seen)
+    image = _dense(decoder.parts["image"])(seen)
+    return _normalisation(decoder.parts[NORM])(image) if NORM in decoder.parts else image
 
 
 def _normalisation(source: Normalisation) -> keras.layers.BatchNormalization:
@@ -148,14 +148,14 @@ def _normalisation(source: Normalisation) -> keras.layers.BatchNormalization:
     return copy
 
 
-def _run_layers(decoder: Decoder, sequence: tf.Tensor, mask: tf.Tensor, image: tf.Tensor, drop: float) -> tf.Tensor:
+def _run_layers(decoder: Decoder, sequence: tf.Tensor, mask: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
     """The LSTM layers over the words, each with its first state; the output at the last word, (rows, units)."""
-    dropout = keras.layers.Dropout(drop)
-    pooled = keras.layers.GlobalAveragePooling1D()(image) if len(image.shape) == 3 else image
-    starts = [_dense(start)(pooled) for start in decoder.starts]
-    image_word = keras.ops.expand_dims(image, 1) if decoder.config.image_entry == "pre" else None
+    dropout = keras.layers.Dropout(decoder.config.later_dropout)
+    pooled = keras.layers.GlobalAveragePooling1D()(image) if decoder.config.attends else image
+    starts = [_dense(start)(pooled) for name, start in decoder.parts.items() if name.startswith("start_")]
+    image_word = keras.ops.expand_dims(image, 1) if decoder.config.image_is_word else None
     for number in range(decoder.config.layers):
-        layer = _lstm(decoder, number)
+        layer = _lstm(decoder.parts[f"lstm{number}"], decoder.config.activation)
         state = starts[2 * number : 2 * number + 2] or None
         if image_word is not None:
             image_word, *state = layer(image_word)
@@ -188,11 +188,11 @@ def _embedding(decoder: Decoder) -> keras.layers.Embedding:
     return copy
 
 
-def _lstm(decoder: Decoder, number: int) -> keras.layers.LSTM:
+def _lstm(cell: Cell, activation: str) -> keras.layers.LSTM:
     """Keras has the gates in the order input, forget, candidate, output; ours have the candidate last."""
-    cell = decoder.cells[number]
-    copy = keras.layers.LSTM(cell.units, decoder.config.activation, return_sequences=True, return_state=True)
+    copy = keras.layers.LSTM(cell.units, activation, return_sequences=True, return_state=True)
     copy.build((None, None, cell.kernel.shape[0]))
     parts = [np.split(weight.numpy(), 4, axis=-1) for weight in (cell.kernel, cell.recurrent, cell.bias)]
-    copy.set_weights([np.concatenate((enter, keep, candidate, leave), axis=-1) for enter, keep, leave, candidate in parts])
+    reordered = [(inputs, forget, candidate, output) for inputs, forget, output, candidate in parts]
+    copy.set_weights([np.concatenate(gates, axis=-1) for gates in reordered])
     return copy

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from captioner.vision.feature_cache import FeatureCache
 
 SEED = 1
-MERGE = DecoderConfig(image_entry="merge", units=256, image_units=256, hidden_units=256)
+MERGE = DecoderConfig("merge", units=256, image_units=256, hidden_units=256)
 RECIPE_ROWS = (64, 256, 1024)
 SAME_LOSS = 1e-4
 _PRODUCT = 2048  # rows and columns
@@ -220,7 +220,7 @@ def _our_parts(workload: Workload, decoder: "Decoder") -> list[Work]:
         trainer.epoch(1, part, dev, workload.views, Progress("", 0, "", shown=False))
         return count_words(part.captions)
 
-    with Progress(f"compiling {decoder.config.image_entry}", len(workload.parts), "parts") as bar:
+    with Progress("compiling", len(workload.parts), "parts") as bar:
         for part in workload.parts:
             work(part)
             bar.advance()

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from captioner.captioning.beam_search import State, follow, search
+from captioner.captioning.beam_search import follow, search
 from captioner.captioning.hypotheses import Hypothesis
-from captioner.captioning.numpy_decoder import QuickDecoder
+from captioner.captioning.numpy_decoder import NumpyDecoder
 from captioner.captioning.search_trace import Candidate, Trace
 from captioner.config import SearchConfig
 from captioner.data.images import resize
@@ -58,60 +58,13 @@ class Caption:
         }
 
 
-class Searcher:
-    """One decoder that looks for captions."""
-
-    def __init__(self, checkpoint: Checkpoint):
-        self._decoder = QuickDecoder(checkpoint.build())
-
-    def search(
-        self, features: np.ndarray, config: SearchConfig, prefix: Sequence[int] = (), trace: Trace | None = None
-    ) -> list[list[Hypothesis]]:
-        """The hypotheses of each photograph's features (photographs, regions, channels), best first."""
-        grids, state = self._begin(features)
-        images = len(features)
-        return search(grids.step, state, images, config, prefix=prefix, trace=trace, shortlist=grids.shortlist)
-
-    def follow(self, features: np.ndarray, ids: Sequence[int]) -> Hypothesis:
-        """A caption that is there already, judged for one photograph's features (1, regions, channels)."""
-        grids, state = self._begin(features)
-        return follow(grids.step, state, ids)
-
-    def _begin(self, features: np.ndarray) -> tuple["_Grids", State]:
-        """These photographs' grids with the steps over them, and the first state, one row each."""
-        grid, state = self._decoder.start(features)
-        return _Grids(self._decoder, grid), state
-
-
-class _Grids:
-    """What a decoder looks at during one search: the grids of the photographs whose captions still go on."""
-
-    def __init__(self, decoder: QuickDecoder, grid: np.ndarray):
-        self._decoder, self._grid, self._live = decoder, grid, np.arange(len(grid))
-
-    def step(self, state: State, words: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
-        return self._decoder.step(self._of(images), state, words)
-
-    def shortlist(
-        self, state: State, words: np.ndarray, images: np.ndarray, count: int, forbidden: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, State, np.ndarray | None]:
-        return self._decoder.best(self._of(images), state, words, count, forbidden)
-
-    def _of(self, images: np.ndarray) -> np.ndarray:
-        """The grids of these rows' photographs, which come in their order and never come back once they are gone."""
-        live = np.unique(images)
-        if len(live) < len(self._live):
-            self._grid, self._live = self._grid[np.searchsorted(self._live, live)], live
-        return self._grid
-
-
 class Captioner:
-    """One encoder and its decoders. Safe to share between threads: compiled functions hold no state between calls."""
+    """One encoder and its decoders. Safe to share between threads: nothing changes between calls."""
 
     def __init__(self, encoder: Encoder, checkpoints: dict[str, Checkpoint]):
         self.encoder, self.checkpoints = encoder, checkpoints
         self.vocabulary: Vocabulary = next(iter(checkpoints.values())).vocabulary
-        self._decoders = {name: Searcher(checkpoint) for name, checkpoint in checkpoints.items()}
+        self.decoders = {name: NumpyDecoder.of(checkpoint) for name, checkpoint in checkpoints.items()}
         # The decoders work side by side, a thread each; threads of NumPy's own within each would only be in their way.
         self._limits = threadpool_limits(1, "blas")
         self._pool = ThreadPoolExecutor(len(checkpoints), thread_name_prefix="decoder")
@@ -160,7 +113,7 @@ class Captioner:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        return tuple(self._decoders)
+        return tuple(self.decoders)
 
     def encode(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Checked pictures of any size, uint8 (height, width, 3), to features (pictures, regions, channels)."""
@@ -202,7 +155,8 @@ class Captioner:
 
         def judge(name: str) -> Caption:
             start = time.perf_counter()
-            found = self._decoders[name].follow(features, ids)
+            session = self.decoders[name].session(features)
+            found = follow(session.step, session.state, ids)
             return self._caption(name, found, (time.perf_counter() - start) * 1000)
 
         names = self._names(variants)
@@ -214,13 +168,13 @@ class Captioner:
         """All that one decoder's search considered for one picture's features, and the way to its best caption."""
         self._names((variant,))
         trace, features = Trace(), features.astype(np.float32, copy=False)[None]
-        best = self._decoders[variant].search(features, config, self.vocabulary.encode(beginning), trace)[0][0]
+        best = _search(self.decoders[variant], features, config, self.vocabulary.encode(beginning), trace)[0][0]
         return trace.candidates, trace.find(best.ids + (END,) * best.finished)
 
     def _names(self, variants: Sequence[str] | None) -> tuple[str, ...]:
         names = tuple(variants) if variants else self.variants
         for name in names:
-            if name not in self._decoders:
+            if name not in self.decoders:
                 raise ConfigError(f"There is no decoder '{name}' here; choose among {', '.join(self.variants)}.")
         return names
 
@@ -228,7 +182,7 @@ class Captioner:
         self, variant: str, features: np.ndarray, config: SearchConfig, prefix: Sequence[int]
     ) -> list[list[Caption]]:
         start = time.perf_counter()
-        found = self._decoders[variant].search(features, config, prefix)
+        found = _search(self.decoders[variant], features, config, prefix)
         milliseconds = (time.perf_counter() - start) * 1000 / len(features)
         return [[self._caption(variant, hypothesis, milliseconds) for hypothesis in beam] for beam in found]
 
@@ -251,3 +205,11 @@ class Captioner:
             finished=found.finished,
             milliseconds=milliseconds,
         )
+
+
+def _search(
+    decoder: NumpyDecoder, features: np.ndarray, config: SearchConfig, prefix: Sequence[int], trace: Trace | None = None
+) -> list[list[Hypothesis]]:
+    """The hypotheses for each photograph's features (photographs, regions, channels), best first."""
+    session = decoder.session(features)
+    return search(session.step, session.state, len(features), config, prefix=prefix, trace=trace, shortlist=session.shortlist)

@@ -1,177 +1,225 @@
-"""Decoding in NumPy, where TensorFlow's own costs outweigh the work, for one photograph's beam as for those of many.
+"""The decoder in NumPy, word by word, built from settings and arrays; search and the step-by-step page run on it.
 
-The same arithmetic as `Decoder.start` and `Decoder.step`, whose weights it takes; a test holds them against each other.
+The same arithmetic as `captioner.model.decoder`, without TensorFlow's own costs, which outweigh the work of one photograph.
 """
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from captioner.captioning.beam_search import State
 from captioner.captioning.hypotheses import take_best
-
-if TYPE_CHECKING:
-    from captioner.model.decoder import Decoder
+from captioner.config import NORM_EPSILON, DecoderConfig
+from captioner.model.blueprint import NORM, TABLE_WEIGHT, block_means
+from captioner.model.checkpoints import Checkpoint
 
 _BLOCK, _FEW = 64, 16
 """Columns of a block of weights; products of few rows with such go through BLAS's own way for small ones, three times as fast."""
 
 
-class Weights:
-    """A matrix of weights, cut into blocks of columns for products with a few rows; what is left of the last block is zero."""
+class Dense:
+    """A product with a matrix of weights, cut into blocks of columns for a few rows, and a bias."""
 
-    def __init__(self, kernel: np.ndarray):
-        self.whole, (inputs, self.outputs) = np.ascontiguousarray(kernel), kernel.shape
+    def __init__(self, kernel: np.ndarray, bias: np.ndarray | None = None):
+        self.kernel, self.bias, (inputs, self.outputs) = np.ascontiguousarray(kernel), bias, kernel.shape
         padded = np.pad(kernel, ((0, 0), (0, -self.outputs % _BLOCK)))
         self.blocks = np.ascontiguousarray(padded.reshape(inputs, -1, _BLOCK).swapaxes(0, 1))  # (blocks, inputs, _BLOCK)
 
-    def __rmatmul__(self, rows: np.ndarray) -> np.ndarray:
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
         if len(rows) > _FEW:
-            return rows @ self.whole
-        product = np.empty((len(rows), len(self.blocks), _BLOCK), np.float32)
-        np.matmul(rows, self.blocks, out=product.swapaxes(0, 1))
-        return product.reshape(len(rows), -1)[:, : self.outputs]
-
-    __array_ufunc__ = None  # NumPy leaves `rows @ weights` to the method above.
-
-
-Layer = tuple[Weights, np.ndarray]  # kernel and bias
-
-
-def _relu(values: np.ndarray) -> np.ndarray:
-    return np.maximum(values, 0)
+            outputs = rows @ self.kernel
+        else:
+            product = np.empty((len(rows), len(self.blocks), _BLOCK), np.float32)
+            np.matmul(rows, self.blocks, out=product.swapaxes(0, 1))
+            outputs = product.reshape(len(rows), -1)[:, : self.outputs]
+        if self.bias is not None:
+            outputs += self.bias
+        return outputs
 
 
-ACTIVATIONS: dict[str, Callable] = {"tanh": np.tanh, "relu": _relu}
+class Cell(NamedTuple):
+    """One LSTM layer at one word; every array is (rows, units)."""
+
+    input_gate: np.ndarray
+    forget_gate: np.ndarray
+    output_gate: np.ndarray
+    candidate: np.ndarray
+    memory: np.ndarray
+    output: np.ndarray
 
 
-class QuickDecoder:
-    """A decoder word by word over arrays."""
+class Look(NamedTuple):
+    """One look at the photograph; additive attention has one head."""
 
-    def __init__(self, decoder: "Decoder"):
-        config = decoder.config
-        self.entry, self.heads, self.units, self.blocks = config.image_entry, config.heads, config.units, decoder.blocks
-        self.activation = ACTIVATIONS[config.activation]
-        self.gates = decoder.gates_of_words().numpy()  # (vocabulary, 4 * units)
-        self.image, self.starts = _layer(decoder.image), [_layer(start) for start in decoder.starts]
-        self.cells = [
-            (Weights(cell.kernel.numpy()), cell.bias.numpy(), Weights(cell.recurrent.numpy())) for cell in decoder.cells
-        ]
-        self.norm = decoder.norm.scale_and_shift() if decoder.norm is not None else None
-        self.query: Any = _layer(decoder.query) if self.entry == "attention" else None
-        self.additive = config.additive
-        if self.additive:
-            self.keys, self.context = (Weights(layer.kernel.numpy()) for layer in (decoder.keys, decoder.context))
-            self.energy = decoder.energy.kernel.numpy()
-        self.hidden = _layer(decoder.hidden) if decoder.hidden is not None else None
-        self.words = _layer(decoder.output_words)
+    query: np.ndarray  # (rows, image_units)
+    weights: np.ndarray  # (images, heads, slots, regions)
+    context: np.ndarray  # (rows, image_units)
+
+    @property
+    def attention(self) -> np.ndarray:
+        """The mean weights over the heads, (rows, regions)."""
+        return self.weights.mean(axis=1).reshape(len(self.query), -1)
+
+
+class Values(NamedTuple):
+    """Everything that one step computes. `look` is None without attention, `hidden` without a hidden layer."""
+
+    cells: tuple[Cell, ...]
+    look: Look | None
+    hidden: np.ndarray | None  # (rows, hidden_units)
+    logits: np.ndarray  # (rows, vocabulary)
+
+    @property
+    def attention(self) -> np.ndarray | None:
+        return self.look and self.look.attention
+
+
+def state_after(cells: Iterable[Cell]) -> State:
+    return tuple(part for cell in cells for part in (cell.output, cell.memory))
+
+
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"tanh": np.tanh, "relu": lambda values: np.maximum(values, 0)}
+
+
+class NumpyDecoder:
+    """A decoder word by word over arrays; `arrays` are named as in a checkpoint and checked before."""
+
+    def __init__(self, config: DecoderConfig, arrays: Mapping[str, np.ndarray], regions: int = 0):
+        self.config, self.vectors, self.blocks = config, arrays[TABLE_WEIGHT], block_means(config, regions)
+        self.activation, layers = ACTIVATIONS[config.activation], range(config.layers)
+        kernels = [path.removesuffix("/kernel") for path in arrays if path.endswith("/kernel")]
+        self.parts = {name: Dense(arrays[f"{name}/kernel"], arrays.get(f"{name}/bias")) for name in kernels}
+        self.starts = [self.parts[f"start_{part}{layer}"] for layer in layers for part in "hc" if "start_h0" in self.parts]
+        self.recurrent = [Dense(arrays[f"lstm{layer}/recurrent_kernel"]) for layer in layers]
+        self.norm = _scale_and_shift(arrays) if f"{NORM}/scale" in arrays else None
+        self.gates = self.parts["lstm0"](self.vectors)  # (vocabulary, 4 * units): looked up at every step
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> "NumpyDecoder":
+        return cls(checkpoint.preset.decoder, checkpoint.arrays(), checkpoint.encoder.regions)
+
+    def session(self, features: np.ndarray) -> "Session":
+        """A search over the features of some photographs, (images, regions, channels)."""
+        return Session(self, features)
 
     def start(self, features: np.ndarray) -> tuple[np.ndarray, State]:
-        """What is looked at of each photograph's features (images, regions, channels), and the first state, a row for each."""
+        """The photographs' features (images, regions, channels) as `forward` takes them, and the first state, a row for each."""
         images, regions, channels = features.shape
-        if self.entry == "attention":
-            looked_at = features.reshape(-1, channels)
+        if self.config.attends:
+            pooled = features.reshape(-1, channels)
         else:
-            coarse = features.mean(axis=1) if self.blocks is None else self.blocks @ features
-            looked_at = coarse.reshape(images, -1)
-        grid = _dense(looked_at, self.image)  # (images * regions or images, image units)
-        if self.entry != "pre":
+            pooled = (features.mean(axis=1) if self.blocks is None else self.blocks @ features).reshape(images, -1)
+        grid = self.parts["image"](pooled)  # (images * regions or images, image units)
+        if not self.config.image_is_word:
             np.maximum(grid, 0, out=grid)
         if self.norm is not None:
             grid = grid * self.norm[0] + self.norm[1]
-        if self.entry != "attention":
+        if not self.config.attends:
             return grid, self._first_state(grid)
-        pooled = grid.reshape(images, regions, -1).mean(axis=1)
-        return self._laid_out(grid, images), self._first_state(pooled)
+        return self._laid_out(grid, images), self._first_state(grid.reshape(images, regions, -1).mean(axis=1))
 
     def _laid_out(self, grid: np.ndarray, images: int) -> np.ndarray:
-        """As `Decoder` lays it out for attention: (images, heads, regions, depth), or (images, 2, regions, image units)."""
+        """By heads, (images, heads, regions, depth), or keys and values of additive attention, (images, 2, regions, units)."""
         regions = len(grid) // images
-        if self.additive:
-            return np.stack([part.reshape(images, regions, -1) for part in (grid @ self.keys, grid)], axis=1)
-        return grid.reshape(images, regions, self.heads, -1).swapaxes(1, 2)
+        if self.config.additive:
+            return np.stack([part.reshape(images, regions, -1) for part in (self.parts["keys"](grid), grid)], axis=1)
+        return grid.reshape(images, regions, self.config.heads, -1).swapaxes(1, 2)
 
     def _first_state(self, image: np.ndarray) -> State:
         if self.starts:
-            return tuple(np.tanh(_dense(image, start)) for start in self.starts)
-        nothing = np.zeros((len(image), self.units), np.float32)
-        state = (nothing,) * (2 * len(self.cells))
-        return self._run_cells(image @ self.cells[0][0] + self.cells[0][1], state)[1] if self.entry == "pre" else state
+            return tuple(np.tanh(start(image)) for start in self.starts)
+        state = (np.zeros((len(image), self.config.units), np.float32),) * (2 * self.config.layers)
+        if not self.config.image_is_word:
+            return state
+        return state_after(self._read(self.parts["lstm0"](image), state))
 
-    def step(self, grid: np.ndarray, state: State, words: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
-        """Log-probabilities (rows, vocabulary), the next state, and attention (rows, regions) or None.
+    def forward(self, image: np.ndarray, state: State, words: np.ndarray) -> Values:
+        """One word further; the rows belong to the photographs in turn, equally many to each."""
+        inputs, look, hidden = self.gates[words], None, None
+        if self.config.additive:
+            look = self._look_before(state[0], image)
+            inputs += self.parts["context"](look.context)
+        cells = self._read(inputs, state)
+        sequence = cells[-1].output
+        if self.config.attends:
+            look = look or self._look(sequence, image)
+            sequence = np.concatenate([sequence, look.context], axis=1)
+        elif self.config.adds_image:
+            sequence = sequence + image.repeat(len(sequence) // len(image), axis=0)
+        if "hidden" in self.parts:
+            sequence = hidden = self.parts["hidden"](sequence)
+            np.maximum(hidden, 0, out=hidden)
+        return Values(cells, look, hidden, self.parts["words"](sequence))
 
-        The rows belong to the photographs of the grid in turn, equally many to each.
-        """
-        logits, state, attention = self._logits(grid, state, words)
-        logits -= _normaliser(logits)
-        return logits, state, attention
+    def _read(self, inputs: np.ndarray, state: State) -> tuple[Cell, ...]:
+        """All LSTM layers, from what the input adds to the first one's gates."""
+        cells: list[Cell] = []
+        for layer, recurrent in enumerate(self.recurrent):
+            gates = recurrent(state[2 * layer])  # (rows, 4 * units)
+            gates += self.parts[f"lstm{layer}"](cells[-1].output) if cells else inputs
+            cells.append(_cell(gates, state[2 * layer + 1], self.activation))
+        return tuple(cells)
 
-    def best(
-        self, grid: np.ndarray, state: State, words: np.ndarray, count: int, forbidden: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, State, np.ndarray | None]:
-        """The best words of each row that are not forbidden, (rows, count), and their log-probabilities; then the same."""
-        logits, state, attention = self._logits(grid, state, words)
-        normaliser = _normaliser(logits)
-        logits[:, forbidden] = -np.inf
-        found, values = take_best(logits, min(count, logits.shape[1]))
-        return found, values - normaliser, state, attention
-
-    def _logits(self, grid: np.ndarray, state: State, words: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
-        projected, attention = self.gates[words], None
-        if self.additive:
-            context, attention = self._look_before(state[0], grid)
-            projected += context @ self.context
-        sequence, after = self._run_cells(projected, state)
-        if self.entry == "attention":
-            if not self.additive:
-                context, attention = self._attend(sequence, grid)
-            sequence = np.concatenate([sequence, context], axis=1)
-        elif self.entry == "merge":
-            sequence = sequence + grid.repeat(len(sequence) // len(grid), axis=0)
-        if self.hidden is not None:
-            sequence = _dense(sequence, self.hidden)
-            np.maximum(sequence, 0, out=sequence)
-        return _dense(sequence, self.words), after, attention
-
-    def _run_cells(self, projected: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        """What the last layer says, and what all remember, from what the input adds to the first layer's gates."""
-        after: list[np.ndarray] = []
-        for number, (kernel, bias, recurrent) in enumerate(self.cells):
-            gates = state[2 * number] @ recurrent  # (rows, 4 * units)
-            gates += after[-2] @ kernel + bias if after else projected
-            after += _cell(gates, state[2 * number + 1], self.activation)
-        return after[-2], tuple(after)
-
-    def _attend(self, sequence: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Multi-head attention of rows over grids (images, heads, regions, depth); the weights are the mean over the heads."""
-        images, _, regions, depth = grid.shape
-        query = _dense(sequence, self.query) * np.float32(1 / math.sqrt(depth))
-        query = query.reshape(images, -1, self.heads, depth).swapaxes(1, 2)  # (images, heads, slots, depth)
-        weights = query @ grid.swapaxes(2, 3)  # (images, heads, slots, regions)
+    def _look(self, output: np.ndarray, grid: np.ndarray) -> Look:
+        """Multi-head attention of rows over grids (images, heads, regions, depth)."""
+        images, heads, _, depth = grid.shape
+        query = self.parts["query"](output)
+        scaled = (query * np.float32(1 / math.sqrt(depth))).reshape(images, -1, heads, depth)
+        weights = scaled.swapaxes(1, 2) @ grid.swapaxes(2, 3)  # (images, heads, slots, regions)
         _softmax(weights)
         context = (weights @ grid).swapaxes(1, 2)  # (images, slots, heads, depth)
-        return context.reshape(len(sequence), -1), weights.mean(axis=1).reshape(-1, regions)
+        return Look(query, weights, context.reshape(len(output), -1))
 
-    def _look_before(self, said: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Additive attention of rows over grids (images, 2, regions, image units), by what was said last."""
-        images, _, regions, units = grid.shape
-        asked = _dense(said, self.query).reshape(images, -1, 1, units)
-        weights = (np.tanh(grid[:, None, 0] + asked) @ self.energy)[..., 0]  # (images, slots, regions)
+    def _look_before(self, output: np.ndarray, grid: np.ndarray) -> Look:
+        """Additive attention of rows over grids (images, 2, regions, image units), by the LSTM's last output."""
+        images, _, _, units = grid.shape
+        query = self.parts["query"](output)
+        bent = np.tanh(grid[:, None, 0] + query.reshape(images, -1, 1, units))  # (images, slots, regions, image units)
+        weights = (bent @ self.parts["energy"].kernel)[..., 0]
         _softmax(weights)
-        return (weights @ grid[:, 1]).reshape(len(said), -1), weights.reshape(-1, regions)
+        return Look(query, weights[:, None], (weights @ grid[:, 1]).reshape(len(output), -1))
 
 
-def _layer(dense: Any) -> Layer:
-    return Weights(dense.kernel.numpy()), dense.bias.numpy()
+class Session:
+    """One search: the photographs whose captions are not finished, and the steps over them."""
+
+    def __init__(self, decoder: NumpyDecoder, features: np.ndarray):
+        self._decoder, self._live = decoder, np.arange(len(features))
+        self._image, self.state = decoder.start(features)
+
+    def step(self, state: State, words: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
+        """As `beam_search.Step`."""
+        found = self._forward(state, words, images)
+        logits = found.logits
+        logits -= _normaliser(logits)
+        return logits, state_after(found.cells), found.attention
+
+    def shortlist(
+        self, state: State, words: np.ndarray, images: np.ndarray, count: int, forbidden: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, State, np.ndarray | None]:
+        """As `beam_search.Shortlist`."""
+        found = self._forward(state, words, images)
+        logits = found.logits
+        normaliser = _normaliser(logits)
+        logits[:, forbidden] = -np.inf
+        chosen, values = take_best(logits, min(count, logits.shape[1]))
+        return chosen, values - normaliser, state_after(found.cells), found.attention
+
+    def _forward(self, state: State, words: np.ndarray, images: np.ndarray) -> Values:
+        """The photographs of the rows come in order, and one whose captions are finished never comes back."""
+        live = np.unique(images)
+        if len(live) < len(self._live):
+            self._image, self._live = self._image[np.searchsorted(self._live, live)], live
+        return self._decoder.forward(self._image, state, words)
 
 
-def _dense(inputs: np.ndarray, layer: Layer) -> np.ndarray:
-    outputs = inputs @ layer[0]
-    outputs += layer[1]
-    return outputs
+def _scale_and_shift(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Batch normalisation by the running mean and variance, as numbers to multiply with and to add, (units,) each."""
+    scale, bias, mean, variance = (arrays[f"{NORM}/{part}"] for part in ("scale", "bias", "mean", "variance"))
+    scale = scale / np.sqrt(variance + np.float32(NORM_EPSILON))
+    return scale, bias - mean * scale
 
 
 def _softmax(weights: np.ndarray) -> None:
@@ -181,8 +229,8 @@ def _softmax(weights: np.ndarray) -> None:
     weights /= weights.sum(axis=-1, keepdims=True)
 
 
-def _cell(gates: np.ndarray, memory: np.ndarray, activation: Callable) -> tuple[np.ndarray, np.ndarray]:
-    """An LSTM's step from its gates, in the order input, forget, output, candidate; gives what it says and remembers."""
+def _cell(gates: np.ndarray, memory: np.ndarray, activation: Callable[[np.ndarray], np.ndarray]) -> Cell:
+    """An LSTM's step from its gates, (rows, 4 * units), in the order input, forget, output, candidate."""
     units = memory.shape[1]
     # By the hyperbolic tangent a sigmoid cannot overflow.
     opened = gates[:, : 3 * units]
@@ -190,12 +238,13 @@ def _cell(gates: np.ndarray, memory: np.ndarray, activation: Callable) -> tuple[
     np.tanh(opened, out=opened)
     opened *= 0.5
     opened += 0.5
-    enter, keep, leave = np.split(opened, 3, axis=1)
-    memory = keep * memory + enter * activation(gates[:, 3 * units :])
-    return leave * activation(memory), memory
+    input_gate, forget_gate, output_gate = np.split(opened, 3, axis=1)
+    candidate = activation(gates[:, 3 * units :])
+    memory = forget_gate * memory + input_gate * candidate
+    return Cell(input_gate, forget_gate, output_gate, candidate, memory, output_gate * activation(memory))
 
 
 def _normaliser(logits: np.ndarray) -> np.ndarray:
-    """Lower each row until its highest is 0; what makes log-probabilities of it when it is taken from it, (rows, 1)."""
+    """Lower each row until its highest is 0; return what turns it into log-probabilities when subtracted, (rows, 1)."""
     logits -= logits.max(axis=1, keepdims=True)
     return np.log(np.exp(logits).sum(axis=1, keepdims=True))

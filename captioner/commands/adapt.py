@@ -61,7 +61,8 @@ def _adapt(request: Request, config: AdaptationConfig, waiting: Path) -> tuple[T
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
-    from captioner.model.checkpoints import load_all, stage_folder
+    from captioner.model.checkpoints import load_all
+    from captioner.model.stage_folders import stage_folder
     from captioner.scoring.comparison import fingerprint
     from captioner.training.batches import Examples
     from captioner.training.encoder_finetuning import adapt

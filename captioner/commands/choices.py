@@ -30,7 +30,7 @@ def variants(names: Sequence[str]) -> tuple[str, ...] | None:
 
 def decoders(request: Files) -> Path:
     """The folder of the decoders of the requested stage, by default the last one."""
-    from captioner.model.checkpoints import stage_folder
+    from captioner.model.stage_folders import stage_folder
 
     return stage_folder(request.checkpoints, request.stage)
 

@@ -1,17 +1,14 @@
 """`describe`: the layers and parameters of a preset's decoder, without data or trained weights."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from captioner.commands import arguments, choices
 from captioner.commands.report import print_json, print_table
-from captioner.config import FIRST, VARIANTS, Preset, Variant, find_row
+from captioner.config import FIRST, VARIANTS, DecoderConfig, Variant, find_row
 from captioner.config_io import changed
 from captioner.errors import ConfigError
 from captioner.presets import PRESETS, find_preset
-
-if TYPE_CHECKING:
-    from captioner.model.decoder import Decoder
 
 FEATURES, REGIONS = 1280, 81  # of the shipped CNN, which every preset uses
 SUMMARY = "count the parameters of a preset's decoder by layer, without data or weights"
@@ -40,7 +37,7 @@ def run(request: Request) -> int:
     if request.rows and request.rows < request.vocabulary:
         raise ConfigError(f"A table of {request.rows:,} rows is too small for {request.vocabulary:,} words. Increase --rows.")
     settings = choices.settings(request.settings, "--embedding", "embedding_dimensions", request.embedding)
-    layers = _layers(_decoder(changed(find_preset(request.preset), FIRST, settings), variant, request))
+    layers = _layers(changed(find_preset(request.preset), FIRST, settings).decoder, variant, request)
     totals = {name: sum(layer[name] for layer in layers) for name in _COUNTS}
     if request.json:
         print_json(totals | {"layers": layers})
@@ -50,28 +47,19 @@ def run(request: Request) -> int:
     return 0
 
 
-def _decoder(preset: Preset, variant: Variant, request: Request) -> "Decoder":
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
-    import numpy as np
-
-    from captioner.model.decoder import Decoder
-
-    vectors = np.zeros((request.rows or request.vocabulary, preset.decoder.embedding_dimensions), np.float32)
-    sizes = {"regions": request.regions, "words": request.vocabulary}
-    return Decoder(preset.decoder, vectors, request.features, variant.frozen, **sizes)
-
-
-def _layers(decoder: "Decoder") -> list[dict[str, Any]]:
+def _layers(config: DecoderConfig, variant: Variant, request: Request) -> list[dict[str, Any]]:
     """Each layer with its parameters, the trainable ones among them, and the shapes of its weights."""
-    trainable = {id(variable) for variable in decoder.trainable_variables}
+    from captioner.model.blueprint import TABLE_WEIGHT, block_means, count_parameters, parts, weight_shapes
+
+    block_means(config, request.regions)  # Refuses a grid that the decoder cannot take.
+    shapes = {TABLE_WEIGHT: (request.rows or request.vocabulary, config.embedding_dimensions)}
+    shapes |= weight_shapes(parts(config, request.features, request.vocabulary))
     layers: dict[str, dict[str, Any]] = {}
-    for variable in decoder.weights:
-        name, _, weight = variable.path.removeprefix("decoder/").partition("/")
+    for path, shape in shapes.items():
+        name, _, weight = path.removeprefix("decoder/").partition("/")
+        counted = count_parameters({path: shape}, variant.frozen)
         layer = layers.setdefault(name, {"name": name, "parameters": 0, "trainable": 0, "weights": {}})
-        size = int(variable.shape.num_elements())
-        layer["parameters"] += size
-        layer["trainable"] += size if id(variable) in trainable else 0
-        layer["weights"][weight or name] = list(variable.shape)
+        layer["parameters"] += counted.trainable + counted.frozen
+        layer["trainable"] += counted.trainable
+        layer["weights"][weight or name] = list(shape)
     return list(layers.values())

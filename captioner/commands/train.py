@@ -181,7 +181,7 @@ def _train(inputs: "RunInputs", name: str, request: Request, out: Path, log: Eve
 
 def _start(request: Request) -> Path:
     """The folder of the decoders to start from: of the first stage, if it holds several."""
-    from captioner.model.checkpoints import stage_folder
+    from captioner.model.stage_folders import stage_folder
 
     return stage_folder(request.start, FIRST)
 

@@ -15,7 +15,8 @@ from captioner.config import STAGES, STANDARD, find_stage, find_variant
 from captioner.config_io import preset_from_json, to_json
 from captioner.errors import CheckpointError, ConfigError
 from captioner.experiments.plans import Plan, Trial
-from captioner.model.checkpoints import CONFIG, finished_history, read_stage
+from captioner.model.checkpoints import finished_history
+from captioner.model.stage_folders import CONFIG, read_stage
 from captioner.storage import read_as, read_json, write_json
 
 TRIALS = "trials"

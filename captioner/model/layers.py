@@ -1,16 +1,30 @@
-"""What decoders are built of besides Keras's own dense layers: an LSTM over packed words, dropout, batch normalisation."""
+"""The layers of decoders besides Keras's own: an LSTM over packed words, batch normalisation, and a seeded dropout.
 
-from collections.abc import Callable
+Some operations have gradients of their own, equal in value to TensorFlow's and faster.
+"""
+
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from captioner.config import NORM_EPSILON
-from captioner.model.gradients import late_gradient
+from captioner.model.blueprint import Part
 
 ACTIVATIONS = {"tanh": tf.tanh, "relu": tf.nn.relu}
+
+
+def build(name: str, part: Part, seeds: Iterator[int]) -> keras.layers.Layer:
+    """A layer with new weights, drawn with the next seed."""
+    if part.kind == "norm":
+        return Normalisation(part.outputs, name)
+    if part.kind == "lstm":
+        return Cell(part.inputs, part.outputs, next(seeds), name, part.activation)
+    initializer = keras.initializers.GlorotUniform(seed=next(seeds))
+    layer = keras.layers.Dense(part.outputs, part.activation, part.bias, name=name, kernel_initializer=initializer)
+    layer.build((None, part.inputs))
+    return layer
 
 
 class Cell(keras.layers.Layer):
@@ -22,23 +36,11 @@ class Cell(keras.layers.Layer):
         self.units, self.activation = units, ACTIVATIONS[activation]
         self.kernel = self.add_weight(name="kernel", shape=(inputs, 4 * units), initializer=glorot)
         self.recurrent = self.add_weight(name="recurrent_kernel", shape=(units, 4 * units), initializer=orthogonal)
-        self.bias = self.add_weight(name="bias", shape=(4 * units,), initializer=self._forget_nothing_at_first)
+        self.bias = self.add_weight(name="bias", shape=(4 * units,), initializer=self._open_forget_gate)
         self.built = True
 
-    def _forget_nothing_at_first(self, shape: tuple, dtype: Any = None) -> tf.Tensor:
+    def _open_forget_gate(self, shape: tuple, dtype: Any = None) -> tf.Tensor:
         return tf.repeat(tf.constant([0.0, 1.0, 0.0, 0.0], dtype), self.units)
-
-    def project(self, inputs: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(inputs, self.kernel) + self.bias
-
-    def step(
-        self, projected: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor, recurrent: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        gates = projected + tf.matmul(hidden, self.recurrent if recurrent is None else recurrent)  # (rows, 4 * units)
-        opened = tf.sigmoid(gates[:, : 3 * self.units])
-        enter, keep, leave = tf.split(opened, 3, axis=1)
-        memory = keep * memory + enter * self.activation(gates[:, 3 * self.units :])
-        return leave * self.activation(memory), memory
 
     def run(
         self,
@@ -48,22 +50,29 @@ class Cell(keras.layers.Layer):
         hidden: tf.Tensor,
         memory: tf.Tensor,
         look: Callable[[tf.Tensor], tf.Tensor] | None = None,
-    ) -> tf.Tensor:
-        """All steps of packed captions, (words, units); each step takes only the captions that still go on.
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """All steps of packed captions, (words, units), and the state after the last; a step takes only unfinished captions.
 
-        `look` says what a photograph adds to the gates, from what was said last: (rows, units) to (rows, 4 * units).
+        `look` computes what attention adds to the gates from the last output: (rows, units) to (rows, 4 * units).
         """
         before: list[tf.Tensor] = []
         outputs: list[tf.Tensor] = []
         recurrent = tf.convert_to_tensor(self.recurrent)
-        projected = late_gradient(self.project(inputs), recurrent, before)
-        for step, rows in enumerate(tf.split(projected, counts, num=steps)):
+        projected = late_gradient(tf.matmul(inputs, self.kernel) + self.bias, recurrent, before)
+        for step, gates in enumerate(tf.split(projected, counts, num=steps)):
             before.append(hidden[: counts[step]])
             if look is not None:
-                rows = rows + look(before[-1])
-            hidden, memory = self.step(rows, before[-1], memory[: counts[step]], tf.stop_gradient(recurrent))
+                gates = gates + look(before[-1])
+            gates = gates + tf.matmul(before[-1], tf.stop_gradient(recurrent))  # (rows, 4 * units)
+            hidden, memory = self._step(gates, memory[: counts[step]])
             outputs.append(hidden)
-        return tf.concat(outputs, axis=0)
+        return tf.concat(outputs, axis=0), hidden, memory
+
+    def _step(self, gates: tf.Tensor, memory: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        opened = tf.sigmoid(gates[:, : 3 * self.units])
+        input_gate, forget_gate, output_gate = tf.split(opened, 3, axis=1)
+        memory = forget_gate * memory + input_gate * self.activation(gates[:, 3 * self.units :])
+        return output_gate * self.activation(memory), memory
 
 
 class Normalisation(keras.layers.Layer):
@@ -88,11 +97,6 @@ class Normalisation(keras.layers.Layer):
                 running.assign(self.MOMENTUM * running.value + (1 - self.MOMENTUM) * of_batch)
         return (values - mean) * tf.math.rsqrt(variance + NORM_EPSILON) * self.scale + self.bias
 
-    def scale_and_shift(self) -> tuple[np.ndarray, np.ndarray]:
-        """The same by the running mean and variance, as arrays to multiply with and to add, (units,) each."""
-        scale = self.scale.numpy() / np.sqrt(self.variance.numpy() + np.float32(NORM_EPSILON))
-        return scale, self.bias.numpy() - self.mean.numpy() * scale
-
 
 class Dropout:
     """Dropout whose random numbers follow from a seed alone, so that a resumed run repeats them; no seed, no dropout."""
@@ -107,3 +111,51 @@ class Dropout:
         shape = (tf.shape(values)[0], 1, values.shape[-1]) if per_channel and len(values.shape) == 3 else tf.shape(values)
         kept = tf.random.stateless_uniform(shape, tf.stack([self.seed, self.uses])) >= rate
         return values * tf.cast(kept, values.dtype) / (1 - rate)
+
+
+def late_gradient(projected: tf.Tensor, recurrent: tf.Tensor, before: list[tf.Tensor]) -> tf.Tensor:
+    """Give `recurrent` its gradient in one matrix product instead of one per step.
+
+    The gradient that reaches `projected` is that of all gates of all steps. The product needs besides it only the hidden
+    states `before` each step, which the loop appends after this call and before any gradient is computed.
+    """
+
+    @tf.custom_gradient
+    def attach(gates: tf.Tensor, _kernel: tf.Tensor) -> tuple:
+        def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return upstream, tf.matmul(tf.concat(before, axis=0), upstream, transpose_a=True)
+
+        return tf.identity(gates), backward
+
+    return attach(projected, recurrent)
+
+
+def into_slots(words: tf.Tensor, slots: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    """Lay out words (words, units) by photograph, (images, slots, units); the content of empty slots is meaningless.
+
+    A word has one place, so its gradient is looked up there; TensorFlow would add up over all slots.
+    """
+
+    @tf.custom_gradient
+    def lay(words: tf.Tensor) -> tuple:
+        def backward(upstream: tf.Tensor) -> tf.Tensor:
+            return tf.gather(tf.reshape(upstream, (-1, upstream.shape[-1])), places)
+
+        return tf.gather(words, slots), backward
+
+    return lay(words)
+
+
+def out_of_slots(laid: tf.Tensor, slots: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    """Collect the slots of photographs, (images, slots, units), in the order of the words: the inverse of `into_slots`."""
+
+    @tf.custom_gradient
+    def collect(laid: tf.Tensor) -> tuple:
+        def backward(upstream: tf.Tensor) -> tf.Tensor:
+            own = tf.reshape(tf.range(tf.size(slots)), tf.shape(slots))
+            taken = tf.equal(tf.gather(places, slots), own)[:, :, None]
+            return tf.where(taken, tf.gather(upstream, slots), 0.0)
+
+        return tf.gather(tf.reshape(laid, (-1, laid.shape[-1])), places), backward
+
+    return collect(laid)

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def surprises(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+def cross_entropy(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Cross-entropy of each word in nats, (words,).
 
     TensorFlow's own function leaves this operation for a slower one where results must repeat; on a CPU, where `runtime` keeps
@@ -15,7 +15,7 @@ def surprises(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 def word_losses(logits: tf.Tensor, targets: tf.Tensor, smoothing: float) -> tuple[tf.Tensor, tf.Tensor]:
     """Mean cross-entropy per word, plain and with label smoothing (a share of the target spread over all words)."""
     if smoothing == 0:
-        plain = tf.reduce_mean(surprises(logits, targets))
+        plain = tf.reduce_mean(cross_entropy(logits, targets))
         return plain, plain
     return _smoothed(logits, targets, smoothing)
 

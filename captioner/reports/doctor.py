@@ -162,7 +162,8 @@ def _encoder(_decoders: Decoders) -> str:
 
 def _decoders(decoders: Decoders) -> str:
     """Check that all three decoders of every stage are present and intact."""
-    from captioner.model.checkpoints import load_all, stages_in
+    from captioner.model.checkpoints import load_all
+    from captioner.model.stage_folders import stages_in
 
     places = [decoders.folder / stage for stage in stages_in(decoders.folder)] or [decoders.folder]
     intact = []
@@ -185,7 +186,7 @@ def _caption(decoders: Decoders) -> str:
     from captioner.captioning.captioner import Captioner
     from captioner.data.images import read
     from captioner.data.samples import SAMPLES
-    from captioner.model.checkpoints import stage_folder
+    from captioner.model.stage_folders import stage_folder
     from captioner.scoring.evaluation import load_search_config
 
     captioner = Captioner.load(folder := stage_folder(decoders.folder), weights=decoders.weights)

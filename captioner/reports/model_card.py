@@ -16,11 +16,11 @@ from captioner.config import CONTROLS, STAGES, VARIANTS, find_variant
 from captioner.config_io import preset_from_json, to_json
 from captioner.data.datasets import is_joined
 from captioner.errors import CheckpointError
-from captioner.figures.decoder.parameters import Parameters, count_parameters
 from captioner.figures.decoder.settings_in_words import Settings, in_words
 from captioner.figures.limits import limits_of
 from captioner.figures.scores.scoreboard import SPLITS, TITLES, read_entry
 from captioner.figures.style import listed
+from captioner.model.blueprint import Parameters
 from captioner.model.checkpoints import HISTORY, Checkpoint, EncoderMark, finished_history, load_all
 from captioner.scoring.comparison import fingerprint
 from captioner.scoring.evaluation import load_scores
@@ -83,7 +83,7 @@ def _decoder(folder: Path, checkpoint: Checkpoint) -> dict[str, Any]:
         "words": len(checkpoint.vocabulary.words) - len(SPECIAL_WORDS),
         "vocabulary": checkpoint.vocabulary.fingerprint,
         "vectors": checkpoint.table.source,
-        "parameters": asdict(count_parameters(folder)),
+        "parameters": asdict(checkpoint.parameters),
         "preset": to_json(checkpoint.preset),
         "scores": _scores(folder),
         **_from_history(folder),

@@ -24,7 +24,8 @@ from captioner.figures.recipes import dimensions_question, question_charts, reci
 from captioner.figures.scores import study_chart, study_text
 from captioner.figures.scores.published import in_short
 from captioner.figures.style import listed
-from captioner.model.checkpoints import HISTORY, SCORES, stages_in
+from captioner.model.checkpoints import HISTORY, SCORES
+from captioner.model.stage_folders import stages_in
 from captioner.scoring.comparison import COMPARISON, CONSTANT, PEOPLE
 from captioner.scoring.evaluation import SEARCH
 from captioner.storage import read_json

@@ -17,7 +17,8 @@ from captioner.config import SearchConfig
 from captioner.config_io import preset_from_json
 from captioner.data.datasets import Record
 from captioner.errors import DatasetError
-from captioner.model.checkpoints import SCORES, told_by_settings
+from captioner.model.checkpoints import SCORES
+from captioner.model.stage_folders import peek_settings
 from captioner.progress import Progress
 from captioner.scoring.bootstrap import Estimate, Interval, interval, paired_difference
 from captioner.scoring.metrics import Scorer, Scores
@@ -186,7 +187,7 @@ def load_search_config(folder: Path) -> SearchConfig:
 
 def search_of_recipe(folder: Path) -> SearchConfig:
     """The search setting of the preset that the decoders of a folder were trained with."""
-    return told_by_settings(Path(folder), lambda config: preset_from_json(config["preset"]).search, SearchConfig())
+    return peek_settings(Path(folder), lambda config: preset_from_json(config["preset"]).search, SearchConfig())
 
 
 def save_scores(folder: Path, split: str, data: str, evaluation: Evaluation) -> None:

@@ -16,14 +16,13 @@ from safetensors.numpy import save as save_tensors
 
 from captioner.config import FIRST, REWARD, Preset, find_variant
 from captioner.errors import TrainingError
+from captioner.model.blueprint import TABLE_WEIGHT
 from captioner.model.checkpoints import (
     HISTORY,
-    TABLE_WEIGHT,
     Checkpoint,
     EncoderMark,
     finished_history,
     load,
-    put_weights,
     read_tensors,
     save,
 )
@@ -134,9 +133,10 @@ class Run:
         shared = self.inputs
         frozen = find_variant(self.variant).frozen
         channels, regions = shared.encoder.channels, shared.encoder.regions
-        decoder = Decoder(self._preset(table).decoder, table.vectors, channels, frozen, self.seed, regions)
+        config = self._preset(table).decoder
+        decoder = Decoder(config, table.vectors, channels, frozen, self.seed, regions)
         if self.start:
-            put_weights(decoder, self.start.checkpoint.weights, self.variant)
+            decoder.put(self.start.checkpoint.arrays(config))
         examples = Examples.of(shared.train, shared.vocabulary, shared.cache)
         dev = Examples.of(shared.dev, shared.vocabulary, shared.cache)
 

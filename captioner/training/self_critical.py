@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from captioner.config import REWARD, RewardConfig
 from captioner.model.decoder import PACKED_SIGNATURE, Decoder
-from captioner.model.losses import surprises
+from captioner.model.losses import cross_entropy
 from captioner.model.packing import pack
 from captioner.progress import Progress
 from captioner.runtime import cores
@@ -64,7 +64,7 @@ def advantages(rewards: np.ndarray) -> np.ndarray:
 
 def temper(decoder: Decoder, by: float) -> None:
     """Divide the scores of all words by that number, once and for all, so that the probable ones become more so."""
-    for weight in (decoder.output_words.kernel, decoder.output_words.bias):
+    for weight in decoder.parts["words"].weights:
         weight.assign(weight / by)
 
 
@@ -87,20 +87,20 @@ class Writer:
         return self._drawn(features, seed).numpy()
 
     def _loop(self, features: tf.Tensor, seed: tf.Tensor | None, samples: int) -> tf.Tensor:
-        grid, state = self.decoder.start(features)
-        gates, rows = self.decoder.gates_of_words(), tf.shape(features)[0] * samples
+        image, state = self.decoder.start(features)
 
-        def write(step: tf.Tensor, words: tf.Tensor, written: tf.TensorArray, state: tuple) -> tuple:
-            scores, state, _ = self.decoder.step(grid, state, tf.gather(gates, words))
+        def write(step: tf.Tensor, words: tf.Tensor, written: tf.TensorArray, state: list) -> tuple:
+            scores, state = self.decoder.step(image, state, words)
             following = tf.where(words == END, END, _choose(scores + self.never, seed, step))
             return step + 1, following, written.write(step, following), state
 
-        def unfinished(step: tf.Tensor, words: tf.Tensor, _written: tf.TensorArray, _state: tuple) -> tf.Tensor:
+        def unfinished(step: tf.Tensor, words: tf.Tensor, _written: tf.TensorArray, _state: list) -> tf.Tensor:
             return tf.logical_and(step < self.maximum_words, tf.reduce_any(words != END))
 
-        state = tuple(tf.repeat(part, samples, axis=0) for part in state)
+        first = tf.fill((tf.shape(features)[0] * samples,), START)
+        state = [tf.repeat(part, samples, axis=0) for part in state]
         written = tf.TensorArray(tf.int32, self.maximum_words, element_shape=(None,))
-        steps, _, written, _ = tf.while_loop(unfinished, write, (0, tf.fill((rows,), START), written, state))
+        steps, _, written, _ = tf.while_loop(unfinished, write, (0, first, written, state))
         return tf.transpose(written.gather(tf.range(steps)))
 
 
@@ -179,7 +179,7 @@ class RewardTrainer(Trainer):
         """One step towards captions with a gain; gives the mean surprise at a drawn word, in nats."""
         with tf.GradientTape() as tape:
             logits = self.decoder.logits(features, packed, steps) + self.writer.never
-            each = surprises(logits, packed[1])  # (words,)
+            each = cross_entropy(logits, packed[1])  # (words,)
             loss = tf.reduce_mean(gains * each)
         self._move(tape, loss)
         return tf.reduce_mean(each)

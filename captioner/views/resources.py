@@ -12,7 +12,8 @@ import streamlit as st
 
 from captioner.config import STAGES
 from captioner.errors import CheckpointError, TriptychError
-from captioner.model.checkpoints import load_all, told_by_settings
+from captioner.model.checkpoints import load_all
+from captioner.model.stage_folders import peek_settings
 from captioner.runtime import cores
 from captioner.scoring.familiarity import summary_path
 from captioner.service.engine import Engine
@@ -55,7 +56,7 @@ def _changed(path: Path) -> int:
 
 def picture_size(folder: Path) -> int:
     """The side of the square that the encoder of these decoders takes."""
-    return told_by_settings(folder, lambda config: input_size(config["encoder"]["name"]), input_size(LITE2))
+    return peek_settings(folder, lambda config: input_size(config["encoder"]["name"]), input_size(LITE2))
 
 
 def kept(most: int) -> Callable[[Callable], Callable]:

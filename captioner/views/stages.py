@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from captioner.config import STAGES
-from captioner.model.checkpoints import stage_folder, stages_in
+from captioner.model.stage_folders import stage_folder, stages_in
 from captioner.views.launch_options import launch_options
 from captioner.views.resources import refusals
 

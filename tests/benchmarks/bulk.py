@@ -31,7 +31,7 @@ from captioner.captioning.listing import Listing  # noqa: E402
 from captioner.config import SHIPPED, VARIANTS  # noqa: E402
 from captioner.data.images import read_file  # noqa: E402
 from captioner.errors import ImageError  # noqa: E402
-from captioner.model.checkpoints import stage_folder  # noqa: E402
+from captioner.model.stage_folders import stage_folder  # noqa: E402
 from captioner.progress import Progress  # noqa: E402
 from captioner.runtime import cores  # noqa: E402
 

@@ -73,11 +73,10 @@ def test_what_the_recipe_cannot_do_is_told():
 
 def greedy(decoder, features):
     """Our own search over our own steps."""
-    grid, state = decoder.start(features)
-    gates = decoder.gates_of_words().numpy()
+    image, state = decoder.start(features)
 
     def step(state, words, _images):
-        scores, state, _attention = decoder.step(grid, state, gates[words])
+        scores, state = decoder.step(image, state, words)
         return scores.numpy(), tuple(part.numpy() for part in state), None
 
     config = SearchConfig(method="greedy", maximum_words=6)

@@ -54,7 +54,7 @@ def shipped() -> "tuple[Captioner, SearchConfig]":
     start_tensorflow()
     from captioner.captioning.captioner import Captioner
     from captioner.config import SHIPPED
-    from captioner.model.checkpoints import stage_folder
+    from captioner.model.stage_folders import stage_folder
     from captioner.scoring.evaluation import load_search_config
 
     folder = stage_folder(SHIPPED)

@@ -12,18 +12,8 @@ from safetensors.numpy import save as save_tensors
 
 from captioner.config import FIRST, REWARD, find_variant
 from captioner.errors import CheckpointError
-from captioner.model.checkpoints import (
-    Checkpoint,
-    EncoderMark,
-    finished_history,
-    load,
-    load_all,
-    put_weights,
-    save,
-    stage_folder,
-    stages_in,
-    told_by_settings,
-)
+from captioner.model.checkpoints import Checkpoint, EncoderMark, finished_history, load, load_all, save
+from captioner.model.stage_folders import peek_settings, stage_folder, stages_in
 from captioner.storage import exists
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
 from embeddings.table import learned_start
@@ -247,10 +237,9 @@ def test_a_file_of_another_decoder(tmp_path, folder, made):
 
 
 def test_a_weight_too_large_for_its_type(made):
-    decoder = made["learned"].build()
     weights = dict(made["learned"].weights) | {"words/bias": np.full(7, 1e300)}
     with pytest.raises(CheckpointError, match="'words/bias' of learned is not all finite"), np.errstate(over="ignore"):
-        put_weights(decoder, weights, "learned")
+        replace(made["learned"], weights=weights).arrays()
 
 
 def test_all_decoders_of_a_folder(tmp_path, made):
@@ -359,9 +348,9 @@ def test_settings_tell_something_before_anything_is_loaded(folder, made):
     def seed(config):
         return config["seed"]
 
-    assert told_by_settings(folder.parent, seed, 0) == 1 and told_by_settings(folder.parent / "nowhere", seed, 0) == 0
+    assert peek_settings(folder.parent, seed, 0) == 1 and peek_settings(folder.parent / "nowhere", seed, 0) == 0
     for damaged in (b"[]", b"{}", b"no", b"3"):
         (folder / "config.json").write_bytes(damaged)
-        assert told_by_settings(folder.parent, seed, 0) == 0
+        assert peek_settings(folder.parent, seed, 0) == 0
     (folder / "config.json").unlink()
-    assert told_by_settings(folder.parent, seed, 0) == 9
+    assert peek_settings(folder.parent, seed, 0) == 9

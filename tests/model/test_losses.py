@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from captioner.model.losses import surprises, word_losses
+from captioner.model.losses import cross_entropy, word_losses
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def plainly(logits, targets, smoothing):
 def test_a_surprise_is_the_negative_logarithm_of_the_probability(scores):
     logits, targets = scores
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    assert surprises(logits, targets).numpy() == pytest.approx(-np.log(probabilities[np.arange(7), targets]), rel=1e-5)
+    assert cross_entropy(logits, targets).numpy() == pytest.approx(-np.log(probabilities[np.arange(7), targets]), rel=1e-5)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])

@@ -11,7 +11,7 @@ from captioner.captioning.captioner import Captioner
 from captioner.config import SHIPPED, VARIANTS
 from captioner.data.images import read
 from captioner.data.samples import SAMPLES
-from captioner.model.checkpoints import stage_folder
+from captioner.model.stage_folders import stage_folder
 from captioner.reports import doctor
 from captioner.reports.doctor import CHECKS, examine
 from captioner.scoring.evaluation import load_search_config

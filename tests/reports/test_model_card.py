@@ -15,7 +15,8 @@ from captioner.__main__ import main
 from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.limits import LIMITS
-from captioner.model.checkpoints import EncoderMark, load_all, save, stages_in
+from captioner.model.checkpoints import EncoderMark, load_all, save
+from captioner.model.stage_folders import stages_in
 from captioner.reports import model_card
 from captioner.reports.model_card import CARD, TEXT, licence_of, markdown, read_card, write_card
 from captioner.reports.readme import README

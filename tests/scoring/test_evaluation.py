@@ -16,7 +16,7 @@ from captioner.config_io import to_json
 from captioner.data.datasets import shapes
 from captioner.data.images import read
 from captioner.errors import CheckpointError, ConfigError, DatasetError
-from captioner.model.checkpoints import stages_in
+from captioner.model.stage_folders import stages_in
 from captioner.presets import find_preset
 from captioner.scoring import bootstrap, evaluation, metrics
 from captioner.scoring.evaluation import (

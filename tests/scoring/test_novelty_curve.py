@@ -10,7 +10,7 @@ from scipy import stats
 
 from captioner.config import SHIPPED
 from captioner.errors import CheckpointError, FeatureError
-from captioner.model.checkpoints import stages_in
+from captioner.model.stage_folders import stages_in
 from captioner.scoring import novelty_curve
 from captioner.scoring.bootstrap import Estimate
 from captioner.scoring.novelty_curve import (

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as save_tensors
 
-from captioner.config import FIRST, REWARD, VARIANTS, DecoderConfig, Preset, find_variant
+from captioner.config import FIRST, REWARD, VARIANTS, DecoderConfig, Preset
 from captioner.data import datasets
+from captioner.model.blueprint import parts, weight_shapes
 from captioner.model.checkpoints import HISTORY, Checkpoint, EncoderMark, load, save
 from captioner.presets import PRESETS
 from captioner.storage import read_json, write_bytes, write_json
@@ -85,13 +86,10 @@ SHAPES = [{"image_entry": entry, **sizes} for entry in _ENTRIES for sizes in _SI
 
 def small_checkpoint(variant="learned", seed=3, mark: EncoderMark | None = None, **shape) -> Checkpoint:
     """A decoder with all weights drawn anew, biases too, so that nothing is zero that could hide a mistake."""
-    from captioner.model.decoder import Decoder
-
-    config, mark = replace(SMALL_DECODER, **shape), mark or EncoderMark.of(StubEncoder())
+    config, mark, random = replace(SMALL_DECODER, **shape), mark or EncoderMark.of(StubEncoder()), np.random.default_rng(seed)
     table = learned_start(SMALL_VOCABULARY.words, config.embedding_dimensions, 1.0, seed)
-    frozen, random = find_variant(variant).frozen, np.random.default_rng(seed)
-    decoder = Decoder(config, table.vectors, mark.channels, frozen, regions=mark.rows * mark.columns)
-    weights = {v.path: random.normal(0, 0.6, v.shape).astype(np.float16) for v in decoder.weights if v is not decoder.table}
+    shapes = weight_shapes(parts(config, mark.channels, len(SMALL_VOCABULARY)))
+    weights = {path: random.normal(0, 0.6, size).astype(np.float16) for path, size in shapes.items()}
     weights |= {path: values**2 for path, values in weights.items() if path == "image_norm/variance"}
     return Checkpoint(variant, seed, replace(small_preset(), decoder=config), mark, SMALL_VOCABULARY, table, weights)
 

@@ -45,7 +45,7 @@ def write() -> dict:
     """Of every stage that ships the captions that lead clearly, with what the decoder thinks of them."""
     from captioner.captioning.captioner import Captioner
     from captioner.config import SHIPPED
-    from captioner.model.checkpoints import stages_in
+    from captioner.model.stage_folders import stages_in
     from captioner.scoring.evaluation import load_search_config
 
     drawn, pins = pictures(), {}

@@ -15,7 +15,7 @@ from safetensors.numpy import load as load_tensors
 
 from captioner.config import VARIANTS
 from captioner.errors import CheckpointError, EmbeddingError, TrainingError
-from captioner.figures.decoder.parameters import count_parameters
+from captioner.figures.decoder.settings_in_words import read_parameters
 from captioner.model.checkpoints import load
 from captioner.storage import exists, load_folder, save_folder
 from captioner.training import provenance
@@ -138,7 +138,7 @@ def test_older_recipes_are_gone_on_with_like_ours(cache, tmp_path, monkeypatch, 
     weights = load(tmp_path / "broken" / "learned").weights
     assert ("image_norm/mean" in weights) == ("image_norm" in shape)
     assert "image_norm" not in shape or abs(weights["image_norm/mean"]).max() > 0
-    counted = count_parameters(tmp_path / "broken" / "learned")
+    counted = read_parameters(tmp_path / "broken" / "learned")
     assert counted.frozen == (2 * len(weights["image_norm/mean"]) if "image_norm" in shape else 0)
 
 

@@ -111,9 +111,8 @@ def test_tempering_divides_every_score():
     decoder, features = small_checkpoint().build(), np.random.default_rng(0).random((2, 9, 6), np.float32)
 
     def scores():
-        grid, state = decoder.start(features)
-        gates = decoder.gates_of_words().numpy()[[START, START]]
-        return decoder.step(grid, state, gates)[0].numpy()
+        image, state = decoder.start(features)
+        return decoder.step(image, state, np.array([START, START]))[0].numpy()
 
     before = scores()
     temper(decoder, 0.5)
@@ -126,13 +125,12 @@ def test_the_likeliest_caption_is_the_greedy_one(entry):
     from captioner.training.self_critical import Writer
 
     decoder, features = small_checkpoint(image_entry=entry).build(), np.random.default_rng(1).random((7, 9, 6), np.float32)
-    gates = decoder.gates_of_words().numpy()
     written = Writer(decoder, 8, 2).likeliest(features)
     for row, caption in zip(features, written, strict=True):
-        grid, state = decoder.start(row[None])
+        image, state = decoder.start(row[None])
         words, current = [], START
         while current != END and len(words) < 8:
-            found, state, _ = decoder.step(grid, state, gates[[current]])
+            found, state = decoder.step(image, state, np.array([current]))
             scores = found.numpy()[0]
             scores[[PADDING, START, UNKNOWN]] = -np.inf
             current = int(np.argmax(scores))
@@ -150,15 +148,14 @@ def test_captions_are_drawn_by_the_probabilities_of_their_words():
     again = Writer(decoder, 6, 4000).drawn(features, np.array([3, 4], np.int32))
     np.testing.assert_array_equal(drawn, again)
     assert (drawn != Writer(decoder, 6, 4000).drawn(features, np.array([3, 5], np.int32))[:, : drawn.shape[1]]).any()
-    gates = decoder.gates_of_words().numpy()
     for number, captions in enumerate(np.split(drawn, 2)):
-        grid, state = decoder.start(features[number : number + 1])
-        first, after, _ = decoder.step(grid, state, gates[[START]])
+        image, state = decoder.start(features[number : number + 1])
+        first, after = decoder.step(image, state, np.array([START]))
         expected = renormalised(first.numpy()[0])
         check_shares(captions[:, 0], expected)
         common = Counter(word for word in captions[:, 0] if word != END).most_common(1)[0][0]
         following = captions[captions[:, 0] == common]
-        second = decoder.step(grid, after, gates[[common]])[0].numpy()[0]
+        second = decoder.step(image, after, np.array([common]))[0].numpy()[0]
         check_shares(following[:, 1], renormalised(second))
     for caption in drawn:
         assert all(after == END for before, after in pairwise(caption) if before == END)
@@ -206,9 +203,9 @@ def test_the_gradient_is_that_of_the_captions_drawn(inputs, examples, monkeypatc
     with tf.GradientTape() as tape:
         total, words_drawn = 0.0, 0
         for row, (words, ended) in enumerate(drawn):
-            grid, state = decoder.start(kept[row // 5 : row // 5 + 1])
+            image, state = decoder.start(kept[row // 5 : row // 5 + 1])
             for before, word in pairwise([START, *words, *([END] * ended)]):
-                log_probabilities, state, _ = decoder.step(grid, state, tf.gather(decoder.gates_of_words(), [before]))
+                log_probabilities, state = decoder.step(image, state, tf.constant([before]))
                 total += float(gains[row]) * tf.nn.log_softmax(log_probabilities[0] + never)[word]
             words_drawn += len(words) + 1
         loss = -total / words_drawn

@@ -41,12 +41,11 @@ def test_the_dev_loss_counts_every_real_word_once(inputs, examples, monkeypatch)
     decoder, dev = new_decoder(inputs), examples[1]
     total, words = 0.0, 0
     for record, captions in zip(dev.records, dev.captions, strict=True):
-        grid, first = decoder.start(inputs.cache.rows([record]).astype(np.float32))
+        image, first = decoder.start(inputs.cache.rows([record]).astype(np.float32))
         for caption in captions:
             state = first
             for word, target in zip((START, *caption), (*caption, END), strict=True):
-                gates = decoder.gates_of_words().numpy()[word : word + 1]
-                log_probabilities, state, _ = decoder.step(grid, state, gates)
+                log_probabilities, state = decoder.step(image, state, np.array([word]))
                 total, words = total - float(log_probabilities[0, target]), words + 1
     monkeypatch.setattr(training, "_DEV_BATCH", 3)
     assert training.Trainer(decoder, settings(), 0, 3).dev_loss(dev) == pytest.approx(total / words, abs=1e-4)
@@ -127,7 +126,7 @@ def test_a_loss_that_is_no_number(inputs, examples):
     from captioner.training.trainer import train
 
     decoder = new_decoder(inputs)
-    decoder.output_words.bias.assign(np.full(decoder.vocabulary_size, np.nan))
+    decoder.parts["words"].bias.assign(np.full(decoder.vocabulary_size, np.nan))
     with pytest.raises(TrainingError, match="loss became nan in epoch 1; lower the learning rate"):
         train(decoder, *examples, settings(epochs=1), 1)
     # Here only what comes after the last step of the epoch is no number.

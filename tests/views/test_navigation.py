@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from captioner.config import SHIPPED
-from captioner.model.checkpoints import stages_in
+from captioner.model.stage_folders import stages_in
 from captioner.views.launch_options import FOLDER_VARIABLE
 from support.app_driver import APP, open_view, refusals
 

@@ -1,24 +1,52 @@
-"""What a photograph goes through, layer by layer: shapes from a checkpoint's settings, parameters counted in its files.
+"""The layers from a photograph to the next word, with shapes and parameters, from a checkpoint's settings and weights.
 
-Needs no TensorFlow, so that it is there at once. Drawing it is left to `captioner.figures.decoder.diagram`.
+Needs no TensorFlow. Drawing is left to `captioner.figures.decoder.diagram`.
 """
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from captioner.config import DecoderConfig, Variant, find_variant
-from captioner.errors import CheckpointError, EncoderError
-from captioner.model.checkpoints import TABLE_WEIGHT, Checkpoint
-from captioner.model.region_blocks import BLOCKS
+from captioner.errors import EncoderError
+from captioner.model.blueprint import BLOCKS, NORM, TABLE_WEIGHT, Part, parts
+from captioner.model.checkpoints import Checkpoint, EncoderMark
 from captioner.vision import efficientnet_lite2
 from captioner.vision.encoder import ADAPTED, ENCODERS, LITE2, input_size
 
 TRAINED, FROZEN, NOTHING = "trained", "frozen", "nothing to learn"
 
-NORM, STATISTICS = "image_norm", "image_statistics"
-_KEYS = {f"{NORM}/{part}": STATISTICS for part in ("mean", "variance")}  # of weights that are told apart from their layer's
-_OTHERWISE = {STATISTICS: FROZEN}
+_STATISTICS = "statistics"  # of the batch normalisation, told apart from its weights
 _ADAPTED = ", then trained on once, with decoders of all three kinds, and frozen for good"
+# The name and the role of each layer.
+_TEXTS = {
+    _STATISTICS: (
+        "Mean and variance",
+        "The running mean and variance of each of these numbers over photographs; counted in training, not trained.",
+    ),
+    NORM: ("Normalisation", "Brings each of these numbers to a common scale by its mean and variance (batch normalisation)."),
+    "start": ("First state", "What the LSTM says and remembers before the first word, made from the whole photograph."),
+    TABLE_WEIGHT: ("Word vectors", "The word before becomes a vector: its row of a table of {words:,} words."),
+    "lstm": ("LSTM", "Reads the sentence word by word; its state carries what was read so far."),
+    "query": ("Query", "What the LSTM wants to see next, as a vector."),
+    "attention": (
+        "Attention",
+        "Compares the query with all {regions} regions, {heads} ways at once (heads), and mixes those that fit.",
+    ),
+    "sum": ("Sum", "Adds the photograph's numbers to what the LSTM says."),
+    "hidden": ("Hidden layer", "Puts together what is said and seen; numbers below zero become zero (ReLU)."),
+    "words": ("Softmax", "Gives every word a score, and turns the scores into probabilities that sum to one."),
+}
+_ADDITIVE_TEXTS = {
+    "keys": ("Keys", "What every region is compared by."),
+    "query": ("Query", "What the LSTM wants to see next, as a vector; made from what it said last."),
+    "energy": (
+        "Fit",
+        "How well each region fits: the sum of key and query through a hyperbolic tangent, weighed and added up.",
+    ),
+    "attention": ("Attention", "Mixes the {regions} regions, those most that fit best."),
+    "context": ("Into the gates", "Turns the mixture into what it adds to the LSTM’s gates, beside the word."),
+}
 
 
 @dataclass(frozen=True)
@@ -80,7 +108,7 @@ def _trunk(checkpoint: Checkpoint) -> Iterator[Layer]:
     side = input_size(mark.name)
     role = "Squashed into a square; red, green and blue of every point."
     yield Layer("photograph", "Photograph", role, (side, side, 3))
-    shape, regions = (mark.rows, mark.columns, mark.channels), mark.rows * mark.columns
+    shape, regions = (mark.rows, mark.columns, mark.channels), mark.regions
     taught = "trained to name things" + (_ADAPTED if mark.name == ADAPTED else "")
     role = f"A network for pictures ({mark.name}), {taught}; it looks once, for all decoders."
     yield Layer("cnn", "CNN", role, shape, ("photograph",), _cnn_parameters(mark.name), "", FROZEN)
@@ -98,121 +126,110 @@ def _cnn_parameters(name: str) -> int | None:
 
 
 def _decoder(checkpoint: Checkpoint) -> Iterator[Layer]:
-    """The layers in the order in which they are drawn, with the parameters that the files hold."""
-    state = FROZEN if find_variant(checkpoint.variant).frozen else TRAINED
-    counted = {TABLE_WEIGHT: checkpoint.table.vectors.size}
-    for path, array in checkpoint.weights.items():
-        key = _KEYS.get(path, "start" if path.startswith("start_") else path.partition("/")[0])
-        counted[key] = counted.get(key, 0) + array.size
-    planned = tuple(_plan(checkpoint))
-    odd = sorted(set(counted) ^ {layer.key for layer in planned if layer.sum})
-    if odd:
-        raise CheckpointError(
-            f"The weights of {checkpoint.variant} do not fit its settings: '{odd[0]}' is on one side only; copy it again."
-        )
-    for layer in planned:
-        learns = NOTHING if not layer.sum else state if layer.key == TABLE_WEIGHT else _OTHERWISE.get(layer.key, TRAINED)
-        yield replace(layer, parameters=counted.get(layer.key, 0), state=learns)
+    """The layers in the order in which they are drawn."""
+    checkpoint.arrays()  # Refuses weights that do not fit the settings.
+    config, rows = checkpoint.preset.decoder, len(checkpoint.vocabulary)
+    frozen = {_STATISTICS, *([TABLE_WEIGHT] if find_variant(checkpoint.variant).frozen else [])}
+    found = parts(config, checkpoint.encoder.channels, rows)
+    for key, sources in _flow(config, found).items():
+        name, role = _text(key, checkpoint, found)
+        count, arithmetic = _parameters(key, config, found, rows)
+        state = FROZEN if key in frozen else TRAINED if count else NOTHING
+        yield Layer(key, name, role, _shape(key, checkpoint, found), sources, count, arithmetic, state)
 
 
-def _plan(checkpoint: Checkpoint) -> Iterator[Layer]:
-    config, words = checkpoint.preset.decoder, len(checkpoint.vocabulary)
-    yield from _plan_image(checkpoint)
-    role = f"The word before becomes a vector: its row of a table of {words:,} words."
-    shape = (config.embedding_dimensions,)
-    yield Layer(TABLE_WEIGHT, "Word vectors", role, shape, ("words",), sum=size((words, *shape)))
+def _flow(config: DecoderConfig, found: Mapping[str, Part]) -> dict[str, tuple[str, ...]]:
+    """The keys of the layers in the order in which they are drawn, each with the layers it takes its numbers from."""
+    seen = NORM if NORM in found else "image"
+    flow: dict[str, tuple[str, ...]] = {"image": ("grid",)}
+    if NORM in found:
+        flow |= {_STATISTICS: ("image",), NORM: (_STATISTICS,)}
+    if "start_h0" in found:
+        flow["start"] = (seen,)
+    below = TABLE_WEIGHT
+    flow[below] = ("words",)
     if config.additive:
-        yield from _plan_look_before(checkpoint)
-    yield from _plan_lstm(config)
-    said, width = f"lstm{config.layers - 1}", config.units
-    before: tuple[str, ...] = (said,)
-    if config.image_entry == "attention":
-        if not config.additive:
-            yield from _plan_attention(checkpoint, said)
-        before, width = (said, "attention"), config.units + config.image_units
-    elif config.image_entry == "merge":
-        yield Layer("sum", "Sum", "Adds the photograph's numbers to what the LSTM says.", (width,), (said, _seen(config)))
-        before = ("sum",)
-    if config.hidden_units:
-        role = "Puts together what is said and seen; numbers below zero become zero (ReLU)."
-        yield Layer("hidden", "Hidden layer", role, (config.hidden_units,), before, sum=_dense(width, config.hidden_units))
-        before, width = ("hidden",), config.hidden_units
-    role = "Gives every word a score, and turns the scores into probabilities that sum to one."
-    yield Layer("words", "Softmax", role, (words,), before, sum=_dense(width, words))
-
-
-def _plan_image(checkpoint: Checkpoint) -> Iterator[Layer]:
-    config, mark = checkpoint.preset.decoder, checkpoint.encoder
-    width = config.embedding_dimensions if config.image_entry == "pre" else config.image_units
-    regions, whole = mark.rows * mark.columns, "the mean over all regions"
-    shape: tuple[int, ...] = (width,)
-    if config.image_entry == "attention":
-        shape = (regions, width)
-    inputs = mark.channels
-    if config.pooling == "blocks":
-        inputs, whole = BLOCKS * mark.channels, f"the means of {BLOCKS} blocks of regions, laid end to end,"
-    role = {
-        "attention": f"Turns the {mark.channels:,} numbers of every region into {width:,}.",
-        "merge": f"Turns {whole} into {width:,} numbers, which are added at every word.",
-        "init": f"Turns {whole} into {width:,} numbers.",
-        "pre": f"Turns {whole} into {width:,} numbers, which the LSTM reads like a first word.",
-    }[config.image_entry]
-    yield Layer("image", "Projection", role, shape, ("grid",), sum=_dense(inputs, width))
-    if config.image_norm == "batch":
-        role = "The running mean and variance of each of these numbers over photographs; counted in training, not trained."
-        yield Layer(STATISTICS, "Mean and variance", role, shape, ("image",), sum=f"2 × {width:,}")
-        role = "Brings each of these numbers to a common scale by its mean and variance (batch normalisation)."
-        yield Layer(NORM, "Normalisation", role, shape, (STATISTICS,), sum=f"2 × {width:,}")
-    if config.image_entry in ("attention", "init"):
-        parts = 2 * config.layers
-        role = "What the LSTM says and remembers before the first word, made from the whole photograph."
-        arithmetic = f"{parts} × {_dense(config.image_units, config.units)}"
-        yield Layer("start", "First state", role, (parts, config.units), (_seen(config),), sum=arithmetic)
-
-
-def _seen(config: DecoderConfig) -> str:
-    """The layer whose numbers stand for the photograph."""
-    return NORM if config.image_norm == "batch" else "image"
-
-
-def _plan_lstm(config: DecoderConfig) -> Iterator[Layer]:
-    first = {"attention": "start", "init": "start", "pre": _seen(config), "merge": ""}[config.image_entry]
-    width, below = config.embedding_dimensions, TABLE_WEIGHT
+        flow |= {"keys": (seen,), "query": ("start",), "energy": ("query", "keys"), "attention": ("energy", seen)}
+        flow["context"] = ("attention",)
     for number in range(config.layers):
-        name = "LSTM" if config.layers == 1 else f"LSTM {number + 1}"
         # As a first word the photograph goes through the layers from below, as every word does.
-        sources = (below, first) if first == "start" or (first and number == 0) else (below,)
-        sources += ("context",) if config.additive and number == 0 else ()
-        role = "Reads the sentence word by word; its state carries what was read so far."
-        role += " It calculates with ReLU in place of the hyperbolic tangent." if config.activation == "relu" else ""
-        arithmetic = f"({width:,} + {config.units:,} + 1) × 4 × {config.units:,}"
-        yield Layer(f"lstm{number}", name, role, (config.units,), sources, sum=arithmetic)
-        width, below = config.units, f"lstm{number}"
+        image = ("start",) if "start" in flow else (seen,) if config.image_is_word and number == 0 else ()
+        context = ("context",) if config.additive and number == 0 else ()
+        flow[f"lstm{number}"] = (below, *image, *context)
+        below = f"lstm{number}"
+    output: tuple[str, ...] = (below,)
+    if config.attends:
+        if not config.additive:
+            flow |= {"query": output, "attention": ("query", seen)}
+        output = (below, "attention")
+    elif config.adds_image:
+        flow["sum"] = (below, seen)
+        output = ("sum",)
+    if "hidden" in found:
+        flow["hidden"] = output
+        output = ("hidden",)
+    return flow | {"words": output}
 
 
-def _plan_attention(checkpoint: Checkpoint, said: str) -> Iterator[Layer]:
-    config, regions = checkpoint.preset.decoder, checkpoint.encoder.rows * checkpoint.encoder.columns
-    role = "What the LSTM wants to see next, as a vector."
-    yield Layer("query", "Query", role, (config.image_units,), (said,), sum=_dense(config.units, config.image_units))
-    role = f"Compares the query with all {regions} regions, {config.heads} ways at once (heads), and mixes those that fit."
-    yield Layer("attention", "Attention", role, (config.image_units,), ("query", _seen(config)))
+def _text(key: str, checkpoint: Checkpoint, found: Mapping[str, Part]) -> tuple[str, str]:
+    """Name and role."""
+    config, mark = checkpoint.preset.decoder, checkpoint.encoder
+    if key == "image":
+        return "Projection", _projection(config, mark, found["image"])
+    texts = _TEXTS | _ADDITIVE_TEXTS if config.additive else _TEXTS
+    name, role = texts["lstm" if key.startswith("lstm") else key]
+    if key.startswith("lstm"):
+        name += f" {int(key.removeprefix('lstm')) + 1}" * (config.layers > 1)
+        role += " It calculates with ReLU in place of the hyperbolic tangent." * (found[key].activation == "relu")
+    return name, role.format(words=len(checkpoint.vocabulary), regions=mark.regions, heads=config.heads)
 
 
-def _plan_look_before(checkpoint: Checkpoint) -> Iterator[Layer]:
-    """Additive attention, which looks before the LSTM reads the word."""
-    config, regions = checkpoint.preset.decoder, checkpoint.encoder.rows * checkpoint.encoder.columns
-    units, width, seen = config.units, config.image_units, _seen(config)
-    role = "What every region is compared by."
-    yield Layer("keys", "Keys", role, (regions, width), (seen,), sum=f"{width:,} × {width:,}")
-    role = "What the LSTM wants to see next, as a vector; made from what it said last."
-    yield Layer("query", "Query", role, (width,), ("start",), sum=_dense(units, width))
-    role = "How well each region fits: the sum of key and query through a hyperbolic tangent, weighed and added up."
-    yield Layer("energy", "Fit", role, (regions,), ("query", "keys"), sum=f"{width:,} × 1")
-    role = f"Mixes the {regions} regions, those most that fit best."
-    yield Layer("attention", "Attention", role, (width,), ("energy", seen))
-    role = "Turns the mixture into what it adds to the LSTM’s gates, beside the word."
-    yield Layer("context", "Into the gates", role, (4 * units,), ("attention",), sum=f"{width:,} × 4 × {units:,}")
+def _projection(config: DecoderConfig, mark: EncoderMark, image: Part) -> str:
+    if config.attends:
+        return f"Turns the {mark.channels:,} numbers of every region into {image.outputs:,}."
+    pooled = "the mean over all regions"
+    if image.inputs > mark.channels:
+        pooled = f"the means of {BLOCKS} blocks of regions, laid end to end,"
+    use = ", which are added at every word" * config.adds_image
+    use += ", which the LSTM reads like a first word" * config.image_is_word
+    return f"Turns {pooled} into {image.outputs:,} numbers{use}."
 
 
-def _dense(inputs: int, outputs: int) -> str:
-    return f"({inputs:,} + 1) × {outputs:,}"
+def _shape(key: str, checkpoint: Checkpoint, found: Mapping[str, Part]) -> tuple[int, ...]:
+    """The shape of what comes out."""
+    config, regions = checkpoint.preset.decoder, checkpoint.encoder.regions
+    if key in ("image", NORM, _STATISTICS):
+        return (regions, found["image"].outputs) if config.attends else (found["image"].outputs,)
+    others = {
+        "start": (2 * config.layers, config.units),
+        TABLE_WEIGHT: (config.embedding_dimensions,),
+        "keys": (regions, config.image_units),
+        "energy": (regions,),
+        "attention": (config.image_units,),
+        "sum": (config.units,),
+    }
+    return others[key] if key in others else (found[key].outputs,)
+
+
+def _parameters(key: str, config: DecoderConfig, found: Mapping[str, Part], rows: int) -> tuple[int, str]:
+    """The number of parameters, and how they add up."""
+    if key == TABLE_WEIGHT:
+        return rows * config.embedding_dimensions, size((rows, config.embedding_dimensions))
+    if key in (NORM, _STATISTICS):
+        return 2 * found[NORM].outputs, f"2 × {found[NORM].outputs:,}"
+    if key == "start":
+        times, part = 2 * config.layers, found["start_h0"]
+        return times * _count(part), f"{times} × {_arithmetic(part)}"
+    if key == "context":
+        return _count(found[key]), f"{config.image_units:,} × 4 × {config.units:,}"
+    return (_count(found[key]), _arithmetic(found[key])) if key in found else (0, "")
+
+
+def _count(part: Part) -> int:
+    return sum(map(math.prod, part.shapes.values()))
+
+
+def _arithmetic(part: Part) -> str:
+    if part.kind == "lstm":
+        return f"({part.inputs:,} + {part.outputs:,} + 1) × 4 × {part.outputs:,}"
+    return f"({part.inputs:,} + 1) × {part.outputs:,}" if part.bias else f"{part.inputs:,} × {part.outputs:,}"

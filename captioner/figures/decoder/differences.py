@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from captioner.config import SHIPPED, STAGES, DecoderConfig, TrainingConfig, find_variant
-from captioner.figures.decoder.settings_in_words import moved
+from captioner.config import SHIPPED, STAGES, TrainingConfig, find_variant
+from captioner.figures.decoder.settings_in_words import shape_in_words
 from captioner.model.checkpoints import Checkpoint
 
 
@@ -39,12 +39,6 @@ def _compare(label: str, checkpoints: list[Checkpoint], of: Callable, tell: Call
     return Property(label, tuple(map(tell, values)), all(value == values[0] for value in values))
 
 
-def _tell_decoder(config: DecoderConfig) -> str:
-    layers = "one layer" if config.layers == 1 else f"{config.layers} layers"
-    shape = f"the photograph enters by {config.image_entry}; {layers} of {config.units:,} units; dropout {config.dropout:g}"
-    return "; ".join((shape, *moved(config)))
-
-
 def _tell_training(training: TrainingConfig) -> str:
     return f"batches of {training.images_per_batch} photographs, label smoothing {training.label_smoothing:g}, all other settings"
 
@@ -55,7 +49,7 @@ def _tell_frozen(frozen: bool) -> str:
 
 _PROPERTIES: tuple[tuple[str, Callable[[Checkpoint], Any], Callable[[Any], str]], ...] = (
     ("CNN", lambda found: found.encoder, lambda mark: f"{mark.name}, frozen"),
-    ("Layers", lambda found: found.preset.decoder, _tell_decoder),
+    ("Layers", lambda found: found.preset.decoder, shape_in_words),
     ("Vocabulary", lambda found: found.vocabulary.words, lambda words: f"{len(words):,} words of the same training captions"),
     ("First stage of training", lambda found: found.preset.training, _tell_training),
     ("Last stage of training", lambda found: found.stage, lambda stage: STAGES[stage].title),

@@ -1,18 +1,23 @@
-"""What a finished run says about itself: its settings in plain words, and how many numbers its decoders have.
+"""The settings of a run's decoders in words, their parameter counts and training histories.
 
-Only the heads of the weight files are read, so this needs neither TensorFlow nor the weights.
+Of the weight files only the heads are read, so this needs neither TensorFlow nor the weights.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from captioner.config import FIRST, REWARD, VARIANTS, DecoderConfig, Preset, Variant
+from safetensors import SafetensorError, safe_open
+
+from captioner.config import FIRST, REWARD, VARIANTS, DecoderConfig, Preset, Variant, find_variant
 from captioner.config_io import preset_from_json
 from captioner.errors import CheckpointError, ConfigError
-from captioner.figures.decoder.parameters import TABLE, Parameters, count_parameters, tensor_shapes
-from captioner.model.checkpoints import CONFIG, EncoderMark, read_stage
-from captioner.model.region_blocks import BLOCKS
+from captioner.figures.curves.histories import History, read_history
+from captioner.model.blueprint import BLOCKS, TABLE_WEIGHT, Parameters, count_parameters
+from captioner.model.checkpoints import HISTORY, EncoderMark
+from captioner.model.stage_folders import CONFIG, read_stage
 from captioner.storage import read_json
 from captioner.vocabulary import SPECIAL_WORDS
 
@@ -59,20 +64,70 @@ def read_all(folder: Path) -> tuple[list[Settings], list[CheckpointError]]:
 
 def read_settings(folder: Path) -> Settings:
     variant = VARIANTS[folder.name]
-    table = tensor_shapes(folder / TABLE)
+    shapes = _weight_shapes(folder)
     try:
         config = read_json(folder / CONFIG)
         preset, encoder = preset_from_json(config["preset"]), EncoderMark.from_json(config["encoder"])
-        (rows, _dimensions), seed = table["vectors"], int(config["seed"])
+        (rows, _dimensions), seed = shapes[TABLE_WEIGHT], int(config["seed"])
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise CheckpointError(f"The settings of {variant.title} in {folder} cannot be read; copy them again.") from error
-    return Settings(variant, seed, preset, encoder, rows - len(SPECIAL_WORDS), count_parameters(folder), read_stage(folder))
+    parameters = count_parameters(shapes, variant.frozen)
+    return Settings(variant, seed, preset, encoder, rows - len(SPECIAL_WORDS), parameters, read_stage(folder))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The parameter count and the history of a decoder; None if it cannot be read."""
+
+    parameters: Parameters | None = None
+    history: History | None = None
+
+
+def read_facts(folder: Path) -> tuple[Facts, list[CheckpointError]]:
+    """The facts about the decoder in this folder, and an error for each that cannot be read."""
+    problems: list[CheckpointError] = []
+
+    def tried(read: Callable[[Path], Any]) -> Any:
+        try:
+            return read(folder)
+        except CheckpointError as error:
+            problems.append(error)
+            return None
+
+    return Facts(tried(read_parameters), tried(lambda place: read_history(place / HISTORY))), problems
+
+
+def read_parameters(folder: Path) -> Parameters:
+    """The parameters of the decoder in this folder, which is named after its variant."""
+    return count_parameters(_weight_shapes(folder), find_variant(folder.name).frozen)
+
+
+def _weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight and of the word table, by name."""
+    weights, table = (_tensor_shapes(folder / f"{name}.safetensors") for name in ("decoder", "table"))
+    return weights | {TABLE_WEIGHT: table.get("vectors", ())}
+
+
+def _tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of a file's tensors, from its head."""
+    try:
+        with safe_open(path, "np") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"The file {path.name} of {path.parent.name} does not hold tensors; copy it again.") from error
 
 
 def moved(config: DecoderConfig) -> tuple[str, ...]:
     """The switches of older recipes that are moved, in words; without attention its kind makes no difference."""
     found = {switch: told for switch, told in _MOVED.items() if getattr(config, switch[0]) == switch[1]}
     return tuple(told for (name, _), told in found.items() if name != "attention" or config.additive)
+
+
+def shape_in_words(config: DecoderConfig) -> str:
+    """What a decoder is built like, in one line."""
+    layers = "one layer" if config.layers == 1 else f"{config.layers} layers"
+    shape = f"the photograph enters by {config.image_entry}; {layers} of {config.units:,} units; dropout {config.dropout:g}"
+    return "; ".join((shape, *moved(config)))
 
 
 def in_words(settings: list[Settings]) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from captioner.experiments.conclusions import Study
-from captioner.figures.decoder.facts import Facts
+from captioner.figures.decoder.settings_in_words import Facts
 from captioner.figures.scores.scoreboard import TITLES, Board, Entry
 from captioner.figures.style import number
 

@@ -12,7 +12,7 @@ from captioner.figures.curves import course_project
 from captioner.figures.curves.histories import Curve, find_runs, in_progress, read_run
 from captioner.figures.curves.loss_data import EPOCHS, MINUTES, REWARDS, Look, Picture, loss_csv, loss_table, settled, summary
 from captioner.figures.decoder.settings_in_words import Settings, read_all
-from captioner.model.checkpoints import stage_folder
+from captioner.model.stage_folders import stage_folder
 from captioner.training.provenance import trained_on_dev
 from captioner.views.curves import facts, live_training
 from captioner.views.launch_options import launch_options

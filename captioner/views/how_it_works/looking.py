@@ -2,37 +2,35 @@
 
 import numpy as np
 
-from captioner.figures.decoder.decoding_step import Look, largest
+from captioner.figures.decoder.decoding_step import Step, largest
 from captioner.views.how_it_works.scene import Body, Scene, share, vector
 
 _STRONGEST = 9  # regions that are summed up
 _STRONGEST_TINT = 55  # percent of the decoder's colour behind a number; more would make the number hard to read
-_ENTRIES = {
-    "init": "The photograph made the LSTM’s first state. At this word the decoder does not look again; it must remember.",
-    "pre": "The LSTM read the photograph as if it were a first word. At this word it does not look again; it must remember.",
-}
+_AS_STATE = "The photograph made the LSTM’s first state. At this word the decoder does not look again; it must remember."
+_AS_WORD = "The LSTM read the photograph as if it were a first word. At this word it does not look again; it must remember."
 
 
 def photograph(scene: Scene) -> Body:
     step = scene.step
     if step.look is not None:
-        return "A look at the photograph", _attention_text(scene, step.look), _attention_numbers(scene, step.look)
+        return "A look at the photograph", _attention_text(scene, step), _attention_numbers(scene, step)
     if step.added is not None:
         text = "<p>The numbers of the photograph, the same at every word, are added to what the LSTM says.</p>"
         return "The photograph is added", text + '<p class="formula"><i>h</i>′ + <i>v</i></p>', vector("v", step.added)
-    return "The photograph", f"<p>{_ENTRIES[scene.config.image_entry]}</p>", ""
+    return "The photograph", f"<p>{_AS_WORD if scene.config.image_is_word else _AS_STATE}</p>", ""
 
 
-def _attention_text(scene: Scene, look: Look) -> str:
-    regions, heads = len(look.weights), len(look.heads)
+def _attention_text(scene: Scene, step: Step) -> str:
+    (heads, regions), numbers = step.look.weights.shape, len(step.look.query)
     if scene.config.additive:
-        return _additive_text(regions, len(look.query), "LSTM’s first layer" if scene.config.layers > 1 else "LSTM")
+        return _additive_text(regions, numbers, "LSTM’s first layer" if scene.config.layers > 1 else "LSTM")
     return (
-        f"<p>From what the LSTM says now comes a <b>query</b>, {len(look.query):,} numbers. It is compared with each of the "
+        f"<p>From what the LSTM says now comes a <b>query</b>, {numbers:,} numbers. It is compared with each of the "
         f"{regions} regions; the better a region fits, the larger its weight, and all {regions} weights sum to 100%. This is "
-        f"done {heads} times with {len(look.query) // heads} numbers each ({heads} heads); the grid shows the mean.</p>"
+        f"done {heads} times with {numbers // heads} numbers each ({heads} heads); the grid shows the mean.</p>"
         '<p class="formula"><i>q</i> = <i>W h</i>′ + <i>b</i>; weights of a head = softmax(<i>q</i> · <i>region</i> / '
-        f"√{len(look.query) // heads})<br>context = Σ weight · <i>region</i></p>"
+        f"√{numbers // heads})<br>context = Σ weight · <i>region</i></p>"
     )
 
 
@@ -47,13 +45,14 @@ def _additive_text(regions: int, numbers: int, reader: str) -> str:
     )
 
 
-def _attention_numbers(scene: Scene, look: Look) -> str:
-    line, column = largest(look.weights, scene.columns)
-    even = 1 / len(look.weights)
-    best = np.sort(look.weights)[::-1][:_STRONGEST].sum()
+def _attention_numbers(scene: Scene, step: Step) -> str:
+    look, weights = step.look, step.attention
+    line, column = largest(weights, scene.columns)
+    even = 1 / len(weights)
+    best = np.sort(weights)[::-1][:_STRONGEST].sum()
     told = (
-        f"The highest: row {line}, column {column}: {share(look.weights.max())}. Looking everywhere alike would be {share(even)} "
-        f"a region. The {min(_STRONGEST, len(look.weights))} strongest regions together have {share(best)}."
+        f"The highest: row {line}, column {column}: {share(weights.max())}. Looking everywhere alike would be {share(even)} "
+        f"a region. The {min(_STRONGEST, len(weights))} strongest regions together have {share(best)}."
     )
     left, top = (column - 1) / scene.columns, (line - 1) / scene.rows
     marked = (
@@ -62,7 +61,7 @@ def _attention_numbers(scene: Scene, look: Look) -> str:
         f'width:{1 / scene.columns:.2%};height:{1 / scene.rows:.2%}"></span></div>'
     )
     vectors = vector("q", look.query) + vector("context", look.context)
-    return f'<div class="looks">{marked}{_grid(scene, look.weights)}</div><p class="range"><b>{told}</b></p>{vectors}'
+    return f'<div class="looks">{marked}{_grid(scene, weights)}</div><p class="range"><b>{told}</b></p>{vectors}'
 
 
 def _grid(scene: Scene, weights: np.ndarray) -> str:

@@ -13,10 +13,9 @@ from captioner.config import VARIANTS, Variant
 from captioner.data.samples import SAMPLES
 from captioner.errors import TriptychError
 from captioner.figures.decoder.architecture import Architecture, read_architecture
-from captioner.figures.decoder.decoding_step import Anatomy, Step
-from captioner.figures.decoder.diagram import draw
+from captioner.figures.decoder.decoding_step import Step, greedy_steps
+from captioner.figures.decoder.diagram import LAYOUTS, draw
 from captioner.figures.decoder.differences import Property, compare, difference
-from captioner.figures.decoder.placement import LAYOUTS
 from captioner.figures.limits import LIMITS
 from captioner.model.checkpoints import load_all
 from captioner.scoring.evaluation import load_search_config
@@ -138,8 +137,8 @@ def _choose_step(count: int) -> int:
 @kept(_KEPT * len(VARIANTS))
 def _take(digest: str, variant: str, stamp: Stamp, _results: Results) -> tuple[Step, ...]:
     """All steps of the decoder's sentence about the photograph."""
-    checkpoint, features = _results.captioner.checkpoints[variant], _results.features
-    return _results.queue.run(lambda: Anatomy(checkpoint, features).caption())
+    decoder, features = _results.captioner.decoders[variant], _results.features
+    return _results.queue.run(lambda: greedy_steps(decoder, features))
 
 
 @kept(_KEPT)

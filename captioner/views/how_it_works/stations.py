@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from captioner.figures.decoder.decoding_step import NEVER_WRITTEN, Cell
+from captioner.captioning.beam_search import FORBIDDEN
+from captioner.captioning.numpy_decoder import Cell
+from captioner.figures.decoder.decoding_step import Step
 from captioner.views.how_it_works.looking import photograph
 from captioner.views.how_it_works.scene import SHOWN, Body, Scene, number, share, vector
 from captioner.views.html_tables import row, table
@@ -48,10 +50,10 @@ def _lstm(scene: Scene) -> Iterator[Body]:
     additive, squash = scene.config.additive, _SQUASH[scene.config.activation]
     cells = scene.step.cells
     alone = "The LSTM reads word and context" if additive else "The LSTM reads it"
-    for layer, cell in enumerate(cells, 1):
+    for layer in range(1, len(cells) + 1):
         title = alone if len(cells) == 1 else f"The LSTM’s layer {layer} of {len(cells)}"
         above = f"<p>Its <i>x</i> is what layer {layer - 1} said{'; the context enters layer 1 alone' * additive}.</p>"
-        yield title, _lstm_text(additive, squash) if layer == 1 else above, _cell(cell, squash)
+        yield title, _lstm_text(additive, squash) if layer == 1 else above, _cell(scene.step, layer - 1, squash)
 
 
 def _lstm_text(additive: bool, squash: str) -> str:
@@ -70,30 +72,36 @@ def _lstm_text(additive: bool, squash: str) -> str:
     )
 
 
-def _cell(cell: Cell, squash: str) -> str:
+def _cell(step: Step, layer: int, squash: str) -> str:
+    cell, (output, memory) = step.cells[layer], step.before[2 * layer : 2 * layer + 2]
     parts = (
-        ("said before, h", cell.said_before),
-        ("remembered before, c", cell.memory_before),
-        ("let in, i", cell.enter),
-        ("kept, f", cell.keep),
-        ("let out, o", cell.leave),
+        ("said before, h", output),
+        ("remembered before, c", memory),
+        ("input gate, i", cell.input_gate),
+        ("forget gate, f", cell.forget_gate),
+        ("output gate, o", cell.output_gate),
         ("candidate, g", cell.candidate),
         ("remembers now, c′", cell.memory),
-        ("says now, h′", cell.said),
+        ("says now, h′", cell.output),
     )
-    count = min(SHOWN, len(cell.said))
-    head = ("What", *(f"unit {place}" for place in range(1, count + 1)), f"range of all {len(cell.said):,}")
+    count = min(SHOWN, len(output))
+    head = ("What", *(f"unit {place}" for place in range(1, count + 1)), f"range of all {len(output):,}")
     rows = [
         row(name, *map(number, values[:count]), f"{number(values.min(), 2)} to {number(values.max(), 2)}", style=_style(name))
         for name, values in parts
     ]
-    kept, entered = cell.keep[0] * cell.memory_before[0], cell.enter[0] * cell.candidate[0]
-    by_hand = (
-        f"Unit 1 by hand: keeps {number(cell.keep[0])} × {_factor(cell.memory_before[0])} = {number(kept)}, lets in "
-        f"{number(cell.enter[0])} × {_factor(cell.candidate[0])} = {number(entered)}; together {number(cell.memory[0])}. It says "
-        f"{number(cell.leave[0])} × {squash}({number(cell.memory[0])}) = {number(cell.said[0])}."
+    return _table(head, rows, "The LSTM before and after this word") + f'<p class="range">{_by_hand(cell, memory[0], squash)}</p>'
+
+
+def _by_hand(cell: Cell, before: float, squash: str) -> str:
+    """The first unit's arithmetic."""
+    keep, enter, leave = cell.forget_gate[0], cell.input_gate[0], cell.output_gate[0]
+    kept, entered, memory = keep * before, enter * cell.candidate[0], cell.memory[0]
+    return (
+        f"Unit 1 by hand: keeps {number(keep)} × {_factor(before)} = {number(kept)}, lets in "
+        f"{number(enter)} × {_factor(cell.candidate[0])} = {number(entered)}; together {number(memory)}. It says "
+        f"{number(leave)} × {squash}({number(memory)}) = {number(cell.output[0])}."
     )
-    return _table(head, rows, "The LSTM before and after this word") + f'<p class="range">{by_hand}</p>'
 
 
 def _table(headings: Sequence[str], rows: Iterable[str], label: str) -> str:
@@ -113,9 +121,9 @@ def _hidden(scene: Scene) -> Iterator[Body]:
     if hidden is None:
         return
     above = int((hidden > 0).sum())
-    entry = scene.config.image_entry
-    given = {"attention": "[<i>h</i>′, context]", "merge": "(<i>h</i>′ + <i>v</i>)"}.get(entry, "<i>h</i>′")
-    joined = "what was said and what was seen" if entry in ("attention", "merge") else "what was said"
+    attends, adds = scene.config.attends, scene.config.adds_image
+    given = "[<i>h</i>′, context]" if attends else "(<i>h</i>′ + <i>v</i>)" if adds else "<i>h</i>′"
+    joined = "what was said and what was seen" if attends or adds else "what was said"
     text = (
         f"<p>A layer that puts together {joined}. What falls below zero is set to zero, so for each word only a part of its "
         "numbers takes part.</p>"
@@ -159,7 +167,7 @@ def _choice(scene: Scene) -> Body:
     step, first = scene.step, scene.step.likeliest(1)[0]
     probability = share(math.exp(step.log_probabilities[step.chosen]))
     text = ""
-    if first in NEVER_WRITTEN:
+    if first in FORBIDDEN:
         text = f"<p>{scene.name(first)} is the likeliest, but it stands for no word that can be written: it is passed over.</p>"
     if step.chosen == END:
         text += "<p>The likeliest is to stop: the sentence is finished.</p>"

@@ -7,7 +7,7 @@ import streamlit as st
 from captioner.config import REWARD, SHIPPED, STAGES, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.experiments.conclusions import Study
-from captioner.figures.decoder.facts import Facts, read_facts
+from captioner.figures.decoder.settings_in_words import Facts, read_facts
 from captioner.figures.scores import novelty_chart
 from captioner.figures.scores import score_charts as charts
 from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON, in_short

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from captioner.config import VARIANTS, Variant
 from captioner.figures.curves.histories import History
-from captioner.figures.decoder.facts import Facts
+from captioner.figures.decoder.settings_in_words import Facts
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.scores.scoreboard import Board
 from captioner.figures.scores.stage_changes import Change

@@ -8,7 +8,8 @@ import pytest
 from captioner.config import SHIPPED
 from captioner.errors import CheckpointError, EncoderError
 from captioner.figures.decoder.architecture import FROZEN, NOTHING, TRAINED, read_architecture, size
-from captioner.model.checkpoints import TABLE_WEIGHT, EncoderMark, load_all
+from captioner.model.blueprint import TABLE_WEIGHT
+from captioner.model.checkpoints import EncoderMark, load_all
 from captioner.vision.encoder import ADAPTED, LITE2
 from support.fakes import MARK, SHAPES, SMALL_VOCABULARY, small_checkpoint
 
@@ -87,10 +88,10 @@ def test_a_network_whose_weights_are_not_here_is_not_counted():
 
 def test_what_does_not_fit_is_refused_in_a_sentence():
     checkpoint = small_checkpoint(mark=MARK)
-    with pytest.raises(CheckpointError, match="'lstm1' is on one side only"):
+    with pytest.raises(CheckpointError, match="'lstm1/bias' is on one side only"):
         settings = replace(checkpoint.preset, decoder=replace(checkpoint.preset.decoder, layers=2))
         read_architecture({"learned": replace(checkpoint, preset=settings)})
-    with pytest.raises(CheckpointError, match="'extra' is on one side only"):
+    with pytest.raises(CheckpointError, match="'extra/kernel' is on one side only"):
         read_architecture({"learned": replace(checkpoint, weights={**checkpoint.weights, "extra/kernel": np.zeros(2)})})
     with pytest.raises(EncoderError, match="no encoder 'stub'"):
         read_architecture({"learned": small_checkpoint()})

@@ -8,8 +8,7 @@ import pytest
 
 from captioner.config import SHIPPED, VARIANTS
 from captioner.figures.decoder.architecture import read_architecture
-from captioner.figures.decoder.diagram import describe, draw
-from captioner.figures.decoder.placement import LAYOUTS, NARROW, WIDE
+from captioner.figures.decoder.diagram import LAYOUTS, NARROW, WIDE, describe, draw
 from captioner.model.checkpoints import load, load_all
 from support.fakes import MARK, SHAPES, small_checkpoint
 

@@ -1,6 +1,7 @@
 """Settings and parameter counts of a run, against the decoder that Keras builds from the same files."""
 
 import json
+import math
 import shutil
 from dataclasses import fields, replace
 from typing import get_args, get_type_hints
@@ -8,13 +9,23 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
-from captioner.config import VARIANTS, DecoderConfig
+from captioner.config import FIRST, SHIPPED, VARIANTS, DecoderConfig
 from captioner.errors import CheckpointError
-from captioner.figures.decoder.parameters import Parameters
-from captioner.figures.decoder.settings_in_words import Settings, in_words, moved, read_all, read_settings
-from captioner.model.checkpoints import load
+from captioner.figures.decoder.settings_in_words import (
+    Facts,
+    Settings,
+    in_words,
+    moved,
+    read_all,
+    read_facts,
+    read_parameters,
+    read_settings,
+)
+from captioner.figures.glossary import GLOSSARY
+from captioner.model.blueprint import Parameters
+from captioner.model.checkpoints import load, save
 from captioner.presets import PRESETS
-from support.fakes import MARK, write_stages
+from support.fakes import MARK, small_checkpoint, write_stages
 
 
 @pytest.fixture
@@ -133,3 +144,45 @@ def test_damaged_files_are_a_sentence(run, file, content):
     with pytest.raises(CheckpointError, match="again"):
         read_settings(run / "learned")
     assert len(read_all(run)[1]) == 1
+
+
+def test_what_ships_has_as_many_numbers_either_way():
+    learned, word2vec, fasttext = (read_parameters(SHIPPED / FIRST / name) for name in VARIANTS)
+    assert word2vec == fasttext and learned.frozen == 0
+    assert learned.trainable == word2vec.trainable + word2vec.frozen
+
+
+def test_what_batch_normalisation_counts_is_frozen_and_the_glossary_says_so(tmp_path):
+    checkpoint = small_checkpoint(image_entry="pre", image_norm="batch")
+    save(tmp_path / "learned", checkpoint, {})
+    found, trained = read_parameters(tmp_path / "learned"), checkpoint.build().trainable_weights
+    assert found == Parameters(sum(math.prod(weight.shape) for weight in trained), 2 * 6)  # two of each of a word's six numbers
+    frozen = next(term.meaning for term in GLOSSARY if term.name == "frozen parameters")
+    assert "word vectors" in frozen and "batch normalisation" in frozen
+
+
+def test_damaged_or_missing_weights_are_a_sentence(tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run / "learned", tmp_path / "learned")
+    (folder / "table.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(CheckpointError, match="table.safetensors of learned"):
+        read_parameters(folder)
+    (folder / "decoder.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="decoder.safetensors of learned"):
+        read_parameters(folder)
+
+
+def test_everything_is_found(tiny_run):
+    facts, problems = read_facts(tiny_run / "word2vec")
+    assert problems == [] and facts.history.seed == 1
+    assert facts.parameters == read_parameters(tiny_run / "word2vec")
+    assert len(facts.history.epochs) == 3 and facts.history.variant.name == "word2vec"
+
+
+def test_each_thing_may_be_missing_alone(tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run / "learned", tmp_path / "learned")
+    (folder / "history.json").unlink()
+    facts, problems = read_facts(folder)
+    assert facts == Facts(parameters=read_parameters(folder))
+    assert ["no curve yet" in str(problem) for problem in problems] == [True]
+    shutil.rmtree(folder)
+    assert read_facts(folder)[0] == Facts()

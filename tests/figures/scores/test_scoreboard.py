@@ -9,7 +9,7 @@ import pytest
 from captioner.config import SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.scores.scoreboard import Trial, TriedBeams, read_beams, read_board
-from captioner.model.checkpoints import stages_in
+from captioner.model.stage_folders import stages_in
 from captioner.storage import write_json
 from support.factories import SETTING, comparison, write_all, write_scores
 

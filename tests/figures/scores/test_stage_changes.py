@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from captioner.figures.decoder.facts import read_facts
+from captioner.figures.decoder.settings_in_words import read_facts
 from captioner.figures.scores.scoreboard import read_board
 from captioner.figures.scores.stage_changes import Change, Measured, changes, studied
 from support.factories import LOSSES, history, write, write_all, write_run, write_scores

@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from captioner.captioning.numpy_decoder import NumpyDecoder
 from captioner.config import find_variant
-from captioner.figures.decoder.decoding_step import Anatomy
+from captioner.figures.decoder.decoding_step import greedy_steps
 from captioner.views.how_it_works import scene as scenes
 from captioner.views.how_it_works import stations
 from captioner.vocabulary import END, UNKNOWN
@@ -35,7 +36,7 @@ def scene(place=1, change=None, **shape) -> scenes.Scene:
     checkpoint = small_checkpoint(**shape)
     if change:
         change(checkpoint.weights)
-    steps = Anatomy(checkpoint, FEATURES).caption(6)
+    steps = greedy_steps(NumpyDecoder.of(checkpoint), FEATURES, 6)
     variant, config = find_variant("fasttext"), checkpoint.preset.decoder
     return scenes.Scene(variant, config, SMALL_VOCABULARY.words, steps, place, 3, 3, "data:image/jpeg;base64,AAAA")
 
@@ -92,15 +93,15 @@ def test_the_gates_are_what_their_printed_formula_says(shape):
     for layer, cell in enumerate(shown.step.cells):
         name = f"lstm{layer}"
         parts = {"W x": inputs @ weights[f"{name}/kernel"], "b": weights[f"{name}/bias"]}
-        parts["U h"] = cell.said_before @ weights[f"{name}/recurrent_kernel"]
+        parts["U h"] = shown.step.before[2 * layer] @ weights[f"{name}/recurrent_kernel"]
         if shape in ADDITIVE:
             parts["C context"] = shown.step.look.context @ weights["context/kernel"] * (layer == 0)
         *gates, candidate = np.split(sum(parts[term] for term in terms), 4)
         table = rows(page, layer)
-        for row, gate in zip(("let in, i", "kept, f", "let out, o"), gates, strict=True):
+        for row, gate in zip(("input gate, i", "forget gate, f", "output gate, o"), gates, strict=True):
             np.testing.assert_allclose(table[row], 1 / (1 + np.exp(-gate[: scenes.SHOWN])), atol=6e-4)
         np.testing.assert_allclose(table["candidate, g"], SQUASH[squash](candidate[: scenes.SHOWN]), atol=6e-4)
-        inputs = cell.said
+        inputs = cell.output
 
 
 def rows(page: str, layer: int) -> dict[str, list[float]]:
@@ -130,7 +131,7 @@ def test_additive_attention_is_what_its_printed_formula_says(shape):
     assert f"This happens before the {reader} reads the word" in text and "heads" not in text
     assert "q = W h + b; weights = softmax(w · tanh(K region + q))context = Σ weight · region" in text
     regions = np.maximum(FEATURES @ weights["image/kernel"] + weights["image/bias"], 0)
-    query = shown.step.cells[0].said_before @ weights["query/kernel"] + weights["query/bias"]
+    query = shown.step.before[0] @ weights["query/kernel"] + weights["query/bias"]
     fits = [np.tanh(region @ weights["keys/kernel"] + query) @ weights["energy/kernel"][:, 0] for region in regions]
     shares = np.exp(fits) / np.exp(fits).sum()
     cells = [float(cell) for cell in re.findall(r'style="background:.*?">([\d.]+)</td>', page)]
@@ -145,9 +146,9 @@ def test_relu_is_told_with_its_formula_and_worked_by_hand():
     assert "ReLU(z) = max(0, z)" in text and "tanh(" not in text
     assert "ReLU(z)" not in plain(stations.stations(scene(change=never_end)))
     for cell, told in zip(shown.step.cells, cells, strict=True):
-        leave, memory, said = (scenes.number(value[0]) for value in (cell.leave, cell.memory, cell.said))
+        leave, memory, said = (scenes.number(value[0]) for value in (cell.output_gate, cell.memory, cell.output))
         assert f"It says {leave} × ReLU({memory}) = {said}." in told
-        assert float(said.replace("−", "-")) == pytest.approx(cell.leave[0] * max(0, cell.memory[0]), abs=6e-4)
+        assert float(said.replace("−", "-")) == pytest.approx(cell.output_gate[0] * max(0, cell.memory[0]), abs=6e-4)
 
 
 def test_layers_have_stations_of_their_own_and_a_hidden_layer_may_be_missing():
@@ -163,16 +164,16 @@ def test_the_numbers_are_those_of_the_step(shape):
     assert f"The word before is “{SMALL_VOCABULARY.words[step.word]}”" in page
     for vector in (step.vector, step.look.query, step.look.context, step.hidden):
         assert f"lie between {scenes.number(vector.min())} and {scenes.number(vector.max())}" in page
-    row, column = divmod(int(step.look.weights.argmax()), 3)
-    assert f"row {row + 1}, column {column + 1}: {scenes.share(step.look.weights.max())}" in page
+    row, column = divmod(int(step.attention.argmax()), 3)
+    assert f"row {row + 1}, column {column + 1}: {scenes.share(step.attention.max())}" in page
     assert f"{(step.hidden > 0).sum()} of {len(step.hidden)}numbers are above zero" in page
     cell, squash = step.cells[0], "ReLU" if shape.get("activation") == "relu" else "tanh"
-    assert f"together {scenes.number(cell.memory[0])}. It says {scenes.number(cell.leave[0])} × {squash}(" in page
+    assert f"together {scenes.number(cell.memory[0])}. It says {scenes.number(cell.output_gate[0])} × {squash}(" in page
 
 
 def test_the_grid_has_every_weight_and_frames_the_highest():
     shown = scene(change=never_end)
-    weights = shown.step.look.weights
+    weights = shown.step.attention
     cells = re.findall(r"<td( class=\"highest\")? style=\"background:.*?\">([\d.]+)</td>", stations.stations(shown))
     assert [text for _, text in cells] == [f"{weight * 100:.1f}" for weight in weights]
     assert [place for place, (frame, _) in enumerate(cells) if frame] == [int(weights.argmax())]

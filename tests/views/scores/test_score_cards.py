@@ -5,10 +5,10 @@ import re
 
 from captioner.config import VARIANTS
 from captioner.figures.curves.histories import Epoch, History
-from captioner.figures.decoder.facts import Facts
-from captioner.figures.decoder.parameters import Parameters
+from captioner.figures.decoder.settings_in_words import Facts
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.scores.scoreboard import Board, Entry
+from captioner.model.blueprint import Parameters
 from captioner.scoring.baselines import ScoreSummary
 from captioner.scoring.caption_style import CaptionStyle
 from captioner.views.scores import score_cards

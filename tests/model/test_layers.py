@@ -1,10 +1,11 @@
-"""Gradients that are computed another way, against TensorFlow's own."""
+"""Layers against those of Keras, and gradients that are computed another way against TensorFlow's own."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from captioner.model.gradients import into_slots, late_gradient, out_of_slots
+from captioner.model.layers import Cell, Dropout, Normalisation, into_slots, late_gradient, out_of_slots
 from captioner.model.packing import pack
 
 
@@ -66,3 +67,45 @@ def test_the_recurrent_weights_get_their_gradient_in_one_product():
     ours, plain = (gradient(lambda one, late=late: run(one, late), kernel) for late in (True, False))
     assert (ours[0] == plain[0]).all()
     np.testing.assert_allclose(ours[1], plain[1], rtol=1e-4)
+
+
+def test_batch_normalisation_is_that_of_keras():
+    """In training and after it, and what it keeps of each batch."""
+    ours, theirs = Normalisation(5, "ours"), keras.layers.BatchNormalization(momentum=0.99, epsilon=1e-5)
+    theirs.build((None, 5))
+    random = np.random.default_rng(1)
+    theirs.set_weights([random.normal(1, 0.2, 5), random.normal(size=5), np.zeros(5), np.ones(5)])
+    ours.set_weights(theirs.get_weights())
+    for _ in range(3):
+        batch = random.normal(2, 3, (6, 5)).astype(np.float32)
+        np.testing.assert_allclose(ours.normalise(batch, True), theirs(batch, training=True), atol=1e-5)
+    assert abs(ours.mean.numpy()).min() > 0.01
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    np.testing.assert_allclose(ours.normalise(batch, False), theirs(batch, training=False), atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_an_lstm_has_as_many_parameters_and_the_same_answer_as_keras(activation):
+    cell, random = Cell(6, 8, 1, "cell", activation), np.random.default_rng(2)
+    for weight in cell.weights:
+        weight.assign(random.normal(0, 0.5, weight.shape))
+    layer = keras.layers.LSTM(8, activation)
+    layer.build((None, None, 6))
+    parts = [np.split(weight.numpy(), 4, axis=-1) for weight in (cell.kernel, cell.recurrent, cell.bias)]
+    reordered = [(inputs, forget, candidate, output) for inputs, forget, output, candidate in parts]
+    layer.set_weights([np.concatenate(gates, axis=-1) for gates in reordered])
+    assert cell.count_params() == layer.count_params()
+    words, zeros = random.normal(size=(5, 6)).astype(np.float32), tf.zeros((1, 8))
+    outputs, hidden, _memory = cell.run(tf.constant(words), tf.ones(5, tf.int32), 5, zeros, zeros)
+    np.testing.assert_allclose(outputs[-1], layer(words[None])[0], atol=1e-5)
+    np.testing.assert_array_equal(outputs[-1], hidden[0])
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    drop = Dropout(tf.constant(5))
+    once, again = (drop(tf.ones((200, 100)), 0.4).numpy() for _ in range(2))
+    assert set(np.unique(once)) == {np.float32(0), np.float32(1 / 0.6)} and once.mean() == pytest.approx(1, abs=0.02)
+    assert (once != again).any()
+    channels = drop(tf.ones((6, 9, 50)), 0.5, per_channel=True).numpy()
+    assert (channels == channels[:, :1]).all() and 0 < (channels == 0).mean() < 1
