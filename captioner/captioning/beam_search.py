@@ -1,6 +1,6 @@
 """Find captions over a step function: greedy, beam and sampling in one loop, batched over images.
 
-Knows NumPy and the numbers of words only; what a step computes, and which word a number means, is left to others.
+Knows only NumPy and word ids; decoders supply the step, the vocabulary supplies the words.
 """
 
 import math
@@ -36,14 +36,14 @@ class Step(Protocol):
 
 
 class Shortlist(Protocol):
-    """A step that looks at the best words only, where nobody asks for the others."""
+    """A step that returns only the most probable words."""
 
     def __call__(
         self, state: State, words: np.ndarray, images: np.ndarray, count: int, forbidden: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, State, np.ndarray | None]:
-        """Return each row's best words, as many as `count` and none forbidden, best first, of equal ones the lower number.
+        """Return each row's top `count` allowed words and their log-probabilities, both (rows, count); ties: lower id first.
 
-        These and their log-probabilities are both (rows, count); then the new state and attention, as of `Step`.
+        Then the new state and attention, as `Step` does.
         """
 
 
@@ -62,8 +62,8 @@ def search(
     - The end word finishes a hypothesis. Score: log-probability / (words + 1) ** length_preference.
     - Beam: of an image's best `beam` continuations those that end are finished, and the best `beam` that do not end
       live on, so the beam never narrows. The image stops as soon as `beam` hypotheses are finished.
-    - What still lives after `maximum_words` words is closed unfinished and only fills the list up to `beam`: it comes
-      after every finished hypothesis, because it never paid for its end.
+    - Hypotheses without an end after `maximum_words` words only fill the list up to `beam`. They rank after every finished
+      one, because their score lacks the end word.
     - Greedy is beam 1. Sampling draws each word from softmax(log-probability / temperature).
     - Forbidden words are never chosen; the probabilities reported are the step's own, not renormalised.
     - No image's result depends on its batch. Sampling therefore starts every image's generator with the same seed:
@@ -71,8 +71,8 @@ def search(
     - The log-probabilities of all steps are kept for the alternatives; with `alternatives` 0 they are not.
     - Every caption begins with the words of `prefix`, whatever their probability, forbidden or not; an end word in it is
       the end. The words of the prefix count towards `maximum_words`.
-    - `trace` is told every continuation that was considered for a single image.
-    - `shortlist` takes the place of `step` where only the best words matter, and finds the same captions sooner.
+    - `trace` records every continuation that was considered, for a single image.
+    - `shortlist` replaces `step` where only the best words matter; it finds the same captions faster.
     """
     check(config)
     if trace is not None and images != 1:
@@ -90,7 +90,7 @@ def search(
 
 
 def follow(step: Step, state: State, ids: Sequence[int], alternatives: int = SearchConfig.alternatives) -> Hypothesis:
-    """How likely a decoder finds a caption that somebody else wrote, word by word; an end word at its end is judged too."""
+    """Score a given caption word by word, with its end word if it has one."""
     config = SearchConfig(method="greedy", maximum_words=max(1, len(ids)), alternatives=alternatives)
     return search(step, state, 1, config, prefix=ids)[0][0]
 
@@ -133,7 +133,7 @@ def _check_numbers(log_probabilities: np.ndarray) -> None:
 
 
 class Choices(NamedTuple):
-    """The continuations of each image that are looked at, best first, all (live, choices)."""
+    """The candidates of each image, best first; every array is (live, choices)."""
 
     parents: np.ndarray
     words: np.ndarray
@@ -145,7 +145,7 @@ _Grown = tuple[np.ndarray, np.ndarray, State, np.ndarray | None]  # the images t
 
 
 class _Search:
-    """One search: the images that still go on, and the leaves that each has so far."""
+    """One search: the live images, and the finished hypotheses of each."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class _Search:
         self.lattice = Lattice(images, START)
 
     def grow(self, state: State) -> None:
-        """Lengthen every live hypothesis word by word; an image that has enough leaves, and its rows with it."""
+        """Lengthen every live hypothesis word by word; drop an image once `beam` of its hypotheses are finished."""
         live = np.arange(len(self.leaves), dtype=np.int32)  # (live,)
         totals = np.zeros((len(live), 1))  # (live, width)
         while live.size and len(self.lattice) < self.config.maximum_words:
@@ -177,7 +177,7 @@ class _Search:
         self._close(live, totals)
 
     def _look_at_few(self, live: np.ndarray, totals: np.ndarray, state: State) -> _Grown:
-        """Lengthen by the best words of every row, which the best of an image's continuations are among."""
+        """Lengthen by the best words of every row; the best continuations of an image are among them."""
         owners, count = live.repeat(totals.shape[1]), 2 * self.beam
         assert self.shortlist is not None  # grow chooses this method only with one.
         words, gains, state, attention = self.shortlist(state, self.lattice.last.words, owners, count, self.forbidden)
@@ -244,7 +244,7 @@ class _Search:
                 yield Considered(parent, word, gain, total, fate)
 
     def _choose(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The columns to look at and their scores: the one drawn, or so many that `beam` are left without the ends."""
+        """The candidates and their scores: the one drawn, or 2 * beam, so that `beam` remain without the ended ones."""
         if self.uniform is None:
             return take_best(scores, min(2 * self.beam, scores.shape[1]))
         drawn = _draw(scores, self.config.temperature, self.uniform[len(self.lattice)])
@@ -258,7 +258,7 @@ class _Search:
             self.leaves[live[place]].append(leaf)
 
     def _going(self, live: np.ndarray, totals: np.ndarray, possible: np.ndarray) -> np.ndarray:
-        """Which images go on; one with nothing finished and nothing possible is closed as it stands, to return something."""
+        """Which images go on; one with no continuation and nothing finished returns its unfinished hypotheses."""
         counts = np.array([len(self.leaves[image]) for image in live.tolist()])
         stuck = ~possible & (counts == 0)
         if stuck.any():

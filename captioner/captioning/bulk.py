@@ -1,6 +1,6 @@
-"""Captions of many pictures: read, encoded and captioned on all cores at once, told in their own order as they are ready.
+"""Caption many pictures on all cores, with results in the order of the input.
 
-Where the pictures come from and what becomes of the captions is left to whoever asks; memory does not grow with their number.
+Callers supply the reader and use the results; memory does not grow with the number of pictures.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Captions = dict[str, list[Caption]]
 
-FEW, MANY = 16, 64  # Together through the network: the fewest for which a second batch is begun beside the first, and the most.
+FEW, MANY = 16, 64  # the smallest and the largest batch
 
 Place = TypeVar("Place")
 
@@ -28,7 +28,7 @@ Place = TypeVar("Place")
 def entries(
     captioner: "Captioner", places: Sequence[str], read: Callable[[str], np.ndarray], config: SearchConfig, top: int = 1
 ) -> Iterator[dict[str, Any]]:
-    """What is told about each picture, in their order, as plain data."""
+    """One JSON record per picture, in their order."""
     for place, found in caption_all(captioner, places, read, config):
         yield entry(place, found, captioner.stage, top)
 
@@ -41,7 +41,7 @@ def best_of(config: SearchConfig, top: int, beam: int | None) -> SearchConfig:
 
 
 def entry(image: str, found: "Captions | ImageError", stage: str, top: int) -> dict[str, Any]:
-    """What is told about one picture, the same by every door of the program: its best captions, or why it has none."""
+    """The JSON record of one picture, shared by command line and service: its best captions, or the error."""
     if isinstance(found, ImageError):
         return {"image": image, "error": str(found)}
     captions = {name: [caption.to_json() for caption in best[:top]] for name, best in found.items()}
@@ -51,10 +51,10 @@ def entry(image: str, found: "Captions | ImageError", stage: str, top: int) -> d
 def caption_all(
     captioner: "Captioner", places: Sequence[Place], read: Callable[[Place], np.ndarray], config: SearchConfig
 ) -> "Iterator[tuple[Place, Captions | ImageError]]":
-    """The captions of every picture, or why it has none.
+    """The captions of every picture, or the error.
 
-    `read` makes a picture of a place, small already so that a batch of large ones fits in memory, or raises an `ImageError`.
-    While one batch waits for files another one is in the network.
+    `read` loads a picture at the size of the network's input, which bounds the memory of a batch, or raises an `ImageError`.
+    While one batch waits for files another is in the network.
     """
     workers = cores()
     size = min(MANY, max(FEW, -(-len(places) // workers)))

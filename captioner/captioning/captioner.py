@@ -1,6 +1,6 @@
-"""The Captioner: photographs in, captions of every decoder out, with their probabilities and where they looked.
+"""The Captioner: photographs in, captions of every decoder out, with word probabilities and attention maps.
 
-A photograph is encoded once for all decoders. Reading files is left to `captioner.data.images`, the looking for words to
+A photograph is encoded once for all decoders. Files are read by `captioner.data.images`; beam search is in
 `captioner.captioning.beam_search`.
 """
 
@@ -47,7 +47,7 @@ class Caption:
         return self.words + ((END_WORD,) if self.finished else ())
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data, the way every door of the program gives a caption out."""
+        """The JSON form, shared by command line, page and service."""
         words = len(self.words)
         return {
             "text": self.text,
@@ -65,7 +65,7 @@ class Captioner:
         self.encoder, self.checkpoints = encoder, checkpoints
         self.vocabulary: Vocabulary = next(iter(checkpoints.values())).vocabulary
         self.decoders = {name: NumpyDecoder.of(checkpoint) for name, checkpoint in checkpoints.items()}
-        # The decoders work side by side, a thread each; threads of NumPy's own within each would only be in their way.
+        # Each decoder runs in its own thread; BLAS threads would compete for the same cores.
         self._limits = threadpool_limits(1, "blas")
         self._pool = ThreadPoolExecutor(len(checkpoints), thread_name_prefix="decoder")
 
@@ -80,7 +80,7 @@ class Captioner:
     ) -> "Captioner":
         """The decoders of a checkpoints folder, all or some, with the encoder that they were trained with.
 
-        `weights` is the file of an encoder's that does not come with its own.
+        `weights` is the weight file of a `keras.applications` encoder.
         """
         return cls.of(load_all(Path(folder), tuple(variants) if variants else None, stage), encoder, Path(folder), weights)
 
@@ -92,9 +92,9 @@ class Captioner:
         near: Path | None = None,
         weights: Path | None = None,
     ) -> "Captioner":
-        """The decoders of these checkpoints; an encoder that is there already is taken when it is the right one.
+        """The decoders of these checkpoints with their encoder, or with `encoder` if its fingerprint matches.
 
-        `near` is the folder that they lie in: an adapted encoder is looked for beside them.
+        `near` is the decoders' folder: a fine-tuned encoder lies beside them.
         """
         mark = next(iter(checkpoints.values())).encoder
         encoder = encoder or load_encoder(mark.name, weights=weights or KERAS, near=near)
@@ -108,7 +108,7 @@ class Captioner:
 
     @property
     def stage(self) -> str:
-        """The stage of training that all of the decoders have gone through last."""
+        """The last training stage of the decoders."""
         return next(iter(self.checkpoints.values())).stage
 
     @property
@@ -122,7 +122,7 @@ class Captioner:
     def caption(
         self, pictures: Sequence[np.ndarray], config: SearchConfig = SearchConfig(), variants: Sequence[str] | None = None
     ) -> list[dict[str, list[Caption]]]:
-        """For each picture the captions of each decoder, best first; the decoders work side by side."""
+        """The captions of each decoder for each picture, best first; the decoders run in parallel."""
         return self.caption_features(self.encode(pictures), config, variants) if len(pictures) else []
 
     def caption_features(
@@ -132,9 +132,9 @@ class Captioner:
         variants: Sequence[str] | None = None,
         beginning: Sequence[str] = (),
     ) -> list[dict[str, list[Caption]]]:
-        """The same for features (pictures, regions, channels) that are there already, in any float type.
+        """The same from features (pictures, regions, channels) of any float type.
 
-        With a `beginning` every caption starts with these words, and the decoders go on from there.
+        Every caption starts with the words of `beginning`.
         """
         if not len(features):
             return []
@@ -146,9 +146,9 @@ class Captioner:
     def follow(
         self, features: np.ndarray, words: Sequence[str], variants: Sequence[str] | None = None, finished: bool = True
     ) -> dict[str, Caption]:
-        """How likely each decoder finds these words for one picture's features (regions, channels), and its own choices.
+        """Score given words for one picture's features (regions, channels): word probabilities and each decoder's alternatives.
 
-        A word that the vocabulary lacks is judged as the unknown word, which stands for all such words together.
+        An out-of-vocabulary word gets the probability of the unknown word.
         """
         ids = self.vocabulary.encode(words) + [END] * finished
         features = features.astype(np.float32, copy=False)[None]
@@ -165,7 +165,7 @@ class Captioner:
     def tree(
         self, features: np.ndarray, variant: str, config: SearchConfig, beginning: Sequence[str] = ()
     ) -> tuple[list[Candidate], list[int]]:
-        """All that one decoder's search considered for one picture's features, and the way to its best caption."""
+        """Every candidate of one decoder's search for one picture's features, and the path of the best caption."""
         self._names((variant,))
         trace, features = Trace(), features.astype(np.float32, copy=False)[None]
         best = _search(self.decoders[variant], features, config, self.vocabulary.encode(beginning), trace)[0][0]

@@ -1,6 +1,6 @@
 """The layers of a search and how hypotheses are read from them, backwards, when it is over.
 
-Filled by `captioner.captioning.beam_search`; knows NumPy and the numbers of words only.
+Filled by `captioner.captioning.beam_search`; knows only NumPy and word ids.
 """
 
 import math
@@ -57,7 +57,7 @@ class _Path(NamedTuple):
 
 
 class Lattice:
-    """All hypotheses that a search grew, alive or not; a step's log-probabilities and attention lie beside its layer."""
+    """All hypotheses of a search; the log-probabilities and attention of a step lie beside its layer."""
 
     def __init__(self, images: int, first_word: int):
         self.layers = [Layer(np.full(images, first_word, dtype=np.int32), np.arange(images), np.zeros(images))]
@@ -69,16 +69,16 @@ class Lattice:
         return self.layers[-1]
 
     def __len__(self) -> int:
-        """How many words the longest hypotheses have."""
+        """The number of words of the longest hypotheses."""
         return len(self.layers) - 1
 
     def leaf(self, row: int, end: float | None = None) -> Leaf:
-        """A row of the last layer as the place where a hypothesis stops."""
+        """A row of the last layer, where a hypothesis stops."""
         return Leaf(len(self), row, end)
 
     @cached_property
     def _plain(self) -> list[tuple[list[int], list[int], list[float]]]:
-        """The layers as lists, out of which single numbers are taken several times as fast; made when all have been added."""
+        """The layers as lists, for faster access to single numbers; built after the last layer."""
         return [(layer.words.tolist(), layer.parents.tolist(), layer.gains.tolist()) for layer in self.layers]
 
     def read(
@@ -133,9 +133,9 @@ class Lattice:
 
 
 def take_best(scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The columns of the `count` highest scores of each row and those scores, highest first; they are taken out of `scores`.
+    """The columns of the `count` highest scores of each row and these scores, highest first; overwrites them in `scores`.
 
-    For the few columns of a beam, maximum after maximum is several times faster than a partition.
+    For a beam's few columns, repeated argmax is several times faster than a partition.
     """
     rows = np.arange(len(scores))
     columns = np.empty((len(scores), count), dtype=np.intp)

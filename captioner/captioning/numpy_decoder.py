@@ -1,6 +1,6 @@
 """The decoder in NumPy, word by word, built from settings and arrays; search and the step-by-step page run on it.
 
-The same arithmetic as `captioner.model.decoder`, without TensorFlow's own costs, which outweigh the work of one photograph.
+The same arithmetic as `captioner.model.decoder`, without TensorFlow's overhead, which exceeds the work of one photograph.
 """
 
 import math
@@ -15,12 +15,11 @@ from captioner.config import NORM_EPSILON, DecoderConfig
 from captioner.model.blueprint import NORM, TABLE_WEIGHT, block_means
 from captioner.model.checkpoints import Checkpoint
 
-_BLOCK, _FEW = 64, 16
-"""Columns of a block of weights; products of few rows with such go through BLAS's own way for small ones, three times as fast."""
+_BLOCK, _FEW = 64, 16  # With at most 16 rows, BLAS multiplies blocks of 64 columns three times as fast as whole matrices.
 
 
 class Dense:
-    """A product with a matrix of weights, cut into blocks of columns for a few rows, and a bias."""
+    """A dense layer; its kernel is also kept in blocks of columns, for few rows."""
 
     def __init__(self, kernel: np.ndarray, bias: np.ndarray | None = None):
         self.kernel, self.bias, (inputs, self.outputs) = np.ascontiguousarray(kernel), bias, kernel.shape
@@ -105,7 +104,7 @@ class NumpyDecoder:
         return Session(self, features)
 
     def start(self, features: np.ndarray) -> tuple[np.ndarray, State]:
-        """The photographs' features (images, regions, channels) as `forward` takes them, and the first state, a row for each."""
+        """Features (images, regions, channels) as `forward` takes them, and the first state, one row per photograph."""
         images, regions, channels = features.shape
         if self.config.attends:
             pooled = features.reshape(-1, channels)
@@ -121,7 +120,7 @@ class NumpyDecoder:
         return self._laid_out(grid, images), self._first_state(grid.reshape(images, regions, -1).mean(axis=1))
 
     def _laid_out(self, grid: np.ndarray, images: int) -> np.ndarray:
-        """By heads, (images, heads, regions, depth), or keys and values of additive attention, (images, 2, regions, units)."""
+        """By heads, (images, heads, regions, depth); for additive attention, keys and values, (images, 2, regions, units)."""
         regions = len(grid) // images
         if self.config.additive:
             return np.stack([part.reshape(images, regions, -1) for part in (self.parts["keys"](grid), grid)], axis=1)
@@ -136,7 +135,7 @@ class NumpyDecoder:
         return state_after(self._read(self.parts["lstm0"](image), state))
 
     def forward(self, image: np.ndarray, state: State, words: np.ndarray) -> Values:
-        """One word further; the rows belong to the photographs in turn, equally many to each."""
+        """One word further. Rows are grouped by photograph, in equal numbers."""
         inputs, look, hidden = self.gates[words], None, None
         if self.config.additive:
             look = self._look_before(state[0], image)
@@ -154,7 +153,7 @@ class NumpyDecoder:
         return Values(cells, look, hidden, self.parts["words"](sequence))
 
     def _read(self, inputs: np.ndarray, state: State) -> tuple[Cell, ...]:
-        """All LSTM layers, from what the input adds to the first one's gates."""
+        """All LSTM layers, from the input's share of the first layer's gates."""
         cells: list[Cell] = []
         for layer, recurrent in enumerate(self.recurrent):
             gates = recurrent(state[2 * layer])  # (rows, 4 * units)
@@ -163,7 +162,7 @@ class NumpyDecoder:
         return tuple(cells)
 
     def _look(self, output: np.ndarray, grid: np.ndarray) -> Look:
-        """Multi-head attention of rows over grids (images, heads, regions, depth)."""
+        """Multi-head attention over grids (images, heads, regions, depth), with the LSTM's output as query."""
         images, heads, _, depth = grid.shape
         query = self.parts["query"](output)
         scaled = (query * np.float32(1 / math.sqrt(depth))).reshape(images, -1, heads, depth)
@@ -173,7 +172,7 @@ class NumpyDecoder:
         return Look(query, weights, context.reshape(len(output), -1))
 
     def _look_before(self, output: np.ndarray, grid: np.ndarray) -> Look:
-        """Additive attention of rows over grids (images, 2, regions, image units), by the LSTM's last output."""
+        """Additive attention over grids (images, 2, regions, image units), with the LSTM's previous output as query."""
         images, _, _, units = grid.shape
         query = self.parts["query"](output)
         bent = np.tanh(grid[:, None, 0] + query.reshape(images, -1, 1, units))  # (images, slots, regions, image units)
@@ -183,7 +182,7 @@ class NumpyDecoder:
 
 
 class Session:
-    """One search: the photographs whose captions are not finished, and the steps over them."""
+    """The steps of one search, over the photographs whose captions are not finished."""
 
     def __init__(self, decoder: NumpyDecoder, features: np.ndarray):
         self._decoder, self._live = decoder, np.arange(len(features))
@@ -208,7 +207,7 @@ class Session:
         return chosen, values - normaliser, state_after(found.cells), found.attention
 
     def _forward(self, state: State, words: np.ndarray, images: np.ndarray) -> Values:
-        """The photographs of the rows come in order, and one whose captions are finished never comes back."""
+        """Rows come in the order of the photographs; a photograph whose captions are finished never comes back."""
         live = np.unique(images)
         if len(live) < len(self._live):
             self._image, self._live = self._image[np.searchsorted(self._live, live)], live
@@ -216,7 +215,7 @@ class Session:
 
 
 def _scale_and_shift(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Batch normalisation by the running mean and variance, as numbers to multiply with and to add, (units,) each."""
+    """Batch normalisation with the running statistics, as a factor and a summand, (units,) each."""
     scale, bias, mean, variance = (arrays[f"{NORM}/{part}"] for part in ("scale", "bias", "mean", "variance"))
     scale = scale / np.sqrt(variance + np.float32(NORM_EPSILON))
     return scale, bias - mean * scale
@@ -232,7 +231,7 @@ def _softmax(weights: np.ndarray) -> None:
 def _cell(gates: np.ndarray, memory: np.ndarray, activation: Callable[[np.ndarray], np.ndarray]) -> Cell:
     """An LSTM's step from its gates, (rows, 4 * units), in the order input, forget, output, candidate."""
     units = memory.shape[1]
-    # By the hyperbolic tangent a sigmoid cannot overflow.
+    # sigmoid(x) = (tanh(x / 2) + 1) / 2 cannot overflow.
     opened = gates[:, : 3 * units]
     opened *= 0.5
     np.tanh(opened, out=opened)
@@ -245,6 +244,6 @@ def _cell(gates: np.ndarray, memory: np.ndarray, activation: Callable[[np.ndarra
 
 
 def _normaliser(logits: np.ndarray) -> np.ndarray:
-    """Lower each row until its highest is 0; return what turns it into log-probabilities when subtracted, (rows, 1)."""
+    """Subtract each row's maximum in place; return the log of its sum of exponentials, (rows, 1)."""
     logits -= logits.max(axis=1, keepdims=True)
     return np.log(np.exp(logits).sum(axis=1, keepdims=True))

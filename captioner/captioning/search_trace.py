@@ -1,6 +1,6 @@
-"""What a search looked at: every continuation that it considered, and whether it was kept, finished or dropped.
+"""A record of every continuation that a search considered, and whether it was kept, finished or dropped.
 
-Filled in by `captioner.captioning.beam_search` while it searches for one photograph; drawing it is left to others.
+Filled by `captioner.captioning.beam_search` for one photograph and drawn by `captioner.figures.caption.search_tree`.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ Fate = Literal["kept", "finished", "dropped"]
 
 
 class Considered(NamedTuple):
-    """One continuation as the search sees it: the row it lengthens, its word, and what that costs."""
+    """One continuation: the row it lengthens, its word and its scores."""
 
     row: int
     word: int
@@ -52,7 +52,7 @@ class Trace:
         self._steps += 1
 
     def find(self, words: Iterable[int]) -> list[int]:
-        """The numbers of the candidates that a sentence went through, as far as it can be followed."""
+        """The numbers of the candidates along a sentence, as far as it can be followed."""
         path: list[int] = []
         for step, word in enumerate(words):
             before = path[-1] if path else None

@@ -1,10 +1,10 @@
-"""Additive attention as first published: a region's weight comes from its key plus the query, through a hyperbolic tangent."""
+"""Additive attention (Bahdanau et al., 2015): a region's weight depends on tanh(key + query)."""
 
 import tensorflow as tf
 
 
 class AdditiveAttention:
-    """The looks of packed captions, one after the other; each takes only the captions that are not finished."""
+    """Attention step by step over packed captions; a step takes only unfinished captions."""
 
     def __init__(self, keys: tf.Tensor, values: tf.Tensor, energy: tf.Tensor):
         """Keys and values of each caption's photograph, (captions, regions, units); energy (units, 1)."""

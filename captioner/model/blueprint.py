@@ -1,4 +1,4 @@
-"""The layers of a decoder and the shapes of their weights, worked out from its settings without TensorFlow.
+"""The layers of a decoder and the shapes of their weights, derived from its settings without TensorFlow.
 
 The Keras decoder is built from them; checkpoints, figures and `describe` take shapes and parameter counts from here.
 """
@@ -15,7 +15,7 @@ from captioner.errors import ConfigError
 
 # Far beyond any use; they keep a settings file from asking for all memory.
 LARGEST_SIZE = 8192
-LARGEST_GRID = 500_000  # numbers of a photograph at a time
+LARGEST_GRID = 500_000  # features of a photograph
 _MOST_ACROSS = 100  # regions
 
 TABLE_WEIGHT = "decoder/table"  # A learned table is stored as a table, not among the weights.
@@ -35,7 +35,7 @@ _SWITCHES = {
 
 @dataclass(frozen=True)
 class Part:
-    """A layer with weights, and how many numbers go in and come out."""
+    """A layer with weights, and its numbers of inputs and outputs."""
 
     kind: Literal["dense", "lstm", "norm"]
     inputs: int
@@ -57,7 +57,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Parameters:
-    """The numbers that a decoder learned, and the others: a frozen word table and the statistics of batch normalisation."""
+    """Parameter counts; frozen are a frozen word table and the statistics of batch normalisation."""
 
     trainable: int
     frozen: int
@@ -66,7 +66,7 @@ class Parameters:
 def parts(config: DecoderConfig, channels: int, words: int) -> dict[str, Part]:
     """The layers by name, in the order in which they are built.
 
-    `channels` are the numbers of a region, `words` the words that get a score.
+    `channels`: features per region. `words`: size of the output vocabulary.
     """
     check(config)
     units, image_units = config.units, config.image_units
@@ -89,11 +89,11 @@ def parts(config: DecoderConfig, channels: int, words: int) -> dict[str, Part]:
 
 
 def _image_parts(config: DecoderConfig, channels: int) -> dict[str, Part]:
-    """From what is seen of the photograph to the first state."""
+    """The layers from image features to the initial state."""
     width = config.embedding_dimensions if config.image_is_word else config.image_units
     inputs = channels * (BLOCKS if config.pooling == "blocks" else 1)
     if not 0 < inputs <= LARGEST_GRID:
-        raise ConfigError(f"A decoder takes 1 to {LARGEST_GRID:,} numbers of a photograph at a time, not {inputs:,}.")
+        raise ConfigError(f"A decoder takes 1 to {LARGEST_GRID:,} features of a photograph, not {inputs:,}.")
     found = {"image": Part("dense", inputs, width, "linear" if config.image_is_word else "relu")}
     if config.image_norm == "batch":
         found[NORM] = Part("norm", width, width)
@@ -109,7 +109,7 @@ def weight_shapes(found: Mapping[str, Part]) -> dict[str, tuple[int, ...]]:
 
 
 def count_parameters(shapes: Mapping[str, tuple[int, ...]], frozen: bool) -> Parameters:
-    """The parameters in weights of these shapes, the word table among them; the CNN is shared and not counted."""
+    """Count the parameters of weights with these shapes, word table included; the shared CNN is not counted."""
     fixed = {*STATISTICS, *([TABLE_WEIGHT] if frozen else [])}
     sizes = {name: math.prod(shape) for name, shape in shapes.items()}
     unlearned = sum(size for name, size in sizes.items() if name in fixed)
@@ -117,7 +117,7 @@ def count_parameters(shapes: Mapping[str, tuple[int, ...]], frozen: bool) -> Par
 
 
 def block_means(config: DecoderConfig, regions: int) -> np.ndarray | None:
-    """The weight of each region of a square grid in the mean of each block, (blocks, regions); None without such blocks.
+    """The weight of each region of a square grid in the mean of each block, (blocks, regions); None without blocks.
 
     Where three does not divide the grid, neighbouring blocks share a row or a column.
     """
@@ -137,7 +137,7 @@ def block_means(config: DecoderConfig, regions: int) -> np.ndarray | None:
 
 
 def check(config: DecoderConfig) -> None:
-    """Refuse settings from which no decoder can be built."""
+    """Raise a `ConfigError` for settings that describe no decoder."""
     for name, known in _SWITCHES.items():
         if getattr(config, name) not in get_args(known):
             raise ConfigError(f"{name} is one of {', '.join(get_args(known))}, not '{getattr(config, name)}'.")

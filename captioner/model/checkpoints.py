@@ -1,7 +1,7 @@
 """A trained decoder as a folder: settings, vocabulary, word table and weights, checked by hash, name and shape on load.
 
-The model is always built in code and the weights are assigned by name; nothing from disk is ever run. Finding the folder of
-a stage is left to `captioner.model.stage_folders`.
+Models are built in code and weights assigned by name; nothing from disk is executed. `captioner.model.stage_folders` finds
+the folder of a stage.
 """
 
 import json
@@ -37,7 +37,7 @@ _NEEDED = (CONFIG, "vocabulary.json", "decoder.safetensors", "table.json", "tabl
 
 @dataclass(frozen=True)
 class EncoderMark:
-    """The encoder that the decoder was trained with; features of another one mean nothing to it."""
+    """The encoder that a decoder was trained with; other features fit it only in shape."""
 
     name: str
     fingerprint: str
@@ -219,7 +219,7 @@ def load_all(folder: Path, variants: tuple[str, ...] | None = None, stage: str |
 
 
 def finished_history(folder: Path) -> dict[str, Any]:
-    """The history of a trained decoder, with the numbers checked that others calculate with."""
+    """The history of a finished training run, with its numbers checked."""
     history = read_json(Path(folder) / HISTORY)
     try:
         epochs, earlier, best = history["epochs"], history["earlier"], history["best_epoch"]

@@ -1,7 +1,7 @@
 """The decoder in TensorFlow: an LSTM over the words, with four ways for the photograph to enter it.
 
 Training runs it over whole packed captions (`Decoder.logits`), the self-critical stage also word by word (`Decoder.step`).
-Captions for users come from `captioner.captioning.numpy_decoder`. Losses, loops and files are left to others.
+Captions for users come from `captioner.captioning.numpy_decoder`.
 """
 
 import math
@@ -25,7 +25,7 @@ PACKED_SIGNATURE = (*[_NUMBERS] * 4, tf.TensorSpec((None, None), tf.int32), _NUM
 
 
 class Decoder(keras.Model):
-    """A caption decoder. `config` decides how the photograph enters, and everything else that recipes differ in."""
+    """A caption decoder; `config` holds every switch in which recipes differ."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Decoder(keras.Model):
         regions: int = 0,
         words: int | None = None,
     ):
-        """`regions` matters only where they are pooled to blocks; `words` get a score, of a table that may have more rows."""
+        """`regions` matters only for pooling to blocks. `words`: output size, if smaller than the word table."""
         super().__init__(name="decoder")
         self.config, self.channels, self.frozen = config, channels, frozen
         self.vocabulary_size = words or len(vectors)
@@ -59,7 +59,7 @@ class Decoder(keras.Model):
 
     @property
     def statistics(self) -> list[Any]:
-        """The running mean and variance of batch normalisation, which training moves besides the weights."""
+        """The running mean and variance of batch normalisation."""
         return [self.parts[NORM].mean, self.parts[NORM].variance] if NORM in self.parts else []
 
     def put(self, weights: Mapping[str, np.ndarray]) -> None:
@@ -69,7 +69,7 @@ class Decoder(keras.Model):
                 variable.assign(weights[variable.path])
 
     def logits(self, features: tf.Tensor, packed: tuple, steps: int, seed: tf.Tensor | None = None) -> tf.Tensor:
-        """The scores of every next word of packed captions, (words, vocabulary); with a seed dropout is on."""
+        """The logits of every next word of packed captions, (words, vocabulary); a seed turns dropout on."""
         words, _targets, *layout = packed
         drop = Dropout(seed)
         grid = self._project(features, drop)
@@ -85,7 +85,7 @@ class Decoder(keras.Model):
     def step(self, image: tf.Tensor, state: State, words: tf.Tensor) -> tuple[tf.Tensor, State]:
         """One word further: log-probabilities (rows, vocabulary) and the next state.
 
-        The rows belong to the photographs in turn, equally many to each.
+        Rows are grouped by photograph, in equal numbers.
         """
         places = tf.range(tf.size(words))
         slots = tf.reshape(places, (tf.shape(image)[0], -1))
@@ -96,7 +96,7 @@ class Decoder(keras.Model):
     def _scores(
         self, inputs: tf.Tensor, image: tf.Tensor, state: State, layout: Any, steps: int, drop: Dropout
     ) -> tuple[tf.Tensor, State]:
-        """The scores of the next words and the state after them; `layout` is the last four arrays of `Packed.arrays`."""
+        """The logits of the next words and the new state; `layout` is the last four arrays of `Packed.arrays`."""
         counts, images, slots, places = layout
         looks = self._looks(image, images) if self.config.additive else None
         sequence, state = self._read(inputs, counts, steps, state, drop, looks)
@@ -115,7 +115,7 @@ class Decoder(keras.Model):
         return self.parts[NORM].normalise(grid, training=drop.seed is not None) if NORM in self.parts else grid
 
     def _pool(self, features: tf.Tensor) -> tf.Tensor:
-        """Every region (images, regions, channels) for attention, else their mean, or blocks end to end."""
+        """All regions (images, regions, channels) for attention, else their mean or the concatenated means of blocks."""
         if self.config.attends:
             return features
         if self.blocks is None:
@@ -162,7 +162,7 @@ class Decoder(keras.Model):
         return AdditiveAttention(keys, values, self.parts["energy"].kernel)
 
     def _look_before(self, looks: AdditiveAttention) -> Callable[[tf.Tensor], tf.Tensor]:
-        """What additive attention adds to the gates of the first layer, from its last output."""
+        """The share of additive attention in the gates of the first layer, from its previous output."""
         return lambda hidden: self.parts["context"](looks(self.parts["query"](hidden)))
 
     def _contexts(self, sequence: tf.Tensor, grid: tf.Tensor, slots: tf.Tensor, places: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,6 @@
-"""The layers of decoders besides Keras's own: an LSTM over packed words, batch normalisation, and a seeded dropout.
+"""Decoder layers that Keras lacks: an LSTM over packed words, batch normalisation and seeded dropout.
 
-Some operations have gradients of their own, equal in value to TensorFlow's and faster.
+Some operations have custom gradients, equal to TensorFlow's and faster.
 """
 
 from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ class Cell(keras.layers.Layer):
 
 
 class Normalisation(keras.layers.Layer):
-    """Batch normalisation over photographs: in training by the batch's own mean and variance, otherwise by running ones."""
+    """Batch normalisation over photographs: by batch statistics in training, otherwise by running ones."""
 
     MOMENTUM = 0.99
 
@@ -99,7 +99,7 @@ class Normalisation(keras.layers.Layer):
 
 
 class Dropout:
-    """Dropout whose random numbers follow from a seed alone, so that a resumed run repeats them; no seed, no dropout."""
+    """Dropout from a seed alone, so that a resumed run repeats it; without a seed there is no dropout."""
 
     def __init__(self, seed: tf.Tensor | None):
         self.seed, self.uses = seed, 0

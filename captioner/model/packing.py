@@ -1,7 +1,7 @@
-"""Lays captions of several photographs side by side so that only real words are computed, as plain index arrays.
+"""Pack captions of several photographs into index arrays without padding, so that only real words are computed.
 
 Captions are sorted by length; the words of all captions at step 0 come first, then those at step 1, and so on. A caption
-that has ended is simply not among the rows of the later steps, so nothing is padded and nothing has to be masked.
+that has ended is not among the rows of later steps, so nothing is padded or masked.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ STEP_BUCKET = 8  # The compiled loop has a multiple of this many steps, so that 
 
 @dataclass(frozen=True)
 class Packed:
-    """The words of one batch, time-major without padding, and where each belongs."""
+    """The words of one batch, time-major without padding, and their places."""
 
     words: np.ndarray  # (words,) the word that goes in
     targets: np.ndarray  # (words,) the word that should come out
@@ -30,7 +30,7 @@ class Packed:
         return self.words, self.targets, self.counts, self.images, self.slots, self.places
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """One value per caption, in the order in which they were given, laid beside every word of it: (words,)."""
+        """Repeat one value per caption, in the order given, for each of its words: (words,)."""
         rows = values[self.captions]
         return np.concatenate([rows[:count] for count in self.counts])
 
