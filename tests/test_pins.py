@@ -5,9 +5,9 @@ import json
 import pytest
 
 from captioner.captioning.captioner import Captioner
+from captioner.captioning.search_settings import load_search_config
 from captioner.config import SHIPPED
 from captioner.model.stage_folders import stages_in
-from captioner.scoring.evaluation import load_search_config
 from support.pins import PINS, pictures
 
 STORED = json.loads(PINS.read_text(encoding="utf-8"))

@@ -84,7 +84,7 @@ def dataset(data: str, splits: str = STANDARD) -> "Dataset":
 
 def search_config(request: Files, beam: int | None, length_preference: float | None = None) -> SearchConfig:
     """The decoders' own search setting, overridden by the given values."""
-    from captioner.scoring.evaluation import load_search_config
+    from captioner.captioning.search_settings import load_search_config
 
     config = load_search_config(decoders(request))
     if beam is not None:

@@ -91,17 +91,19 @@ def _report_failed(subjects: "Subjects") -> None:
 
 
 def _choose(options: Request, captioner: "Captioner", dev: "Subjects", data: str) -> "BeamTrials":
-    from captioner.scoring.evaluation import choose_beam, save_beam, search_of_recipe
+    from captioner.captioning.search_settings import preset_search_config
+    from captioner.scoring.evaluation import choose_beam, save_beam
 
     folder = choices.decoders(options)
-    tried = choose_beam(captioner, dev, search_of_recipe(folder))
+    tried = choose_beam(captioner, dev, preset_search_config(folder))
     save_beam(folder, tried, data)
     return tried
 
 
 def _may_store(options: Request, data: str, evaluation: "Evaluation") -> bool:
     """Whether the scores are of the decoders' own search setting, on the data set of their stored scores."""
-    from captioner.scoring.evaluation import load_scores, load_search_config
+    from captioner.captioning.search_settings import load_search_config
+    from captioner.scoring.evaluation import load_scores
 
     folder = choices.decoders(options)
     own = load_search_config(folder)

@@ -73,7 +73,8 @@ def _stored(folder: "Path") -> "Familiarity | None":
 
 def _measure(folder: "Path", data: str, captioner: "Captioner", dev: "Subjects", novelty: "np.ndarray") -> "Curve":
     """Score the decoders' captions of the dev photographs, found with their own search setting, against novelty."""
-    from captioner.scoring.evaluation import evaluate, load_search_config
+    from captioner.captioning.search_settings import load_search_config
+    from captioner.scoring.evaluation import evaluate
     from captioner.scoring.novelty_curve import measure, subject
 
     evaluation = evaluate(captioner, dev, load_search_config(folder))

@@ -121,7 +121,7 @@ def _engine(folder: Path, weights: Path | None) -> "Engine":
 
 def _engine_of_the_page(folder: Path) -> "Engine":
     """The decoders and the queue of the page, so that the process holds both once."""
-    from captioner.scoring.evaluation import load_search_config
+    from captioner.captioning.search_settings import load_search_config
     from captioner.service.engine import Engine
     from captioner.views.resources import load_engine
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.captioning.captioner import Captioner
+from captioner.captioning.search_settings import SEARCH, load_search_config
 from captioner.config import REWARD, STAGES, VARIANTS, SearchConfig
 from captioner.config_io import to_json
 from captioner.data.datasets import Dataset, resplit
@@ -18,7 +19,7 @@ from captioner.experiments.examiner import Examiner
 from captioner.experiments.plans import CHOSEN_WITH, Plan, Trial
 from captioner.experiments.records import Record, save_record, taken
 from captioner.model.checkpoints import HISTORY, finished_history, load
-from captioner.scoring.evaluation import SEARCH, choose_beam, load_search_config, save_beam
+from captioner.scoring.evaluation import choose_beam, save_beam
 from captioner.storage import exists, load_folder, read_bytes, read_json, save_folder, write_json
 from captioner.training.run import Run, Start
 from captioner.training.run_inputs import RunInputs, Sources

@@ -184,10 +184,10 @@ def _caption(decoders: Decoders) -> str:
     """Caption a sample with every decoder of the last stage."""
     start_tensorflow()
     from captioner.captioning.captioner import Captioner
+    from captioner.captioning.search_settings import load_search_config
     from captioner.data.images import read
     from captioner.data.samples import SAMPLES
     from captioner.model.stage_folders import stage_folder
-    from captioner.scoring.evaluation import load_search_config
 
     captioner = Captioner.load(folder := stage_folder(decoders.folder), weights=decoders.weights)
     found = captioner.caption([read(SAMPLES[0].read(), SAMPLES[0].file)], load_search_config(folder))[0]

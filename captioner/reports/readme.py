@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from captioner.captioning.search_settings import SEARCH
 from captioner.config import FIRST, SHIPPED, STAGES, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.experiments.conclusions import read_study
@@ -27,7 +28,6 @@ from captioner.figures.style import listed
 from captioner.model.checkpoints import HISTORY, SCORES
 from captioner.model.stage_folders import stages_in
 from captioner.scoring.comparison import COMPARISON, CONSTANT, PEOPLE
-from captioner.scoring.evaluation import SEARCH
 from captioner.storage import read_json
 
 if TYPE_CHECKING:

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from captioner.captioning.beam_search import check
+from captioner.captioning.search_settings import SEARCH
 from captioner.config import SearchConfig
-from captioner.config_io import preset_from_json
 from captioner.data.datasets import Record
 from captioner.errors import DatasetError
 from captioner.model.checkpoints import SCORES
-from captioner.model.stage_folders import peek_settings
 from captioner.progress import Progress
 from captioner.scoring.bootstrap import Estimate, Interval, interval, paired_difference
 from captioner.scoring.metrics import Scorer, Scores
@@ -28,7 +26,6 @@ from captioner.vision.feature_cache import FeatureCache
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
 
-SEARCH = "search.json"
 BEAMS = (1, 3, 5)
 LENGTH_PREFERENCES = (0.4, 0.7, 1.0, 1.3)
 _PHOTOGRAPHS_AT_ONCE = 50
@@ -168,26 +165,6 @@ def save_beam(folder: Path, tried: BeamTrials, data: str, **more: Any) -> None:
     """Store the chosen setting, for everything that captions with these decoders."""
     chosen = setting(tried.best.config) | {"data": data, "split": "dev"}
     write_json(Path(folder) / SEARCH, chosen | more | {"trials": tried.table()})
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    beam: int
-    length_preference: float
-
-
-def load_search_config(folder: Path) -> SearchConfig:
-    """The search setting chosen for a folder of decoders, or their recipe's own if none was chosen."""
-    path, config = Path(folder) / SEARCH, search_of_recipe(folder)
-    if path.is_file():
-        config = replace(config, **vars(read_as(path, _Chosen, "copy it again or choose anew")))
-        check(config)
-    return config
-
-
-def search_of_recipe(folder: Path) -> SearchConfig:
-    """The search setting of the preset that the decoders of a folder were trained with."""
-    return peek_settings(Path(folder), lambda config: preset_from_json(config["preset"]).search, SearchConfig())
 
 
 def save_scores(folder: Path, split: str, data: str, evaluation: Evaluation) -> None:

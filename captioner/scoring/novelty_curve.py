@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from captioner.captioning.search_settings import load_search_config
 from captioner.config import VARIANTS
 from captioner.errors import CheckpointError, FeatureError
 from captioner.scoring import comparison
 from captioner.scoring.bootstrap import RESAMPLES, Estimate, draws, percentiles
 from captioner.scoring.comparison import Subject
-from captioner.scoring.evaluation import load_search_config, setting
+from captioner.scoring.evaluation import setting
 from captioner.scoring.familiarity import summary_path
 from captioner.storage import exists, parse_as, read_as, read_bytes, write_json
 

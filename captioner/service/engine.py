@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from captioner.captioning.bulk import best_of
+from captioner.captioning.search_settings import load_search_config
 from captioner.config import SearchConfig
 from captioner.data.images import read
 from captioner.errors import ConfigError
-from captioner.scoring.evaluation import load_search_config
 from captioner.service.queue import Batcher, WorkQueue
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from browsing import (
     wait_for_captions,
 )
 from captioner.captioning.captioner import Caption, Captioner
+from captioner.captioning.search_settings import load_search_config
 from captioner.config import VARIANTS
 from captioner.data.images import read
 from captioner.data.samples import SAMPLES
-from captioner.scoring.evaluation import load_search_config
 from captioner.views.cards import odds
 
 TELEPHONE = PHONE | {"has_touch": True, "is_mobile": True, "device_scale_factor": 3}

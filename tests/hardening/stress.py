@@ -53,9 +53,9 @@ def shipped() -> "tuple[Captioner, SearchConfig]":
 
     start_tensorflow()
     from captioner.captioning.captioner import Captioner
+    from captioner.captioning.search_settings import load_search_config
     from captioner.config import SHIPPED
     from captioner.model.stage_folders import stage_folder
-    from captioner.scoring.evaluation import load_search_config
 
     folder = stage_folder(SHIPPED)
     return Captioner.load(folder), load_search_config(folder)

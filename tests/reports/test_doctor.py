@@ -8,13 +8,13 @@ import pytest
 
 from captioner.__main__ import main
 from captioner.captioning.captioner import Captioner
+from captioner.captioning.search_settings import load_search_config
 from captioner.config import SHIPPED, VARIANTS
 from captioner.data.images import read
 from captioner.data.samples import SAMPLES
 from captioner.model.stage_folders import stage_folder
 from captioner.reports import doctor
 from captioner.reports.doctor import CHECKS, examine
-from captioner.scoring.evaluation import load_search_config
 
 NAMES = [what for what, _, _ in CHECKS]
 

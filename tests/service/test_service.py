@@ -13,10 +13,10 @@ import pytest
 import requests
 
 from captioner.captioning.captioner import Captioner
+from captioner.captioning.search_settings import load_search_config
 from captioner.config import VARIANTS
 from captioner.data.images import read
 from captioner.errors import CheckpointError
-from captioner.scoring.evaluation import load_search_config
 from captioner.service import service as limits
 from captioner.service.engine import Engine
 from captioner.service.guard import MOST_BYTES

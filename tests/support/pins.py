@@ -44,9 +44,9 @@ def _coast(number: int) -> np.ndarray:
 def write() -> dict:
     """Of every stage that ships the captions that lead clearly, with what the decoder thinks of them."""
     from captioner.captioning.captioner import Captioner
+    from captioner.captioning.search_settings import load_search_config
     from captioner.config import SHIPPED
     from captioner.model.stage_folders import stages_in
-    from captioner.scoring.evaluation import load_search_config
 
     drawn, pins = pictures(), {}
     for stage in stages_in(SHIPPED):

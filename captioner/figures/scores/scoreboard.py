@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from captioner.captioning.search_settings import SEARCH
 from captioner.config import SHIPPED, STAGES, VARIANTS, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.scoring.baselines import ScoreSummary
 from captioner.scoring.comparison import Comparison, load_comparison, subject
-from captioner.scoring.evaluation import SEARCH, load_scores
+from captioner.scoring.evaluation import load_scores
 from captioner.storage import parse_as, read_as
 from captioner.training.provenance import trained_on_dev
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from captioner.captioning.search_settings import load_search_config
 from captioner.config import SearchConfig
-from captioner.scoring.evaluation import load_search_config
 from captioner.views import stages
 from captioner.views.resources import refusals
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from PIL import Image
 
+from captioner.captioning.search_settings import load_search_config
 from captioner.config import VARIANTS, Variant
 from captioner.data.samples import SAMPLES
 from captioner.errors import TriptychError
@@ -18,7 +19,6 @@ from captioner.figures.decoder.diagram import LAYOUTS, draw
 from captioner.figures.decoder.differences import Property, compare, difference
 from captioner.figures.limits import LIMITS
 from captioner.model.checkpoints import load_all
-from captioner.scoring.evaluation import load_search_config
 from captioner.views import photographs, stages
 from captioner.views.how_it_works import layer_tables
 from captioner.views.how_it_works.scene import Scene, sentence

@@ -243,7 +243,7 @@ def test_the_beam_is_what_the_slider_says(app):
 
 
 def test_the_settings_start_as_they_were_chosen_for_these_decoders(app, tiny_run, tmp_path, monkeypatch):
-    from captioner.scoring.evaluation import SEARCH
+    from captioner.captioning.search_settings import SEARCH
 
     folder = shutil.copytree(tiny_run, tmp_path / "chosen")
     (folder / SEARCH).write_text('{"beam": 2, "length_preference": 0.9}')
