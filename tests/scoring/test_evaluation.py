@@ -1,7 +1,6 @@
-"""A split through decoders: against the scorer called by hand, and against a captioner whose captions are known."""
+"""Evaluation of a split: against the scorer called by hand, and with a captioner whose captions are known."""
 
 import json
-import shutil
 from argparse import Namespace
 from dataclasses import replace
 from types import SimpleNamespace
@@ -23,13 +22,12 @@ from captioner.scoring import bootstrap, evaluation, metrics
 from captioner.scoring.evaluation import Evaluation, Subjects, choose_beam, evaluate, load_scores, save_beam, save_scores
 from captioner.storage import write_json
 from captioner.vision.feature_cache import FeatureCache
-from captioner.vocabulary import UNKNOWN
 
 DEV = shapes(48, 16, 16).split("dev")
 
 
 class Parrot:
-    """Says what it is told for each picture, worse and worse with every photograph beyond a beam of `favourite`."""
+    """A captioner with known captions for a beam of `favourite`, and one wrong caption for every other setting."""
 
     variants = ("learned", "fasttext")
 
@@ -45,7 +43,7 @@ class Parrot:
 
 
 class Numbers:
-    """A cache that gives a picture's number for its features, and cannot read some."""
+    """A cache whose features are a picture's number, with some unreadable pictures."""
 
     def __init__(self, records, failed=()):
         self.numbers, self.failed = {record.name: float(number) for number, record in enumerate(records)}, failed
@@ -63,18 +61,14 @@ def oracle():
     return Parrot([record.captions[0] for record in DEV])
 
 
-@pytest.fixture(scope="module")
-def captioner(tiny_run, encoder):
-    return Captioner.load(tiny_run, encoder=encoder)
+BEST = SearchConfig(beam=3, length_preference=1.0)
 
 
-def best(beam=3):
-    return SearchConfig(beam=beam, length_preference=1.0)
-
-
-def test_captions_scores_intervals_and_differences_of_real_decoders(captioner, tmp_path):
-    subjects = Subjects.of(DEV, FeatureCache(tmp_path, captioner.encoder))
-    found = evaluate(captioner, subjects, SearchConfig(beam=2))
+@pytest.mark.slow
+def test_captions_scores_intervals_and_differences_of_real_decoders(tiny_run, encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "_PHOTOGRAPHS_AT_ONCE", 7)
+    captioner = Captioner.load(tiny_run, encoder=encoder)
+    found = evaluate(captioner, Subjects.of(DEV, FeatureCache(tmp_path, encoder)), SearchConfig(beam=2))
     references = [record.captions for record in DEV]
     assert list(found.captions) == list(found.scores) == ["learned", "word2vec", "fasttext"]
     for name, captions in found.captions.items():
@@ -84,29 +78,24 @@ def test_captions_scores_intervals_and_differences_of_real_decoders(captioner, t
     assert list(found.differences) == [("learned", "word2vec"), ("learned", "fasttext"), ("word2vec", "fasttext")]
     expected = found.scores["learned"].metrics["cider"] - found.scores["fasttext"].metrics["cider"]
     assert found.differences["learned", "fasttext"]["cider"].value == pytest.approx(expected)
-
-
-def test_the_cache_and_the_batch_change_no_caption(captioner, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "_PHOTOGRAPHS_AT_ONCE", 7)
-    found = evaluate(captioner, Subjects.of(DEV, FeatureCache(tmp_path, captioner.encoder)), SearchConfig(beam=2), ("learned",))
     alone = [captioner.caption([read(record.read())], SearchConfig(beam=2), ("learned",))[0]["learned"][0].text for record in DEV]
-    # Features are kept in half precision, which may turn a near tie of hardly trained decoders.
-    same = sum(one == other for one, other in zip(found.captions["learned"].values(), alone, strict=True))
-    assert list(found.captions) == ["learned"] and same >= len(DEV) - 1
+    # The cache holds half precision, which may turn a near tie of hardly trained decoders.
+    assert sum(one == other for one, other in zip(found.captions["learned"].values(), alone, strict=True)) >= len(DEV) - 1
 
 
 def test_photographs_go_in_batches_without_alternatives(oracle, monkeypatch):
     monkeypatch.setattr(evaluation, "_PHOTOGRAPHS_AT_ONCE", 6)
-    found = evaluate(oracle, Subjects.of(DEV, Numbers(DEV)), best())
+    found = evaluate(oracle, Subjects.of(DEV, Numbers(DEV)), BEST, ("fasttext",))
+    assert list(found.captions) == list(found.scores) == ["fasttext"]
     assert oracle.batches == [6, 6, 4] and {config.alternatives for config in oracle.configs} == {0}
     assert list(found.captions["fasttext"].values()) == [record.captions[0] for record in DEV]
-    assert found.scores["learned"].metrics["bleu4"] == pytest.approx(1.0)
+    assert found.scores["fasttext"].metrics["bleu4"] == pytest.approx(1.0)
 
 
 def test_photographs_that_cannot_be_read_are_named_and_left_out(oracle):
     bad = DEV[0].name
     subjects = Subjects.of(DEV, Numbers(DEV, [bad]))
-    found = evaluate(oracle, subjects, best())
+    found = evaluate(oracle, subjects, BEST)
     assert subjects.failed == {bad: f"'{bad}' is damaged."} and bad not in found.captions["learned"]
     assert found.summary("learned")["images"] == len(subjects.records) == len(DEV) - 1
     with pytest.raises(DatasetError, match="None of the 16 photographs"):
@@ -122,16 +111,11 @@ def test_one_setting_is_chosen_for_all_by_mean_cider(oracle):
     assert row["mean_cider"] == pytest.approx(np.mean([row["variants"][name]["cider"] for name in oracle.variants]))
 
 
-def test_of_equal_settings_the_smallest_beam_is_chosen(oracle):
-    oracle.favourite = None
-    assert choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), SearchConfig()).best.config.beam == 1
-
-
-def test_beams_are_tried_with_the_rest_of_the_recipes_own_search(oracle):
-    base = find_preset("show-and-tell").search
-    tried = choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), base, (1, 2), (0.5,))
-    assert {config.maximum_words for config in oracle.configs} == {20}
-    assert [(row["beam"], row["length_preference"]) for row in tried.table()] == [(1, 0.0), (2, 0.5)]
+def test_beams_are_tried_with_the_recipes_own_search_and_ties_go_to_the_smallest(oracle):
+    oracle.favourite, base = None, find_preset("show-and-tell").search
+    study = choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), base, (1, 2), (0.5,))
+    assert {config.maximum_words for config in oracle.configs} == {20} and study.best.config.beam == 1
+    assert [(row["beam"], row["length_preference"]) for row in study.table()] == [(1, 0.0), (2, 0.5)]
 
 
 def test_only_scores_of_the_whole_own_setting_may_be_stored(tmp_path, capsys):
@@ -161,8 +145,14 @@ def test_the_chosen_setting_is_found_again(oracle, tmp_path):
     assert stored["split"] == "dev" and stored["data"] == "shapes" and len(stored["trials"]) == 2
 
 
+def test_damaged_scores_are_refused(tmp_path):
+    write_json(tmp_path / "learned" / "scores.json", [])
+    with pytest.raises(CheckpointError, match="scores.json of learned"):
+        load_scores(tmp_path, "learned")
+
+
 def test_scores_are_stored_by_split_beside_each_variant(oracle, tmp_path):
-    found = evaluate(oracle, Subjects.of(DEV, Numbers(DEV)), best())
+    found = evaluate(oracle, Subjects.of(DEV, Numbers(DEV)), BEST)
     assert load_scores(tmp_path, "learned") == {}
     for split in ("dev", "test"):
         save_scores(tmp_path, split, "shapes", found)
@@ -176,18 +166,3 @@ def test_scores_are_stored_by_split_beside_each_variant(oracle, tmp_path):
         assert set(stored["dev"]["intervals"]) == set(metrics.METRICS)
         low, high = stored["dev"]["intervals"]["cider"]
         assert low < stored["dev"]["metrics"]["cider"] < high
-
-
-def test_stored_scores_of_another_shape_are_refused(tmp_path):
-    (tmp_path / "learned").mkdir()
-    (tmp_path / "learned" / "scores.json").write_text("[]")
-    with pytest.raises(CheckpointError, match="scores.json of learned"):
-        load_scores(tmp_path, "learned")
-
-
-def test_scores_do_not_harm_a_checkpoint(captioner, tiny_run, encoder, tmp_path):
-    folder = shutil.copytree(tiny_run, tmp_path / "run")
-    subjects = Subjects.of(DEV, FeatureCache(tmp_path, encoder))
-    save_scores(folder, "dev", "shapes", evaluate(captioner, subjects, best(1), ("learned",)))
-    again = Captioner.load(folder, ("learned",), encoder)
-    assert again.variants == ("learned",) and again.vocabulary.words[UNKNOWN] == "<unk>"
