@@ -13,7 +13,7 @@ from support.serving import wait
 
 @pytest.fixture
 def closed():
-    """A queue that is held: its one worker waits until `free` is set."""
+    """A queue whose one worker waits until `free` is set."""
     queue, free = WorkQueue(1, waiting=3), threading.Event()
     begun = threading.Event()
     queue.put(lambda: begun.set() or free.wait(10))

@@ -1,6 +1,6 @@
-"""The service held against its own description over a real socket: what it allows is answered as it says, the rest refused.
+"""The service over a real socket against its OpenAPI document.
 
-Schemathesis makes up the requests, wrong methods, missing and malformed parts among them, and checks every answer.
+Schemathesis generates requests, with wrong methods and missing or malformed parts among them, and checks every answer.
 """
 
 import pytest
@@ -12,11 +12,12 @@ from captioner.captioning.captioner import Captioner
 from captioner.config import SearchConfig
 from captioner.service.app import create_app
 from captioner.service.engine import Engine
-from support.serving import photograph, serving, wait
+from support.serving import photograph, ready
 
+pytestmark = pytest.mark.slow
 KEY = "a-key-that-is-long-enough"
 FEW = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-# What is no picture is no fault of the form that it comes in; tests of the service itself send such files.
+# Only pictures: no schema can describe them. Tests of the service itself send other files.
 schemathesis.openapi.format("binary", some.sampled_from([photograph(0), photograph(1, "JPEG"), photograph(2, "WEBP")]))
 
 
@@ -27,7 +28,7 @@ def load(tiny_run, encoder):
 
 
 def described(*keys):
-    """What a service says of itself, before it has loaded anything."""
+    """The OpenAPI document, for which nothing is loaded."""
     return schemathesis.openapi.from_dict(create_app(lambda: None, keys).openapi())
 
 
@@ -36,20 +37,18 @@ FREE, KEPT = described(), described(KEY).include(path_regex="^/v1/")
 
 @pytest.fixture(scope="module")
 def free(load):
-    with serving(load) as served:
-        wait(lambda: served.get("/ready").ok)
+    with ready(load) as served:
         yield served.address
 
 
 @pytest.fixture(scope="module")
 def kept(load):
-    with serving(load, keys=[KEY]) as served:
-        wait(lambda: served.get("/ready").ok)
+    with ready(load, keys=[KEY]) as served:
         yield served.address
 
 
 def narrow(case):
-    """More captions asked for than the beam gives: no schema can say that of two numbers."""
+    """Whether the beam is smaller than the number of captions, which a schema cannot exclude."""
     beam, top = (str((case.query or {}).get(name)) for name in ("beam", "top"))
     return beam.isdecimal() and top.isdecimal() and int(beam) < int(top)
 

@@ -9,6 +9,7 @@ from websockets.sync.client import connect
 
 from support.serving import files, photograph
 
+pytestmark = pytest.mark.slow
 ELSEWHERE = "http://elsewhere.example"
 LOADED = "Decoders were loaded."
 COUNTING = f"""
@@ -31,7 +32,7 @@ def log(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(log):
-    """Started where the environment names other decoders to the page, which are not there."""
+    """A server whose environment names decoders for the page that do not exist."""
     with pytest.MonkeyPatch.context() as patch, log.open("wb") as file:
         patch.setenv("TRIPTYCH_CHECKPOINTS", str(log.parent))
         with serving(file, "--page", program=("-c", COUNTING)) as (port, _):

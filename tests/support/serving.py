@@ -1,4 +1,4 @@
-"""A service on a port of its own for tests, how to ask it, and photographs to ask it about."""
+"""A service on a port of its own for tests, how to ask it, and photographs to send."""
 
 import io
 import json
@@ -61,6 +61,13 @@ def serving(load, **more):
         served.server.should_exit = True
         served.thread.join(60)
         assert not served.thread.is_alive()
+
+
+@contextmanager
+def ready(load, **more):
+    with serving(load, **more) as served:
+        wait(lambda: served.get("/ready").ok)
+        yield served
 
 
 def wait(condition, seconds=60):
