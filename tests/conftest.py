@@ -73,6 +73,14 @@ def inputs(tensorflow, cache):
     return small_inputs(cache)
 
 
+@pytest.fixture(scope="module")
+def examples(inputs):
+    """The train and dev examples of the inputs."""
+    from captioner.training.batches import Examples
+
+    return tuple(Examples.of(part, inputs.vocabulary, inputs.cache) for part in (inputs.train, inputs.dev))
+
+
 @pytest.fixture(scope="session")
 def encoder(tensorflow):
     """The encoder that ships, not fine-tuned."""
@@ -104,19 +112,17 @@ def _once(folder: Path, make: Callable[[Path], None]) -> Path:
 
 
 def _train_tiny(folder: Path) -> None:
-    tensorflow = start_tensorflow(repeatable=True)
+    start_tensorflow(repeatable=True)
     from captioner.config import VARIANTS
     from captioner.data.datasets import shapes
     from captioner.presets import PRESETS
     from captioner.training.run import Run
     from captioner.training.run_inputs import RunInputs
     from captioner.vision.encoder import load_encoder
+    from support.fakes import uncompiled
 
     preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=3))
     inputs = RunInputs(shapes(48, 16, 16), load_encoder(), Path(os.environ["TRIPTYCH_CACHE"]), preset)
-    tensorflow.config.run_functions_eagerly(True)  # So few steps are done before they would be compiled.
-    try:
+    with uncompiled():
         for variant in VARIANTS:
             Run(inputs, variant, 1, folder).execute()
-    finally:
-        tensorflow.config.run_functions_eagerly(False)

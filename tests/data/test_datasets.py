@@ -1,4 +1,4 @@
-"""Small trees of files in each layout, as they are downloaded and as they go wrong."""
+"""Small data sets of files in each layout, as they are downloaded and as they go wrong."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,7 @@ import pytest
 from captioner.data import datasets
 from captioner.data.datasets import is_joined, load, resplit, shapes
 from captioner.data.images import read
-from captioner.errors import DatasetError, ImageError, VocabularyError
-from captioner.vocabulary import SPECIAL_WORDS, Vocabulary, tokenize
+from captioner.errors import DatasetError, ImageError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 NAMES = {"train": ["a.jpg", "b.jpg", "c.jpg"], "dev": ["d.jpg"], "test": ["e.jpg", "f.jpg"]}
@@ -36,10 +35,9 @@ def official(root, photographs_folder="Flicker8k_Dataset", text_folder="Flickr8k
     return text
 
 
-def table(root, lines=None, folder="Images"):
-    photographs(root / folder)
-    rows = lines if lines is not None else [f"{name},A caption of {name}" for name in ALL]
-    write(root / "captions.txt", "\n".join(["image,caption", *rows]) + "\n")
+def table(root, rows, end="\n", start=""):
+    photographs(root / "Images")
+    write(root / "captions.txt", start + end.join(["image,caption", *rows]) + end)
 
 
 def coco(root, year="2017", captions="annotations", folder=""):
@@ -72,14 +70,14 @@ def test_official_layout(tmp_path, folder, text):
     assert dataset.missing == dataset.uncaptioned == dataset.notes == () and dataset.dropped_captions == 0
 
 
-def test_line_ends_and_byte_order_marks_are_no_part_of_names(tmp_path):
+def test_line_ends_and_byte_order_marks_are_ignored(tmp_path):
     official(tmp_path, end=" \r\n", start="\ufeff")
     dataset = load(tmp_path)
     assert names_of(dataset) == NAMES
     assert dataset.split("train")[0].captions[0] == "Caption 0 of a.jpg ."
 
 
-def test_what_is_not_there_is_named_and_counted(tmp_path):
+def test_what_is_left_out_is_named_and_counted(tmp_path):
     text = official(tmp_path)
     (tmp_path / "Flicker8k_Dataset" / "b.jpg").unlink()
     lines = ["a.jpg#0\t . ", "a.jpg#1\t", "a.jpg#2", "a.jpg#3\tA dog\twith\u2028a  hat"]
@@ -103,16 +101,6 @@ def test_a_caption_of_five_thousand_words_is_left_out(tmp_path):
     assert dataset.notes[-1] == "left out, captions of more than 100 words: 3" and "b.jpg" in dataset.uncaptioned
 
 
-def test_a_hundred_thousand_different_words(tmp_path):
-    text = official(tmp_path)
-    lines = [f"a.jpg#0\t{' '.join(f'w{number}' for number in range(first, first + 50))}" for first in range(0, 100_000, 50)]
-    write(text / "Flickr8k.token.txt", "\n".join([*lines, *(f"{name}#0\tx" for name in ALL)]) + "\n")
-    captions = [tokenize(caption) for record in load(tmp_path).split("train") for caption in record.captions]
-    assert len(Vocabulary.build(captions, 1)) == 100_001 + len(SPECIAL_WORDS)
-    with pytest.raises(VocabularyError, match="No word occurs 5 times in the training captions"):
-        Vocabulary.build(captions, 5)
-
-
 def test_lists_that_cannot_be_used_are_refused(tmp_path):
     text = official(tmp_path)
     lists = text / "Flickr_8k.devImages.txt"
@@ -129,7 +117,7 @@ def test_lists_that_cannot_be_used_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["a.jpg A dog", "a.jpg#0 A dog", "#0\tA dog", "a.jpg#x\tA dog"])
-def test_a_line_of_another_form_is_named(tmp_path, line):
+def test_a_malformed_line_is_named(tmp_path, line):
     text = official(tmp_path)
     write(text / "Flickr8k.token.txt", f"a.jpg#0\tA dog\n\n{line}\n")
     refused(tmp_path, "Flickr8k.token.txt, line 3: expected 'image.jpg#0<TAB>caption', but found")
@@ -143,7 +131,7 @@ def test_another_encoding_is_named_with_line_and_byte(tmp_path):
     refused(tmp_path, "Flickr8k.token.txt, line 1: byte 0 is not UTF-8")
 
 
-def test_table_with_commas_and_quotation_marks(tmp_path):
+def test_a_table_with_commas_and_quotation_marks(tmp_path):
     rows = ['a.jpg,"A dog , a ""big"" one"', "a.jpg,A cat, a hat , and a bat", 'a.jpg,A "loud" bird']
     rows += ["", "a.jpg, . ", 'a.jpg,"Two\nlines"']
     table(tmp_path, rows + [f"{name},x" for name in ALL[1:]])
@@ -153,7 +141,7 @@ def test_table_with_commas_and_quotation_marks(tmp_path):
     assert dataset.dropped_captions == 1
 
 
-def test_table_is_split_by_name_in_whatever_order_it_stands(tmp_path):
+def test_a_table_is_split_by_name_whatever_its_order(tmp_path):
     everything = [f"{number}.jpg" for number in range(80)]
     photographs(tmp_path / "Images", everything)
     table(tmp_path, [f"{name},Caption {i}" for name in everything for i in range(2)])
@@ -167,9 +155,10 @@ def test_table_is_split_by_name_in_whatever_order_it_stands(tmp_path):
     assert [record.name for record in one.split("train")] != sorted(names_of(one)["train"])
 
 
-def test_a_missing_photograph_moves_no_other_one(tmp_path):
-    table(tmp_path)
+def test_a_missing_photograph_does_not_move_others(tmp_path):
+    table(tmp_path, [f"{name},A dog" for name in ALL], end="\r\n", start="\ufeff")
     before = names_of(load(tmp_path))
+    assert sorted(sum(before.values(), [])) == ALL
     gone = before["train"][0]
     (tmp_path / "Images" / gone).unlink()
     after = load(tmp_path)
@@ -177,24 +166,18 @@ def test_a_missing_photograph_moves_no_other_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "lines, match",
+    "text, match",
     [
-        (["a.jpg,fine", "b.jpg"], "captions.txt, line 3: expected 'image.jpg,caption', but found 'b.jpg'"),
-        (["a.jpg,fine", 'b.jpg,"A dog', "c.jpg,x"], "captions.txt, line 3: .*; check the quotation marks"),
-        ([], "list of the split 'train' is empty"),
+        ("image,caption\na.jpg,fine\nb.jpg\n", "captions.txt, line 3: expected 'image.jpg,caption', but found 'b.jpg'"),
+        ('image,caption\na.jpg,fine\nb.jpg,"A dog\nc.jpg,x\n', "captions.txt, line 3: .*; check the quotation marks"),
+        ("image,caption\n", "list of the split 'train' is empty"),
+        ("a.jpg,A dog\n", "captions.txt, line 1: expected 'image,caption', but found 'a.jpg,a dog'"),
     ],
 )
-def test_tables_that_cannot_be_used_are_refused(tmp_path, lines, match):
-    table(tmp_path, lines)
+def test_tables_that_cannot_be_used_are_refused(tmp_path, text, match):
+    photographs(tmp_path / "Images")
+    write(tmp_path / "captions.txt", text)
     refused(tmp_path, match)
-
-
-def test_a_table_needs_its_header(tmp_path):
-    table(tmp_path)
-    write(tmp_path / "captions.txt", "a.jpg,A dog\n")
-    refused(tmp_path, "captions.txt, line 1: expected 'image,caption', but found 'a.jpg,a dog'")
-    write(tmp_path / "captions.txt", "\ufeffimage,caption\r\n" + "".join(f"{name},A dog\r\n" for name in ALL))
-    assert sorted(sum(names_of(load(tmp_path)).values(), [])) == ALL
 
 
 @pytest.mark.parametrize("year, captions, folder", [("2017", "annotations", ""), ("2014", ".", "images")])
@@ -224,25 +207,31 @@ def test_coco_with_gaps(tmp_path):
     assert (dataset.missing, dataset.uncaptioned, dataset.dropped_captions) == (("a.jpg",), ("silent.jpg",), 1)
 
 
+ONE_CAPTION = '{"images": [{"id": 1, "file_name": "c.jpg"}], "annotations": [{"image_id": 1, %s}]}'
+NO_NAME = '{"images": [{"id": 1}], "annotations": []}'
+NO_COCO = "captions_val2017.json is not a COCO captions file: expected images with id and file_name"
+
+
 @pytest.mark.parametrize(
-    "text", ["[]", "{}", "[" * 200_000, '{"images": [{"id": 1}], "annotations": []}', '{"images": [], "annotations": 5}']
+    "text, match",
+    [
+        ("[]", NO_COCO),
+        ("{}", NO_COCO),
+        (NO_NAME, NO_COCO),
+        ('{"images": [], "annotations": 5}', NO_COCO),
+        ("[" * 200_000, NO_COCO),
+        (ONE_CAPTION % '"caption": null', NO_COCO),
+        (ONE_CAPTION % '"said": "a dog"', NO_COCO),
+        ('{"images": [\n{"id": 1,\n', "captions_val2017.json, line 3: not JSON"),
+        (None, "captions_val2017.json cannot be read"),
+    ],
+    ids=lambda value: str(value)[:40],
 )
-def test_json_that_is_not_coco_is_refused(tmp_path, text):
-    coco(tmp_path)
-    write(tmp_path / "annotations" / "captions_val2017.json", text)
-    refused(tmp_path, "captions_val2017.json is not a COCO captions file: expected images with id and file_name")
-
-
-def test_captions_that_are_not_text_and_broken_json_are_refused(tmp_path):
+def test_json_that_is_not_coco_is_refused(tmp_path, text, match):
     coco(tmp_path)
     path = tmp_path / "annotations" / "captions_val2017.json"
-    for caption in ('"caption": null', '"said": "a dog"'):
-        write(path, '{"images": [{"id": 1, "file_name": "c.jpg"}], "annotations": [{"image_id": 1, %s}]}' % caption)
-        refused(tmp_path, "is not a COCO captions file")
-    write(path, '{"images": [\n{"id": 1,\n')
-    refused(tmp_path, "captions_val2017.json, line 3: not JSON")
-    path.unlink()
-    refused(tmp_path, "captions_val2017.json cannot be read")
+    path.unlink() if text is None else write(path, text)
+    refused(tmp_path, match)
 
 
 def test_folders_that_hold_no_data_set_are_refused(tmp_path, monkeypatch):
@@ -255,21 +244,18 @@ def test_folders_that_hold_no_data_set_are_refused(tmp_path, monkeypatch):
     refused(tmp_path, r"cannot be read \(Permission denied\)")
 
 
-def test_a_split_that_is_not_there_names_those_that_are():
-    with pytest.raises(DatasetError, match="The data set shapes has no split 'val'; choose one of train, dev, test."):
-        datasets.shapes(1, 1, 1).split("val")
-
-
-def test_a_photograph_that_went_away_is_an_image_error(tmp_path):
+def test_a_missing_split_or_photograph(tmp_path):
     official(tmp_path)
-    record = load(tmp_path).split("dev")[0]
+    dataset = load(tmp_path)
+    with pytest.raises(DatasetError, match="The data set flickr8k has no split 'val'; choose one of train, dev, test."):
+        dataset.split("val")
+    (record,) = dataset.split("dev")
     record.source.unlink()
     with pytest.raises(ImageError, match="'d.jpg' cannot be opened"):
         record.read()
 
 
 def test_train_and_dev_joined():
-    """As Flickr8k is split 7,000 to 1,000: test stays unseen, dev does not."""
     plain = shapes(7, 3, 2)
     joined = resplit(plain, "7000-1000")
     assert resplit(plain, "standard") is plain and joined.name == "shapes-7000-1000"
@@ -290,13 +276,13 @@ def test_generated_shapes():
 
 
 def test_generated_shapes_depend_on_seed_and_place_alone():
-    few, many, other = datasets.shapes(3, 2, 1, seed=5), datasets.shapes(6, 2, 4, seed=5), datasets.shapes(3, 2, 1, seed=6)
+    few, many, other = (shapes(*counts, seed=seed) for counts, seed in (((3, 2, 1), 5), ((6, 2, 4), 5), ((3, 2, 1), 6)))
     assert few.split("train") == many.split("train")[:3] and few.split("test") == many.split("test")[:1]
     assert [record.read() for record in few.split("train")] == [record.read() for record in many.split("train")[:3]]
     assert few.split("train") != other.split("train")
     assert few.split("train")[0].captions != few.split("dev")[0].captions
     with pytest.raises(DatasetError, match="Pictures of 8 pixels are too small.*32 or more"):
-        datasets.shapes(size=8)
+        shapes(size=8)
 
 
 @pytest.mark.skipif(not (SHARED / "flickr8k").is_dir(), reason="Flickr8k is not here.")

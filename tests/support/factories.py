@@ -32,8 +32,8 @@ SETTING = {"images": 1000, "beam": 3, "length_preference": 0.7}
 VALUES = {"learned": 0.50, "word2vec": 0.53, "fasttext": 0.57}
 
 
-def write_flickr8k(root: Path, *counts: int) -> Path:
-    """So many photographs of train, dev and test."""
+def write_flickr8k(root: Path, *counts: int, longest: int | None = None) -> Path:
+    """Photographs of train, dev and test by count, with captions of at most `longest` words."""
     photographs, text = root / "Flicker8k_Dataset", root / "Flickr8k_text"
     photographs.mkdir(parents=True)
     text.mkdir()
@@ -42,7 +42,8 @@ def write_flickr8k(root: Path, *counts: int) -> Path:
         (text / f"Flickr_8k.{split}Images.txt").write_text("".join(f"{record.name}\n" for record in records))
         for record in records:
             (photographs / record.name).write_bytes(record.read())
-            tokens += [f"{record.name}#{number}\t{caption} .\n" for number, caption in enumerate(record.captions)]
+            captions = (" ".join(caption.split()[:longest]) for caption in record.captions)
+            tokens += [f"{record.name}#{number}\t{caption} .\n" for number, caption in enumerate(captions)]
     (text / "Flickr8k.token.txt").write_text("".join(tokens))
     return root
 

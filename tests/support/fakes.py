@@ -1,6 +1,7 @@
 """Small stand-ins that several test files share: an encoder without weights, pictures, and a data set of a few seconds."""
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,18 @@ def small_inputs(cache_folder, preset: Preset | None = None, **more) -> RunInput
     return RunInputs(small_dataset(), StubEncoder(), cache_folder, preset or small_preset(), **more)
 
 
+@contextmanager
+def uncompiled():
+    """Run TensorFlow's functions step by step: a few steps are done before they would be compiled."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
 # A network that the program can name, with the stand-in's few channels.
 MARK = EncoderMark("vgg16", "0123456789abcdef", 3, 3, StubEncoder.channels)
 # Every switch of the older recipes, where it makes a difference.
@@ -116,7 +129,7 @@ def rewarded(history: dict, epochs: int = 2) -> dict:
 
 
 def stop_after_an_epoch(run, monkeypatch) -> None:
-    """Execute a run that is interrupted as soon as its first epoch has been put down."""
+    """Execute a run that is interrupted as soon as its first epoch has been saved."""
     keep = run._keep
 
     def keep_and_stop(state, *rest):
@@ -128,8 +141,23 @@ def stop_after_an_epoch(run, monkeypatch) -> None:
         run.execute()
 
 
+def interrupt_reading(cache, number, monkeypatch) -> None:
+    """Interrupt the process when the cache is read for the time of this number."""
+    rows, calls = cache.rows, iter(range(1, number + 1))
+    monkeypatch.setattr(cache, "rows", lambda *given: _interrupt() if next(calls) == number else rows(*given))
+
+
+def _interrupt():
+    raise KeyboardInterrupt
+
+
+def check_equal(one, other) -> None:
+    """The same arrays by name, bit for bit."""
+    assert set(one) == set(other) and all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
 def keep_what_runs_end_with(folder) -> None:
-    """From now on every run of this process puts all its variables down in that folder, in full precision."""
+    """From now on every run of this process saves all its variables in that folder, in full precision."""
     execute = Run.execute
 
     def execute_and_keep(self, resume=False):

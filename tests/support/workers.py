@@ -1,4 +1,4 @@
-"""Workers that train together on this machine, as several machines would: threads of this process, or processes."""
+"""Workers that train together on this machine: threads of this process, or processes."""
 
 import json
 import os
@@ -18,8 +18,8 @@ from captioner.training.worker_group import VARIABLE, Shard, WorkerGroup
 TESTS = Path(__file__).resolve().parents[1]
 _POLL_SECONDS = 0.2
 
-# The command line with a stand-in for the encoder; it puts down all that a run ended with. Told to, it sends itself a signal
-# when it should begin an epoch.
+# The command line with a stub encoder; it saves all variables that a run ends with. It sends itself a signal at the start of
+# the fatal epoch.
 CHILD = """
 import os, sys
 from captioner.vision import encoder as encoders
@@ -42,13 +42,13 @@ sys.exit(main(sys.argv[4:]))
 
 
 class Meeting:
-    """Where workers meet that are threads of one process."""
+    """A meeting place of workers that are threads of one process."""
 
     def __init__(self, count):
         self.barrier, self.brought = threading.Barrier(count), [None] * count
 
     def of_all(self, find):
-        """What each of them finds, or the error it ends with."""
+        """The result or the error of each worker."""
         found = [None] * len(self.brought)
 
         def run(number):
@@ -66,7 +66,7 @@ class Meeting:
 
 
 class InThreads(WorkerGroup):
-    """All of a worker but the way on which numbers are added up."""
+    """A worker that sums numbers with other threads."""
 
     def __init__(self, number, meeting):
         self.shard, self.meeting = Shard(number, len(meeting.brought)), meeting
@@ -115,19 +115,19 @@ def run_workers(arguments: Sequence[str], count: int) -> list[Any]:
 
 
 def start(
-    folder: Path, arguments: Sequence[str], fatal_epochs: Sequence[int], fate: signal.Signals = signal.SIGKILL
+    folder: Path, arguments: Sequence[str], fatal_epochs: Sequence[int], fate: str = "SIGKILL"
 ) -> list[subprocess.Popen]:
-    """A worker for each of these epochs, in which it meets its fate, with an --out of its own; 0 is one that shall live."""
-    paths, started = os.pathsep.join([str(TESTS.parent), str(TESTS)]), []
+    """A worker for each of these epochs, in which it gets the signal `fate`; 0 is never. Each has its own --out."""
+    paths, started, signal_number = os.pathsep.join([str(TESTS.parent), str(TESTS)]), [], str(int(signal.Signals[fate]))
     for number, (fatal, place) in enumerate(zip(fatal_epochs, places(len(fatal_epochs)), strict=True)):
-        own = [str(folder / f"ended-{number}"), str(fatal), str(int(fate)), *arguments, "--out", str(folder / f"out-{number}")]
+        own = [str(folder / f"ended-{number}"), str(fatal), signal_number, *arguments, "--out", str(folder / f"out-{number}")]
         command, pipes = [sys.executable, "-c", CHILD, *own], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         started.append(subprocess.Popen(command, env=place | {"PYTHONPATH": paths}, text=True, **pipes))
     return started
 
 
 def wait_for(process: subprocess.Popen, seconds: float) -> None:
-    """Until it has ended or has been stopped."""
+    """Wait until it has ended or has been stopped."""
     end = time.monotonic() + seconds
     while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT | os.WNOHANG) is None:
         if time.monotonic() > end:
@@ -136,7 +136,7 @@ def wait_for(process: subprocess.Popen, seconds: float) -> None:
 
 
 def finish(started: Sequence[subprocess.Popen], seconds: float) -> list[tuple[int, str, str]]:
-    """Of each the exit status, and what it said on standard output and on standard error."""
+    """The exit status, standard output and standard error of each process."""
     try:
         said = [process.communicate(timeout=seconds) for process in started]
         return [(process.returncode, *texts) for process, texts in zip(started, said, strict=True)]

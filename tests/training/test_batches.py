@@ -1,4 +1,4 @@
-"""The order of an epoch: as it always was for what memory holds, and shard by shard, mixed within a window, beyond that."""
+"""The order of an epoch: mixed as a whole where memory can hold the features, and within windows of shards beyond that."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from captioner.training.run import Run
 from captioner.vision.feature_cache import FeatureCache
 from captioner.vocabulary import END, UNKNOWN
 from support import synthetic
-from support.fakes import small_inputs, stop_after_an_epoch
+from support.fakes import check_equal, interrupt_reading, small_inputs, small_preset, stop_after_an_epoch, uncompiled
 from support.synthetic import VIEW_NAMES, SilentEncoder
 
 ROW = 81 * 1280 * 2  # bytes of the default encoder's grid, float16
@@ -22,10 +22,10 @@ ROW = 81 * 1280 * 2  # bytes of the default encoder's grid, float16
 
 @pytest.fixture
 def in_windows(monkeypatch):
-    """Shards of four rows, of which two are mixed at a time, whatever there is."""
+    """Shards of four rows, of which two are mixed at a time."""
     monkeypatch.setattr(batches, "SHARD_ROWS", 4)
     monkeypatch.setattr(batches, "MIXED_BYTES", 0)
-    monkeypatch.setattr(batches, "WINDOW_BYTES", 2 * 4 * 9 * 6 * 2)  # of the stand-in's grid
+    monkeypatch.setattr(batches, "WINDOW_BYTES", 2 * 4 * 9 * 6 * 2)  # of the stub encoder's grid
 
 
 def test_flickr8k_is_mixed_as_a_whole_and_coco_is_not():
@@ -34,8 +34,8 @@ def test_flickr8k_is_mixed_as_a_whole_and_coco_is_not():
     assert window(10, 1, batches.MIXED_BYTES) == 1  # A window is one shard at least.
 
 
-def test_what_memory_holds_is_visited_in_the_order_of_old():
-    """Written out from the program before it knew windows: seed 1, epoch 2, twelve photographs of two views, five at a time."""
+def test_the_order_is_that_of_versions_before_windows():
+    """Recorded from one: seed 1, epoch 2, twelve photographs of two views, five at a time."""
     records = tuple(synthetic.records(12))
     cache = type("Cache", (), {"row_bytes": ROW})
     drawn = list(shuffled(Examples(records, (), cache), 5, ("whole", "mirrored"), np.random.default_rng((1, 2))))
@@ -58,14 +58,14 @@ def test_each_photograph_once_and_the_same_for_the_same_seed(photographs, views,
     assert photographs == 1 or found.tolist() != drawn(photographs, views, at_once, seed=2).tolist()
 
 
-def test_shards_are_those_of_a_cache_that_is_filled_in_one_go():
+def test_shards_are_those_of_a_cache_filled_in_one_go():
     shards = shards_of(1_000, 3)
     assert [number for shard in shards for number in shard.tolist()] == list(range(1_000))
     assert all({number * 3 // 512 for number in shard.tolist()} == {place} for place, shard in enumerate(shards))
 
 
 def test_a_window_mixes_all_of_it_and_nothing_else():
-    """Two shards of 512 photographs at a time: their places within the window say nothing of where they come from."""
+    """Two shards of 512 photographs at a time."""
     found = drawn(4_096, 1, 2)
     for first in range(0, 4_096, 1_024):
         part = found[first : first + 1_024]
@@ -73,9 +73,7 @@ def test_a_window_mixes_all_of_it_and_nothing_else():
         assert len(shards) == 2 and len(set(part.tolist())) == 1_024
         halves = [np.isin(half // 512, shards[:1]).sum() for half in (part[:512], part[512:])]
         assert min(halves) > 200  # Of 512, half are expected.
-    assert {tuple(sorted({number // 512 for number in found[first : first + 1_024].tolist()})) for first in (0, 1_024)} != {
-        (0, 1), (2, 3),
-    }  # fmt: skip
+    assert {tuple(np.unique(found[first : first + 1_024] // 512)) for first in (0, 1_024)} != {(0, 1), (2, 3)}
 
 
 def test_training_reads_few_shards_at_a_time(tmp_path, monkeypatch, in_windows):
@@ -92,70 +90,44 @@ def test_training_reads_few_shards_at_a_time(tmp_path, monkeypatch, in_windows):
     assert len(read) == len(set(read)) == 40 and len({row // 2 for row in read}) == 40
 
 
-def check_equal(one, other):
-    assert set(one) == set(other)
-    assert all(one[name].tobytes() == other[name].tobytes() for name in one)
-
-
-def test_a_run_in_windows_goes_on_to_the_same_end(tmp_path, monkeypatch, in_windows):
-    """Stopped in its second epoch, of which nothing was kept: its number alone decides its order when it is begun anew."""
-    inputs = small_inputs(tmp_path / "cache")
-    whole = Run(inputs, "learned", 1, tmp_path / "whole").execute()
-    stop_after_an_epoch(Run(inputs, "learned", 1, tmp_path / "broken"), monkeypatch)
-    rows, seen = inputs.cache.rows, []
-
-    def interrupt(*arguments):
-        seen.append(arguments)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-        return rows(*arguments)
-
+@uncompiled()
+def test_a_run_in_windows_resumes_exactly(tensorflow, cache, tmp_path, monkeypatch, in_windows):
+    """Interrupted within its second epoch, whose number alone decides the order when it is started anew."""
+    short = small_inputs(cache, small_preset(epochs=2))
+    whole = Run(short, "learned", 1, tmp_path / "whole").execute()
+    stop_after_an_epoch(Run(short, "learned", 1, tmp_path / "broken"), monkeypatch)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(inputs.cache, "rows", interrupt)
-        Run(inputs, "learned", 1, tmp_path / "broken").execute(resume=True)
-    check_equal(Run(inputs, "learned", 1, tmp_path / "broken").execute(resume=True).variables, whole.variables)
+        interrupt_reading(short.cache, 2, patch)
+        Run(short, "learned", 1, tmp_path / "broken").execute(resume=True)
+    check_equal(Run(short, "learned", 1, tmp_path / "broken").execute(resume=True).variables, whole.variables)
 
 
-def test_a_run_is_marked_where_its_order_is_another(tmp_path, monkeypatch):
-    inputs = small_inputs(tmp_path)
+def test_another_order_has_another_fingerprint(inputs, monkeypatch):
     before = inputs.fingerprint("learned", 1)
     own, shared = ["learned", 1, "first"], [inputs.encoder.fingerprint, inputs.vocabulary.fingerprint]
     facts = [*own, to_json(inputs.preset.up_to("first")), *shared, []]
     pictures = [[inputs.cache.key(record), record.captions] for record in (*inputs.train, *inputs.dev)]
-    assert before == hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]  # as it always was
+    assert before == hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
     monkeypatch.setattr(batches, "MIXED_BYTES", 0)
     marked = inputs.fingerprint("learned", 1)
     monkeypatch.setattr(batches, "WINDOW_BYTES", 2 * batches.WINDOW_BYTES)
     assert len({before, marked, inputs.fingerprint("learned", 1)}) == 3
 
 
-def test_the_second_stage_visits_in_the_same_order(tmp_path, monkeypatch, in_windows):
-    from captioner.training import self_critical
+def test_batches_follow_from_seed_and_epoch_alone(inputs, examples):
+    settings, train = replace(inputs.preset.training, images_per_batch=5), examples[0]
 
-    inputs = small_inputs(tmp_path)
-    examples = Examples.of(inputs.train, inputs.vocabulary, inputs.cache)
-    seen = [chosen.tolist() for chosen, _ in self_critical.shuffled(examples, 4, inputs.views, np.random.default_rng((1, 1)))]
-    config = replace(inputs.preset.training, images_per_batch=4)
-    chosen = []
-    monkeypatch.setattr(Examples, "batch", lambda self, some, views: chosen.append(some.tolist()) or (None, None))
-    list(batches.batches(examples, replace(config, word_dropout=0.0), 1, 1, inputs.views))
-    assert chosen == seen and sorted(sum(seen, [])) == list(range(12))
+    def batched(seed, epoch, **changes):
+        return list(batches.batches(train, replace(settings, **changes), seed, epoch, ("whole", "mirrored")))
 
-
-def test_batches_follow_from_seed_and_epoch_alone(cache):
-    inputs = small_inputs(cache)
-    examples = Examples.of(inputs.train, inputs.vocabulary, inputs.cache)
-    settings = replace(inputs.preset.training, images_per_batch=5)
-    def drawn(seed, epoch, **changes):
-        return list(batches.batches(examples, replace(settings, **changes), seed, epoch, ("whole", "mirrored")))
-
-    first, again = drawn(1, 1), drawn(1, 1)
+    first, again = batched(1, 1), batched(1, 1)
     assert [len(features) for features, _ in first] == [5, 5, 2]
     for (features, packed), (other, other_packed) in zip(first, again, strict=True):
         np.testing.assert_array_equal(features, other)
         assert all((one == two).all() for one, two in zip(packed.arrays(), other_packed.arrays(), strict=True))
-    assert len({drawn(seed, epoch)[0][0].tobytes() for seed, epoch in ((1, 1), (1, 2), (2, 1))}) == 3
+    assert len({batched(seed, epoch)[0][0].tobytes() for seed, epoch in ((1, 1), (1, 2), (2, 1))}) == 3
     targets = sorted(word for _, packed in first for word in packed.targets)
-    assert targets == sorted(word for group in examples.captions for caption in group for word in (*caption, END))
-    dropped = np.concatenate([packed.words == UNKNOWN for _, packed in drawn(1, 1, word_dropout=0.5)])
-    assert 0.4 < dropped.mean() < 0.6 and not any((packed.words == UNKNOWN).any() for _, packed in drawn(1, 1, word_dropout=0.0))
+    assert targets == sorted(word for group in train.captions for caption in group for word in (*caption, END))
+    dropped = np.concatenate([packed.words == UNKNOWN for _, packed in batched(1, 1, word_dropout=0.5)])
+    assert 0.4 < dropped.mean() < 0.6
+    assert not any((packed.words == UNKNOWN).any() for _, packed in batched(1, 1, word_dropout=0.0))

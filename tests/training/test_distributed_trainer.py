@@ -1,4 +1,4 @@
-"""Training shared out among workers that are threads: that their parts add up to the steps of one process."""
+"""Workers that are threads: the sum of their shards is the step of one process."""
 
 from dataclasses import replace
 
@@ -8,29 +8,20 @@ import pytest
 import tensorflow as tf
 
 from captioner.errors import TrainingError
+from captioner.model.decoder import Decoder
+from captioner.progress import Progress
+from captioner.runtime import cores
+from captioner.training.batches import batches
 from captioner.training.distributed_trainer import DistributedTrainer, pack_begun, unpack_begun
 from captioner.training.history import Epoch, TrainingState
+from captioner.training.trainer import Trainer
 from captioner.training.weight_averages import values_of
 from captioner.training.worker_group import Shard, SingleWorker
-from support.fakes import SMALL_DECODER, small_inputs, small_preset
+from support.fakes import SMALL_DECODER, check_equal, small_preset, uncompiled
 from support.workers import InThreads, Meeting
 
 
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory):
-    return small_inputs(tmp_path_factory.mktemp("features"))
-
-
-@pytest.fixture(scope="module")
-def examples(inputs):
-    from captioner.training.batches import Examples
-
-    return tuple(Examples.of(part, inputs.vocabulary, inputs.cache) for part in (inputs.train, inputs.dev))
-
-
 def trainer(inputs, kind=DistributedTrainer, dropout=0.0, workers=SingleWorker(), image_norm="none", **changes):
-    from captioner.model.decoder import Decoder
-
     config = replace(SMALL_DECODER, dropout=dropout, feature_dropout=dropout, image_norm=image_norm)
     table, _ = inputs.table("learned", 1)
     decoder = Decoder(config, table.vectors, inputs.encoder.channels, False, 1)
@@ -39,15 +30,13 @@ def trainer(inputs, kind=DistributedTrainer, dropout=0.0, workers=SingleWorker()
 
 
 def parts_of(inputs, examples, count, **changes):
-    from captioner.training.batches import batches
-
     config = small_preset(**{"word_dropout": 0.0} | changes).training
     return [list(batches(examples[0], config, 1, 1, inputs.views, Shard(number, count))) for number in range(count)]
 
 
 @pytest.mark.parametrize(("count", "at_once"), [(2, 5), (3, 4), (4, 5), (5, 4)])
-def test_parts_make_up_every_batch(inputs, examples, count, at_once):
-    """Twelve photographs; where a batch has fewer than there are workers, the last ones get none."""
+def test_shards_make_up_every_batch(inputs, examples, count, at_once):
+    """Of twelve photographs; the last workers get none of a batch with fewer photographs than workers."""
     (whole,) = parts_of(inputs, examples, 1, images_per_batch=at_once)
     parts = parts_of(inputs, examples, count, images_per_batch=at_once)
     for step, (features, packed) in enumerate(whole):
@@ -59,12 +48,12 @@ def test_parts_make_up_every_batch(inputs, examples, count, at_once):
     assert sum(len(features) for features, _ in whole) == 12
 
 
-def test_batch_normalisation_is_left_to_one_process(inputs):
+def test_batch_normalisation_is_refused(inputs):
     with pytest.raises(TrainingError, match="Batch normalisation"):
         trainer(inputs, image_norm="batch")
 
 
-def test_workers_drop_other_words_and_draw_other_masks(inputs, examples):
+def test_workers_differ_in_dropped_words_and_masks(inputs, examples):
     parts = parts_of(inputs, examples, 2, images_per_batch=12, word_dropout=0.5)
     kept = parts_of(inputs, examples, 2, images_per_batch=12)
     dropped = [(own[0][1].words != full[0][1].words) for own, full in zip(parts, kept, strict=True)]
@@ -72,9 +61,8 @@ def test_workers_drop_other_words_and_draw_other_masks(inputs, examples):
     assert dropped[0].shape != dropped[1].shape or (dropped[0] != dropped[1]).any()
     ordering = np.random.default_rng((1, 1)).random(len(dropped[0])) < 0.5
     assert (dropped[0] != ordering).any()
-    seeds = set()
+    one, seeds = trainer(inputs), set()
     for number in range(8):
-        one = trainer(inputs)
         one.workers = InThreads(number, Meeting(8))
         for step in range(40):
             one.optimizer.iterations.assign(step * 50)
@@ -83,7 +71,7 @@ def test_workers_drop_other_words_and_draw_other_masks(inputs, examples):
 
 
 def plain_gradients(one, batch, smoothing):
-    """Of the mean loss of a whole batch, by TensorFlow's own loss with labels spread by hand."""
+    """The gradients of the mean loss of a whole batch, by TensorFlow's own loss with labels smoothed by hand."""
     features, packed = batch
     size = one.decoder.vocabulary_size
     labels = (1 - smoothing) * tf.one_hot(packed.targets, size) + smoothing / size
@@ -96,8 +84,9 @@ def plain_gradients(one, batch, smoothing):
     return np.concatenate([np.ravel(tf.convert_to_tensor(gradient)) for gradient in gradients]), float(plain)
 
 
+@uncompiled()
 @pytest.mark.parametrize("count", [2, 5])
-def test_what_the_parts_add_up_to_is_the_gradient_of_the_whole(inputs, examples, count):
+def test_the_sum_of_the_shards_is_the_gradient_of_the_batch(inputs, examples, count):
     one = trainer(inputs)
     (whole,) = parts_of(inputs, examples, 1)
     for step, batch in enumerate(whole):
@@ -108,31 +97,27 @@ def test_what_the_parts_add_up_to_is_the_gradient_of_the_whole(inputs, examples,
         np.testing.assert_allclose(added[:-2] / words, expected, atol=1e-6)
 
 
-@pytest.fixture
+@pytest.fixture(params=["float32", "float64"])
 def precision(request):
-    """What layers are built in from now on."""
-    _compute_in(request.param)
+    """The precision of all layers."""
+    keras.config.set_floatx(request.param)
+    keras.config.set_dtype_policy(request.param)
     yield request.param
-    _compute_in("float32")
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
 
 
-def _compute_in(precision):
-    keras.config.set_floatx(precision)
-    keras.config.set_dtype_policy(precision)
-
-
-@pytest.mark.parametrize(("precision", "close"), [("float32", 1e-5), ("float64", 1e-12)], indirect=["precision"])
-def test_steps_by_sums_are_those_of_one_process(inputs, examples, precision, close):
-    """The whole of an epoch; the weights, their averages and the optimizer's state."""
-    from captioner.training.trainer import Trainer
-
+@uncompiled()
+def test_an_epoch_of_summed_steps_is_that_of_one_process(inputs, examples, precision):
+    """The weights, their averages and the optimizer's state."""
+    close = {"float32": 1e-5, "float64": 1e-12}[precision]
     one, several = trainer(inputs, Trainer), trainer(inputs)
     (whole,) = parts_of(inputs, examples, 1)
     parts = parts_of(inputs, examples, 5)
     for step, batch in enumerate(whole):
         loss, words = one.learn(batch)
-        told = several.move_by(tf.add_n([several.summed_gradients(part[step]) for part in parts])).numpy()
-        assert told[0] == pytest.approx(loss, rel=close) and told[1] == words
+        mean = several.move_by(tf.add_n([several.summed_gradients(part[step]) for part in parts])).numpy()
+        assert mean[0] == pytest.approx(loss, rel=close) and mean[1] == words
     ended, other = values_of(one.named_variables()), values_of(several.named_variables())
     assert set(ended) == set(other)
     for name, values in ended.items():
@@ -141,13 +126,11 @@ def test_steps_by_sums_are_those_of_one_process(inputs, examples, precision, clo
     assert one.dev_loss(examples[1]) == pytest.approx(several.dev_loss(examples[1]), abs=close)
 
 
-def test_threads_that_train_together_end_alike(inputs, examples):
-    """A whole epoch with everything random on: what they differ in is their parts alone, and they stay bit-equal."""
-    from captioner.progress import Progress
-
+def test_workers_stay_equal_bit_for_bit(inputs, examples):
+    """An epoch with everything random."""
     def work(workers):
         own = trainer(inputs, dropout=0.2, workers=workers)
-        if not workers.first:  # What it began with must not matter.
+        if not workers.first:  # Its own first weights must not matter.
             for variable in own.decoder.trainable_variables:
                 variable.assign(variable * 0 + 1)
         with Progress("", 1, "", shown=False) as bar:
@@ -156,11 +139,11 @@ def test_threads_that_train_together_end_alike(inputs, examples):
 
     (first, weights), (second, others) = Meeting(2).of_all(work)
     assert (first.train_loss, first.dev_loss, first.cores) == (second.train_loss, second.dev_loss, second.cores)
-    assert first.cores == 2 * trainer(inputs)._cores
-    assert all(weights[name].tobytes() == others[name].tobytes() for name in weights)
+    assert first.cores == 2 * cores()
+    check_equal(weights, others)
 
 
-def test_the_others_are_told_where_a_run_begins(inputs):
+def test_the_start_of_a_run_reaches_the_other_workers(inputs):
     table, _ = inputs.table("learned", 1)
     epochs = [Epoch(1, 3.0, 3.5, 9.0, 0.1), Epoch(2, 2.5, 3.25, 9.0, 0.05)]
     state, (heard, extra) = unpack_begun(pack_begun((TrainingState(epochs, before=epochs[:1]), (table, {"more": b"x"}))))

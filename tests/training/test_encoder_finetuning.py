@@ -1,55 +1,67 @@
-"""The encoder trained on: what moves, what stays, that it repeats itself, and that what is saved is what was trained."""
+"""Fine-tuning the encoder: which weights move, exact resumption, and the saved encoder."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from safetensors.numpy import save
 
+from captioner.__main__ import main
+from captioner.captioning.captioner import Captioner
 from captioner.config import AdaptationConfig
+from captioner.data import datasets
 from captioner.data.datasets import shapes
+from captioner.data.images import read
 from captioner.errors import EncoderError
+from captioner.model.decoder import Decoder
+from captioner.model.losses import word_losses
+from captioner.model.packing import pack
 from captioner.presets import PRESETS
+from captioner.storage import save_folder
+from captioner.training.batches import Examples
+from captioner.training.encoder_finetuning import Adapter, random_view
+from captioner.training.trainer import train
+from captioner.vision import efficientnet_lite2
+from captioner.vision.encoder import ADAPTED, ADAPTED_WEIGHTS, adapted_fingerprint, adapted_folder, load_encoder
+from captioner.vision.feature_cache import View
 from captioner.vocabulary import Vocabulary, tokenize
-from support.fakes import SMALL_DECODER
+from embeddings.table import learned_start
+from support.fakes import SMALL_DECODER, check_equal, uncompiled
 
-SIDE = 64  # Small pictures give a grid of 2 x 2; everything else is the real network.
+pytestmark = pytest.mark.slow
+
+SIDE = 64  # The real network, with a grid of 2 x 2.
 SETTINGS = AdaptationConfig(epochs=2, images_per_batch=4, learning_rate=1e-4, decoder_learning_rate=1e-2, warmup_epochs=0)
 SETTINGS = replace(SETTINGS, first_block="blocks_20", averaging=0.5)
 
 
 @pytest.fixture(scope="module")
-def parts():
-    from captioner.training.batches import Examples
-
+def parts(tensorflow):
     drawn = shapes(12, 4, 1)
     words = [tokenize(caption) for record in drawn.split("train") for caption in record.captions]
     vocabulary = Vocabulary.build(words, 1)
     return vocabulary, *(Examples.of(drawn.split(split), vocabulary, None) for split in ("train", "dev"))
 
 
-def adapter(vocabulary, examples, seed=1):
-    from captioner.model.decoder import Decoder
-    from captioner.training.encoder_finetuning import Adapter
-    from captioner.vision import efficientnet_lite2
-    from embeddings.table import learned_start
-
+def adapter(vocabulary):
     table = learned_start(vocabulary.words, SMALL_DECODER.embedding_dimensions, 0.1, 1)
     decoders = {name: Decoder(SMALL_DECODER, table.vectors, 1280, name == "word2vec", 1) for name in ("learned", "word2vec")}
-    return Adapter(efficientnet_lite2.build(efficientnet_lite2.read_weights(), SIDE), decoders, SETTINGS, seed, 3)
+    return Adapter(efficientnet_lite2.build(efficientnet_lite2.read_weights(), SIDE), decoders, SETTINGS, 1, 3)
 
 
+@uncompiled()
 def run(one, examples, dev, begun=None, epochs=2):
-    from captioner.training.trainer import train
-
     config = replace(SETTINGS, epochs=epochs)
     return train(one.decoders[0], examples, dev, config, 1, state=begun, make_trainer=lambda *_: one)
 
 
 @pytest.fixture(scope="module")
 def whole(parts):
-    """A whole adaptation: the adapter after it, the weights and tables before it, and what came of it."""
+    """A whole fine-tuning: the adapter after it, the weights and tables before it, and the last state."""
     vocabulary, examples, dev = parts
-    one = adapter(vocabulary, examples)
+    one = adapter(vocabulary)
     before = {variable.path: variable.numpy() for variable in one.model.variables}
     tables = [decoder.table.numpy() for decoder in one.decoders]
     return one, before, tables, run(one, examples, dev)
@@ -67,15 +79,8 @@ def test_what_moves_and_what_stays(whole):
 
 
 def test_dev_loss_is_the_mean_over_the_decoders(parts):
-    import tensorflow as tf
-
-    from captioner.data.images import read
-    from captioner.model.losses import word_losses
-    from captioner.model.packing import pack
-    from captioner.vision.feature_cache import View
-
-    vocabulary, examples, dev = parts
-    one = adapter(vocabulary, examples)
+    vocabulary, _, dev = parts
+    one = adapter(vocabulary)
     pictures = np.stack([View().apply(read(record.read(), record.name), SIDE) for record in dev.records])
     grid = one.model(tf.constant(pictures, tf.float32), training=False)
     features, packed = tf.reshape(grid, (4, -1, 1280)), pack(dev.captions)
@@ -85,18 +90,21 @@ def test_dev_loss_is_the_mean_over_the_decoders(parts):
     ]
     assert one.dev_loss(dev) == pytest.approx(np.mean(losses), abs=1e-5)
 
+    batch = 0, (pictures, packed)
+    with uncompiled():
+        expected, words = adapter(vocabulary).learn(batch)
+    assert one.learn(batch) == (pytest.approx(expected, abs=1e-5), words)  # The step as it is compiled.
 
-def test_it_goes_on_where_it_stopped(parts, whole):
-    vocabulary, examples, dev = parts
-    half = run(adapter(vocabulary, examples), examples, dev, epochs=1)
-    resumed = run(adapter(vocabulary, examples), examples, dev, begun=half)
+
+def test_it_resumes_exactly(parts, whole):
+    vocabulary, *both = parts
+    half = run(adapter(vocabulary), *both, epochs=1)
+    resumed = run(adapter(vocabulary), *both, begun=half)
     assert len(resumed.epochs) == 2
-    assert all((resumed.variables[name] == values).all() for name, values in whole[-1].variables.items())
+    check_equal(resumed.variables, whole[-1].variables)
 
 
 def test_crops_lie_within_the_photograph():
-    from captioner.training.encoder_finetuning import random_view
-
     views = [random_view(np.random.default_rng(seed), 0.6) for seed in range(400)]
     whole = [view for view in views if view.crop == (0.0, 0.0, 1.0, 1.0)]
     assert 60 < len(whole) < 140 and 160 < sum(view.mirrored for view in views) < 240
@@ -105,21 +113,14 @@ def test_crops_lie_within_the_photograph():
         assert 0.58 < (right - left) * (bottom - top) <= 1
 
 
-def test_an_adapted_encoder_comes_back(tmp_path, encoder):
-    """Saved in 16 bits beside decoders, found from there, with features that differ as its weights do."""
-    from safetensors.numpy import save
-
-    from captioner.storage import save_folder
-    from captioner.vision import efficientnet_lite2
-    from captioner.vision.encoder import ADAPTED, ADAPTED_WEIGHTS, load_encoder
-
-    network = efficientnet_lite2.build(efficientnet_lite2.read_weights())
-    kernel = next(variable for variable in network.variables if variable.path == "conv_head/kernel")
-    changed = (kernel.numpy() * 1.25).astype(np.float16)
+def test_a_saved_encoder_is_found_beside_decoders(tmp_path, encoder):
+    """It is saved in 16 bits."""
+    kernel = efficientnet_lite2.read_weights()["_conv_head.weight"].transpose(2, 3, 1, 0)
+    changed = (kernel * 1.25).astype(np.float16)
     save_folder(tmp_path / "encoder", {ADAPTED_WEIGHTS: save({"conv_head/kernel": changed})})
     found = load_encoder(ADAPTED, near=tmp_path / "first")
-    assert found.name == ADAPTED and found.fingerprint != encoder.fingerprint
-    assert found.fingerprint == load_encoder(ADAPTED, near=tmp_path).fingerprint
+    assert found.name == ADAPTED and found.fingerprint == adapted_fingerprint(tmp_path / "encoder") != encoder.fingerprint
+    assert adapted_folder(tmp_path) == tmp_path / "encoder"
     picture = np.random.default_rng(0).integers(0, 256, (1, 260, 260, 3), dtype=np.uint8)
     before, after = encoder.encode(picture), found.encode(picture)
     assert (before != after).any() and before.shape == after.shape
@@ -133,19 +134,13 @@ def test_an_adapted_encoder_comes_back(tmp_path, encoder):
         load_encoder(ADAPTED, near=tmp_path)
 
 
-def test_interrupted_by_command_and_gone_on_with(tmp_path, tiny_run, monkeypatch, capsys):
-    """The real network on a handful of pictures; then decoders are trained on what came out and caption with it."""
-    import json
-
-    from captioner.__main__ import main
-    from captioner.captioning.captioner import Captioner
-    from captioner.data import datasets
-    from captioner.training import encoder_finetuning
-
+@uncompiled()
+def test_the_command_is_interrupted_resumed_and_its_encoder_used(tensorflow, tmp_path, tiny_run, monkeypatch, capsys):
+    """The real network on a few pictures; then a decoder is trained on the new encoder and captions with it."""
     monkeypatch.setattr(datasets, "shapes", lambda: shapes(8, 4, 2))
     command = ["adapt", "--data", "shapes", "--from", str(tiny_run), "--out", str(tmp_path / "encoder"), "--json"]
     command += ["--set", "epochs=2", "--set", "images_per_batch=4", "--set", "first_block=conv_head"]
-    epoch = encoder_finetuning.Adapter.epoch
+    epoch = Adapter.epoch
 
     def stop_in_the_second(self, number, *rest):
         if number == 2:
@@ -157,12 +152,12 @@ def test_interrupted_by_command_and_gone_on_with(tmp_path, tiny_run, monkeypatch
     assert main([*command[:3], "--from", str(tiny_run / "learned")]) == 2
     capsys.readouterr()
     with monkeypatch.context() as patch:
-        patch.setattr(encoder_finetuning.Adapter, "epoch", stop_in_the_second)
+        patch.setattr(Adapter, "epoch", stop_in_the_second)
         assert main(command) == 130
     assert main(command) == 2 and "with --resume" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert len(told["epochs"]) == 2 and not (tmp_path / ".resume" / "encoder").exists()
+    result = json.loads(capsys.readouterr().out)
+    assert len(result["epochs"]) == 2 and not (tmp_path / ".resume" / "encoder").exists()
     train = ["train", "--data", "shapes", "--preset", "tiny", "--epochs", "1", "--variant", "learned"]
     monkeypatch.setitem(PRESETS, "tiny", replace(PRESETS["tiny"], encoder="efficientnet-lite2-adapted"))
     assert main([*train, "--out", str(tmp_path / "first"), "--cache", str(tmp_path / "cache")]) == 0

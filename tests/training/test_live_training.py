@@ -1,4 +1,4 @@
-"""A training in a process of its own: seen to fall, stopped, refused while one runs, and never left behind."""
+"""A training in a process of its own: followed, stopped, refused while one runs, and never left behind."""
 
 import os
 import shutil
@@ -16,10 +16,11 @@ from captioner.figures.curves.histories import INTERRUPTED, STOPPED, read_run
 from captioner.presets import PRESETS
 from captioner.training.live_training import FAILED, FINISHED, IDLE, RUNNING, LiveTraining
 from captioner.training.live_training import STOPPED as ENDED
-from support.factories import tiny_training
+from support.factories import history, tiny_training, write
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 300  # seconds; TensorFlow is loaded each time, and every other program goes first
+PATIENCE = 300  # seconds; TensorFlow is loaded each time, and the training has a low priority
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def gone(process: subprocess.Popen) -> bool:
     return process.returncode is not None and not Path(f"/proc/{process.pid}").exists()
 
 
-def test_a_training_falls_and_is_stopped_and_no_second_one_begins_beside_it(training, tiny):
+def test_a_training_is_followed_and_stopped_and_a_second_one_refused(training, tiny):
     live = training(*tiny, "500")
     assert live.state == IDLE and not live.active
     live.start()
@@ -85,39 +86,36 @@ def test_a_training_ends_by_itself_and_leaves_its_curves(training, tiny, monkeyp
     live.start()
     assert not first.exists() and live.folder != first
     assert live.wait(PATIENCE) == FAILED
-    told = "The training ended early. There is no folder 'no/such/folder'"
-    assert str(live.failure).startswith(told)
-    live.start()  # By another visitor, while this one's page was about to tell the failure.
-    assert str(live.failure).startswith(told)
+    reason = "The training ended early. There is no folder 'no/such/folder'"
+    assert str(live.failure).startswith(reason)
+    live.start()  # By another visitor, before this one's page has shown the failure.
+    assert str(live.failure).startswith(reason)
     assert live.wait(PATIENCE) == FAILED
     shutil.rmtree(live.folder)
-    assert str(live.failure).startswith(told)
+    assert str(live.failure).startswith(reason)
+    live.arguments = ("no-such-command",)
+    live.start()
+    assert live.wait(PATIENCE) == FAILED and "no-such-command" in str(live.failure)
 
 
-def test_a_killed_training_is_told(training, tiny):
+def test_a_killed_training(training, tiny):
     live = training(*tiny, "500")
     live.start()
-    until(lambda: epochs(live) >= 1)
+    write(live.folder, "learned", history("learned", state="running"))
     live._process.send_signal(signal.SIGKILL)
     assert live.wait(PATIENCE) == FAILED and "signal 9" in str(live.failure)
     assert read_run(live.folder, live.active)[0][0].state == INTERRUPTED
 
 
-def test_closing_ends_a_training_that_has_hardly_begun(training, tiny):
+def test_closing_ends_a_training_that_has_just_started(training, tiny):
     live = training(*tiny, "500")
     live.start()
     live.close()
     assert live.state == ENDED and gone(live._process)
 
 
-def test_a_command_that_does_not_exist_is_told(training):
-    live = training("no-such-command")
-    live.start()
-    assert live.wait(PATIENCE) == FAILED and "no-such-command" in str(live.failure)
-
-
 def test_the_training_ends_with_a_parent_that_was_killed(tiny):
-    """The parent is killed; the supervised child notices by itself."""
+    """The supervised child notices by itself."""
     code = (
         "import sys, time\n"
         "from captioner.training.live_training import LiveTraining\n"
@@ -137,7 +135,7 @@ def test_the_training_ends_with_a_parent_that_was_killed(tiny):
 
 
 def _runs(process: int) -> bool:
-    """A zombie that nobody has taken yet does not run any more."""
+    """Whether the process is there and no zombie."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Runs that are interrupted, killed and gone on with end with the weights of an unbroken one, bit for bit."""
+"""Runs that are interrupted or killed, and resumed, end with the weights of an unbroken run, bit for bit."""
 
 import hashlib
 import json
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load as load_tensors
 
 from captioner.config import VARIANTS
 from captioner.errors import CheckpointError, EmbeddingError, TrainingError
@@ -23,47 +22,39 @@ from captioner.training.provenance import Code
 from captioner.training.run import Run, Start
 from captioner.training.run_inputs import RunInputs, Sources
 from captioner.training.worker_group import SingleWorker
-from support.fakes import StubEncoder, small_dataset, small_inputs, small_preset, stop_after_an_epoch
+from support.fakes import (
+    StubEncoder,
+    check_equal,
+    interrupt_reading,
+    small_dataset,
+    small_inputs,
+    small_preset,
+    stop_after_an_epoch,
+    uncompiled,
+)
 
-# Trains in a process of its own; with a number of epochs it kills itself as `kill -9` does, once they are put down.
+# Trains in a process of its own, and kills itself as `kill -9` does once its first epoch has been saved.
 CHILD = """
 import os, signal, sys
 from pathlib import Path
 from captioner.runtime import start_tensorflow
 start_tensorflow(repeatable=True)
-from safetensors.numpy import save_file
 from support.fakes import small_inputs
 from captioner.training.run import Run
 
-cache, out, epochs = sys.argv[1:]
-run = Run(small_inputs(Path(cache)), "learned", 1, Path(out))
+run = Run(small_inputs(Path(sys.argv[1])), "learned", 1, Path(sys.argv[2]))
 keep = run._keep
-def keep_and_die(state, *rest):
-    keep(state, *rest)
-    if len(state.epochs) == int(epochs):
-        os.kill(os.getpid(), signal.SIGKILL)
-run._keep = keep_and_die
-state = run.execute(resume=True)
-save_file(state.variables, Path(out) / "variables.safetensors")
+run._keep = lambda *given: (keep(*given), os.kill(os.getpid(), signal.SIGKILL))
+run.execute()
 """
-
-
-def child(cache, out, epochs):
-    paths = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-    return subprocess.run([sys.executable, "-c", CHILD, cache, out, str(epochs)], env=environment, capture_output=True, text=True)
+TESTS = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
 def unbroken(inputs, tmp_path_factory):
-    """The folder of a run that nothing happened to, and all that it ended with."""
+    """The folder of an unbroken run, and its last state."""
     folder = tmp_path_factory.mktemp("unbroken")
     return folder, Run(inputs, "learned", 1, folder).execute()
-
-
-def check_equal(one, other):
-    assert set(one) == set(other)
-    assert all(one[name].tobytes() == other[name].tobytes() for name in one)
 
 
 def history(folder):
@@ -71,7 +62,7 @@ def history(folder):
 
 
 def losses(folder):
-    """All that a history tells of its epochs, except how long they took."""
+    """A history's epochs, except for their seconds."""
     return [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in history(folder)["epochs"]]
 
 
@@ -96,18 +87,18 @@ def test_an_unbroken_run(unbroken):
     assert checkpoint.table.source.endswith("Trained with the decoder.") and set(checkpoint.table.origins) == {"learned"}
 
 
-def test_interrupted_in_an_epoch_and_gone_on_with(inputs, unbroken, tmp_path, monkeypatch):
-    rows, batches = inputs.cache.rows, []
+@pytest.mark.process
+def test_killed_then_interrupted_within_an_epoch_and_resumed(inputs, cache, unbroken, tmp_path, monkeypatch):
+    """The first epoch comes from another process, whose bits must be equal."""
+    paths = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    child = subprocess.run([sys.executable, "-c", CHILD, cache, tmp_path], env=os.environ | paths, capture_output=True, text=True)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    assert history(tmp_path)["state"] == "running" and len(history(tmp_path)["epochs"]) == 1
 
-    def interrupt(*arguments):
-        batches.append(arguments)
-        if len(batches) == 10:  # Three batches and one look at dev make an epoch, so this is the third.
-            raise KeyboardInterrupt
-        return rows(*arguments)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(inputs.cache, "rows", interrupt)
-        Run(inputs, "learned", 1, tmp_path).execute()
+    interrupt_reading(inputs.cache, 6, monkeypatch)  # An epoch reads three batches and dev, so this is within the third.
+    with pytest.raises(KeyboardInterrupt):
+        Run(inputs, "learned", 1, tmp_path).execute(resume=True)
+    monkeypatch.undo()
     assert history(tmp_path)["state"] == "stopped" and len(history(tmp_path)["epochs"]) == 2
     assert not exists(tmp_path / "learned") and exists(tmp_path / ".resume" / "learned")
     with pytest.raises(TrainingError, match="already holds a run; .*--resume"):
@@ -115,25 +106,14 @@ def test_interrupted_in_an_epoch_and_gone_on_with(inputs, unbroken, tmp_path, mo
     check_same_run(tmp_path, unbroken, Run(inputs, "learned", 1, tmp_path).execute(resume=True).variables)
 
 
-def test_killed_and_gone_on_with_in_other_processes(cache, unbroken, tmp_path):
-    """Also shows that equal seeds give equal bits in different processes."""
-    killed = child(cache, tmp_path, 2)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert history(tmp_path)["state"] == "running" and len(history(tmp_path)["epochs"]) == 2
-    finished = child(cache, tmp_path, 0)
-    assert finished.returncode == 0, finished.stderr
-    check_same_run(tmp_path, unbroken, load_tensors((tmp_path / "variables.safetensors").read_bytes()))
-
-
+@uncompiled()
 @pytest.mark.parametrize("shape", [{"attention": "additive"}, {"image_norm": "batch"}], ids=str)
-def test_older_recipes_are_gone_on_with_like_ours(cache, tmp_path, monkeypatch, shape):
-    """Also what batch normalisation has counted so far, which is among the weights that are kept."""
+def test_older_recipes_are_resumed_exactly(cache, tmp_path, monkeypatch, shape):
+    """With the statistics of batch normalisation, which are among the saved weights."""
     preset = small_preset(epochs=2)
     prepared = small_inputs(cache, replace(preset, decoder=replace(preset.decoder, **shape)))
     whole = tmp_path / "whole", Run(prepared, "learned", 1, tmp_path / "whole").execute()
-    broken = Run(prepared, "learned", 1, tmp_path / "broken")
-    with monkeypatch.context() as patch:
-        stop_after_an_epoch(broken, patch)
+    stop_after_an_epoch(Run(prepared, "learned", 1, tmp_path / "broken"), monkeypatch)
     check_same_run(tmp_path / "broken", whole, Run(prepared, "learned", 1, tmp_path / "broken").execute(resume=True).variables)
     weights = load(tmp_path / "broken" / "learned").weights
     assert ("image_norm/mean" in weights) == ("image_norm" in shape)
@@ -142,10 +122,10 @@ def test_older_recipes_are_gone_on_with_like_ours(cache, tmp_path, monkeypatch, 
     assert counted.frozen == (2 * len(weights["image_norm/mean"]) if "image_norm" in shape else 0)
 
 
-def test_another_seed_ends_elsewhere(inputs, unbroken, tmp_path):
-    shorter = small_inputs(inputs.cache.folder.parent, small_preset(epochs=1))
-    other = Run(shorter, "learned", 2, tmp_path).execute()
-    assert set(other.variables) == set(unbroken[1].variables)  # A second run of one process has no names of its own.
+@uncompiled()
+def test_another_seed_ends_elsewhere(cache, unbroken, tmp_path):
+    other = Run(small_inputs(cache, small_preset(epochs=1)), "learned", 2, tmp_path).execute()
+    assert set(other.variables) == set(unbroken[1].variables)  # Names do not depend on earlier runs of the process.
     assert other.epochs[0].train_loss != unbroken[1].epochs[0].train_loss
     assert any((other.variables[name] != values).any() for name, values in unbroken[1].variables.items())
 
@@ -157,8 +137,7 @@ def test_a_finished_run_is_left_alone(inputs, unbroken):
         Run(inputs, "learned", 1, unbroken[0]).execute()
 
 
-def test_a_cut_after_the_checkpoint_was_saved(inputs, unbroken, tmp_path, monkeypatch):
-    """What is left of it finishes at once, from what it had put down."""
+def test_an_interruption_after_the_checkpoint_was_saved(inputs, unbroken, tmp_path, monkeypatch):
     folder, state = unbroken
     run = Run(inputs, "learned", 1, tmp_path)
     table, extra = inputs.table("learned", 1)
@@ -182,7 +161,7 @@ def test_a_cut_after_the_checkpoint_was_saved(inputs, unbroken, tmp_path, monkey
     ],
     ids=["seed", "variant", "setting", "corpus", "photographs"],
 )
-def test_a_run_goes_on_with_its_own_settings_only(inputs, unbroken, cache, tmp_path, change):
+def test_a_run_resumes_with_its_own_settings_only(inputs, unbroken, cache, tmp_path, change):
     (tmp_path / "corpus.txt").write_text("a dog\n")
     Run(inputs, "learned", 1, tmp_path)._keep(unbroken[1], *inputs.table("learned", 1))
     other, variant, seed = change(cache, tmp_path / "corpus.txt")
@@ -200,8 +179,8 @@ def test_a_run_of_another_version(inputs, tmp_path):
             run.execute(resume=True)
 
 
-def test_code_that_changed_between_the_parts_of_a_run_is_told(inputs, unbroken, tmp_path, monkeypatch):
-    """And a part that an earlier version began, which put nothing down, is told as such."""
+def test_code_that_changed_between_the_parts_of_a_run_is_recorded(inputs, unbroken, tmp_path):
+    """None is a part of an earlier version, which did not record its code."""
     now, old = provenance.code(), Code("old")
     for stored, expected in (([now], [now]), ([old], [old, now]), (None, [None, now])):
         run = Run(inputs, "learned", 1, tmp_path)
@@ -216,36 +195,26 @@ def test_code_that_changed_between_the_parts_of_a_run_is_told(inputs, unbroken, 
         assert again._code == expected
 
 
-@pytest.fixture
-def with_corpus(cache, tmp_path):
-    (tmp_path / "corpus.txt").write_text("A dog, and a star!\n\n" * 4)
-    return small_inputs(cache, sources=Sources(corpus=(tmp_path / "corpus.txt",)))
-
-
-def test_workers_hold_the_text_itself_against_each_other(cache, tmp_path, monkeypatch):
-    """Of equal size, under one name."""
-    corpus, marks = tmp_path / "corpus.txt", set()
-
-    def agree(self, mark, what):
-        marks.add(mark)
-        raise TrainingError("enough")
-
-    monkeypatch.setattr(SingleWorker, "agree", agree)
+def test_workers_must_agree_on_the_text_itself(cache, tmp_path, monkeypatch):
+    """Not only on its name and size."""
+    corpus, marks = tmp_path / "corpus.txt", []
+    monkeypatch.setattr(SingleWorker, "agree", lambda self, mark, what: marks.append(mark) or pytest.fail("enough"))
     for text in ("a dog\n", "a cat\n", "a cat\n"):
         corpus.write_text(text)
-        with pytest.raises(TrainingError, match="enough"):
+        with pytest.raises(pytest.fail.Exception):
             Run(small_inputs(cache, sources=Sources(corpus=(corpus,))), "word2vec", 1, tmp_path).execute()
-    assert len(marks) == 2
+    assert marks[0] != marks[1] == marks[2]
 
 
-def test_a_run_tells_of_the_files_that_its_vectors_are_made_of(with_corpus, tmp_path):
+def test_a_run_records_the_files_of_its_vectors(cache, tmp_path):
+    corpus, text = tmp_path / "corpus.txt", b"A dog, and a star!\n\n" * 4
+    corpus.write_bytes(text)
+    prepared = small_inputs(cache, sources=Sources(corpus=(corpus,)))
     names = (*VARIANTS, "word2vec-captions", "word2vec-start")
-    made = {name: Run(with_corpus, name, 1, tmp_path)._data["files"] for name in names}
-    (corpus,) = made["word2vec"]
-    text = (tmp_path / "corpus.txt").read_bytes()
-    digest = hashlib.sha256(text).hexdigest()
-    assert corpus == {"role": "corpus", "name": "corpus.txt", "bytes": len(text), "sha256": digest}
-    assert made["fasttext"] == made["word2vec-start"] == [corpus] and made["learned"] == made["word2vec-captions"] == []
+    made = {name: Run(prepared, name, 1, tmp_path)._data["files"] for name in names}
+    file = {"role": "corpus", "name": "corpus.txt", "bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+    assert made["word2vec"] == made["fasttext"] == made["word2vec-start"] == [file]
+    assert made["learned"] == made["word2vec-captions"] == []
 
 
 def test_finished_vectors_bring_their_width(cache, inputs, tmp_path):
@@ -264,8 +233,9 @@ def test_a_source_that_is_not_there(cache, tmp_path):
         Run(prepared, "word2vec", 1, tmp_path)
 
 
+@uncompiled()
 def test_a_run_that_starts_from_another(inputs, unbroken, tmp_path, monkeypatch):
-    """It begins with the other's weights and words, its history continues the other's, and it too can be interrupted."""
+    """It begins with the other's weights and words, continues its history, and can be interrupted too."""
     start = Start.load(unbroken[0], "learned", inputs)
     whole = Run(inputs, "learned", 1, tmp_path / "whole", start).execute()
     earlier, later = history(unbroken[0])["epochs"], history(tmp_path / "whole")
@@ -273,11 +243,10 @@ def test_a_run_that_starts_from_another(inputs, unbroken, tmp_path, monkeypatch)
     assert [epoch["epoch"] for epoch in later["epochs"]] == list(range(1, len(earlier) + len(whole.epochs) + 1))
     assert later["best_epoch"] == len(earlier) + whole.best_epoch
     assert later["epochs"][len(earlier)]["train_loss"] < earlier[0]["train_loss"]
-    told = {name: history(unbroken[0])[name] for name in ("seed", "made_with", "data", "code")}
-    assert later["started_from"] == {"stage": "first"} | told
+    origin = {name: history(unbroken[0])[name] for name in ("seed", "made_with", "data", "code")}
+    assert later["started_from"] == {"stage": "first"} | origin
 
-    broken = Run(inputs, "learned", 1, tmp_path / "broken", start)
-    stop_after_an_epoch(broken, monkeypatch)
+    stop_after_an_epoch(Run(inputs, "learned", 1, tmp_path / "broken", start), monkeypatch)
     resumed = Run(inputs, "learned", 1, tmp_path / "broken", start).execute(resume=True)
     check_equal(resumed.variables, whole.variables)
     assert losses(tmp_path / "broken") == losses(tmp_path / "whole")

@@ -1,4 +1,4 @@
-"""Logs for TensorBoard: read back by TensorFlow's own reader of event files, and by TensorBoard's where it is installed."""
+"""Logs for TensorBoard, read back by TensorFlow and, where it is installed, by TensorBoard."""
 
 import importlib.util
 
@@ -7,10 +7,10 @@ import pytest
 
 from captioner.__main__ import main
 from captioner.config import REWARD
-from captioner.errors import ConfigError, TrainingError
+from captioner.errors import TrainingError
 from captioner.training import tensorboard
 from captioner.training.history import Epoch, TrainingState
-from captioner.training.tensorboard import EventLog, require_tensorboard
+from captioner.training.tensorboard import EventLog
 from support.event_files import points
 
 needs_tensorboard = pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="tensorboard is not installed.")
@@ -34,25 +34,19 @@ def test_every_epoch_is_written_once(log):
     for number in (1, 2, 3):
         state.epochs.append(first(number))
         log(state)
-        assert len(list(points(log.folder))) == 3 * number  # On the disk at once, for who looks on.
+        assert len(list(points(log.folder))) == 3 * number  # On the disk at once.
     assert list(points(log.folder))[:3] == [("loss/training", 1, 4.0), ("loss/dev", 1, 3.0), ("learning_rate", 1, 0.25)]
     assert [value for tag, _, value in points(log.folder) if tag == "loss/dev"] == [3.0, 1.5, 1.0]
     assert len(list(log.folder.iterdir())) == 1
 
 
-def test_the_second_stage_has_its_own_figures_numbered_as_in_the_history(log):
+def test_the_second_stage_adds_its_own_scalars_and_counts_on(log):
     log(TrainingState([rewarded(1)], before=[first(1), first(2)]))
-    found = {tag: (step, value) for tag, step, value in points(log.folder)}
-    assert found == {
-        "loss/training": (3, 2.5),
-        "loss/dev": (3, 2.75),
-        "learning_rate": (3, 0.5),
-        "reward": (3, 0.25),
-        "CIDEr/dev": (3, 0.125),
-    }
+    values = {"loss/training": 2.5, "loss/dev": 2.75, "learning_rate": 0.5, "reward": 0.25, "CIDEr/dev": 0.125}
+    assert list(points(log.folder)) == [(tag, 3, value) for tag, value in values.items()]
 
 
-def test_a_run_that_goes_on_goes_on_in_its_log_or_begins_it_with_what_it_has(log, tmp_path):
+def test_a_resumed_run_continues_its_log_or_starts_one_with_all_its_epochs(log, tmp_path):
     log(TrainingState([first(1)]))
     EventLog(log.folder)(TrainingState([first(1), first(2)]))
     late = EventLog(tmp_path / "late")
@@ -61,15 +55,12 @@ def test_a_run_that_goes_on_goes_on_in_its_log_or_begins_it_with_what_it_has(log
         assert [step for tag, step, _ in points(folder) if tag == "loss/dev"] == [1, 2]
 
 
-def test_a_log_of_another_run_is_left_alone(log):
+def test_a_folder_is_checked_before_training(log, tmp_path):
     log.prepare(resumes=False)
     log(TrainingState([first(1)]))
     log.prepare(resumes=True)
     with pytest.raises(TrainingError, match="already holds the log of another run"):
         EventLog(log.folder).prepare(resumes=False)
-
-
-def test_a_folder_that_cannot_be_made_is_told_before_training(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match="cannot be created"):
         EventLog(tmp_path / "file" / "logs").prepare(resumes=False)
@@ -77,20 +68,15 @@ def test_a_folder_that_cannot_be_made_is_told_before_training(tmp_path):
         EventLog(tmp_path / "file" / "logs")(TrainingState([first(1)]))
 
 
-def test_without_tensorboard_nothing_is_begun(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="run pip install tensorboard"):
-        require_tensorboard()
+@pytest.mark.parametrize(
+    ("installed", "error"), [(None, "the package tensorboard, which is not installed; run pip install"), (object(), "no folder")]
+)
+def test_the_package_is_required_before_anything_else(monkeypatch, tmp_path, capsys, installed, error):
+    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: installed)
     assert main(["train", "--data", str(tmp_path / "nowhere"), "--tensorboard", str(tmp_path / "logs")]) == 2
-    told = capsys.readouterr()
-    assert told.out == "" and told.err.count("\n") == 1 and "the package tensorboard, which is not installed" in told.err
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("\n") == 1 and error in printed.err
     assert not list(tmp_path.iterdir())
-
-
-def test_with_tensorboard_the_data_is_what_is_looked_at_next(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: object())
-    assert main(["train", "--data", str(tmp_path / "nowhere"), "--tensorboard", str(tmp_path / "logs")]) == 2
-    assert "There is no folder" in capsys.readouterr().err
 
 
 @needs_tensorboard

@@ -1,4 +1,4 @@
-"""Several workers without several processes: their places, and what they tell each other."""
+"""Workers without processes: their places in TF_CONFIG, and what they share."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ from captioner.__main__ import main
 from captioner.commands import train
 from captioner.errors import ConfigError, TrainingError
 from captioner.training import provenance
-from captioner.training.worker_group import Place, Shard, SingleWorker, find_place, join, refuse_several
+from captioner.training.worker_group import EXAMPLE, Place, Shard, SingleWorker, find_place, join
 from captioner.vision import encoder as encoders
 from support.fakes import StubEncoder
 from support.workers import InThreads, Meeting
@@ -33,16 +33,21 @@ def changed(**task):
     return TWO | {"task": TWO["task"] | task}
 
 
-def test_a_place_among_several():
-    assert find_place(environment(TWO)) == Place(1, ("a:2222", "b:2222"))
-    chief = {"cluster": {"worker": ["b:1", "c:1"], "chief": ["a:1"]}, "task": {"type": "worker", "index": 1}}
-    assert find_place(environment(chief)) == Place(2, ("a:1", "b:1", "c:1"))
-    assert find_place(environment(chief | {"task": {"type": "chief", "index": 0}})).number == 0
+CHIEF = {"cluster": {"worker": ["b:1", "c:1"], "chief": ["a:1"]}, "task": {"type": "worker", "index": 1}}
+ALONE = {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}
 
 
-def test_who_is_alone():
-    one = {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}
-    assert [find_place(where) for where in ({}, environment(""), environment("{}"), environment(one))] == [None] * 4
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        (TWO, Place(1, ("a:2222", "b:2222"))),
+        (CHIEF, Place(2, ("a:1", "b:1", "c:1"))),
+        (CHIEF | {"task": {"type": "chief", "index": 0}}, Place(0, ("a:1", "b:1", "c:1"))),
+        (ALONE, None), ("", None), ("{}", None),
+    ],
+)  # fmt: skip
+def test_a_place(config, place):
+    assert find_place(environment(config)) == place and find_place({}) is None
 
 
 @pytest.mark.parametrize(
@@ -57,15 +62,16 @@ def test_who_is_alone():
     ],
     ids=lambda config: str(config)[:60],
 )  # fmt: skip
-def test_a_place_that_makes_no_sense(config):
-    with pytest.raises(ConfigError, match="TF_CONFIG must be JSON such as") as told:
+def test_an_invalid_place_is_refused(config):
+    with pytest.raises(ConfigError, match="TF_CONFIG must be JSON such as"):
         find_place(environment(config))
-    example = str(told.value).split("such as ")[1].rpartition(", with")[0]
-    assert find_place(environment(example)).number == 0
 
 
-def test_what_one_process_does_alone(monkeypatch, capsys, tmp_path):
-    refuse_several("A study", {})
+def test_the_example_in_the_refusal_is_valid():
+    assert find_place(environment(EXAMPLE)).number == 0
+
+
+def test_commands_for_a_single_process(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
     somewhere = ["--data", "shapes", "--from", str(tmp_path)]
     for arguments in (["train", "--stage", "reward", *somewhere], ["adapt", *somewhere], ["study", "--data", "shapes"]):
@@ -77,15 +83,15 @@ def test_what_one_process_does_alone(monkeypatch, capsys, tmp_path):
 
 
 @pytest.mark.parametrize(("question", "what"), [(1, "code or libraries"), (2, "encoder or settings")])
-def test_a_worker_with_another_program_is_named_before_features_are_made(monkeypatch, capsys, tmp_path, question, what):
-    asked = []
+def test_a_worker_with_another_program_is_named_before_features_are_computed(monkeypatch, capsys, tmp_path, question, what):
+    marks = []
 
     class Differing(SingleWorker):
         shard = Shard(0, 2)
 
         def unlike(self, mark):
-            asked.append(mark)
-            return [1] if len(asked) == question else []
+            marks.append(mark)
+            return [1] if len(marks) == question else []
 
     monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
     monkeypatch.setattr(train, "join", Differing)
@@ -93,43 +99,41 @@ def test_a_worker_with_another_program_is_named_before_features_are_made(monkeyp
     assert main(["train", "--data", "shapes", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]) == 2
     assert f"triptych: Worker 1 of 2 has other {what} than worker 0" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
-    source, *versions = asked[0].split()
+    source, *versions = marks[0].split()
     assert source == provenance.code().source and versions == [library.__version__ for library in (tf, keras, np, PIL)]
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"abcd", bytes(range(256)) * 41 + b"\xff"], ids=len)
-def test_all_hear_what_the_first_found(data):
+def test_all_get_what_the_first_found(data):
     def find(workers):
-        asked = []
-        heard = workers.share(lambda: asked.append(1) or data, bytes, lambda said: said + b"!")
-        return heard, len(asked)
+        calls = []
+        shared = workers.share(lambda: calls.append(1) or data, bytes, lambda found: found + b"!")
+        return shared, len(calls)
 
     assert Meeting(3).of_all(find) == [(data, 1), (data + b"!", 0), (data + b"!", 0)]
     assert SingleWorker().share(lambda: data, None, None) == data
 
 
-def test_all_end_with_the_sentence_that_the_first_ends_with():
+def test_all_raise_the_error_of_the_first():
     def refuse():
         raise ConfigError("There is no café.")
 
     found = Meeting(2).of_all(lambda workers: workers.share(refuse, None, None))
-    assert [(type(error), str(error)) for error in found] == [
-        (ConfigError, "There is no café."), (TrainingError, "There is no café."),
-    ]  # fmt: skip
+    assert [(type(error), str(error)) for error in found] == [(kind, "There is no café.") for kind in (ConfigError, TrainingError)]
 
 
-def test_workers_that_mean_different_things_all_end():
+def test_all_raise_where_one_disagrees():
     assert Meeting(3).of_all(lambda workers: workers.agree("same", "data")) == [None] * 3
     found = Meeting(3).of_all(lambda workers: workers.agree(str(workers.shard.number == 2), "data or settings"))
     assert [str(error).split(";")[0] for error in found] == ["Worker 2 of 3 has other data or settings than worker 0"] * 3
 
 
 @pytest.mark.parametrize("kind", ["Unavailable", "DeadlineExceeded", "Aborted", "Cancelled", "Internal"])
-def test_who_no_longer_answers_is_told_of_in_a_sentence(kind):
+def test_a_lost_worker_is_our_error(kind):
     workers = InThreads(0, Meeting(3))
     with pytest.raises(TrainingError, match="^One of the 3 workers no longer answers"), workers._answering():
         raise getattr(tf.errors, f"{kind}Error")(None, None, "connection reset by peer")
-    with pytest.raises(tf.errors.InvalidArgumentError), workers._answering():  # This one would be a mistake of ours.
+    with pytest.raises(tf.errors.InvalidArgumentError), workers._answering():  # A mistake of ours.
         raise tf.errors.InvalidArgumentError(None, None, "shapes differ")
 
 
@@ -159,12 +163,13 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
-    ("within", "after", "status", "said"),
+    ("within", "after", "status", "output"),
     [(signal.SIGINT, 0, -signal.SIGINT, ""), (0, signal.SIGTERM, -signal.SIGTERM, ""), (0, signal.SIGINT, 0, "interrupted\n")],
 )
-def test_waiting_can_be_interrupted_and_a_plain_kill_ends_a_worker(within, after, status, said):
-    """Within, the system itself ends the process; Python, which might not be asked for an hour, does not hear of it."""
+def test_waiting_can_be_interrupted_and_a_plain_kill_ends_a_worker(within, after, status, output):
+    """While TensorFlow waits, the system itself ends the process; Python's handlers do not run."""
     command = [sys.executable, "-c", WAITS, str(int(within)), str(int(after))]
     child = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
-    assert (child.returncode, child.stdout) == (status, said)
+    assert (child.returncode, child.stdout) == (status, output)
