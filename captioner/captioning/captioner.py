@@ -23,7 +23,7 @@ from captioner.data.images import resize
 from captioner.errors import CheckpointError, ConfigError
 from captioner.model.checkpoints import Checkpoint, EncoderMark, load_all
 from captioner.vision.encoder import Encoder, load_encoder
-from captioner.vision.keras_applications import APPLICATIONS, KERAS, START_WITH
+from captioner.vision.keras_applications import APPLICATIONS, START_WITH
 from captioner.vocabulary import END, END_WORD, Vocabulary
 
 
@@ -97,7 +97,7 @@ class Captioner:
         `near` is the decoders' folder: a fine-tuned encoder lies beside them.
         """
         mark = next(iter(checkpoints.values())).encoder
-        encoder = encoder or load_encoder(mark.name, weights=weights or KERAS, near=near)
+        encoder = encoder or load_encoder(mark.name, weights=weights, near=near)
         if EncoderMark.of(encoder) != mark:
             todo = START_WITH if encoder.name == mark.name in APPLICATIONS else "use the encoder that they were trained with"
             raise CheckpointError(

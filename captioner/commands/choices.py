@@ -107,6 +107,5 @@ def captioner(request: Decoders, variants: tuple[str, ...] | None) -> "Captioner
 def encoder(name: str, weights: Path | None, near: Path) -> "Encoder":
     """The encoder of this name, with the given weights."""
     from captioner.vision.encoder import load_encoder
-    from captioner.vision.keras_applications import KERAS
 
-    return load_encoder(name, weights=weights or KERAS, near=near)
+    return load_encoder(name, weights=weights, near=near)

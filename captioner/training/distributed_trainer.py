@@ -9,7 +9,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -107,11 +106,6 @@ class DistributedTrainer(Trainer):
     def _sum_of(self, *numbers: float) -> list[float]:
         """Each number summed over all workers."""
         return self.workers.sum(tf.constant(numbers, self._kind)).numpy().tolist()
-
-
-def trainer_of(workers: SingleWorker) -> Any:
-    """The `make_trainer` of `captioner.training.trainer.train` for a worker."""
-    return partial(DistributedTrainer, workers=workers)
 
 
 Begun = tuple[TrainingState | None, Table]

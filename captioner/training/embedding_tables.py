@@ -6,6 +6,7 @@ Collecting the words and the text is left to `captioner.training.run_inputs`.
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from captioner.config import Preset
 from captioner.vocabulary import SPECIAL_WORDS
@@ -14,6 +15,7 @@ from embeddings.files import find_file
 from embeddings.table import EmbeddingTable, build_table, learned_start
 
 Table = tuple[EmbeddingTable, dict[str, bytes]]  # the table, and files that belong to it
+Text = Callable[[bool], list[list[str]]]
 
 # The method of the variants whose vectors come from text, and whether that text is the training captions alone.
 _METHODS = {
@@ -50,22 +52,15 @@ class Sources:
         return [(method, finished)] if finished else [("corpus", path) for path in self.corpus]
 
 
-@dataclass(frozen=True)
-class TableRequest:
-    """What the tables of a run depend on, apart from variant and seed; `text` gives the captions alone if asked with True."""
-
-    words: tuple[str, ...]
-    preset: Preset
-    sources: Sources
-    text: Callable[[bool], list[list[str]]]
-
-
-def starting_table(request: TableRequest, variant: str, seed: int) -> Table:
-    """The word table that a variant starts with."""
+def starting_table(words: tuple[str, ...], preset: Preset, sources: Sources, text: Text, variant: str, seed: int) -> Table:
+    """The word table that a variant starts with; `text` gives the training captions alone if called with True."""
+    decoder = preset.decoder
     if variant in _METHODS:
-        return _from_text(request, *_METHODS[variant], seed)
-    decoder = request.preset.decoder
-    table = learned_start(request.words, decoder.embedding_dimensions, decoder.row_scale, seed)
+        vectors = _from_text(words, preset, sources, text, *_METHODS[variant])
+        table = build_table(words, SPECIAL_WORDS, vectors.lookup, decoder.row_scale, seed, vectors.source)
+        subwords = getattr(vectors, "subwords", None)  # FastText's
+        return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}
+    table = learned_start(words, decoder.embedding_dimensions, decoder.row_scale, seed)
     return (_marked_random(table, seed) if variant == "random" else table), {}
 
 
@@ -75,19 +70,14 @@ def _marked_random(table: EmbeddingTable, seed: int) -> EmbeddingTable:
     return replace(table, origins=origins, source=f"Random rows from seed {seed}, which stay as they are.")
 
 
-def _from_text(request: TableRequest, method: str, captions_only: bool, seed: int) -> Table:
-    """Finished vectors, or else vectors trained here; FastText's bring their subwords along as a file."""
+def _from_text(
+    words: tuple[str, ...], preset: Preset, sources: Sources, text: Text, method: str, captions_only: bool
+) -> Any:
+    """Finished vectors, or else vectors trained here."""
     from embeddings import fasttext, word2vec
 
     library = {"word2vec": word2vec, "fasttext": fasttext}[method]
-    finished = None if captions_only else getattr(request.sources, method)
-    if finished:
-        vectors = library.read(finished, set(request.words))
-    else:
-        dimensions = request.preset.decoder.embedding_dimensions
-        settings = SkipGram(dimensions=dimensions, seed=_FROZEN_SEED, **asdict(request.preset.embedding))
-        vectors = library.train(request.text(captions_only), settings)
-    scale = request.preset.decoder.row_scale
-    table = build_table(request.words, SPECIAL_WORDS, vectors.lookup, scale, seed, vectors.source)
-    subwords = getattr(vectors, "subwords", None)
-    return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}
+    if not captions_only and (finished := getattr(sources, method)):
+        return library.read(finished, set(words))
+    dimensions = preset.decoder.embedding_dimensions
+    return library.train(text(captions_only), SkipGram(dimensions=dimensions, seed=_FROZEN_SEED, **asdict(preset.embedding)))

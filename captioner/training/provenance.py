@@ -143,8 +143,7 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 def to_json(what: Code | Data) -> dict[str, Any]:
     """The fields that are known, as plain data."""
-    told = {name: value for name, value in asdict(what).items() if value is not None}
-    return told | ({"files": list(told["files"])} if "files" in told else {})
+    return {name: value for name, value in asdict(what).items() if value is not None}
 
 
 def read_code(stored: Any) -> list[Code | None]:

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +84,8 @@ class Start:
     @property
     def origin(self) -> dict[str, Any]:
         """The provenance in its history, as far as its version recorded it."""
-        told = {name: self.history[name] for name in _ORIGIN if name in self.history}
-        return {"stage": self.checkpoint.stage, "seed": self.checkpoint.seed} | told
+        recorded = {name: self.history[name] for name in _ORIGIN if name in self.history}
+        return {"stage": self.checkpoint.stage, "seed": self.checkpoint.seed} | recorded
 
 
 class Run:
@@ -151,7 +151,7 @@ class Run:
         return self._train_stage(decoder, examples, dev, more)
 
     def _train_stage(self, decoder: "Decoder", examples: "Examples", dev: "Examples", more: dict[str, Any]) -> TrainingState:
-        from captioner.training.distributed_trainer import trainer_of
+        from captioner.training.distributed_trainer import DistributedTrainer
         from captioner.training.self_critical import train_by_reward
         from captioner.training.trainer import train
 
@@ -159,7 +159,7 @@ class Run:
         if shared.stage == REWARD:
             return train_by_reward(decoder, examples, dev, shared.vocabulary, shared.preset.reward, self.seed, **more)
         if self.workers.several:
-            more["make_trainer"] = trainer_of(self.workers)
+            more["make_trainer"] = partial(DistributedTrainer, workers=self.workers)
         return train(decoder, examples, dev, shared.preset.training, self.seed, **more)
 
     def _preset(self, table: EmbeddingTable) -> Preset:

@@ -15,7 +15,7 @@ from captioner.data.datasets import Dataset, Record
 from captioner.errors import DatasetError
 from captioner.training import provenance
 from captioner.training.batches import window
-from captioner.training.embedding_tables import Sources, Table, TableRequest, starting_table
+from captioner.training.embedding_tables import Sources, Table, starting_table
 from captioner.training.provenance import Data
 from captioner.training.worker_group import SingleWorker
 from captioner.vision.encoder import Encoder
@@ -69,7 +69,7 @@ class RunInputs:
 
     def table(self, variant: str, seed: int) -> Table:
         """The word table that a variant starts with."""
-        return starting_table(TableRequest(self.vocabulary.words, self.preset, self.sources, self.text), variant, seed)
+        return starting_table(self.vocabulary.words, self.preset, self.sources, self.text, variant, seed)
 
     @cached_property
     def data(self) -> Data:

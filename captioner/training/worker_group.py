@@ -67,8 +67,8 @@ def _is_address(text: Any) -> bool:
     return bool(host) and port.isdecimal() and 0 < int(port) < 65536
 
 
-def refuse_several(work: str, environment: Mapping[str, str] = os.environ) -> None:
-    if find_place(environment):
+def refuse_several(work: str) -> None:
+    if find_place():
         raise ConfigError(f"{work} runs in a single process; remove {VARIABLE} from the environment.")
 
 

@@ -21,7 +21,6 @@ from captioner.service.queue import WorkQueue
 from captioner.storage import MANIFEST
 from captioner.views.launch_options import hide_server_paths, launch_options
 from captioner.vision.encoder import LITE2, input_size
-from captioner.vision.keras_applications import KERAS
 
 if TYPE_CHECKING:
     from captioner.vision.encoder import Encoder
@@ -103,7 +102,7 @@ def _load_encoder(name: str, fingerprint: str, _near: Path) -> "Encoder":
     """The encoder that the decoders of all stages share; the fingerprint distinguishes encoders of the same name."""
     from captioner.vision.encoder import load_encoder
 
-    return load_encoder(name, weights=launch_options().encoder_weights or KERAS, near=_near)
+    return load_encoder(name, weights=launch_options().encoder_weights, near=_near)
 
 
 def refuse(error: TriptychError) -> None:

@@ -17,7 +17,7 @@ from captioner.config import SHIPPED
 from captioner.errors import EncoderError
 from captioner.storage import exists, load_folder
 from captioner.vision import efficientnet_lite2, keras_applications
-from captioner.vision.keras_applications import APPLICATIONS, KERAS
+from captioner.vision.keras_applications import APPLICATIONS
 
 LITE2 = "efficientnet-lite2"
 ADAPTED = "efficientnet-lite2-adapted"  # fine-tuned together with decoders
@@ -105,8 +105,8 @@ def find_encoder(name: str) -> str:
     return name.lower()
 
 
-def load_encoder(name: str = LITE2, weights: str | Path | None = KERAS, near: Path | None = None) -> Encoder:
-    """An encoder by name; `weights` is a file for a network of `keras.applications`, None for random weights.
+def load_encoder(name: str = LITE2, weights: str | Path | None = None, near: Path | None = None) -> Encoder:
+    """An encoder by name; `weights` is a file for a network of `keras.applications`.
 
     `near` is the folder of its decoders: a fine-tuned encoder lies beside them.
     """
@@ -114,7 +114,7 @@ def load_encoder(name: str = LITE2, weights: str | Path | None = KERAS, near: Pa
     if name in APPLICATIONS:
         model = keras_applications.build(name, weights)
         return Encoder(name, APPLICATIONS[name].size, model, _arrays_sha256(model.get_weights()))
-    if weights != KERAS:
+    if weights:
         raise EncoderError(f"The encoder {name} comes with its weights; omit the file, or name the encoder that it belongs to.")
     return Lite2(None if name == LITE2 else _adapted_weights(adapted_folder(near)))
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from captioner.errors import EncoderError
 
-KERAS = "imagenet"  # Keras's own weights, which it downloads once
 SUFFIX = ".h5"
 START_WITH = "start with --encoder-weights and the file of the weights that they were trained with"
 
@@ -63,15 +62,13 @@ APPLICATIONS: dict[str, Application] = {
 
 
 def build(name: str, weights: str | Path | None) -> Any:
-    """The network from uint8 pictures to its last grid; `weights` is a file, None for random weights, or `KERAS`."""
+    """The network from uint8 pictures to its last grid; `weights` is a file, or None for Keras's own."""
     import keras
 
     row = APPLICATIONS[name]
     preprocess = importlib.import_module(f"keras.applications.{row.module}").preprocess_input
     picture = keras.Input((row.size, row.size, 3))
-    network = _from_keras(name, row) if weights == KERAS else _bare(row, None)
-    if weights not in (KERAS, None):
-        _put_in(network, name, Path(weights))
+    network = _from_file(name, row, Path(weights)) if weights else _from_keras(name, row)
     model = keras.Model(picture, network(preprocess(picture)), name=name)
     model.trainable = False
     return model
@@ -85,7 +82,7 @@ def _bare(row: Application, weights: str | None) -> Any:
 
 def _from_keras(name: str, row: Application) -> Any:
     try:
-        return _bare(row, KERAS)
+        return _bare(row, "imagenet")  # Keras downloads them once.
     except Exception as error:  # Keras raises a different class for each kind of failure.
         raise EncoderError(
             f"The weights of {name} could not be downloaded ({_reason(error)}); go online once so that Keras can fetch them, "
@@ -93,7 +90,7 @@ def _from_keras(name: str, row: Application) -> Any:
         ) from error
 
 
-def _put_in(network: Any, name: str, path: Path) -> None:
+def _from_file(name: str, row: Application, path: Path) -> Any:
     """Load weights from an HDF5 file; Keras assigns them by the name or order of the layers and checks their shapes."""
     import h5py
 
@@ -101,6 +98,7 @@ def _put_in(network: Any, name: str, path: Path) -> None:
         raise EncoderError(f"There is no file {path} with the weights of {name}; check the path.")
     if path.suffix != SUFFIX or not h5py.is_hdf5(path):
         raise EncoderError(f"The weights of {name} come in a .weights.h5 or .h5 file, and {path.name} is none.")
+    network = _bare(row, None)
     try:
         with warnings.catch_warnings():  # one for each missing layer; the sentence below says it once
             warnings.simplefilter("ignore")
@@ -112,6 +110,7 @@ def _put_in(network: Any, name: str, path: Path) -> None:
         ) from error
     if not all(np.isfinite(values).all() for values in network.get_weights()):
         raise EncoderError(f"Not all weights in {path.name} are finite numbers; download the file again.")
+    return network
 
 
 def _reason(error: Exception) -> str:

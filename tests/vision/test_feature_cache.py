@@ -1,4 +1,4 @@
-"""The cache against the encoder asked directly, and against everything that can happen to files and to a run."""
+"""The feature cache against the encoder itself; damaged files, interruptions and several writers."""
 
 import io
 import json
@@ -49,22 +49,18 @@ def leftovers(cache):
     return [path.name for path in cache.folder.iterdir() if path.suffix == ".part" or path.name.startswith(".")]
 
 
-def test_rows_are_what_the_encoder_says(folder, records):
-    cache = FeatureCache(folder, StubEncoder())
-    assert cache.fill(records) == {} and len(cache) == 9
-    for one in (cache, FeatureCache(folder, StubEncoder())):
-        rows = one.rows(records[::-1])
+def test_rows_are_the_features_of_the_encoder(folder, records):
+    """A second cache in the same folder encodes only what is missing."""
+    first, second = (FeatureCache(folder, StubEncoder()) for _ in range(2))
+    assert first.fill(records) == {} and len(first) == 9
+    second.reload()
+    assert second.fill(records) == {} and (first.encoder.pictures, second.encoder.pictures) == (9, 0)
+    for cache in (first, second):
+        rows = cache.rows(records[::-1])
         assert rows.shape == (9, 9, 6) and rows.dtype == np.float16
         np.testing.assert_allclose(rows, [direct(record) for record in records[::-1]], atol=1e-3)
-
-
-def test_a_second_fill_encodes_nothing(folder, records):
-    first, second = StubEncoder(), StubEncoder()
-    FeatureCache(folder, first).fill(records)
-    cache = FeatureCache(folder, second)
-    assert cache.fill(records) == {} and (first.pictures, second.pictures) == (9, 0)
-    cache.fill(records[:2], ["whole", "mirrored"])
-    assert second.pictures == 2
+    second.fill(records[:2], ["whole", "mirrored"])
+    assert second.encoder.pictures == 2
 
 
 def test_views(folder, records):
@@ -85,7 +81,7 @@ def test_a_crop_shows_its_part_only():
     assert VIEWS["top-left"].apply(picture[:1, :1], 4).shape == (4, 4, 3)
 
 
-def test_an_interruption_loses_the_shard_in_work_and_nothing_else(folder, records):
+def test_an_interruption_loses_only_the_shard_in_progress(folder, records):
     class Interrupted(StubEncoder):
         def encode(self, pictures):
             if self.pictures == 6:
@@ -103,7 +99,7 @@ def test_an_interruption_loses_the_shard_in_work_and_nothing_else(folder, record
     assert encoder.pictures == 5 and len(cache) == 9
 
 
-def test_an_interruption_while_writing_leaves_no_part(folder, records, monkeypatch):
+def test_an_interruption_while_writing_leaves_no_file(folder, records, monkeypatch):
     def stop(descriptor):
         raise KeyboardInterrupt
 
@@ -114,7 +110,7 @@ def test_an_interruption_while_writing_leaves_no_part(folder, records, monkeypat
     assert list(cache.folder.iterdir()) == []
 
 
-def test_parts_of_who_was_killed_are_swept_away_and_those_of_who_still_writes_are_not(folder, records):
+def test_parts_of_killed_processes_are_removed(folder, records):
     cache = FeatureCache(folder, StubEncoder())
     killed = subprocess.Popen([sys.executable, "-c", ""])
     killed.wait()
@@ -129,7 +125,7 @@ def test_parts_of_who_was_killed_are_swept_away_and_those_of_who_still_writes_ar
     assert len(cache) == 9
 
 
-def test_two_fill_one_folder_each_with_a_part(folder, records):
+def test_two_writers_of_one_folder(folder, records):
     one, other = (FeatureCache(folder, StubEncoder()) for _ in range(2))
     one.fill(records[0::2])
     other.fill(records[1::2])
@@ -141,7 +137,7 @@ def test_two_fill_one_folder_each_with_a_part(folder, records):
     np.testing.assert_array_equal(one.rows(records), FeatureCache(folder, StubEncoder()).rows(records))
 
 
-def test_of_what_two_have_made_all_take_the_same(folder, records):
+def test_duplicates_of_two_writers_are_resolved_alike(folder, records):
     class Rounding(StubEncoder):
         def encode(self, pictures):
             return super().encode(pictures) + 1
@@ -183,7 +179,7 @@ def zip_archive(path):
         (".json", lambda path: path.write_text('["one key too few"]')),
     ],
 )
-def test_a_damaged_shard_is_made_anew(folder, records, suffix, damage):
+def test_a_damaged_shard_is_computed_again(folder, records, suffix, damage):
     cache = FeatureCache(folder, StubEncoder())
     cache.fill(records[:4])
     damage(next(cache.folder.glob("*" + suffix)))
@@ -195,7 +191,7 @@ def test_a_damaged_shard_is_made_anew(folder, records, suffix, damage):
     np.testing.assert_allclose(FeatureCache(folder, StubEncoder()).rows(records[:4]), [direct(r) for r in records[:4]], atol=1e-3)
 
 
-def test_pictures_that_cannot_be_read_are_named(folder, records, tmp_path):
+def test_unreadable_pictures_are_named(folder, records, tmp_path):
     (tmp_path / "text.jpg").write_text("not a picture")
     (tmp_path / "copy.jpg").write_text("not a picture")
     bad = [Record(name, (), tmp_path / name) for name in ("text.jpg", "copy.jpg", "gone.jpg")]
@@ -210,7 +206,7 @@ def test_a_picture_that_vanishes(folder, records):
     cache = FeatureCache(folder, StubEncoder())
     cache.fill(records[:1])
     records[0].source.unlink()
-    assert cache.has(records[0])  # Its bytes were read once, and that is enough.
+    assert cache.has(records[0])  # Its bytes have been read.
     fresh = FeatureCache(folder, StubEncoder())
     assert list(fresh.fill(records[:2])) == [records[0].name]
     with pytest.raises(ImageError, match="'0.png' cannot be opened"):
@@ -226,22 +222,18 @@ def test_equal_pictures_are_encoded_once(folder, records, tmp_path):
     np.testing.assert_array_equal(*cache.rows([records[0], copy]))
 
 
-def test_records_of_one_name_are_told_apart(folder, tmp_path):
+def test_records_of_one_name_and_encoders_are_distinguished(folder, tmp_path):
     (tmp_path / "other").mkdir()
     one, other = write_picture(tmp_path / "same.png", 1), write_picture(tmp_path / "other" / "same.png", 2)
     cache = FeatureCache(folder, StubEncoder())
     cache.fill([one, other])
     np.testing.assert_allclose(cache.rows([one, other]), [direct(one), direct(other)], atol=1e-3)
+    encoder = StubEncoder()
+    encoder.fingerprint = "of another"
+    assert not FeatureCache(folder, encoder).has(one)
 
 
-def test_another_encoder_has_another_folder(folder, records):
-    other = StubEncoder()
-    other.fingerprint = "of another"
-    FeatureCache(folder, StubEncoder()).fill(records[:1])
-    assert not FeatureCache(folder, other).has(records[0])
-
-
-def test_a_shard_lists_what_it_holds(folder, records):
+def test_a_shard_lists_its_keys(folder, records):
     cache = FeatureCache(folder, StubEncoder())
     cache.fill(records[:4])
     keys = json.loads(next(cache.folder.glob("*.json")).read_bytes())
@@ -250,24 +242,21 @@ def test_a_shard_lists_what_it_holds(folder, records):
     np.testing.assert_array_equal(stored, cache.rows(records[:4]))
 
 
-def test_a_folder_that_cannot_be(tmp_path):
+def test_a_folder_that_cannot_be_created_or_written(folder, records, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FeatureError, match="cannot be created"):
         FeatureCache(tmp_path / "file", StubEncoder())
 
-
-def test_no_room(folder, records, monkeypatch):
-    cache = FeatureCache(folder, StubEncoder())
-
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
+    cache = FeatureCache(folder, StubEncoder())
     monkeypatch.setattr(feature_cache.os, "fsync", full)
     with pytest.raises(FeatureError, match="No space left on device"):
         cache.fill(records)
 
 
-def test_where_features_are_kept(monkeypatch, tmp_path):
+def test_the_default_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("TRIPTYCH_CACHE", str(tmp_path))
     assert default_folder() == tmp_path
     monkeypatch.delenv("TRIPTYCH_CACHE")

@@ -1,4 +1,4 @@
-"""Rows of shards against NumPy reading the same files, and how little of them stays in memory or open."""
+"""Rows of shards against NumPy reading the same files; mapped memory and open files stay limited."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from support.synthetic import SilentEncoder, write_cache
 
 SHAPE = (9, 6)
 
-# Opens the cache and reads every row of it once, without order, as many at a time as a batch has.
+# Reads every row of a cache once in random order, 16 at a time.
 CHILD = """
 import json, sys
 from pathlib import Path
@@ -39,7 +39,7 @@ print(json.dumps({"growth": peak_megabytes() - before, "read": total / 2**20}))
 
 
 def write(folder, count, seed=0):
-    """Arrays of different lengths, and all their rows in one."""
+    """Arrays of different lengths, and all their rows in one array."""
     random = np.random.default_rng(seed)
     arrays = [random.normal(size=(1 + number % 5, *SHAPE)).astype(np.float16) for number in range(count)]
     for number, array in enumerate(arrays):
@@ -55,7 +55,11 @@ def opened(folder, arrays):
     return found
 
 
-def test_rows_are_those_of_the_files(tmp_path):
+@pytest.mark.parametrize("advice", [True, False])
+def test_rows_are_those_of_the_files(tmp_path, monkeypatch, advice):
+    """Also where the system takes no advice on mapped memory."""
+    for name in () if advice else ("MADV_WILLNEED", "MADV_RANDOM"):
+        monkeypatch.delattr(feature_shards.mmap, name, raising=False)
     arrays, everything = write(tmp_path, 20)
     found = opened(tmp_path, arrays)
     for wanted in ([0], [len(everything) - 1], [3, 3, 2], np.random.default_rng(1).permutation(len(everything)).tolist(), []):
@@ -65,15 +69,14 @@ def test_rows_are_those_of_the_files(tmp_path):
     assert found.row_bytes == 9 * 6 * 2
 
 
-def test_what_is_not_as_it_should_be_is_not_taken_in(tmp_path):
+def test_files_that_do_not_fit_are_not_added(tmp_path):
     arrays, _ = write(tmp_path, 1)
     found = Shards(SHAPE)
     assert found.add(tmp_path / "0.npy", len(arrays[0]) + 1) is None and found.add(tmp_path / "gone.npy", 1) is None
     assert found.add(tmp_path / "0.npy", len(arrays[0])) == 0
 
 
-def test_mappings_are_given_up(tmp_path, monkeypatch):
-    """The rows stay right while no more than so many files, or so many bytes, are held."""
+def test_mapped_files_and_bytes_are_limited(tmp_path, monkeypatch):
     arrays, everything = write(tmp_path, 100)
     monkeypatch.setattr(feature_shards, "_ROWS_AT_ONCE", 2)
     order = np.random.default_rng(2).permutation(len(everything))
@@ -86,7 +89,7 @@ def test_mappings_are_given_up(tmp_path, monkeypatch):
             assert len(found._mappings) <= min(files, 7)
 
 
-def test_more_shards_than_a_process_may_have_open(tmp_path, monkeypatch):
+def test_more_shards_than_a_process_may_open(tmp_path, monkeypatch):
     arrays, everything = write(tmp_path, 200)
     monkeypatch.setattr(feature_shards, "HELD_FILES", 10)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -99,7 +102,7 @@ def test_more_shards_than_a_process_may_have_open(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-7])])
-def test_a_shard_that_was_lost_after_it_was_opened(tmp_path, damage):
+def test_a_shard_lost_after_it_was_added(tmp_path, damage):
     arrays, _ = write(tmp_path, 2)
     found = opened(tmp_path, arrays)
     damage(tmp_path / "1.npy")
@@ -108,23 +111,17 @@ def test_a_shard_that_was_lost_after_it_was_opened(tmp_path, damage):
         found.read([len(arrays[0])])
 
 
-def test_where_the_system_takes_no_advice(tmp_path, monkeypatch):
-    arrays, everything = write(tmp_path, 3)
-    for advice in ("MADV_WILLNEED", "MADV_RANDOM"):
-        monkeypatch.delattr(feature_shards.mmap, advice, raising=False)
-    np.testing.assert_array_equal(opened(tmp_path, arrays).read(range(len(everything))), everything)
-
-
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="The peak is read from /proc.")
 def test_memory_does_not_grow_with_what_was_read(tmp_path):
-    """Of many times as much as may be held, little more than that stays: the system maps pages beside those asked for, too."""
+    """Reads many times HELD_BYTES; the system also maps neighbouring pages."""
     photographs = 1_600
     write_cache(tmp_path, photographs, SilentEncoder())
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", CHILD, str(tmp_path), str(photographs)]
     paths = {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])}
     done = subprocess.run(command, cwd=root, env=os.environ | paths, check=True, stdout=subprocess.PIPE, timeout=300)
-    told = json.loads(done.stdout)
+    found = json.loads(done.stdout)
     held = feature_shards.HELD_BYTES / 2**20
-    assert told["read"] > 15 * held
-    assert told["growth"] < 3 * held
+    assert found["read"] > 15 * held
+    assert found["growth"] < 3 * held
