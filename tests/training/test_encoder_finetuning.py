@@ -3,10 +3,11 @@
 import json
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from safetensors.numpy import save
+from safetensors.numpy import load_file, save
 
 from captioner.__main__ import main
 from captioner.captioning.captioner import Captioner
@@ -32,7 +33,7 @@ from support.fakes import SMALL_DECODER, check_equal, uncompiled
 
 pytestmark = pytest.mark.slow
 
-SIDE = 64  # The real network, with a grid of 2 x 2.
+SIDE, CHANNELS = 64, 12
 SETTINGS = AdaptationConfig(epochs=2, images_per_batch=4, learning_rate=1e-4, decoder_learning_rate=1e-2, warmup_epochs=0)
 SETTINGS = replace(SETTINGS, first_block="blocks_20", averaging=0.5)
 
@@ -45,10 +46,22 @@ def parts(tensorflow):
     return vocabulary, *(Examples.of(drawn.split(split), vocabulary, None) for split in ("train", "dev"))
 
 
+def small_network():
+    """A network with names like those of EfficientNet-Lite2, and a grid of 2 x 2."""
+    picture = keras.Input((SIDE, SIDE, 3))
+    grid = keras.layers.Rescaling(1 / 128, offset=-1)(picture)
+    grid = keras.layers.Conv2D(6, 5, strides=16, padding="same", activation="relu6", name="conv_stem")(grid)
+    for block in (19, 20):
+        grid = keras.layers.DepthwiseConv2D(3, padding="same", name=f"blocks_{block}_depthwise_conv")(grid)
+    grid = keras.layers.Conv2D(CHANNELS, 3, strides=2, padding="same", name="conv_head")(grid)
+    return keras.Model(picture, grid)
+
+
 def adapter(vocabulary):
+    keras.utils.set_random_seed(1)
     table = learned_start(vocabulary.words, SMALL_DECODER.embedding_dimensions, 0.1, 1)
-    decoders = {name: Decoder(SMALL_DECODER, table.vectors, 1280, name == "word2vec", 1) for name in ("learned", "word2vec")}
-    return Adapter(efficientnet_lite2.build(efficientnet_lite2.read_weights(), SIDE), decoders, SETTINGS, 1, 3)
+    decoders = {name: Decoder(SMALL_DECODER, table.vectors, CHANNELS, name == "word2vec", 1) for name in ("learned", "word2vec")}
+    return Adapter(small_network(), decoders, SETTINGS, 1, 3)
 
 
 @uncompiled()
@@ -83,7 +96,7 @@ def test_dev_loss_is_the_mean_over_the_decoders(parts):
     one = adapter(vocabulary)
     pictures = np.stack([View().apply(read(record.read(), record.name), SIDE) for record in dev.records])
     grid = one.model(tf.constant(pictures, tf.float32), training=False)
-    features, packed = tf.reshape(grid, (4, -1, 1280)), pack(dev.captions)
+    features, packed = tf.reshape(grid, (4, -1, CHANNELS)), pack(dev.captions)
     losses = [
         float(word_losses(decoder.logits(features, packed.arrays(), len(packed.counts)), packed.targets, 0.0)[0])
         for decoder in one.decoders
@@ -158,6 +171,7 @@ def test_the_command_is_interrupted_resumed_and_its_encoder_used(tensorflow, tmp
     assert main([*command, "--resume"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert len(result["epochs"]) == 2 and not (tmp_path / ".resume" / "encoder").exists()
+    assert set(load_file(tmp_path / "encoder" / ADAPTED_WEIGHTS)) == {"conv_head/kernel", "conv_head/bias"}
     train = ["train", "--data", "shapes", "--preset", "tiny", "--epochs", "1", "--variant", "learned"]
     monkeypatch.setitem(PRESETS, "tiny", replace(PRESETS["tiny"], encoder="efficientnet-lite2-adapted"))
     assert main([*train, "--out", str(tmp_path / "first"), "--cache", str(tmp_path / "cache")]) == 0
