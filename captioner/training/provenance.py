@@ -143,7 +143,8 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 def to_json(what: Code | Data) -> dict[str, Any]:
     """The fields that are known, as plain data."""
-    return {name: value for name, value in asdict(what).items() if value is not None}
+    known = {name: value for name, value in asdict(what).items() if value is not None}
+    return known | ({"files": list(known["files"])} if "files" in known else {})
 
 
 def read_code(stored: Any) -> list[Code | None]:

@@ -211,7 +211,7 @@ def test_a_run_records_the_files_of_its_vectors(cache, tmp_path):
     corpus.write_bytes(text)
     prepared = small_inputs(cache, sources=Sources(corpus=(corpus,)))
     names = (*VARIANTS, "word2vec-captions", "word2vec-start")
-    made = {name: list(Run(prepared, name, 1, tmp_path)._data["files"]) for name in names}
+    made = {name: Run(prepared, name, 1, tmp_path)._data["files"] for name in names}
     file = {"role": "corpus", "name": "corpus.txt", "bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
     assert made["word2vec"] == made["fasttext"] == made["word2vec-start"] == [file]
     assert made["learned"] == made["word2vec-captions"] == []
