@@ -12,6 +12,8 @@ from captioner.experiments.records import read_kept
 from captioner.model.checkpoints import load_all, save
 from captioner.scoring.metrics import METRICS
 
+pytestmark = pytest.mark.slow
+
 
 def test_evaluate_prints_metrics_intervals_and_captions(run, data, copied):
     status, output, errors = run("evaluate", "--data", data, "--split", "test", "--checkpoints", copied, "--json")
@@ -97,11 +99,10 @@ def test_the_decoders_of_a_stage_are_scored_with_their_own_setting(run, data, st
     assert json.loads((staged / "first" / "learned" / "scores.json").read_text())["dev"]["beam"] == 3
 
 
-@pytest.mark.slow
-def test_decoders_trained_on_dev_are_scored_on_test_only(run, data, tmp_path, monkeypatch):
+def test_decoders_trained_on_dev_are_scored_on_test_only(run, data, eager, tmp_path, monkeypatch):
     out, seen = tmp_path / "run", []
-    splits = ["--variant", "learned", "--splits", "7000-1000", "--preset", "tiny", "--epochs", 1]
-    status, output, _ = run("train", "--data", data, *splits, "--out", out)
+    two, splits = ["--variant", "learned", "--variant", "word2vec"], ["--splits", "7000-1000"]
+    status, output, _ = run("train", "--data", data, *two, *splits, "--preset", "tiny", "--epochs", 1, "--out", out)
     assert status == 0 and f"evaluate --data {data} --split test --checkpoints {out}" in output
     known = json.loads((out / "learned" / "history.json").read_text())["data"]
     assert known["name"] == "flickr8k-7000-1000" and known["photographs"] == {"train": 64, "dev": 16}
@@ -115,7 +116,6 @@ def test_decoders_trained_on_dev_are_scored_on_test_only(run, data, tmp_path, mo
     status, output, errors = run("familiar", "--data", data, "--checkpoints", out)
     assert status == 2 and not output and "none are held out to measure with" in errors
     assert sorted(out.rglob("*")) == before
-    monkeypatch.setattr("captioner.scoring.comparison.complete", lambda *_: True)
     monkeypatch.setattr("captioner.scoring.comparison.compare", lambda *given: seen.append(len(given[-1])))
     monkeypatch.setattr("captioner.scoring.comparison.save_comparison", lambda *_: None)
     status, _, errors = run(*command, "--split", "test")
@@ -123,17 +123,18 @@ def test_decoders_trained_on_dev_are_scored_on_test_only(run, data, tmp_path, mo
     assert list(json.loads((out / "learned" / "scores.json").read_text())) == ["test"]
 
 
-def test_a_tried_run_is_recorded_beside_the_shipped_ones(cli, tmp_path, tiny_run, monkeypatch):
+def test_a_tried_run_is_recorded_beside_the_shipped_ones(run, tmp_path, tiny_run, monkeypatch):
     """With its dev scores, and without weights; the decoders' own scores stay as they were."""
+    monkeypatch.setattr("captioner.data.datasets.shapes", lambda: shapes(0, 16, 0))
     folder = shutil.copytree(tiny_run, tmp_path / "run")
     before = sorted(path.name for path in (folder / "learned").iterdir())
     monkeypatch.setattr("captioner.config.SHIPPED", tmp_path / "shipped")
     command = ["evaluate", "--data", "shapes", "--checkpoints", folder, "--variant", "learned", "--beam", "1"]
-    assert cli(*command, "--split", "dev", "--keep", "first-try")[0] == 0
+    assert run(*command, "--split", "dev", "--keep", "first-try")[0] == 0
     (kept,) = read_kept(tmp_path / "shipped")
     assert (kept.name, kept.trial.preset, kept.variant, kept.data) == ("first-try", "tiny", "learned", "shapes")
     assert kept.scores["dev"].beam == 1 and kept.epochs == 3 and len(list((tmp_path / "shipped").rglob("*.*"))) == 1
     assert sorted(path.name for path in (folder / "learned").iterdir()) == before
     for wrong in (["--split", "test", "--keep", "first-try"], ["--split", "dev", "--keep", "../outside"]):
-        status, _, errors = cli(*command, *wrong)
+        status, _, errors = run(*command, *wrong)
         assert status == 2 and wrong[-1] in errors

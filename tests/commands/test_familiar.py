@@ -9,6 +9,7 @@ from captioner.data.images import read_file, resize
 from captioner.scoring import familiarity, novelty_curve
 
 
+@pytest.mark.slow
 def test_the_summary_judges_photographs_and_the_curve_holds_the_scores(run, data, copied, encoder):
     status, output, errors = run("familiar", "--data", data, "--checkpoints", copied, "--json")
     answer = json.loads(output)

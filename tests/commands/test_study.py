@@ -19,7 +19,7 @@ from support.study_factory import write_study
 
 
 @pytest.mark.slow
-def test_a_study_is_resumed_and_reports_its_trials(run, data, tmp_path, monkeypatch, interrupt):
+def test_a_study_is_resumed_and_reports_its_trials(run, data, eager, tmp_path, monkeypatch, interrupt):
     seeds = ["--seeds", 1, "--reward-seeds", 0, "--control-seeds", 0]
     command = ["study", "--preset", "tiny", *seeds, "--checkpoints", tmp_path / "out", "--runs", tmp_path / "runs"]
     status, _, errors = run(*command)
@@ -63,7 +63,8 @@ def diverge(monkeypatch, variant):
     monkeypatch.setattr(runs.Run, "_train", train_or_diverge)
 
 
-def test_the_recipes_are_trained_and_told(tmp_path, monkeypatch, capsys):
+@pytest.mark.slow
+def test_the_recipes_are_trained_and_told(eager, tmp_path, monkeypatch, capsys):
     small = replace(small_preset(epochs=1), name="small", search=SearchConfig(beam=2, maximum_words=5))
     monkeypatch.setitem(PRESETS, "small", small)
     rows = {"table": {Trial("small", "learned"): 1}, "question": {}, "notes": {Trial("small", "word2vec"): 1}}

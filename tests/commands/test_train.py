@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_is_resumed(run, data, tmp_path, monkeypatch, interrupt):
+def test_an_interrupted_training_is_resumed(run, data, eager, tmp_path, monkeypatch, interrupt):
     out, names = tmp_path / "run", ["learned", "word2vec"]
     variants = [part for name in names for part in ("--variant", name)]
     command = ["train", *variants, "--data", data, "--preset", "tiny", "--epochs", 2, "--out", out]
@@ -114,7 +114,7 @@ def test_slow_recipes_have_fewer_epochs_on_shapes(cli, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_reward_stage_starts_from_a_run(run, data, tiny_run, tmp_path):
+def test_the_reward_stage_starts_from_a_run(run, data, eager, tiny_run, tmp_path):
     command = ["train", "--data", data, "--variant", "word2vec", "--stage", "reward", "--out", tmp_path / "run", "--json"]
     status, output, errors = run(*command, "--from", tiny_run, "--epochs", 1, "--set", "samples=3")
     assert status == 0, errors

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tensorflow
 
 from captioner.captioning.captioner import Captioner
 from captioner.config import CONTROLS, FIRST, JOINED, REWARD, VARIANTS, RewardConfig, SearchConfig
@@ -25,6 +24,7 @@ from captioner.vision.feature_cache import FeatureCache
 from support.fakes import StubEncoder, small_dataset, small_preset
 from support.study_factory import scores, trial_record
 
+pytestmark = pytest.mark.slow
 REWARDED = RewardConfig(epochs=1, images_per_batch=4, views=1, maximum_words=7)
 TINY = replace(small_preset(epochs=1), reward=REWARDED)
 SMALL = replace(small_preset(epochs=2), name="small", search=SearchConfig(beam=2, maximum_words=5))
@@ -36,14 +36,12 @@ RECIPES = Plan("recipes", {"mine": {NARROW: 1, Trial("small", "random", splits=J
 
 
 @pytest.fixture(scope="module", autouse=True)
-def presets():
-    """Two small presets. A handful of batches are through before TensorFlow would have compiled its functions."""
-    tensorflow.config.run_functions_eagerly(True)
+def presets(eager):
+    """Two small presets."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PRESETS, "tiny", TINY)
         patch.setitem(PRESETS, "small", SMALL)
         yield
-    tensorflow.config.run_functions_eagerly(False)
 
 
 def altered(runner, **changes):
