@@ -3,10 +3,10 @@
 import functools
 import gc
 import html
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -37,6 +37,12 @@ def open_page(title: str, style: str | None = None) -> None:
     if style:
         st.html(STYLES / style)
     st.title(title, anchor=False, width="content")
+
+
+def choose_one(label: str, options: Sequence[str], key: str, **more: Any) -> str:
+    """Buttons of which exactly one is chosen, at first the first; the choice is in the page's address."""
+    defaults = {"default": options[0], "required": True, "bind": "query-params"}
+    return st.segmented_control(label, options, key=key, **defaults | more)
 
 
 def stamp(folder: Path) -> Stamp:

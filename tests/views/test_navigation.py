@@ -22,16 +22,18 @@ def forgotten():
     startup_problems._examined.clear()
 
 
-@pytest.mark.parametrize("missing", ["safetensors", "tensorflow", "keras", "skimage", "gensim", "altair"])
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.parametrize("missing", ["safetensors", "tensorflow", "keras", "skimage gensim", "altair"])
 def test_app_and_doctor_speak_whatever_is_missing(missing):
-    """In a process of its own, in which the package cannot be imported from the beginning."""
+    """In a process of its own, in which the packages cannot be imported from the beginning."""
     opened = f"AppTest.from_file({str(APP)!r}, default_timeout=120)"
     if missing == "altair":  # The first page draws without it; AppTest cannot follow a link to another.
         charts = "from captioner.views.navigation import guarded; from captioner.views.curves import page; guarded(page.show)()"
         opened = f"AppTest.from_string({charts!r}, default_timeout=120)"
     script = f"""
 import sys
-sys.modules[{missing!r}] = None
+sys.modules |= dict.fromkeys({missing.split()})
 from captioner.reports import doctor
 doctor.CHECKS = [check for check in doctor.CHECKS if check[0] in ("Python", "Decoders", "Captions")]
 from captioner.__main__ import main

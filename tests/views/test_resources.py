@@ -12,6 +12,7 @@ from captioner.vision.encoder import load_encoder
 from support.app_driver import open_view, refusals, sentences
 from support.fakes import small_checkpoint
 
+pytestmark = pytest.mark.slow
 NETWORK = "mobilenetv2"  # one that is built and saved quickly
 
 

@@ -15,6 +15,7 @@ from support.app_driver import APP, PATIENCE, open_view, refusals, sentences, sh
 from support.factories import write_all
 from support.fakes import write_stages
 
+pytestmark = pytest.mark.slow
 PAGES = ("words", "scores", "how_it_works")
 
 
@@ -79,10 +80,9 @@ def test_every_page_has_the_choice_and_takes_the_one_of_the_page_before(name):
     assert page.session_state["stage-kept"] == "reward" and not refusals(page)
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_where_there_is_no_choice_none_is_drawn(name, folder, monkeypatch):
+def test_where_there_is_no_choice_none_is_drawn(folder, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder / "first"))
-    page = open_view(name)
+    page = open_view("words")
     page.query_params["stage"] = "reward"
     page.run()
     assert "stage" not in [group.key for group in page.button_group] and not refusals(page)

@@ -8,7 +8,7 @@ import streamlit as st
 from captioner.captioning.search_settings import load_search_config
 from captioner.config import SearchConfig
 from captioner.views import stages
-from captioner.views.resources import refusals
+from captioner.views.resources import choose_one, refusals
 
 _DEFAULTS = "own-setting"
 _METHODS = {"Beam": "beam", "Greedy": "greedy", "Sampling": "sample"}  # as on the page and in the address
@@ -70,10 +70,7 @@ def say(config: SearchConfig) -> str:
 
 def _controls(defaults: SearchConfig) -> SearchConfig:
     in_address = {"bind": "query-params"}
-    chosen = st.segmented_control(
-        "Method", list(_METHODS), default="Beam", required=True, key="method", help=_METHOD, **in_address
-    )
-    method = _METHODS[chosen]
+    method = _METHODS[choose_one("Method", list(_METHODS), key="method", help=_METHOD)]
     if method == "beam":
         length = min(max(defaults.length_preference, 0.0), 1.5)
         beam = st.slider("Beam", 1, 10, min(defaults.beam, 10), key="beam", help=_BEAM, **in_address)

@@ -11,7 +11,7 @@ from captioner.config import VARIANTS, SearchConfig
 from captioner.figures.caption.heatmap import focus, gradient, overlay
 from captioner.figures.caption.search_tree import FATES, summary, tree_chart, tree_table, tree_width
 from captioner.views import cards
-from captioner.views.resources import refusals
+from captioner.views.resources import choose_one, refusals
 from captioner.views.results import Captions, Results
 from captioner.vocabulary import END_WORD
 
@@ -35,11 +35,7 @@ def show(results: Results, captions: Captions, config: SearchConfig) -> None:
     """The whole section; a click in it redraws nothing else of the page."""
     st.header("Why did it write this?", anchor=False)
     titles = {VARIANTS[name].title: name for name in captions}
-    chosen = st.segmented_control(
-        "Decoder", list(titles), default=next(iter(titles)), required=True, key="why", bind="query-params",
-        label_visibility="collapsed",
-    )  # fmt: skip
-    name = titles[chosen]
+    name = titles[choose_one("Decoder", list(titles), key="why", label_visibility="collapsed")]
     _show_words(results, captions, name, config)
     _show_tree(results, name, config)
 

@@ -11,11 +11,11 @@ import streamlit as st
 from captioner.config import VARIANTS
 from captioner.data.datasets import shapes
 from captioner.data.images import read
-from captioner.errors import TrainingError, TriptychError
+from captioner.errors import TrainingError
 from captioner.figures.curves.histories import FINISHED as DONE
 from captioner.figures.curves.histories import Curve
 from captioner.training.live_training import FAILED, FINISHED, STOPPED, STOPPING, LiveTraining
-from captioner.views.resources import Stamp, refuse, stamp
+from captioner.views.resources import Stamp, refusals, refuse, stamp
 from captioner.views.results import Captions
 
 LIVE = "live training"
@@ -73,19 +73,13 @@ def show_panel(curves: list[Curve]) -> None:
             st.markdown(_ABOUT)
             _show_progress(live(), curves)
         if live().state == FINISHED:
-            _show_written(live().folder)
-
-
-def _show_written(folder: Path) -> None:
-    """The trained decoders at work, on drawings of the test split."""
-    try:
-        st.html(_written(stamp(folder), folder))
-    except TriptychError as error:
-        refuse(error)
+            with refusals():
+                st.html(_written(stamp(live().folder), live().folder))
 
 
 @st.cache_data(max_entries=1, show_spinner=_LOOKING)
 def _written(version: Stamp, folder: Path) -> str:
+    """The trained decoders at work, on drawings of the test split."""
     from captioner.runtime import start_tensorflow
 
     start_tensorflow()

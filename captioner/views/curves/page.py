@@ -16,7 +16,7 @@ from captioner.model.stage_folders import stage_folder
 from captioner.training.provenance import trained_on_dev
 from captioner.views.curves import facts, live_training
 from captioner.views.launch_options import launch_options
-from captioner.views.resources import open_page, refusals, refuse
+from captioner.views.resources import choose_one, open_page, refusals, refuse
 
 _FROM = "from"
 _EVERY = 2  # seconds between two looks at a run that goes on
@@ -101,9 +101,7 @@ def _moment(run: Path | None, curves: list[Curve]) -> tuple[bool, str]:
 def _look(curves: list[Curve], goes_on: bool) -> Look:
     """Draw the controls in one row; everything chosen lives in the page's address."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large", key="controls"):
-        axis = st.segmented_control(
-            "Along the bottom", [EPOCHS, MINUTES], default=EPOCHS, key="axis", bind="query-params", required=True
-        )
+        axis = choose_one("Along the bottom", [EPOCHS, MINUTES], key="axis")
         smoothing = st.slider("Smoothing", 0.0, 0.9, 0.0, 0.1, key="smooth", bind="query-params", help=_SMOOTHING, width=200)
         first = _first_epoch([] if goes_on else curves)
         log = st.toggle("Log axis", key="log", bind="query-params", help=_LOG)

@@ -18,9 +18,10 @@ from captioner.figures.style import listed, number
 from captioner.scoring.comparison import PEOPLE
 from captioner.scoring.novelty_curve import load_curve
 from captioner.views import stages
-from captioner.views.resources import open_page, refuse
+from captioner.views.resources import choose_one, open_page, refusals, refuse
 from captioner.views.scores import recipes, study
 from captioner.views.scores import score_cards as cards
+from captioner.views.scores.sections import draw, say
 
 _SPLIT = "The settings were chosen on dev and nothing on test, so test is the fair report."
 _METRIC = "What the two charts below show. The verdict above is by CIDEr: it tells fitting captions from commonplaces best."
@@ -33,18 +34,15 @@ def show() -> None:
     open_page("How well the three decoders caption", "scores/scores.css")
     with st.container(horizontal=True, gap="large"):
         folder = stages.choose()
-        split = st.segmented_control(
-            "Photographs", SPLITS, default=SPLITS[0], required=True, key="split", bind="query-params", help=_SPLIT
-        )
+        split = choose_one("Photographs", SPLITS, key="split", help=_SPLIT)
     board, problems = read_board(folder, split)
     trainings = study.read(folder)
     over_all = study.verdict(trainings, folder)
-    if over_all:
-        st.html(cards.paragraph(over_all, "verdict"))
+    say(over_all, "verdict")
     if board:
         _show_board(board, folder, problems, trainings)
     else:
-        st.html(cards.paragraph(f"No decoder has been scored on the {split} photographs yet.", "verdict"))
+        say(f"No decoder has been scored on the {split} photographs yet.", "verdict")
         _refuse(problems)
     study.show(trainings, folder)
     _show_beams(folder)
@@ -83,7 +81,7 @@ def _show_changes(trainings: Study | None, folder: Path, split: str) -> None:
     found, variants, of = _studied_changes(trainings, folder, split) or _measured_changes(folder, split)
     if found:
         st.header("What the second stage changed", anchor=False)
-        _say(f"{STAGES[REWARD].explanation} What was not rewarded may suffer: variety, and the loss.")
+        say(f"{STAGES[REWARD].explanation} What was not rewarded may suffer: variety, and the loss.")
         st.html(cards.change_table(found, variants, of))
 
 
@@ -118,41 +116,31 @@ def _show_verdict(board: Board, folder: Path, seeds: list[int], over_all: str) -
     if over_all:
         beside.insert(0, f"This site uses each method’s best run on dev. {verdict(board)}")
     else:
-        st.html(cards.paragraph(verdict(board), "verdict"))
+        say(verdict(board), "verdict")
         beside.append(training_runs(seeds) if seeds else "")
     st.html("".join(cards.paragraph(text, "beside") for text in beside))
 
 
 def _show_scores(board: Board) -> None:
     st.header("How sure is that?", anchor=False)
-    metric = st.segmented_control(
-        "Measure",
-        list(board.metrics),
-        default=next(iter(board.metrics)),
-        required=True,
-        format_func=TITLES.get,
-        key="measure",
-        bind="query-params",
-        help=_METRIC,
-    )
+    metric = choose_one("Measure", list(board.metrics), key="measure", format_func=TITLES.get, help=_METRIC)
     rows = charts.score_rows(board, metric)
     summary = charts.score_summary(rows, metric)
     others = "; the published ones left their CNN as it came" if (board.data, board.split) == PUBLISHED_ON else ""
-    _say(f"Lines: 95% intervals. Filled points: the decoders. Diamonds: what their scores can be held against{others}.")
+    say(f"Lines: 95% intervals. Filled points: the decoders. Diamonds: what their scores can be held against{others}.")
     st.altair_chart(charts.score_chart(rows, metric), alt=summary)
-    _say(_fewer(board, metric))
+    say(_fewer(board, metric))
     with st.expander("The same as a table"):
         st.dataframe(charts.score_table(rows, board, metric), alt=summary)
     if found := gaps(board, metric):
         st.subheader("The same photographs, two decoders at a time", anchor=False)
         summary = charts.gap_summary(found, metric)
-        _say(
+        say(
             "A pair is compared photograph by photograph, so hard photographs do not blur it. "
             "A difference is not significant if its interval crosses the dashed line at 0."
         )
-        st.altair_chart(charts.gap_chart(found, metric), alt=summary)
-        with st.expander("The differences as a table"):
-            st.dataframe(charts.gap_table(found).style.format(number, subset=charts.GAP_NUMBERS), alt=summary, hide_index=True)
+        table = charts.gap_table(found).style.format(number, subset=charts.GAP_NUMBERS)
+        draw(charts.gap_chart(found, metric), summary, "The differences as a table", table, hide_index=True)
 
 
 def _fewer(board: Board, metric: str) -> str:
@@ -178,60 +166,45 @@ def _show_wording(board: Board) -> None:
     if PEOPLE in wording and most:
         times = wording[PEOPLE].different_words / most
         text = f"For as many photographs people use {times:.1f} times as many different words as the most varied decoder."
-        _say(text)
+        say(text)
 
 
+@refusals()
 def _show_beams(folder: Path) -> None:
     st.header("How far to look: the beam", anchor=False)
-    try:
-        tried = read_beams(folder)
-    except CheckpointError as error:
-        refuse(error)
-        return
-    summary = charts.beam_summary(tried)
-    _say(
+    tried = read_beams(folder)
+    say(
         f"Every setting was tried on dev; beam {tried.beam} with length preference {tried.length_preference:g} reached the "
         "highest CIDEr, as the mean of the decoders, and is used everywhere."
     )
-    st.altair_chart(charts.beam_chart(tried), alt=summary)
-    with st.expander("All settings that were tried"):
-        st.dataframe(charts.beam_table(tried).style.format(precision=3), alt=summary)
+    table = charts.beam_table(tried).style.format(precision=3)
+    draw(charts.beam_chart(tried), charts.beam_summary(tried), "All settings that were tried", table)
 
 
+@refusals()
 def _show_gauge(folder: Path) -> None:
     """CIDEr by strangeness, where it was measured."""
-    try:
-        curve = load_curve(folder)
-    except CheckpointError as error:
-        refuse(error)
-        return
+    curve = load_curve(folder)
     if curve is None:
         return
     st.header("Are strange photographs captioned worse?", anchor=False)
-    _say(novelty_chart.verdict(curve))
-    _say(
+    say(novelty_chart.verdict(curve))
+    say(
         "Points: the mean of the decoders on a tenth of the photographs each, with 95% intervals. Dashed line: the mean on "
         "all. The gauge of the page of captions takes its words from here."
     )
-    summary = novelty_chart.summary(curve)
-    st.altair_chart(novelty_chart.chart(curve), alt=summary)
-    with st.expander("The curve as a table"):
-        st.dataframe(novelty_chart.as_table(curve), alt=summary, height="content")
+    chart, table = novelty_chart.chart(curve), novelty_chart.as_table(curve)
+    draw(chart, novelty_chart.summary(curve), "The curve as a table", table, height="content")
 
 
 def _show_published() -> None:
     st.header("What others reached", anchor=False)
-    _say(in_short())
-    _say("Published figures for the test photographs of Flickr8k:")
+    say(in_short())
+    say("Published figures for the test photographs of Flickr8k:")
     st.dataframe(charts.published_table(), alt=charts.published_summary())
     for source, scoring in dict.fromkeys((system.source, system.scoring) for system in PUBLISHED):
         titles = [system.title for system in PUBLISHED if (system.source, system.scoring) == (source, scoring)]
-        _say(f"{listed(titles)}: {source} ({scoring}).")
-
-
-def _say(text: str) -> None:
-    if text:
-        st.html(cards.paragraph(text, "beside"))
+        say(f"{listed(titles)}: {source} ({scoring}).")
 
 
 def _refuse(problems: list[CheckpointError]) -> None:

@@ -4,22 +4,19 @@ from pathlib import Path
 
 import streamlit as st
 
-from captioner.errors import CheckpointError
 from captioner.experiments.conclusions import Study
 from captioner.experiments.plans import RECIPES
 from captioner.experiments.records import Record, read_records
 from captioner.figures.recipes import dimensions_question, question_charts, recipe_table, recipe_text
-from captioner.views.resources import refuse
+from captioner.views.resources import refusals
 from captioner.views.scores import score_cards as cards
+from captioner.views.scores.sections import say
 
 
+@refusals()
 def show(folder: Path, study: Study | None) -> None:
     st.header("Where it comes from: older recipes on the same photographs", anchor=False)
-    try:
-        records = read_records(folder, RECIPES)
-    except CheckpointError as error:
-        refuse(error)
-        return
+    records = read_records(folder, RECIPES)
     _show_table(records, study)
     _show_question(records)
 
@@ -30,22 +27,22 @@ def _show_table(records: list[Record], study: Study | None) -> None:
         st.html(cards.terms(recipe_table.recipes()))
     if recipe_table.table_records(records):
         st.altair_chart(recipe_table.chart(records), alt=recipe_table.summary(records))
-        st.html(cards.paragraph(recipe_table.MARKS, "beside"))
+        say(recipe_table.MARKS)
         with st.expander("The whole table: all scores on dev and test, parameters, times"):
             st.dataframe(recipe_table.as_table(records), alt=" ".join(notes), height="content")
     for text in notes:
-        st.html(cards.paragraph(text, "beside"))
+        say(text)
 
 
 def _show_question(records: list[Record]) -> None:
     st.header(dimensions_question.title(records), anchor=False)
     for text in dimensions_question.sentences(records):
-        st.html(cards.paragraph(text, "beside"))
+        say(text)
     found = dimensions_question.groups(records)
     if found:
         summary = question_charts.summary(found)
         st.altair_chart(question_charts.end_chart(found), alt=summary)
-        st.html(cards.paragraph(question_charts.POINTS, "beside"))
+        say(question_charts.POINTS)
         with st.expander("All curves, and all trainings of the question as a table"):
             st.altair_chart(question_charts.chart(found), alt=summary)
             st.dataframe(question_charts.as_table(found), alt=summary, height="content")

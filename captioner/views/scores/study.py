@@ -5,13 +5,12 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.config import STAGES, VARIANTS
-from captioner.errors import CheckpointError
 from captioner.experiments.conclusions import Study, read_study
 from captioner.figures.scores import score_charts, study_text
 from captioner.figures.scores import study_chart as charts
 from captioner.figures.scores.scoreboard import VERDICT_METRIC
-from captioner.views.resources import refuse
-from captioner.views.scores import score_cards as cards
+from captioner.views.resources import refusals
+from captioner.views.scores.sections import draw, say
 
 _ABOUT = (
     "Each ring is one run from scratch; runs with the same seed see the photographs in the same order. Ticks are means. The "
@@ -21,11 +20,9 @@ _ABOUT = (
 
 def read(folder: Path) -> Study | None:
     """The study of these decoders, if there is one; a problem with it is shown."""
-    try:
+    with refusals():
         return read_study(folder)
-    except CheckpointError as error:
-        refuse(error)
-        return None
+    return None
 
 
 def verdict(study: Study | None, folder: Path) -> str:
@@ -39,25 +36,18 @@ def show(study: Study | None, folder: Path) -> None:
     if study is None or not study.stage(stage):
         return
     st.header("Trained again and again: is it the vectors, or luck?", anchor=False)
-    _say(_about(study))
-    summary = charts.summary(study, stage, VERDICT_METRIC)
-    st.altair_chart(charts.chart(study, stage, VERDICT_METRIC), alt=summary)
-    with st.expander("Mean and standard deviation of all that was measured"):
-        st.dataframe(charts.as_table(study, stage), alt=summary)
-    _say(study_text.untuned(study, stage))
-    _say(study_text.own_words(study, stage))
+    say(_about(study))
+    chart, summary = charts.chart(study, stage, VERDICT_METRIC), charts.summary(study, stage, VERDICT_METRIC)
+    draw(chart, summary, "Mean and standard deviation of all that was measured", charts.as_table(study, stage))
+    say(study_text.untuned(study, stage))
+    say(study_text.own_words(study, stage))
     if found := study_text.gaps(study, stage):
         st.subheader("Two kinds of vectors at a time, over all trainings", anchor=False)
         summary = score_charts.gap_summary(found, VERDICT_METRIC)
         st.altair_chart(score_charts.gap_chart(found, VERDICT_METRIC), alt=summary)
     if any(group.on_original_encoder or group.name not in VARIANTS for group in study.stage(stage)):
-        _say(study_text.controls(study))
-    _say(study_text.encoders(study))  # Of the first stage, but it matters at every one.
-
-
-def _say(text: str) -> None:
-    if text:
-        st.html(cards.paragraph(text, "beside"))
+        say(study_text.controls(study))
+    say(study_text.encoders(study))  # Of the first stage, but it matters at every one.
 
 
 def _stage(folder: Path) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from captioner.config import VARIANTS
 from captioner.views import cards
-from captioner.views.resources import refuse
+from captioner.views.resources import refusals
 from captioner.views.words.word_tables import Tables, load_subwords
 from embeddings.errors import EmbeddingError
 from embeddings.explore import Neighbours, analogy, checked_word
@@ -35,6 +35,7 @@ EXAMPLES = (
 )
 
 
+@refusals()
 def show_analogies(folder: Path, tables: Tables) -> None:
     """Ask for three words, and let each table calculate with them."""
     st.header("Arithmetic with words", anchor=False)
@@ -43,8 +44,6 @@ def show_analogies(folder: Path, tables: Tables) -> None:
         "The three words themselves are left out of the answers; otherwise one of them would nearly always win."
     )
     words = _ask_three()
-    if words is None:
-        return
     start, minus, plus = words
     st.html(
         f'<p class="sentence">{html.escape(start)} − {html.escape(minus)} + {html.escape(plus)} ≈ ?</p>'
@@ -61,7 +60,7 @@ def show_analogies(folder: Path, tables: Tables) -> None:
             st.html(cards.heading(VARIANTS[name]) + body)
 
 
-def _ask_three() -> tuple[str, str, str] | None:
+def _ask_three() -> tuple[str, str, str]:
     default = EXAMPLES[0]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         typed = [
@@ -74,11 +73,7 @@ def _ask_three() -> tuple[str, str, str] | None:
         ]
         for example in EXAMPLES:
             st.button(example.title, key=f"example-{example.expected}", on_click=_set_example, args=(example,))
-    try:
-        start, minus, plus = (checked_word(text) for text in typed)
-    except EmbeddingError as error:
-        refuse(error)
-        return None
+    start, minus, plus = map(checked_word, typed)
     return start, minus, plus
 
 

@@ -8,9 +8,8 @@ import streamlit as st
 
 from captioner.config import VARIANTS
 from captioner.views import cards
-from captioner.views.resources import refuse
+from captioner.views.resources import choose_one, refusals
 from captioner.views.words.word_tables import Tables
-from embeddings.errors import EmbeddingError
 from embeddings.explore import neighbours, overlap
 from embeddings.table import EmbeddingTable
 
@@ -21,6 +20,7 @@ _SHOWN = 5
 _COMMONEST = 300
 
 
+@refusals()
 def show_comparisons(tables: Tables, k: int, choose: Callable[[str], None]) -> None:
     """Rank the commonest words by how many of their k nearest two tables have in common."""
     pairs = ["-".join(pair) for pair in combinations(tables, 2)]
@@ -28,15 +28,9 @@ def show_comparisons(tables: Tables, k: int, choose: Callable[[str], None]) -> N
         return
     st.header("Where two tables disagree", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        pair = st.segmented_control(
-            "Tables", pairs, format_func=_pair_title, default=pairs[0], required=True, key="pair", bind="query-params", wrap=True
-        )
+        pair = choose_one("Tables", pairs, key="pair", format_func=_pair_title, wrap=True)
         first, second = (tables[name] for name in pair.split("-"))
-        try:
-            ranking = _ranking(first.fingerprint, second.fingerprint, k, first, second)
-        except EmbeddingError as error:
-            refuse(error)
-            return
+        ranking = _ranking(first.fingerprint, second.fingerprint, k, first, second)
         among = _choose_commonest(len(ranking))
     k = min(k, len(ranking) - 1)
     places = {word: first.row(word) for word, _ in ranking}

@@ -10,7 +10,7 @@ import streamlit as st
 
 from captioner.config import VARIANTS
 from captioner.views import stages
-from captioner.views.resources import open_page, refuse
+from captioner.views.resources import open_page, refusals
 from captioner.views.words.analogies import show_analogies
 from captioner.views.words.comparisons import show_comparisons
 from captioner.views.words.neighbours import pieces_of, show_neighbours
@@ -58,11 +58,9 @@ def _choose(tables: Tables) -> tuple[str, int]:
     if not typed.strip():
         st.markdown("Type a word to see what it is like.")
         return "", k
-    try:
+    with refusals():
         return checked_word(typed), k
-    except EmbeddingError as error:
-        refuse(error)
-        return "", k
+    return "", k
 
 
 def _walk(word: str) -> None:

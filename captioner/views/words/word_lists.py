@@ -1,6 +1,7 @@
 """The last sections of the Words page: where the rows of each table came from, and everything as files."""
 
 import html
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ import streamlit as st
 
 from captioner.config import VARIANTS
 from captioner.views import html_tables
-from captioner.views.words.word_maps import TITLES
+from captioner.views.words.word_maps import named_maps
 from captioner.views.words.word_tables import Tables, load_maps
 from embeddings.errors import EmbeddingError
 from embeddings.projector import coordinates_tsv, metadata_tsv, vectors_tsv
@@ -71,14 +72,9 @@ def show_downloads(folder: Path, tables: Tables) -> None:
             title = VARIANTS[name].title
             _offer(f"{title}: vectors", f"{name}-vectors.tsv", partial(vectors_tsv, table))
             _offer(f"{title}: words", f"{name}-metadata.tsv", partial(metadata_tsv, table))
-        try:
-            maps = load_maps(folder, tables)
-        except EmbeddingError:  # The section of the maps has said so.
-            return
-        drawn = {
-            (VARIANTS[name].title, TITLES[method]): found for name in maps for method, found in maps[name].methods.items()
-        }
-        _offer("All maps: coordinates", "coordinates.tsv", partial(coordinates_tsv, drawn))
+        with suppress(EmbeddingError):  # The section of the maps has said so.
+            drawn = named_maps(load_maps(folder, tables))
+            _offer("All maps: coordinates", "coordinates.tsv", partial(coordinates_tsv, drawn))
 
 
 def _offer(label: str, file: str, make: partial[str]) -> None:

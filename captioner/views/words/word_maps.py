@@ -8,9 +8,8 @@ import streamlit as st
 
 from captioner.config import VARIANTS
 from captioner.views import cards
-from captioner.views.resources import refuse
+from captioner.views.resources import choose_one, refusals
 from captioner.views.words.word_tables import Tables, load_maps
-from embeddings.errors import EmbeddingError
 from embeddings.explore import Neighbours
 from embeddings.maps import DrawnMaps, WordMap, faithfulness
 from embeddings.table import EmbeddingTable
@@ -23,6 +22,7 @@ _ABOUT = (
 )
 
 
+@refusals()
 def show_maps(
     folder: Path, tables: Tables, word: str, neighbours: Mapping[str, Neighbours], choose: Callable[[str], None]
 ) -> None:
@@ -30,21 +30,8 @@ def show_maps(
     from captioner.figures.words.word_map import map_table
 
     st.header("The commonest words on a map", anchor=False)
-    try:
-        maps = load_maps(folder, tables)
-    except EmbeddingError as error:
-        refuse(error)
-        return
-    method = st.segmented_control(
-        "Kind of map",
-        list(TITLES),
-        format_func=TITLES.get,
-        default="tsne",
-        required=True,
-        key="map",
-        bind="query-params",
-        help=_ABOUT,
-    )
+    maps = load_maps(folder, tables)
+    method = choose_one("Kind of map", list(TITLES), key="map", format_func=TITLES.get, help=_ABOUT)
     count = max(len(drawn.methods["pca"].words) for drawn in maps.values())
     st.markdown(
         f"The {count} commonest words. **A map misleads, neighbours do not**: hundreds of numbers do not fit on two axes, so "
@@ -57,10 +44,13 @@ def show_maps(
         with column:
             _show_map(name, table, maps[name], method, word, neighbours.get(name, []), choose)
     with st.expander("The same as a table"):
-        drawn = {
-            f"{VARIANTS[name].title} {TITLES[method]}": found for name in maps for method, found in maps[name].methods.items()
-        }
+        drawn = {" ".join(titles): found for titles, found in named_maps(maps).items()}
         st.dataframe(map_table(drawn).style.format(precision=2, na_rep=""), alt=f"Kind and place of each of the {count} words.")
+
+
+def named_maps(maps: Mapping[str, DrawnMaps]) -> dict[tuple[str, str], WordMap]:
+    """Every map, by the titles of its decoder and of its kind."""
+    return {(VARIANTS[name].title, TITLES[method]): found for name in maps for method, found in maps[name].methods.items()}
 
 
 def _show_map(

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.config import VARIANTS
-from captioner.views.resources import Stamp, refuse, stamp
+from captioner.views.resources import Stamp, refusals, stamp
 from embeddings.errors import EmbeddingError
 from embeddings.explore import common_words
 from embeddings.files import read_bytes
@@ -26,10 +26,8 @@ def load_tables(folder: Path) -> Tables:
     """The tables that can be read; for every other one the page says why it cannot."""
     tables = {}
     for name in VARIANTS:
-        try:
+        with refusals():
             tables[name] = _table(stamp(folder), folder / name)
-        except EmbeddingError as error:
-            refuse(error)
     return tables
 
 

@@ -16,6 +16,7 @@ from captioner.views.launch_options import FOLDER_VARIABLE
 from support.app_driver import open_view, refusals, sentences, shown
 from support.factories import tiny_training, write_run
 
+pytestmark = pytest.mark.slow
 PATIENCE = 300  # seconds; TensorFlow is loaded each time, and every other program goes first
 EPOCHS = 500
 
@@ -30,6 +31,12 @@ def live(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["app.py"])
     yield made
     made.close()
+
+
+def open_live():
+    page = open_view("curves")
+    page.query_params["run"] = live_training.LIVE
+    return page.run()
 
 
 def button(page, label):
@@ -54,11 +61,13 @@ def test_one_visitor_begins_another_watches_and_either_stops(live):
     assert labels(first) == labels(second) == ["Train three now"]
     button(first, "Train three now").click().run()
     assert first.selectbox(key="run").value == live_training.LIVE and live.state == RUNNING and labels(first) == ["Stop"]
+    assert "Getting ready" in first.get("progress")[0].proto.text
     process = live._process
     # The other one's page is from before; the click finds a training that runs, and shows it.
     button(second, "Train three now").click().run()
     assert "already being trained" in refusals(second)[0] and live._process is process and labels(second) == ["Stop"]
-    assert "Watch the live training" in labels(open_view("curves").run())
+    third = button(open_view("curves").run(), "Watch the live training").click().run()
+    assert third.selectbox(key="run").value == live_training.LIVE and labels(third) == ["Stop"]
     follow(first, lambda: "of at most" in first.get("progress")[0].proto.text)
     assert len(sentences(first)) == 1 and not refusals(first)
     button(second, "Stop").click().run()
@@ -68,18 +77,8 @@ def test_one_visitor_begins_another_watches_and_either_stops(live):
     assert any("training was stopped" in text.value for text in first.markdown)  # The panel says so, with or without curves.
 
 
-def test_watching_goes_to_the_training_that_runs(live):
-    live.start()
-    page = open_view("curves").run()
-    button(page, "Watch the live training").click().run()
-    assert page.selectbox(key="run").value == live_training.LIVE and labels(page) == ["Stop"]
-    assert "Getting ready" in page.get("progress")[0].proto.text
-
-
 def test_before_the_first_training_its_place_says_what_it_is(live):
-    page = open_view("curves")
-    page.query_params["run"] = live_training.LIVE
-    page.run()
+    page = open_live()
     assert labels(page) == ["Train three now"] and shown(page).count("<figure>") == 3 and not sentences(page)
     assert "pictures that they learn from" in shown(page) and "they are trained" not in shown(page)
     assert "**Strong lines**: drawn pictures it was not trained on" in page.markdown[0].value
@@ -89,9 +88,7 @@ def test_a_training_that_finished_stays_shown(live):
     live.arguments = (*live.arguments[:-1], "1")
     live.start()
     assert live.wait(PATIENCE) == FINISHED
-    page = open_view("curves")
-    page.query_params["run"] = live_training.LIVE
-    page.run()
+    page = open_live()
     assert len(sentences(page)) == 1 and "<dd>tiny</dd>" in shown(page) and not refusals(page)
     written = shown(page)[shown(page).index("now that they are trained") :]
     found = Captioner.load(live.folder).caption([read(record.read()) for record in shapes(1, 1, 3).split("test")])
@@ -102,9 +99,7 @@ def test_a_training_that_failed_says_why_as_text(live):
     live.arguments = ("train", "--data", "no/<b>such")
     live.start()
     assert live.wait(PATIENCE) == FAILED
-    page = open_view("curves")
-    page.query_params["run"] = live_training.LIVE
-    page.run()
+    page = open_live()
     assert "There is no folder 'no/<b>such'" in refusals(page)[0] and "<b>such" not in shown(page)
     assert labels(page) == ["Train three now"]
 

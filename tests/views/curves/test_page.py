@@ -11,6 +11,7 @@ from captioner.views.launch_options import FOLDER_VARIABLE
 from support.app_driver import open_view, refusals, sentences, shown
 from support.factories import history, write, write_run, write_seeds
 
+pytestmark = pytest.mark.slow
 CHART = "vega_lite_chart"
 
 
@@ -46,47 +47,31 @@ def test_curves_show_a_chart_three_summaries_a_table_and_downloads():
     assert len(sentences(page)) == len(VARIANTS) and not refusals(page)
     assert list(page.dataframe[0].value)[:2] == ["Learned, training", "Learned, dev"]
     assert [button.label for button in page.get("download_button")] == ["Losses as CSV", "Chart as PNG", "Chart as SVG"]
+    assert "<dt>Recipe (preset)</dt><dd>tiny</dd>" in shown(page) and "(parameters)" in shown(page)
+    assert shown(page).count('<th scope="row">') == len(VARIANTS)
 
 
-def test_settings_and_parameters_stand_beside_the_chart():
-    page = shown(open_view("curves").run())
-    assert "<dt>Recipe (preset)</dt><dd>tiny</dd>" in page
-    assert page.count('<th scope="row">') == len(VARIANTS) and "(parameters)" in page
-
-
-def test_the_first_epoch_can_be_chosen():
-    page = open_view("curves").run()
-    page.slider(key="from").set_value(2).run()
-    assert lines(page)[0]["encoding"]["x"]["scale"]["domain"] == [2, 3]
-
-
-def test_another_run_starts_where_it_would_by_itself(tmp_path, named):
+def test_the_first_epoch_can_be_chosen_and_another_run_starts_where_it_would_by_itself(tmp_path, named):
     named(write_run(tmp_path / "mine"))
     page = open_view("curves").run()
     page.slider(key="from").set_value(2).run()
+    assert lines(page)[0]["encoding"]["x"]["scale"]["domain"] == [2, 3]
     page.selectbox(key="run").set_value("mine").run()
     assert page.slider(key="from").value == 1 and "from" not in page.query_params
 
 
-def test_the_axes_and_smoothing_are_what_the_controls_say():
+def test_the_chart_is_what_the_controls_say():
     page = open_view("curves").run()
     assert "type" not in lines(page)[0]["encoding"]["y"]["scale"] and len(lines(page)) == 2
     page.toggle(key="log").set_value(True).run()
     assert lines(page)[0]["encoding"]["y"]["scale"]["type"] == "log"
     page.slider(key="smooth").set_value(0.5).run()
-    assert len(lines(page)) == 4 and "faint ones" in remarks(page)
+    assert len(lines(page)) == 4 and "faint ones" in remarks(page) and "course project" not in remarks(page)
+    page.toggle(key="course").set_value(True).run()
+    assert len(lines(page)) == 5 and "59 epochs from 3.60" in remarks(page) and "do not compare their height" in remarks(page)
     page.segmented_control(key="axis").set_value("minutes").run()
     assert lines(page)[0]["encoding"]["x"]["title"] == "minutes of training"
-
-
-def test_the_course_project_is_laid_over_epochs_with_a_caution():
-    page = open_view("curves").run()
-    assert "course project" not in remarks(page)
-    page.toggle(key="course").set_value(True).run()
-    assert len(lines(page)) == 3
-    assert "59 epochs from 3.60" in remarks(page) and "do not compare their height" in remarks(page)
-    page.segmented_control(key="axis").set_value("minutes").run()
-    assert len(lines(page)) == 2 and "published no times" in remarks(page)
+    assert len(lines(page)) == 4 and "published no times" in remarks(page)
 
 
 def test_what_was_chosen_comes_from_the_address(tmp_path, named):
@@ -126,13 +111,11 @@ def test_a_named_folder_without_a_run_is_refused_and_the_page_goes_on(tmp_path, 
 
 
 def test_a_second_stage_is_said_and_marked(tmp_path, named):
-    run = write_run(tmp_path / "staged")
-    for name in ("learned", "word2vec", "fasttext"):
-        write(run, name, history(name, [(4, 3.5), (3, 3.1), (2.5, 3.0)], earlier=2))
-    named(run)
-    page = open_view("curves")
-    page.query_params["run"] = "staged"
-    page.run()
+    for name in VARIANTS:
+        write(tmp_path / "staged", name, history(name, [(4, 3.5), (3, 3.1), (2.5, 3.0)], earlier=2))
+    named(tmp_path / "staged")
+    page = open_view("curves").run()
+    page.selectbox(key="run").set_value("staged").run()
     assert "The first 2 epochs were an earlier stage" in remarks(page)
 
 
@@ -163,25 +146,18 @@ def test_a_run_in_progress_is_followed(tmp_path, named):
     assert "in epoch 3 of 3; training was stopped" in shown(page) and "FastText has no curve yet" in refusals(page)[0]
 
 
-def test_curves_say_what_is_missing_and_show_the_rest(tiny_run, tmp_path, monkeypatch):
-    folder = shutil.copytree(tiny_run, tmp_path / "two")
-    (folder / "learned" / "history.json").unlink()
-    (folder / "word2vec" / "history.json").write_text("{}")
-    write(folder, "fasttext", history("fasttext", state="stopped"))
+@pytest.mark.parametrize("damage", ["histories", "settings", "everything"])
+def test_what_is_missing_or_damaged_is_told_and_the_rest_is_shown(tiny_run, tmp_path, monkeypatch, damage):
+    folder = tmp_path / "run"
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    if damage == "everything":
+        folder.mkdir()
+    else:
+        shutil.copytree(tiny_run, folder)
+        (folder / "learned" / {"histories": "history.json", "settings": "config.json"}[damage]).write_text("{}")
+    if damage == "histories":
+        (folder / "word2vec" / "history.json").unlink()
     page = open_view("curves").run()
-    assert len(refusals(page)) == 2 and len(sentences(page)) == 1
-
-
-def test_damaged_settings_are_told_beside_the_curves(tiny_run, tmp_path, monkeypatch):
-    folder = shutil.copytree(tiny_run, tmp_path / "damaged")
-    (folder / "learned" / "config.json").write_text("{}")
-    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
-    page = open_view("curves").run()
-    assert "The settings of Learned" in refusals(page)[0] and len(sentences(page)) == len(VARIANTS)
-
-
-def test_curves_without_any_history(tmp_path, monkeypatch):
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    page = open_view("curves").run()
-    assert len(refusals(page)) == len(VARIANTS) and not sentences(page)
+    refused, drawn = {"histories": (2, 1), "settings": (1, 3), "everything": (3, 0)}[damage]
+    assert (len(refusals(page)), len(sentences(page))) == (refused, drawn)
+    assert ("The settings of Learned" in refusals(page)[0]) == (damage == "settings")

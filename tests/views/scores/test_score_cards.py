@@ -1,6 +1,5 @@
 """The tables of scores as HTML."""
 
-import doctest
 import re
 
 from captioner.config import VARIANTS
@@ -15,9 +14,6 @@ from captioner.views.scores import score_cards
 
 SETTING = {"data": "flickr8k", "images": 1000, "beam": 5, "length_preference": 1.0}
 EPOCHS = (Epoch(1, 4.0, 3.9, 120.4, 1e-3), Epoch(2, 3.0, 2.81256, 99.6, 1e-3), Epoch(3, 2.5, 2.9, 101.4, 0.0))
-
-
-OLD = {"words in a caption", "different captions", "different words", "repeats itself", "seen in training"}
 
 
 def cells(table: str) -> dict[str, list[str]]:
@@ -51,31 +47,23 @@ def test_what_no_decoder_knows_has_no_row():
     assert list(cells(table)) == ["CIDEr", "METEOR"]
 
 
-def test_the_wording_of_decoders_beside_that_of_people():
-    wording = {"learned": CaptionStyle(11.03, 762, 274, 0.12, 0.096), "people": CaptionStyle(10.87, 999.8, 1515.8, 0.04, None)}
-    table = score_cards.wording_table(wording, 1000)
+def test_the_wording_of_decoders_beside_that_of_people_as_far_as_it_was_measured():
+    more = {"cut": 0.0, "flawed": 0.125, "rare": 0.0751, "rare_5_9": 0.01, "rare_10_19": None, "rare_20_49": 0.1}
+    people = CaptionStyle(10.87, 999.8, 1515.8, 0.04, None)
+    table = score_cards.wording_table({"learned": CaptionStyle(11.03, 762, 274, 0.12, 0.096, **more), "people": people}, 1000)
     assert cells(table) == {
         "words in a caption": ["11.0", "10.9"],
         "different captions": ["762", "1,000"],
         "different words": ["274", "1,516"],
         "repeats itself": ["12%", "4.0%"],
-        "seen in training": ["9.6%", ""],
-    }
-    assert '<th scope="col">People</th>' in table
-    assert doctest.testmod(score_cards).failed == 0
-
-
-def test_flaws_and_rare_words_are_shown_where_they_were_measured():
-    more = {"cut": 0.0, "flawed": 0.125, "rare": 0.0751, "rare_5_9": 0.01, "rare_10_19": None, "rare_20_49": 0.1}
-    both = CaptionStyle(11.03, 762, 274, 0.12, 0.096, **more), CaptionStyle(10.87, 999.8, 1515.8, 0.04, None)
-    rows = cells(score_cards.wording_table(dict(zip(("learned", "people"), both, strict=True)), 1000))
-    assert {title: row for title, row in rows.items() if title not in OLD} == {
         "breaks off": ["0.0%", ""],
         "repeats itself or breaks off": ["12%", ""],
+        "seen in training": ["9.6%", ""],
         "rare words found": ["7.5%", ""],
         "of those seen 5 to 9 times": ["1.0%", ""],
         "of those seen 20 to 49 times": ["10%", ""],
     }
+    assert '<th scope="col">People</th>' in table
 
 
 def test_texts_are_escaped_and_empty_ones_leave_nothing():

@@ -24,6 +24,8 @@ from embeddings.subwords import Pieces, keep
 from embeddings.table import EmbeddingTable
 from support.app_driver import open_view, refusals, shown
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def words(tiny_run, monkeypatch) -> AppTest:
@@ -58,27 +60,22 @@ def texts(page: AppTest) -> str:
     return "\n".join(blocks + [element.value for element in page.markdown])
 
 
-def test_neighbours_stand_side_by_side_with_cosines_and_overlaps(shipped):
+def test_neighbours_stand_side_by_side_with_cosines_and_overlaps_and_each_is_a_way_to_walk_on(shipped):
     assert not refusals(shipped) and shipped.text_input(key="word").value == "dog"
+    found = {name: dict(neighbours(EmbeddingTable.load(SHIPPED / FIRST / name), "dog", 10)) for name in VARIANTS}
+    in_all = set.intersection(*map(set, found.values()))
     for name in VARIANTS:
-        found = neighbours(EmbeddingTable.load(SHIPPED / FIRST / name), "dog", 10)
         labels = near(shipped, name)
         assert [re.search(r"\*\*(\w+)\*\* :small\[([\d.]+)", label).groups() for label in labels] == [
-            (word, f"{cosine:.2f}") for word, cosine in found
+            (word, f"{cosine:.2f}") for word, cosine in found[name].items()
         ]
-    words = {name: {word for word, _ in neighbours(EmbeddingTable.load(SHIPPED / FIRST / name), "dog", 10)} for name in VARIANTS}
-    in_all = set.intersection(*words.values())
-    for name in VARIANTS:
-        assert sum(label.endswith("· **in all three**]") for label in near(shipped, name)) == len(in_all)
-    both = words["word2vec"] & words["fasttext"]
-    label = next(label for label in near(shipped, "word2vec") if f"**{sorted(both - in_all)[0]}**" in label)
+        assert sum(label.endswith("· **in all three**]") for label in labels) == len(in_all)
+    both = (found["word2vec"].keys() & found["fasttext"]) - in_all
+    label = next(label for label in near(shipped, "word2vec") if f"**{min(both)}**" in label)
     assert label.endswith("· also FastText]")
-    shared = [len(words[one] & words[other]) for one, other in itertools.combinations(VARIANTS, 2)]
+    shared = [len(found[one].keys() & found[other]) for one, other in itertools.combinations(VARIANTS, 2)]
     pairs = "out of 10: Learned and Word2Vec {}, Learned and FastText {}, Word2Vec and FastText {}."
     assert pairs.format(*shared) in texts(shipped)
-
-
-def test_a_neighbour_is_a_way_to_walk_on(shipped):
     shipped.button(key="near-word2vec-1").click().run()
     assert shipped.text_input(key="word").value == "puppy" and "**dog**" in near(shipped, "fasttext")[0]
 
@@ -103,42 +100,38 @@ def test_a_word_nobody_has_seen(shipped):
     assert "Neighbours in common" not in said
 
 
-@pytest.mark.parametrize("word", ["<script>alert(1)</script>", "![x](http://example.com/x.png)", "**a**$b$:dog:", "<pad>"])
-def test_a_hostile_word_stays_text(words, word):
-    words.text_input(key="word").set_value(word).run()
-    said = texts(words)
-    written = [element.value for element in words.markdown] + [button.label for button in words.button]
-    assert "<script" not in said and not [text for text in written if word in text]
-    assert ("special word" if word == "<pad>" else "does not know") in said and not refusals(words)
+def test_a_hostile_word_stays_text(words):
+    for word in ("<script>alert(1)</script>", "![x](http://example.com/x.png)", "**a**$b$:dog:", "<pad>"):
+        words.text_input(key="word").set_value(word).run()
+        said = texts(words)
+        written = [element.value for element in words.markdown] + [button.label for button in words.button]
+        assert "<script" not in said and not [text for text in written if word in text]
+        assert ("special word" if word == "<pad>" else "does not know") in said and not refusals(words), word
 
 
-@pytest.mark.parametrize(
-    ("typed", "message"),
-    [("x" * 1000, "80 letters, but 1,000"), ("two words", "One word is needed, but 'two words'"), ("a\0b", "One word is needed")],
-)
-def test_what_is_no_word_is_refused_and_the_page_stays(words, typed, message):
-    words.text_input(key="word").set_value(typed).run()
-    assert len(refusals(words)) == 1 and message in refusals(words)[0]
-    assert len(words.get("vega_lite_chart")) == 3 and not near(words, "learned")
+def test_what_is_no_word_is_refused_and_the_page_stays(words):
+    typing = {"x" * 1000: "80 letters, but 1,000", "two words": "needed, but 'two words'", "a\0b": "One word is needed"}
+    for typed, message in typing.items():
+        words.text_input(key="word").set_value(typed).run()
+        assert len(refusals(words)) == 1 and message in refusals(words)[0]
+        assert len(words.get("vega_lite_chart")) == 3 and not near(words, "learned")
+    words.text_input(key="word").set_value("  ").run()
+    assert "Type a word" in texts(words) and not refusals(words) and not near(words, "fasttext")
     words.text_input(key="word").set_value("red").run()
     assert not refusals(words) and near(words, "learned")
 
 
-def test_an_empty_search_asks_for_a_word(words):
-    words.text_input(key="word").set_value("  ").run()
-    assert "Type a word" in texts(words) and not refusals(words) and not near(words, "fasttext")
-
-
-def test_maps_of_other_tables_are_drawn_by_pca_alone(copy):
+def test_maps_of_other_tables_or_damaged_ones_leave_pca(copy):
     page = open_view("words").run()
     assert texts(page).count("t-SNE is missing for this table") == 3
     assert texts(page).count("The two directions show ") == 3
     assert all("PCA: " in chart.proto.alt for chart in page.get("vega_lite_chart"))
     shutil.copy(SHIPPED / FIRST / "maps.json", copy)
-    assert texts(open_view("words").run()).count("t-SNE is missing for this table") == 3
+    assert texts(page.run()).count("t-SNE is missing for this table") == 3
     main(["maps", "--checkpoints", str(copy)])
-    page = open_view("words").run()
-    assert "t-SNE is missing" not in texts(page) and "Learned, t-SNE: " in page.get("vega_lite_chart")[0].proto.alt
+    assert "t-SNE is missing" not in texts(page.run()) and "Learned, t-SNE: " in page.get("vega_lite_chart")[0].proto.alt
+    (copy / "maps.json").write_text("{")
+    assert not refusals(page.run()) and "t-SNE is missing" in texts(page)
 
 
 def test_the_maps_mark_the_word_and_have_a_table_behind_them(shipped):
@@ -149,12 +142,6 @@ def test_the_maps_mark_the_word_and_have_a_table_behind_them(shipped):
     shipped.segmented_control(key="map").set_value("pca").run()
     assert "Learned, PCA: " in shipped.get("vega_lite_chart")[0].proto.alt
     assert re.search(r"The two directions show \d+% of the vectors’ variance", texts(shipped))
-
-
-def test_a_damaged_file_of_maps_leaves_pca(copy):
-    (copy / "maps.json").write_text("{")
-    page = open_view("words").run()
-    assert not refusals(page) and "t-SNE is missing" in texts(page)
 
 
 def test_two_tables_are_compared(shipped):
@@ -172,9 +159,12 @@ def test_two_tables_are_compared(shipped):
     assert shipped.text_input(key="word").value == row.key.removeprefix("row-")
 
 
-def test_small_tables_are_compared_whole(words):
+def test_small_tables_are_compared_whole_and_everything_can_be_downloaded(words):
     assert "in common on average." in texts(words) and "rarest" not in texts(words)
     assert "among" not in [slider.key for slider in words.slider]
+    names = [button.proto.label for button in words.get("download_button")]
+    tables = [f"{variant.title}: {what}" for variant in VARIANTS.values() for what in ("vectors", "words")]
+    assert names == [*tables, "All maps: coordinates"]
 
 
 def test_the_examples_of_arithmetic_do_what_they_say(shipped):
@@ -205,13 +195,6 @@ def test_coverage_counts_and_lists_every_row(shipped):
     assert len(listed) == 2540 and listed.loc["<pad>"].tolist() == ["learned with the decoder", "special words", "special words"]
     shipped.selectbox[0].set_value("special").run()
     assert list(shipped.dataframe[1].value.index) == ["<pad>", "<start>", "<end>", "<unk>"]
-
-
-def test_everything_can_be_downloaded(words):
-    names = [button.proto.label for button in words.get("download_button")]
-    assert names == [
-        f"{variant.title}: {what}" for variant in VARIANTS.values() for what in ("vectors", "words")
-    ] + ["All maps: coordinates"]  # fmt: skip
 
 
 def test_a_damaged_table_is_refused_and_the_others_stay(copy):
