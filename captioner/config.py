@@ -41,9 +41,9 @@ class Variant:
 
 
 VARIANTS: dict[str, Variant] = by_name(
-    Variant("learned", "Learned", False, "#0072B2", (1, 0), "vectors that start at random and are trained with the decoder"),
-    Variant("word2vec", "Word2Vec", True, "#D55E00", (8, 4), "frozen vectors of words that keep the same company"),
-    Variant("fasttext", "FastText", True, "#009E73", (2, 3), "frozen vectors composed of pieces of words"),
+    Variant("learned", "Learned", False, "#0072B2", (1, 0), "vectors learned while captioning"),
+    Variant("word2vec", "Word2Vec", True, "#D55E00", (8, 4), "vectors from reading: similar contexts (frozen)"),
+    Variant("fasttext", "FastText", True, "#009E73", (2, 3), "vectors from reading: similar contexts and spelling (frozen)"),
 )
 
 
@@ -66,10 +66,10 @@ STAGES: dict[str, Stage] = by_name(
     ),
 )
 
-# Controls for the comparison of the three, known only to `train` and `study`.
+# Controls for the comparison of the three. They do not ship.
 CONTROLS: dict[str, Variant] = by_name(
     Variant("random", "Random", True, "#6E6E6E", (1, 2), "frozen vectors drawn at random"),
-    Variant("word2vec-start", "Learned from Word2Vec", False, "#8C564B", (6, 2), "vectors that start as Word2Vec's"),
+    Variant("word2vec-start", "Learned from Word2Vec", False, "#8C564B", (6, 2), "learned vectors that start as Word2Vec's"),
     Variant("word2vec-captions", "Word2Vec of captions", True, "#E69F00", (8, 4), "Word2Vec without the extra text"),
     Variant("fasttext-captions", "FastText of captions", True, "#56B4E9", (2, 3), "FastText without the extra text"),
 )

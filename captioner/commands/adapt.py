@@ -33,15 +33,13 @@ class Request(arguments.Request):
     )
     seed: int = arguments.seed()
     settings: list[tuple[str, str]] = arguments.settings("epochs=4")
-    out: Path | None = arguments.path("output folder (default: checkpoints/encoder)")
+    out: Path = arguments.path("output folder", required=True)
     resume: bool = arguments.switch("continue an interrupted fine-tuning")
 
 
 def run(request: Request) -> int:
-    from captioner.vision.encoder import SHIPPED_ADAPTED
-
     refuse_several("Fine-tuning the encoder")
-    out, config = request.out or SHIPPED_ADAPTED, with_settings(AdaptationConfig(), dict(request.settings))
+    out, config = request.out, with_settings(AdaptationConfig(), dict(request.settings))
     waiting = out.parent / ".resume" / out.name
     if exists(out) and not exists(waiting):
         raise TrainingError(f"{out} already holds a fine-tuned encoder. Use another --out.")
@@ -53,7 +51,7 @@ def run(request: Request) -> int:
     if request.json:
         print_json({"out": str(out)} | state.history("encoder", request.seed, "finished"))
     else:
-        print(f"The fine-tuned encoder is in {out}. Presets that name it use it for decoders in or beside {out.parent}.")
+        print(f"The fine-tuned encoder is in {out}. To use it, train with --preset triptych and an --out in {out.parent}.")
     return 0
 
 
