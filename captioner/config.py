@@ -154,7 +154,7 @@ class TrainingConfig(Schedule):
 class RewardConfig(Schedule):
     """The second stage: whole captions rewarded by CIDEr, with the same settings for all three variants.
 
-    `samples` is the number of captions per photograph. `temper` is the sampling temperature; it offsets label smoothing, which
+    `samples` is the number of captions per photograph. `temperature` is that of sampling; it offsets label smoothing, which
     leaves a tenth of the probability on implausible words. `flaw_penalty` is subtracted from the reward of a caption that
     repeats a pair of words or is unfinished.
     """
@@ -167,16 +167,17 @@ class RewardConfig(Schedule):
     averaging: float = 0.99
     views: int = 2
     samples: int = 5
-    temper: float = 0.6
+    temperature: float = field(default=0.6, metadata={"stored": "temper"})  # its name in checkpoints
     feature_dropout: float = 0.0
     maximum_words: int = 20
     flaw_penalty: float = field(default=0.0, metadata=_LATER)
 
     def __post_init__(self) -> None:
-        if self.samples < 2 or self.maximum_words < 1 or not (self.temper > 0 and 0 <= self.feature_dropout < 1):
+        if self.samples < 2 or self.maximum_words < 1 or not (self.temperature > 0 and 0 <= self.feature_dropout < 1):
             raise ConfigError(
-                "The second stage needs samples of 2 or more, maximum_words of 1 or more, a temper above 0 and feature_dropout "
-                f"from 0 to below 1, not {self.samples}, {self.maximum_words}, {self.temper:g} and {self.feature_dropout:g}."
+                "The second stage needs samples of 2 or more, maximum_words of 1 or more, a temperature above 0 and "
+                f"feature_dropout from 0 to below 1, not {self.samples}, {self.maximum_words}, {self.temperature:g} and "
+                f"{self.feature_dropout:g}."
             )
 
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from captioner.config import REWARD, Preset
+from captioner.config import REWARD, Preset, RewardConfig
 from captioner.errors import CheckpointError, ConfigError
 from captioner.storage import parse_as
 
@@ -51,8 +51,19 @@ def _from_text(present: Any, name: str, text: str) -> Any:
 def to_json(config: Any) -> dict[str, Any]:
     """A config as plain data, as checkpoints store it; a switch is included only if it differs from its default."""
     values = {item: getattr(config, item.name) for item in dataclasses.fields(config)}
-    kept = {item.name: value for item, value in values.items() if not (item.metadata.get("switch") and value == _default(item))}
-    return {name: to_json(value) if dataclasses.is_dataclass(value) else value for name, value in kept.items()}
+    kept = {item: value for item, value in values.items() if not (item.metadata.get("switch") and value == _default(item))}
+    return {
+        item.metadata.get("stored", item.name): to_json(value) if dataclasses.is_dataclass(value) else value
+        for item, value in kept.items()
+    }
+
+
+def _with_field_names(data: Any) -> Any:
+    """Stored data with the names of fields in place of those under which files keep them."""
+    fields = {item.metadata["stored"]: item.name for item in dataclasses.fields(RewardConfig) if "stored" in item.metadata}
+    if not isinstance(data, Mapping):
+        return data
+    return {fields.get(name, name): _with_field_names(value) for name, value in data.items()}
 
 
 def _default(item: dataclasses.Field) -> Any:
@@ -61,6 +72,7 @@ def _default(item: dataclasses.Field) -> Any:
 
 def preset_from_json(data: Any) -> Preset:
     """Read a preset back, rejecting unknown names, missing names and wrong types."""
+    data = _with_field_names(data)
     preset = parse_as(data, Preset, "The preset", exact=True)
     for name in _missing(preset, data):
         raise CheckpointError(f"The preset: '{name}' is missing; copy it again.")

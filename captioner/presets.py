@@ -34,7 +34,7 @@ PRESETS: dict[str, Preset] = {
                 epochs=12, images_per_batch=16, learning_rate=1e-2, label_smoothing=0.0, averaging=0.9, views=1, minimum_count=1
             ),
             embedding=EmbeddingConfig(epochs=3, minimum_count=1, buckets=500),
-            reward=RewardConfig(epochs=3, images_per_batch=16, learning_rate=1e-3, views=1, temper=1.0, maximum_words=12),
+            reward=RewardConfig(epochs=3, images_per_batch=16, learning_rate=1e-3, views=1, temperature=1.0, maximum_words=12),
         ),
         Preset(
             "shapes",
@@ -51,7 +51,7 @@ PRESETS: dict[str, Preset] = {
                 minimum_count=1,
             ),
             embedding=EmbeddingConfig(epochs=20, minimum_count=1, buckets=500),
-            reward=RewardConfig(epochs=4, images_per_batch=16, learning_rate=3e-4, views=1, temper=1.0, maximum_words=16),
+            reward=RewardConfig(epochs=4, images_per_batch=16, learning_rate=3e-4, views=1, temperature=1.0, maximum_words=16),
         ),
         # Older recipes, on the original CNN. They define the decoder, its dropout, the vocabulary and the search; optimization
         # is the same for all: AdamW with a cosine schedule, averaged weights, an early stop, and whole photographs alone. The

@@ -46,11 +46,11 @@ def test_settings_given_as_text():
     assert (second.reward.epochs, second.reward.samples, second.training) == (2, 7, tiny.training)
     for stage, settings, sentence in (
         (FIRST, {"samples": "7"}, "no setting 'samples'"),
-        (REWARD, {"label_smoothing": "0"}, "no setting 'label_smoothing'; choose one of averaging, .*temper"),
+        (REWARD, {"label_smoothing": "0"}, "no setting 'label_smoothing'; choose one of averaging, .*temperature"),
         (REWARD, {"dropout": "0.1"}, "no setting 'dropout'"),
         (FIRST, {"additive": "1"}, "no setting 'additive'"),  # a property
         (REWARD, {"samples": "1"}, "samples of 2 or more.* not 1, 12, 1 and 0"),
-        (REWARD, {"temper": "0"}, "a temper above 0"),
+        (REWARD, {"temperature": "0"}, "a temperature above 0"),
         (REWARD, {"feature_dropout": "1"}, "feature_dropout from 0 to below 1"),
         (FIRST, {"units": "2.5"}, "'units' is a whole number such as 32, not '2.5'"),
         (FIRST, {"dropout": "nan"}, "'dropout' is a number such as 0.1, not 'nan'"),
@@ -75,6 +75,12 @@ def test_the_example_says_what_is_so():
 @pytest.fixture
 def stored():
     return to_json(find_preset("tiny"))
+
+
+def test_files_keep_the_name_of_a_renamed_setting(stored):
+    assert stored["reward"].pop("temper") == RewardConfig(temperature=1.0).temperature
+    stored["reward"]["temper"] = 0.4
+    assert preset_from_json(stored).reward.temperature == 0.4
 
 
 def test_whole_numbers_pass_for_decimal_ones(stored):

@@ -62,10 +62,10 @@ def advantages(rewards: np.ndarray) -> np.ndarray:
     return (rewards - rewards.mean(axis=1, keepdims=True)) * (samples / (samples - 1))
 
 
-def temper(decoder: Decoder, by: float) -> None:
-    """Divide the scores of all words by that number, once and for all, so that the probable ones become more so."""
+def apply_temperature(decoder: Decoder, temperature: float) -> None:
+    """Divide the logits by a temperature, permanently: the output weights are scaled."""
     for weight in decoder.parts["words"].weights:
-        weight.assign(weight / by)
+        weight.assign(weight / temperature)
 
 
 class Writer:
@@ -135,7 +135,7 @@ class RewardTrainer(Trainer):
     def __init__(
         self, decoder: Decoder, config: RewardConfig, seed: int, steps_per_epoch: int, rewards: Rewards, dev_scorer: Scorer
     ):
-        temper(decoder, config.temper)
+        apply_temperature(decoder, config.temperature)
         super().__init__(decoder, config, seed, steps_per_epoch)
         self.rewards, self.dev_scorer = rewards, dev_scorer
         self.writer = Writer(decoder, config.maximum_words, config.samples)

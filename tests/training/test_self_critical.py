@@ -23,7 +23,14 @@ from support.fakes import (
 )
 
 SETTINGS = RewardConfig(
-    epochs=3, images_per_batch=4, learning_rate=1e-2, views=1, temper=0.8, feature_dropout=0.2, maximum_words=9, warmup_epochs=0
+    epochs=3,
+    images_per_batch=4,
+    learning_rate=1e-2,
+    views=1,
+    temperature=0.8,
+    feature_dropout=0.2,
+    maximum_words=9,
+    warmup_epochs=0,
 )
 
 
@@ -106,7 +113,7 @@ def test_a_caption_is_held_against_the_others_of_its_photograph():
 
 
 def test_tempering_divides_every_score():
-    from captioner.training.self_critical import temper
+    from captioner.training.self_critical import apply_temperature
 
     decoder, features = small_checkpoint().build(), np.random.default_rng(0).random((2, 9, 6), np.float32)
 
@@ -115,7 +122,7 @@ def test_tempering_divides_every_score():
         return decoder.step(image, state, np.array([START, START]))[0].numpy()
 
     before = scores()
-    temper(decoder, 0.5)
+    apply_temperature(decoder, 0.5)
     expected = np.exp(2 * before) / np.exp(2 * before).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(np.exp(scores()), expected, rtol=1e-4)
 
@@ -261,7 +268,7 @@ def test_dev_cider_is_that_of_greedy_captions(inputs, first_stage, examples):
     checkpoint = load(first_stage / "learned")
     scorer = Scorer([record.captions for record in examples[1].records])
     rewards = Rewards(examples[0], inputs.vocabulary)
-    trainer = RewardTrainer(checkpoint.build(), replace(SETTINGS, temper=1.0, maximum_words=30), 1, 3, rewards, scorer)
+    trainer = RewardTrainer(checkpoint.build(), replace(SETTINGS, temperature=1.0, maximum_words=30), 1, 3, rewards, scorer)
     captioner = Captioner(StubEncoder(), {"learned": checkpoint})
     features = examples[1].cache.rows(examples[1].records).astype(np.float32)
     config = SearchConfig(method="greedy", alternatives=0)

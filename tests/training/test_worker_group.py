@@ -74,7 +74,8 @@ def test_the_example_in_the_refusal_is_valid():
 def test_commands_for_a_single_process(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
     somewhere = ["--data", "shapes", "--from", str(tmp_path)]
-    for arguments in (["train", "--stage", "reward", *somewhere], ["adapt", *somewhere, "--out", str(tmp_path / "encoder")], ["study", "--data", "shapes"]):
+    adapt = ["adapt", *somewhere, "--out", str(tmp_path / "encoder")]
+    for arguments in (["train", "--stage", "reward", *somewhere], adapt, ["study", "--data", "shapes"]):
         assert main(arguments) == 2
         assert "a single process" in capsys.readouterr().err
     monkeypatch.setenv("TF_CONFIG", "two of them")

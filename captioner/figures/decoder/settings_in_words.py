@@ -173,7 +173,7 @@ def _own_rows(settings: Settings) -> list[tuple[str, str]]:
     if settings.stage == REWARD:
         return [
             ("Captions drawn per photograph", str(reward.samples)),
-            ("Scores of words divided by (temperature)", f"{reward.temper:g}"),
+            ("Scores of words divided by (temperature)", f"{reward.temperature:g}"),
             ("Left out by chance (dropout)", f"of the photograph {reward.feature_dropout:g}"),
         ]
     return [
