@@ -6,25 +6,22 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from test_house import ROOT, imported
+from test_dependencies import pins
+from test_house import ROOT, reachable
 
 from captioner.commands import serve
 from captioner.commands.parser import parser
 from captioner.reports.doctor import _NEEDED_MB, OLDEST_PYTHON
+from captioner.service.guard import PATHS
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 # Instructions with their continuation lines joined; comments left out.
-STEPS = [
-    step
-    for step in re.sub(r"\\\n", "", re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE)).splitlines()
-    if step.strip()
-]  # fmt: skip
+STEPS = [step for step in re.sub(r"^#.*\n|\\\n", "", DOCKERFILE, flags=re.MULTILINE).splitlines() if step.strip()]
 IMAGE = STEPS[max(number for number, step in enumerate(STEPS) if step.startswith("FROM")) :]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
@@ -38,7 +35,7 @@ def words(instruction: str, steps: list[str] = IMAGE) -> list[str]:
 
 
 def filled(text: str, **given: str) -> str:
-    """As Compose fills in variables: ${NAME:-default}, and $$ for a dollar."""
+    """The text with Compose's variables filled in: ${NAME:-default}, and $$ for a dollar."""
     return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: given.get(found[1], found[2]), text).replace("$$", "$")
 
 
@@ -65,15 +62,13 @@ def test_packages_are_installed_once_from_wheels_and_never_in_the_image_itself()
 def test_the_image_has_the_packages_that_the_program_imports_and_none_that_only_tests_need():
     heading = re.search(r"sed -i '/\^([^/]+)/,\$d' requirements.txt", DOCKERFILE)[1]
     before, after = (ROOT / "requirements.txt").read_text(encoding="utf-8").split(f"\n{heading}")
-    kept, tests = ({canonicalize_name(pin.name) for pin in pins(text)} for text in (before, after.partition("\n")[2]))
+    kept, tests = ({canonicalize_name(pin.name) for pin, _ in pins(text)} for text in (before, after.partition("\n")[2]))
     assert "streamlit" in kept and "pytest" in tests
     homes = importlib.metadata.packages_distributions()
-    lacking = {name for name in program_imports() if not installed(kept) & set(map(canonicalize_name, homes.get(name, [])))}
+    imports = reachable("app.py", "captioner/__main__.py", "embeddings/__main__.py")
+    foreign = {name.split(".")[0] for name in imports} - sys.stdlib_module_names - {"captioner", "embeddings"}
+    lacking = {name for name in foreign if not installed(kept) & set(map(canonicalize_name, homes.get(name, [])))}
     assert not lacking
-
-
-def pins(text: str) -> list[Requirement]:
-    return [Requirement(line.partition("#")[0]) for line in text.splitlines() if line.partition("#")[0].strip()]
 
 
 def installed(names: set[str]) -> set[str]:
@@ -90,18 +85,6 @@ def installed(names: set[str]) -> set[str]:
         found.add(name)
         waiting += [canonicalize_name(need.name) for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
     return found
-
-
-def program_imports() -> set[str]:
-    """The packages that the app, the command line, and everything they import, import."""
-    seen: set[str] = set()
-    waiting: list[Path] = [ROOT / "app.py", ROOT / "captioner/__main__.py", ROOT / "embeddings/__main__.py"]
-    while waiting:
-        for name in imported(waiting.pop()) - seen:
-            seen.add(name)
-            path = ROOT.joinpath(*name.split("."))
-            waiting += [found for found in (path.with_suffix(".py"), path / "__init__.py") if found.is_file()]
-    return {name.split(".")[0] for name in seen} - sys.stdlib_module_names - {"captioner", "embeddings"}
 
 
 def test_exactly_the_program_is_copied():
@@ -123,8 +106,7 @@ def test_the_image_runs_as_a_user_without_rights_and_hears_ctrl_c():
 def test_the_health_check_asks_both_addresses():
     (check,) = words("HEALTHCHECK")
     assert set(re.findall(r"ask (\d+) (/\S+?)[ \"]", check)) == {("8501", "/_stcore/health"), ("8000", "/health")}
-    service = (ROOT / "captioner/service/app.py").read_text(encoding="utf-8")
-    assert '"/health"' in service
+    assert "/health" in PATHS
 
 
 def test_every_entry_word_is_a_command():
@@ -156,11 +138,8 @@ def test_ports_agree_in_all_files():
     assert scraped["static_configs"] == [{"targets": [f"service:{PORTS['service']}"]}]
 
 
-def test_keys_reach_the_service_only_and_are_written_nowhere():
+def test_services_get_the_keys_the_time_and_the_memory_that_they_need():
     assert SERVICES["service"]["environment"] == [serve.KEYS_VARIABLE] and "environment" not in SERVICES["page"]
     assert serve.KEYS_VARIABLE not in DOCKERFILE
-
-
-def test_services_get_the_time_and_the_memory_that_they_need():
     assert int(SERVICES["service"]["stop_grace_period"].removesuffix("s")) > serve._GRACE
     assert all(int(SERVICES[name]["mem_limit"].removesuffix("g")) * 1024 > _NEEDED_MB for name in OURS)

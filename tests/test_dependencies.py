@@ -1,4 +1,4 @@
-"""What is installed: pinned as we say, and without a hole that the index knows of, where it can be asked."""
+"""Dependencies: pinned, and without a known vulnerability where the index can be asked."""
 
 import importlib.util
 import json
@@ -14,9 +14,9 @@ REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 _MINOR = re.compile(r"==\d+\.\d+\.(\*|\d+)")
 
 
-def pins():
-    """Every requirement with the reason that stands behind it."""
-    for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
+def pins(requirements: str = REQUIREMENTS.read_text(encoding="utf-8")):
+    """Every requirement with the reason in its comment."""
+    for line in requirements.splitlines():
         text, _, reason = line.partition("#")
         if text.strip():
             yield Requirement(text), reason.strip()

@@ -63,6 +63,18 @@ def _exists(name: str) -> bool:
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
+def reachable(*files: str) -> set[str]:
+    """Every module that these files import, directly or through our own modules."""
+    seen: set[str] = set()
+    waiting = [ROOT / name for name in files]
+    while waiting:
+        for name in imported(waiting.pop()) - seen:
+            seen.add(name)
+            path = ROOT.joinpath(*name.split("."))
+            waiting += [found for found in (path.with_suffix(".py"), path / "__init__.py") if found.is_file()]
+    return seen
+
+
 def row(name: str) -> str:
     """The row of ORDER that a module of captioner belongs to; the package itself, which is empty, belongs to none."""
     return (name.split(".") + [""])[1]
@@ -109,13 +121,7 @@ def test_app_py_is_navigation_and_nothing_else():
 
 
 def test_nothing_that_the_page_can_reach_trains_anything():
-    """Follows the imports from app.py through all of our modules, those inside functions too."""
-    seen, waiting = set(), [ROOT / "app.py"]
-    while waiting:
-        for name in imported(waiting.pop()) - seen:
-            seen.add(name)
-            path = ROOT.joinpath(*name.split("."))
-            waiting += [found for found in (path.with_suffix(".py"), path / "__init__.py") if found.is_file()]
+    seen = reachable("app.py")
     assert "captioner.captioning.captioner" in seen and "tensorflow" in seen
     assert not seen & TRAINING
     assert not _top(seen) & {"gensim", "fasttext"}
