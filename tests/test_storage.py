@@ -119,7 +119,7 @@ def test_a_folder_that_is_being_removed_is_not_whole(folder, monkeypatch):
         assert not folder.exists()
 
 
-def test_no_room(folder, monkeypatch):
+def test_no_room_and_no_folder(folder, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
@@ -130,6 +130,9 @@ def test_no_room(folder, monkeypatch):
         with pytest.raises(CheckpointError, match="No space left on device.*make room"):
             write_json(folder / "history.json", {})
     assert load_folder(folder) == OLD
+    for write in (lambda: save_folder(folder / "a.json" / "deep", NEW), lambda: write_json(folder / "a.json" / "b.json", {})):
+        with pytest.raises(CheckpointError, match="cannot be written .(Not a directory|File exists)"):
+            write()
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,6 @@ def test_a_built_table_is_stored_without_loss(tmp_path):
         (files() | {"table.json": b"[" * 100_000}, "not JSON"),
         (files() | {"table.json": b"[1]"}, "holds a list"),
         (files() | {"table.json": b"\xff"}, "not JSON"),
-        (files() | {"table.safetensors": b"\xff" * 40}, "not a safetensors file"),
-        (files() | {"table.safetensors": b""}, "not a safetensors file"),
         (files() | {"table.safetensors": files()["table.safetensors"][:-1]}, "not a safetensors file"),
     ],
 )

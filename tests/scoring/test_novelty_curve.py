@@ -171,7 +171,6 @@ def test_a_curve_of_anything_else_is_refused(folder, change):
         lambda data: data["bins"].pop(3),
         lambda data: data["bins"].reverse(),
         lambda data: data["zones"].clear(),
-        lambda data: data["whole"].update(photographs="100"),
         lambda data: data["whole"]["cider"].pop("learned"),
         lambda data: data["bins"][0]["cider"]["mean"].update(value=float("nan")),
         lambda data: data["correlation"].update(transformer=data["correlation"]["mean"]),
