@@ -1,7 +1,7 @@
 """`study`: runs the missing trials of an experiment, and reports the finished ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -24,7 +24,6 @@ SUMMARY = "run or report an experiment: the three decoders with several seeds, o
 _FOR_SEEDS, _FOR_OTHERS = "for --plan seeds", "for the other plans"
 _COUNTS = ("seeds", "reward_seeds", "control_seeds", "frozen_seeds")
 _PARTS = "; ".join(f"{name}: {', '.join(plan.parts)}" for name, plan in PLANS.items())
-_OF_SEEDS, _OF_OTHERS = ("preset", "ship", *_COUNTS), ("encoder", "encoder_weights")
 
 
 def _count(what: str, default: int) -> Any:
@@ -82,7 +81,8 @@ def run(options: Request) -> int:
 
 
 def _plan(options: Request) -> Plan:
-    wrong = _OF_OTHERS if options.plan == SEEDS else _OF_SEEDS
+    other = _FOR_OTHERS if options.plan == SEEDS else _FOR_SEEDS
+    wrong = [item.name for item in fields(options) if item.metadata.get("group") == other]
     given = [name for name in wrong if not (getattr(options, name) is None or getattr(options, name) is False)]
     if given:
         names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
@@ -165,16 +165,17 @@ def _print_text(plan: Plan, records: Sequence["Record"], options: Request) -> No
 
 
 def _print_study(study: "Study") -> None:
+    from captioner.experiments.conclusions import SIGNIFICANCE_RULE
     from captioner.figures.scores.study_chart import cells
     from captioner.figures.scores.study_text import gap
 
     for stage in dict.fromkeys(group.stage for group in study.groups):
         print_table({f"{stage}: {group.title}": cells(group) for group in study.stage(stage)})
         print()
-    print(study.rule)
+    print(SIGNIFICANCE_RULE)
     for pair in study.pairs:
-        found = gap(pair)
-        print(f"  {pair.stage}: {found.better} above {found.worse} by {found}, {'counts' if pair.counts else 'does not count'}")
+        found, significant = gap(pair), "significant" if pair.counts else "not significant"
+        print(f"  {pair.stage}: {found.better} above {found.worse} by {found}, {significant}")
 
 
 def _print_recipes(records: Sequence["Record"], options: Request) -> None:

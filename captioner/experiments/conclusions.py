@@ -1,6 +1,6 @@
 """Conclusions from the repeated-seeds comparison: means, paired differences, changes by the reward stage.
 
-`RULE`, written before there was any result, decides whether a difference counts. Running is left to the runner.
+`SIGNIFICANCE_RULE` was fixed before the first run. Running is left to the runner.
 """
 
 import itertools
@@ -15,15 +15,15 @@ from captioner.config import CONTROLS, STAGES, VARIANTS, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.experiments.plans import SPLITS, Plan, Trial
 from captioner.experiments.records import Record, find_file
-from captioner.scoring.bootstrap import CONFIDENCE, Estimate, percentiles
+from captioner.scoring.bootstrap import Estimate, percentiles
 from captioner.scoring.caption_style import unique_words
 from captioner.storage import read_as, write_json
 
 STUDY = "study.json"
 RESAMPLES = 2000
-RULE = (
-    "Two kinds of word vectors differ when the 95% interval of their difference in test CIDEr leaves out zero; the interval "
-    "comes from drawing photographs and seeds again, the same ones for both."
+SIGNIFICANCE_RULE = (
+    "Two embeddings differ significantly if the 95% interval of their difference in test CIDEr excludes 0. The interval is a "
+    "paired bootstrap over photographs and seeds."
 )
 _COSTS, _OWN = ("seconds", "cores", "epochs", "best_epoch"), "own"  # The costs of a run have a key beside the splits.
 
@@ -69,7 +69,7 @@ class Pair:
     groups: tuple[Member, Member]
     seeds: int
     cider: Estimate
-    counts: bool  # by RULE
+    counts: bool  # whether it is significant, by the rule above
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,6 @@ class Study:
     moves: dict[str, Moves]  # by variant
     own_words: dict[str, tuple[Words, ...]]  # by stage, for each seed: words that only one variant uses, and how often
     own_words_by_chance: dict[str, dict[str, float]]  # by stage and variant: how many, where only the seeds differ
-    rule: str = RULE
-    confidence: float = CONFIDENCE
-    resamples: int = RESAMPLES
 
     def __post_init__(self) -> None:
         names = {group.name for group in self.groups} | {name for pair in self.pairs for name, _ in pair.groups}
@@ -165,7 +162,7 @@ def _spread(rows: Sequence[Mapping[str, float]]) -> dict[str, Spread]:
 
 
 def pairs(finished: Sequence[Record], own: str) -> Iterator[Pair]:
-    """Every two variants of a stage and preset, and every variant on the two encoders, by `RULE`."""
+    """Every two variants of a stage and preset, and every variant on the two encoders."""
     _check_paired(finished)
     for (one, first), (two, second) in itertools.combinations(_groups(finished).items(), 2):
         seeds = sorted({record.seed for record in first} & {record.seed for record in second})
@@ -182,8 +179,8 @@ def _check_paired(finished: Sequence[Record]) -> None:
     parts = [record.scores["test"] for record in finished]
     if len({(part.photographs, len(part.cider)) for part in parts}) > 1:
         raise CheckpointError(
-            "The runs of this study were scored on different test photographs, so they cannot be compared; delete the records "
-            "of the ones that were scored on others, and the study scores them again."
+            "The runs of this study were scored on different test photographs, so they cannot be compared. Delete the records of "
+            "runs that were scored on others; the study scores them again."
         )
 
 

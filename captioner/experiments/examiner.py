@@ -26,7 +26,7 @@ from captioner.training.run_inputs import RunInputs
 from captioner.training.trainer import losses_of, mean_loss
 from captioner.vision.encoder import Encoder
 
-_STRANGEST = 0.2  # The share of photographs in the group least like the training photographs.
+_UNFAMILIAR = 0.2  # The share of photographs in the group least like the training photographs.
 _DIGITS = 4  # Decimals of each photograph's CIDEr: a mean of a thousand needs no more.
 _TIMED = 30  # Photographs that captioning is timed on.
 
@@ -37,18 +37,18 @@ class Examiner:
 
     subjects: Mapping[str, Subjects]  # by split
     known: TrainingCaptions
-    strangest: Mapping[str, np.ndarray]  # by split: a mask of the fifth that is least like the training photographs
+    unfamiliar: Mapping[str, np.ndarray]  # by split: a mask of the fifth that is least like the training photographs
 
     @classmethod
     def of(cls, splits: Mapping[str, Sequence[Photograph]], inputs: RunInputs) -> "Examiner":
         cache = inputs.cache
         subjects = {split: Subjects.of(records, cache) for split, records in splits.items()}
         known = familiarity.principal_components(cache.pooled(inputs.train))
-        strangest = {
+        unfamiliar = {
             split: _highest(familiarity.novelty(cache.pooled(part.records), *known)) for split, part in subjects.items()
         }
         read = [caption for record in inputs.train for caption in record.captions]
-        return cls(subjects, TrainingCaptions.of(read), strangest)
+        return cls(subjects, TrainingCaptions.of(read), unfamiliar)
 
     @property
     def test_mark(self) -> str:
@@ -76,13 +76,13 @@ class Examiner:
         }
 
     def _scores(self, found: Evaluation, variant: str, split: str, loss: float) -> Scores:
-        captions, scores, strange = found.captions[variant], found.scores[variant], self.strangest[split]
+        captions, scores, unfamiliar = found.captions[variant], found.scores[variant], self.unfamiliar[split]
         references = [record.captions for record in self.subjects[split].records]
         return Scores(
             **found.summary(variant) | {"intervals": found.intervals[variant]},
             loss=loss,
-            strangest_cider=_mean(scores.cider[strange]),
-            others_cider=_mean(scores.cider[~strange]),
+            strangest_cider=_mean(scores.cider[unfamiliar]),
+            others_cider=_mean(scores.cider[~unfamiliar]),
             wording=asdict(self.known.judge(list(captions.values()), references)),
             used=dict(sorted(occurrences(captions.values()).items())),
             photographs=hashlib.sha256(json.dumps(list(captions)).encode()).hexdigest()[:16],
@@ -103,7 +103,7 @@ class Examiner:
 def _highest(values: np.ndarray) -> np.ndarray:
     """A mask of the highest fifth."""
     order = np.argsort(np.argsort(values))
-    return order >= round((1 - _STRANGEST) * len(order))
+    return order >= round((1 - _UNFAMILIAR) * len(order))
 
 
 def _mean(values: np.ndarray) -> float | None:

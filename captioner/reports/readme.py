@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from captioner.captioning.search_settings import SEARCH
 from captioner.config import FIRST, SHIPPED, STAGES, VARIANTS
 from captioner.errors import CheckpointError
-from captioner.experiments.conclusions import read_study
+from captioner.experiments.conclusions import SIGNIFICANCE_RULE, read_study
 from captioner.experiments.plans import RECIPES, Trial
 from captioner.experiments.records import MEASURED, Record, read_kept, read_records
 from captioner.figures import bench_results, hardening_results
@@ -144,7 +144,7 @@ def study(folder: Path) -> str:
         said = (tell(found, stage) for tell in (study_text.verdict, study_text.untuned, study_text.own_words))
         parts += [f"**{STAGES[stage].title}**\n", framed(study_chart.as_table(found, stage))]
         parts.append(filled(" ".join(filter(None, said))))
-    notes = [found.rule, study_text.CAVEAT, study_text.controls(found), study_text.encoders(found)]
+    notes = [SIGNIFICANCE_RULE, study_text.CAVEAT, study_text.controls(found), study_text.encoders(found)]
     return "\n".join([*parts, filled(" ".join(filter(None, notes)))])
 
 

@@ -48,7 +48,7 @@ def test_a_study_is_resumed_and_reports_its_trials(run, data, eager, tmp_path, m
     assert stored["finished"] == stored["planned"] == len(stored["pairs"]) == 3
     assert stored["groups"][0]["runs"]["cider"] == [rows[0]["test"]["cider"]]
     status, output, _ = run(*command)
-    assert status == 0 and "leaves out zero" in output and "Word2Vec" in output and output.count(" above ") == 3
+    assert status == 0 and "excludes 0" in output and "Word2Vec" in output and output.count(" above ") == 3
     assert {line.split("  ")[0] for line in output.splitlines()} >= {"test CIDEr", "dev CIDEr", "minutes"}
 
 
@@ -109,7 +109,7 @@ def test_the_recipes_are_told_as_tables_and_sentences(tmp_path, capsys):
         (["--ship"], "leave out --ship"),
         (["--plan", "recipes", "--encoder", "VGG16", "--encoder-weights", "vgg16.h5"], "--encoder and --encoder-weights"),
         (["--encoder", "VGG16"], "--encoder cannot be used with --plan seeds"),
-        (["--plan", "recipes", "--seeds", "0", "--ship"], "--ship and --seeds cannot be used with --plan recipes"),
+        (["--plan", "recipes", "--seeds", "0", "--ship"], "--seeds and --ship cannot be used with --plan recipes"),
         (["--data", "shapes", "--part", "table"], "'seeds' has no part 'table'; choose one of three, controls, original"),
         (["--plan", "parrots"], "seeds, recipes"),
     ],

@@ -119,11 +119,11 @@ def test_what_is_kept_of_a_training_is_what_its_files_say(recipes, narrow):
     assert read_records(recipes.out, RECIPES)[0].row == narrow.row | {"losses": narrow.losses}
 
 
-def test_strange_photographs_are_scored_apart(runner, records):
+def test_unfamiliar_photographs_are_scored_apart(runner, records):
     examiner = runner._examiner(FIRST_ONE)
-    for split, mask in examiner.strangest.items():
+    for split, mask in examiner.unfamiliar.items():
         assert len(mask) == len(runner.dataset.split(split)) and mask.sum() == round(0.2 * len(mask))
-    part, mask = records[0].scores["dev"], examiner.strangest["dev"]
+    part, mask = records[0].scores["dev"], examiner.unfamiliar["dev"]
     cider = np.array(part.cider)
     assert part.strangest_cider == pytest.approx(cider[mask].mean(), abs=1e-4)
     assert part.others_cider == pytest.approx(cider[~mask].mean(), abs=1e-4)

@@ -107,7 +107,7 @@ def test_the_study_is_told_stage_by_stage(folder: Path):
     text = render(empty, folder)
     assert text.count("| Word2Vec | ") == 2 and text.index("**First stage**") < text.index("**Reward**")
     told = " ".join(text.split())
-    assert "13 of 14 runs" in told and "leaves out zero" in told and "Word2Vec scores highest" in told
+    assert "13 of 14 runs" in told and "excludes 0" in told and "Word2Vec scores highest" in told
 
 
 def test_the_summary_has_repeated_and_shipped_runs(folder: Path):

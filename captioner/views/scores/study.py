@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from captioner.config import STAGES, VARIANTS
-from captioner.experiments.conclusions import Study, read_study
+from captioner.experiments.conclusions import SIGNIFICANCE_RULE, Study, read_study
 from captioner.figures.scores import score_charts, study_text
 from captioner.figures.scores import study_chart as charts
 from captioner.figures.scores.scoreboard import VERDICT_METRIC
@@ -57,4 +57,4 @@ def _stage(folder: Path) -> str:
 def _about(study: Study) -> str:
     left = study.planned - study.finished
     missing = f" {left} of {study.planned} planned runs are missing." if left else ""
-    return f"{_ABOUT} The rule, written before any result: {study.rule} {study_text.CAVEAT}{missing}"
+    return f"{_ABOUT} The rule, written before any result: {SIGNIFICANCE_RULE} {study_text.CAVEAT}{missing}"
