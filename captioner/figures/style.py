@@ -1,7 +1,9 @@
 """What all figures share: numbers and lists as text, and the ink, axes and legends of charts. Knows no Streamlit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from captioner.config import Variant
 
 if TYPE_CHECKING:
     import altair as alt
@@ -52,6 +54,17 @@ def legend(**more: Any) -> "alt.Legend":
     import altair as alt
 
     return alt.Legend(**({"orient": "top", "title": None, "labelFontSize": FONT, "labelColor": INK} | more))
+
+
+def by_variant(look: str, field: str, variants: Iterable[Variant], **more: Any) -> Any:
+    """The channel for the colour, dash or shape of variants, whose titles are in a field of the chart's data."""
+    import altair as alt
+
+    channel = {"colour": alt.Color, "dash": alt.StrokeDash, "shape": alt.Shape}[look]
+    looks = {
+        one.title: {"colour": one.colour, "dash": list(one.dash), "shape": SHAPES.get(one.name)}[look] for one in variants
+    }
+    return channel(f"{field}:N", scale=alt.Scale(domain=list(looks), range=list(looks.values())), **more)
 
 
 _TEXT = {"labelColor": INK, "titleColor": INK, "labelFontSize": FONT, "titleFontSize": FONT, "labelFlush": False}

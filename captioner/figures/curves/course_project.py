@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from captioner.config import Variant, find_variant
+from captioner.config import VARIANTS, Variant, find_variant
 
 SOURCE = "a well-known course project that compared three embeddings"
 VOCABULARY = 7577  # words, as the project reports; ours is counted in the checkpoint
@@ -30,16 +30,14 @@ class CourseCurve:
 
 
 @cache
-def read_course() -> tuple[CourseCurve, ...]:
-    """The published curves, in the order of our decoders."""
+def read_course() -> dict[str, CourseCurve]:
+    """The published curves by variant, in the order of our decoders."""
+    losses: dict[tuple[str, int], list[float]] = {}
     with _FIGURES.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    kinds = dict.fromkeys((row["variant"], int(row["embedding_dimensions"])) for row in rows)
-    found = [
-        CourseCurve(find_variant(name), dimensions, tuple(float(row["training_loss"]) for row in rows if row["variant"] == name))
-        for name, dimensions in kinds
-    ]
-    return tuple(sorted(found, key=lambda curve: -curve.dimensions))
+        for row in csv.DictReader(file):
+            losses.setdefault((row["variant"], int(row["embedding_dimensions"])), []).append(float(row["training_loss"]))
+    curves = {name: CourseCurve(find_variant(name), width, tuple(found)) for (name, width), found in losses.items()}
+    return {name: curves[name] for name in VARIANTS if name in curves}
 
 
 def description() -> str:
@@ -47,7 +45,7 @@ def description() -> str:
     parts = (
         f"{curve.variant.title} with {curve.dimensions} numbers a word, {len(curve.losses)} epochs from {curve.losses[0]:.2f} "
         f"to a best of {curve.best:.2f} and {curve.losses[-1]:.2f} in the end"
-        for curve in read_course()
+        for curve in read_course().values()
     )
     return f"The training losses of {SOURCE}: {'; '.join(parts)}."
 

@@ -3,6 +3,7 @@
 A run is a folder that holds `learned/`, `word2vec/`, `fasttext/`; further seeds of it lie beside them in `seeds/<seed>/`.
 """
 
+import glob
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -26,16 +27,32 @@ _DEPTH = 3  # levels below a named folder that are searched for runs
 _SILENT_EPOCHS, _SILENT_SECONDS = 5, 60
 
 
-@dataclass(frozen=True)
-class History:
-    """One decoder's training with one seed so far; `earlier` epochs belong to the run it started from."""
+@dataclass(frozen=True, kw_only=True)
+class _Stored:
+    """A history as its file has it; `earlier` epochs belong to the run it started from."""
 
-    variant: Variant
     seed: int
     state: str
     epochs: tuple[Epoch, ...]
-    earlier: int
     best_epoch: int
+    earlier: int = 0
+
+    @property
+    def sound(self) -> bool:
+        numbers = list(range(1, len(self.epochs) + 1))
+        known = self.state in _WRITTEN_STATES and {epoch.stage for epoch in self.epochs} <= set(STAGES)
+        if not known or self.best_epoch not in numbers or not 0 <= self.earlier <= len(numbers):
+            return False
+        stages = [list(STAGES).index(epoch.stage) for epoch in self.epochs]
+        ordered = [epoch.epoch for epoch in self.epochs] == numbers and stages == sorted(stages)
+        return ordered and all(min(epoch.train_loss, epoch.dev_loss) > 0 <= epoch.seconds for epoch in self.epochs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class History(_Stored):
+    """One decoder's training with one seed so far."""
+
+    variant: Variant
     silent: float  # seconds since it was written
 
     @property
@@ -149,28 +166,17 @@ def _point(number: int, seeds: Sequence[tuple[Epoch, float]]) -> Point:
 
 def find_runs(folders: Sequence[Path]) -> list[Path]:
     """The runs in these folders: the folder itself if it is a run, then those below it, sorted by name."""
-    return list(dict.fromkeys(run for folder in folders for run in _runs_below(folder, _DEPTH)))
+    return list(dict.fromkeys(run for folder in folders for run in _runs_below(folder)))
 
 
-def _runs_below(folder: Path, depth: int) -> Iterator[Path]:
-    if _is_run(folder):
-        yield folder
-    if depth:
-        for below in _inside(folder):
-            if below.name not in (*VARIANTS, SEEDS) and not below.name.startswith(".") and not os.path.islink(below):
-                yield from _runs_below(below, depth - 1)
-
-
-def _inside(folder: Path) -> list[Path]:
-    """The content of a folder; empty if it is missing or unreadable."""
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
-
-
-def _is_run(folder: Path) -> bool:
-    return any(os.path.isfile(folder / name / HISTORY) for name in VARIANTS)
+def _runs_below(top: Path) -> Iterator[Path]:
+    for place, folders, _ in os.walk(top):
+        folder = Path(place)
+        if any(os.path.isfile(folder / name / HISTORY) for name in VARIANTS):
+            yield folder
+        deep = len(folder.parts) - len(top.parts) == _DEPTH
+        inner = (name for name in folders if name not in (*VARIANTS, SEEDS) and not name.startswith("."))
+        folders[:] = [] if deep else sorted(inner)
 
 
 def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list[CheckpointError]]:
@@ -181,10 +187,10 @@ def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list
     curves, problems = [], []
     for name in VARIANTS:
         histories = []
-        seeds = (seed / name / HISTORY for seed in _inside(folder / SEEDS))
-        for path in (folder / name / HISTORY, *filter(os.path.isfile, seeds)):
+        seeds = sorted(glob.glob(f"{SEEDS}/*/{name}/{HISTORY}", root_dir=folder))
+        for path in (f"{name}/{HISTORY}", *seeds):
             try:
-                found = _judged(read_history(path), alive)
+                found = _judged(read_history(folder / path), alive)
                 if found.seed not in {history.seed for history in histories}:  # The shipped decoder is one of the seeds.
                     histories.append(found)
             except CheckpointError as error:
@@ -216,29 +222,7 @@ def read_history(path: Path) -> History:
             f"The {HISTORY} of {variant.title} is not complete: it should hold a state, epochs with their losses, and the best "
             "epoch; copy it again, or train this decoder anew."
         )
-    found = (stored.seed, stored.state, stored.epochs, stored.earlier, stored.best_epoch)
-    return History(variant, *found, time.time() - written)
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """A history as the file has it."""
-
-    seed: int
-    state: str
-    epochs: tuple[Epoch, ...]
-    best_epoch: int
-    earlier: int = 0
-
-    @property
-    def sound(self) -> bool:
-        numbers = list(range(1, len(self.epochs) + 1))
-        known = self.state in _WRITTEN_STATES and {epoch.stage for epoch in self.epochs} <= set(STAGES)
-        if not known or self.best_epoch not in numbers or not 0 <= self.earlier <= len(numbers):
-            return False
-        stages = [list(STAGES).index(epoch.stage) for epoch in self.epochs]
-        ordered = [epoch.epoch for epoch in self.epochs] == numbers and stages == sorted(stages)
-        return ordered and all(min(epoch.train_loss, epoch.dev_loss) > 0 <= epoch.seconds for epoch in self.epochs)
+    return History(variant=variant, silent=time.time() - written, **vars(stored))
 
 
 def _judged(history: History, alive: bool | None) -> History:

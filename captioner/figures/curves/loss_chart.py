@@ -1,16 +1,15 @@
 """The loss curves as an Altair chart that follows the theme; `captioner.figures.curves.loss_data` computes its numbers."""
 
-from typing import Any
-
 import altair as alt
 import pandas as pd
 
 from captioner.figures.curves.loss_data import EPOCHS, SPLITS, Picture
-from captioner.figures.style import INK
+from captioner.figures.style import INK, by_variant
 
 STRENGTH = {"training": 1.5, "dev": 3.5}  # widths of the lines
 COURSE_WIDTH = 1.0
 RAW_OPACITY, BAND_OPACITY = 0.3, 0.18
+SOLID = alt.StrokeDashValue([1, 0])
 _OPACITY = {"training": 0.85, "dev": 1.0}
 _HEIGHT, _TICKS = 500, 8
 
@@ -32,12 +31,20 @@ def loss_chart(picture: Picture) -> alt.LayerChart:
 
 
 def _base(picture: Picture) -> alt.Chart:
-    decoders = picture.variants
+    legend = alt.Legend(
+        orient="top",
+        symbolType="stroke",
+        symbolSize=500,
+        symbolStrokeWidth=3.5,
+        symbolOpacity=1,
+        labelFontSize=13,
+        columnPadding=2,
+    )
     return alt.Chart(picture.lines).encode(
         x=_across(picture),
         y=_upwards(picture, "loss"),
-        color=_by_decoder(alt.Color, [variant.colour for variant in decoders], picture),
-        strokeDash=_by_decoder(alt.StrokeDash, [list(variant.dash) for variant in decoders], picture),
+        color=by_variant("colour", "decoder", picture.variants, title=None, legend=legend),
+        strokeDash=by_variant("dash", "decoder", picture.variants, title=None, legend=legend),
     )
 
 
@@ -53,20 +60,6 @@ def _across(picture: Picture) -> alt.X:
     axis = alt.Axis(grid=False, tickCount=_TICKS, **whole)
     title = "epoch" if picture.look.axis == EPOCHS else "minutes of training"
     return alt.X("place:Q", title=title, axis=axis, scale=alt.Scale(domain=list(picture.places), nice=False))
-
-
-def _by_decoder(channel: Any, values: list, picture: Picture) -> Any:
-    titles = [variant.title for variant in picture.variants]
-    legend = alt.Legend(
-        orient="top",
-        symbolType="stroke",
-        symbolSize=500,
-        symbolStrokeWidth=3.5,
-        symbolOpacity=1,
-        labelFontSize=13,
-        columnPadding=2,
-    )
-    return channel("decoder:N", title=None, scale=alt.Scale(domain=titles, range=values), legend=legend)
 
 
 def _line(base: alt.Chart, split: str, opacity: float) -> alt.Chart:
@@ -86,19 +79,15 @@ def _bands(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
         return []
     areas = (base.transform_filter(f"datum.split == '{split}'") for split in SPLITS)
     ends = {"y": _upwards(picture, "low"), "y2": "high:Q"}
-    return [area.mark_area(opacity=BAND_OPACITY).encode(**ends, strokeDash=_none()) for area in areas]
-
-
-def _none() -> Any:
-    return alt.StrokeDashValue([1, 0])
+    return [area.mark_area(opacity=BAND_OPACITY).encode(**ends, strokeDash=SOLID) for area in areas]
 
 
 def _bests(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
     if not picture.labels:
         return []
-    marked = _with_data(base, _label_rows(picture))
-    pole = marked.mark_rule(opacity=0.45).encode(y2="name_at:Q", color=alt.value(INK), strokeDash=_none())
-    dots = marked.mark_point(size=150, filled=True, opacity=1).encode(strokeDash=_none())
+    marked = base.properties(data=_label_rows(picture))
+    pole = marked.mark_rule(opacity=0.45).encode(y2="name_at:Q", color=alt.value(INK), strokeDash=SOLID)
+    dots = marked.mark_point(size=150, filled=True, opacity=1).encode(strokeDash=SOLID)
     return [pole, dots, *(_names(marked, picture, *side) for side in (("right", -7), ("left", 7)))]
 
 
@@ -106,7 +95,7 @@ def _names(marked: alt.Chart, picture: Picture, align: str, aside: int) -> alt.C
     """The names to the left of their poles, or those to the right."""
     chosen = marked.transform_filter(f"datum.align == '{align}'")
     text = chosen.mark_text(align=align, dx=aside, fontSize=13, fontWeight=600)
-    return text.encode(y=_upwards(picture, "name_at"), text="text:N", color=alt.value(INK), strokeDash=_none())
+    return text.encode(y=_upwards(picture, "name_at"), text="text:N", color=alt.value(INK), strokeDash=SOLID)
 
 
 def _label_rows(picture: Picture) -> pd.DataFrame:
@@ -115,12 +104,6 @@ def _label_rows(picture: Picture) -> pd.DataFrame:
         for each in picture.labels
     ]
     return pd.DataFrame(rows, columns=["decoder", "place", "loss", "name_at", "text", "align"])
-
-
-def _with_data(base: alt.Chart, rows: pd.DataFrame) -> alt.Chart:
-    chart = base.copy()
-    chart.data = rows
-    return chart
 
 
 def _second_stage(picture: Picture) -> list[alt.Chart]:
@@ -139,11 +122,11 @@ def _course(base: alt.Chart, picture: Picture) -> list[alt.Chart]:
     rows = picture.course_lines
     if rows.empty:
         return []
-    lines = _with_data(base, rows).encode(strokeDash=_none())
+    lines = base.properties(data=rows).encode(strokeDash=SOLID)
     beaded = lines.mark_line(strokeWidth=COURSE_WIDTH, point={"shape": "diamond", "size": 22, "filled": False, "strokeWidth": 1})
-    ends = _with_data(base, rows.groupby("name").tail(1))
+    ends = base.properties(data=rows.groupby("name").tail(1))
     names = ends.mark_text(align="right", dy=-16, fontSize=13, color=INK)
-    return [beaded, names.encode(text="name:N", color=alt.value(INK), strokeDash=_none())]
+    return [beaded, names.encode(text="name:N", color=alt.value(INK), strokeDash=SOLID)]
 
 
 def _hover(base: alt.Chart, picture: Picture) -> alt.Chart:

@@ -78,7 +78,7 @@ class Picture:
 
     @property
     def course(self) -> tuple[CourseCurve, ...]:
-        return read_course() if self.look.course_shown else ()
+        return tuple(read_course().values()) if self.look.course_shown else ()
 
     @cached_property
     def lines(self) -> "pd.DataFrame":
@@ -139,10 +139,10 @@ class Picture:
         """The best epochs shown; names stand left of dots in the right half, and right of them in the left half."""
         first, last = self.places
         labels = [
-            Label(curve.variant, place, best.dev.mean, _best_text(curve), to_the_left=place > (first + last) / 2)
+            Label(curve.variant, place, best.dev.mean, text, to_the_left=place > (first + last) / 2)
             for curve in self.curves
             for best in [curve.best]
-            for place in [self.look.place(best)]
+            for place, text in [(self.look.place(best), f"{curve.variant.title}: best epoch {best.epoch}")]
             if best.epoch >= self.look.first_epoch
         ]
         return laid_out(labels, self._spots, last - first, self._lines_scale)
@@ -179,10 +179,6 @@ def _settled(curve: Curve) -> int:
     first, best = curve.points[0].dev.mean, curve.best.dev.mean
     limit = first - _MOST_OF_THE_FALL * (first - best)
     return next(point.epoch for point in curve.points if point.dev.mean <= limit)
-
-
-def _best_text(curve: Curve) -> str:
-    return f"{curve.variant.title}: best epoch {curve.best.epoch}"
 
 
 def loss_table(curves: Sequence[Curve]) -> "pd.DataFrame":

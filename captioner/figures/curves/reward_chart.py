@@ -1,16 +1,14 @@
 """Altair charts of the reward stage: reward in training and CIDEr on dev."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 import pandas as pd
 
-from captioner.config import Variant
 from captioner.figures.curves.histories import Curve
-from captioner.figures.curves.loss_chart import BAND_OPACITY, STRENGTH
+from captioner.figures.curves.loss_chart import BAND_OPACITY, SOLID, STRENGTH
 from captioner.figures.curves.loss_data import REWARDS
-from captioner.figures.style import INK
+from captioner.figures.style import INK, by_variant
 
 _WIDTHS = {"reward": STRENGTH["training"], "dev_cider": STRENGTH["dev"]}
 _HEIGHT, _TICKS = 300, 6
@@ -30,38 +28,20 @@ def reward_rows(curves: Sequence[Curve], name: str) -> pd.DataFrame:
 def reward_chart(curves: Sequence[Curve], name: str) -> alt.LayerChart:
     """One of the two figures in each decoder's colour and dashes; the best epoch has a large dot."""
     shown = [curve.variant for curve in curves if curve.rewarded]
+    upwards = {"title": REWARDS[name], "scale": alt.Scale(zero=False, padding=8), "axis": alt.Axis(tickCount=_TICKS)}
     base = alt.Chart(reward_rows(curves, name)).encode(
         x=alt.X("epoch:Q", axis=alt.Axis(grid=False, tickMinStep=1, format="d"), scale=alt.Scale(zero=False, nice=False)),
-        y=_upwards("cider", name),
-        color=_by_decoder(alt.Color, shown, [variant.colour for variant in shown]),
-        strokeDash=_by_decoder(alt.StrokeDash, shown, [list(variant.dash) for variant in shown]),
+        y=alt.Y("cider:Q", **upwards),
+        color=by_variant("colour", "decoder", shown, title=None, legend=None),  # The chart of the losses has a legend.
+        strokeDash=by_variant("dash", "decoder", shown, title=None, legend=None),
         tooltip=["decoder:N", "epoch:Q", alt.Tooltip("cider:Q", title=REWARDS[name], format=".3f")],
     )
-    layers = [*_bands(base, curves, name), base.mark_line(strokeWidth=_WIDTHS[name]), _points(base)]
-    ink = {"labelColor": INK, "titleColor": INK}
-    return alt.layer(*layers).properties(height=_HEIGHT).configure_axis(**ink)
-
-
-def _upwards(column: str, name: str) -> alt.Y:
-    return alt.Y(f"{column}:Q", title=REWARDS[name], scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=_TICKS))
-
-
-def _by_decoder(channel: Any, shown: Sequence[Variant], values: list) -> Any:
-    scale = alt.Scale(domain=[variant.title for variant in shown], range=values)
-    return channel("decoder:N", title=None, scale=scale, legend=None)  # The chart of the losses has one.
-
-
-def _bands(base: alt.Chart, curves: Sequence[Curve], name: str) -> list[alt.Chart]:
-    """The range over several seeds."""
-    if all(len(curve.histories) == 1 for curve in curves):
-        return []
-    ends = {"y": _upwards("low", name), "y2": "high:Q", "strokeDash": alt.StrokeDashValue([1, 0])}
-    return [base.mark_area(opacity=BAND_OPACITY).encode(**ends)]
-
-
-def _points(base: alt.Chart) -> alt.Chart:
+    band = base.mark_area(opacity=BAND_OPACITY).encode(y=alt.Y("low:Q", **upwards), y2="high:Q", strokeDash=SOLID)
+    bands = [band] if any(len(curve.histories) > 1 for curve in curves) else []
     size = alt.condition("datum.best", alt.value(150), alt.value(30))
-    return base.mark_point(filled=True, opacity=1).encode(size=size, strokeDash=alt.StrokeDashValue([1, 0]))
+    points = base.mark_point(filled=True, opacity=1).encode(size=size, strokeDash=SOLID)
+    chart = alt.layer(*bands, base.mark_line(strokeWidth=_WIDTHS[name]), points).properties(height=_HEIGHT)
+    return chart.configure_axis(labelColor=INK, titleColor=INK)
 
 
 def reward_summary(curves: Sequence[Curve], name: str) -> str:

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
+
+import altair as alt
+import pandas as pd
 
 from captioner.config import VARIANTS
 from captioner.experiments.plans import RECIPES as PLAN
@@ -10,12 +13,8 @@ from captioner.experiments.plans import SPLITS
 from captioner.experiments.records import MEASURED, Record
 from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON, System
 from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC
-from captioner.figures.style import INK, POINT, SHAPES, axis, legend, names_axis, number
+from captioner.figures.style import INK, POINT, axis, by_variant, legend, names_axis, number
 from captioner.presets import OLDER_RECIPES
-
-if TYPE_CHECKING:
-    import altair as alt
-    import pandas as pd
 
 
 class Recipe(NamedTuple):
@@ -108,11 +107,8 @@ def main_metric(system: System) -> str:
     return VERDICT_METRIC if VERDICT_METRIC in system.metrics else "bleu4"
 
 
-def chart(records: Sequence[Record]) -> "alt.LayerChart":
+def chart(records: Sequence[Record]) -> alt.LayerChart:
     """Per recipe: its decoders in their colours and shapes with intervals, and a diamond for the published system."""
-    import altair as alt
-    import pandas as pd
-
     found = table_records(records)
     rows = pd.DataFrame([_scored(record) for record in found], columns=["recipe", "vectors", "cider", "low", "high"])
     others = {one.trial.preset: relative_of(one) for one in found}
@@ -120,11 +116,13 @@ def chart(records: Sequence[Record]) -> "alt.LayerChart":
     published = alt.Chart(pd.DataFrame(known, columns=["recipe", "system", "cider"]).dropna())
     up = alt.Y("recipe:N", title=None, sort=list(OLDER_RECIPES), axis=names_axis())
     across = alt.X("cider:Q", title="test CIDEr, more is better", scale=alt.Scale(zero=False, padding=12), axis=axis())
-    beside = alt.YOffset("vectors:N", sort=_titles())
-    base = alt.Chart(rows).encode(y=up, yOffset=beside, color=_colours())
+    variants = VARIANTS.values()
+    beside = alt.YOffset("vectors:N", sort=[variant.title for variant in variants])
+    colour = by_variant("colour", "vectors", variants, legend=legend(symbolSize=POINT))
+    base = alt.Chart(rows).encode(y=up, yOffset=beside, color=colour)
     bars = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q"), x2="high:Q")
     tips = ["recipe:N", "vectors:N", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("cider", "low", "high"))]
-    shapes = alt.Shape("vectors:N", scale=alt.Scale(domain=_titles(), range=list(SHAPES.values())), legend=None)
+    shapes = by_variant("shape", "vectors", variants, legend=None)
     points = base.mark_point(filled=True, size=POINT, opacity=1).encode(x=across, shape=shapes, tooltip=tips)
     diamonds = published.mark_point(shape="diamond", size=POINT * 1.4, strokeWidth=2, color=INK)
     diamonds = diamonds.encode(x=across, y=up, tooltip=["system:N", alt.Tooltip("cider:Q", format=".3f")])
@@ -134,17 +132,6 @@ def chart(records: Sequence[Record]) -> "alt.LayerChart":
 def _scored(record: Record) -> tuple[str, str, float, float, float]:
     low, high = record.scores["test"].intervals[VERDICT_METRIC]
     return record.trial.preset, record.title, record.metric("test", VERDICT_METRIC), low, high
-
-
-def _titles() -> list[str]:
-    return [variant.title for variant in VARIANTS.values()]
-
-
-def _colours() -> Any:
-    import altair as alt
-
-    scale = alt.Scale(domain=_titles(), range=[variant.colour for variant in VARIANTS.values()])
-    return alt.Color("vectors:N", scale=scale, legend=legend(symbolSize=POINT))
 
 
 def recipes() -> list[tuple[str, str]]:
@@ -158,9 +145,7 @@ def summary(records: Sequence[Record]) -> str:
     return f"Test CIDEr: {'; '.join(f'{recipe} with {vectors} {number(cider)}' for recipe, vectors, cider, *_ in found)}."
 
 
-def as_table(records: Sequence[Record]) -> "pd.DataFrame":
-    import pandas as pd
-
+def as_table(records: Sequence[Record]) -> pd.DataFrame:
     found = rows(records)
     index = [f"{row['recipe']}, {row['vectors']}" for row in found]
     table = pd.DataFrame(found, index=index).drop(columns=["recipe", "vectors"])

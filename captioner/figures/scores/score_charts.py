@@ -4,19 +4,18 @@ Knows no Streamlit. `captioner.figures.scores.verdict` puts the numbers into wor
 """
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from captioner.config import VARIANTS, Variant
+import altair as alt
+import pandas as pd
+
+from captioner.config import VARIANTS
 from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON
 from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC, Board, TriedBeams
 from captioner.figures.scores.verdict import Gap
-from captioner.figures.style import FONT, INK, SHAPES, axis, legend, listed, names_axis, number
+from captioner.figures.style import FONT, INK, SHAPES, axis, by_variant, legend, listed, names_axis, number
 from captioner.scoring.baselines import ScoreSummary
 from captioner.scoring.comparison import CONSTANT, PEOPLE
-
-if TYPE_CHECKING:
-    import altair as alt
-    import pandas as pd
 
 RODS = {PEOPLE: "People", CONSTANT: "One sentence for all"}
 GAP_NUMBERS = ["difference", "low", "high"]
@@ -24,10 +23,8 @@ _BREAK = "|"  # where a name continues on a second line
 _ROW, _POINT = 40, 100
 
 
-def score_rows(board: Board, metric: str) -> "pd.DataFrame":
+def score_rows(board: Board, metric: str) -> pd.DataFrame:
     """One metric, best first: decoders, yardsticks, and published systems."""
-    import pandas as pd
-
     rows = [_row(entry.variant.title, "decoder", entry.score, metric) for entry in board.entries]
     if board.comparison:
         rows += [_row(RODS[name], "yardstick", rod, metric) for name, rod in board.comparison.yardsticks.items()]
@@ -43,25 +40,20 @@ def _row(who: str, kind: str, score: ScoreSummary, metric: str) -> tuple | None:
     return (who, kind, score.metrics[metric], *score.intervals.get(metric, (None, None)))
 
 
-def score_chart(rows: "pd.DataFrame", metric: str) -> "alt.LayerChart":
+def score_chart(rows: pd.DataFrame, metric: str) -> alt.LayerChart:
     """A row for each: decoders in their colour and shape, others as hollow diamonds; thick lines are 95% intervals."""
-    import altair as alt
-
     rows = rows.assign(label=rows.score.map(number), end=rows.high.fillna(rows.score))
-    chart = alt.Chart(rows).encode(y=_names("who", list(rows.who)), color=_colours(list(rows.who)))
+    names, known = list(rows.who), {variant.title: variant.colour for variant in VARIANTS.values()}
+    colours = alt.Scale(domain=names, range=[known.get(name, INK) for name in names])
+    chart = alt.Chart(rows).encode(y=_names("who", names), color=alt.Color("who:N", legend=None, scale=colours))
     value = alt.X("score:Q", title=f"{TITLES[metric]}, more is better", axis=axis(), scale=alt.Scale(domainMin=0))
     tooltip = ["who:N", *(alt.Tooltip(name, type="quantitative", format=".3f") for name in ("score", "low", "high"))]
     # One mark per dash: dashes encoded from the data would also be drawn around points.
-    bars = [
-        chart.transform_filter(_is(variant)).mark_rule(strokeWidth=4, strokeDash=list(variant.dash))
-        for variant in VARIANTS.values()
-    ]
+    own = {variant: chart.transform_filter(f"datum.who == '{variant.title}'") for variant in VARIANTS.values()}
+    bars = [part.mark_rule(strokeWidth=4, strokeDash=list(variant.dash)) for variant, part in own.items()]
     bars.append(chart.transform_filter("datum.kind == 'yardstick'").mark_rule(strokeWidth=2))
     intervals = [bar.encode(x="low:Q", x2="high:Q") for bar in bars]
-    points = [
-        chart.transform_filter(_is(variant)).mark_point(shape=SHAPES[name], filled=True, size=_POINT, opacity=1)
-        for name, variant in VARIANTS.items()
-    ]
+    points = [part.mark_point(shape=SHAPES[one.name], filled=True, size=_POINT, opacity=1) for one, part in own.items()]
     others = chart.transform_filter("datum.kind != 'decoder'").mark_point(shape="diamond", size=_POINT * 0.6, strokeWidth=2)
     marks = [mark.encode(x=value, tooltip=tooltip) for mark in (*points, others)]
     labels = chart.mark_text(align="left", dx=11, fontSize=FONT)
@@ -69,7 +61,7 @@ def score_chart(rows: "pd.DataFrame", metric: str) -> "alt.LayerChart":
     return alt.layer(*intervals, *marks, labels).properties(height=alt.Step(_ROW))
 
 
-def score_table(rows: "pd.DataFrame", board: Board, metric: str) -> "pd.DataFrame":
+def score_table(rows: pd.DataFrame, board: Board, metric: str) -> pd.DataFrame:
     """The same as text; decoders also have their score against as few captions as people are scored against."""
     fewer = board.comparison.against_fewer if board.comparison else {}
     scores = {VARIANTS[name].title: score.metrics.get(metric) for name, score in fewer.items()}
@@ -81,23 +73,18 @@ def _text_of(value: float) -> str:
     return "" if math.isnan(value) else number(value)
 
 
-def score_summary(rows: "pd.DataFrame", metric: str) -> str:
+def score_summary(rows: pd.DataFrame, metric: str) -> str:
     """Alternative text for the chart."""
     return f"{TITLES[metric]}, best first: " + listed([f"{row.who} {number(row.score)}" for row in rows.itertuples()]) + "."
 
 
-def gap_table(gaps: list[Gap]) -> "pd.DataFrame":
-    import pandas as pd
-
+def gap_table(gaps: list[Gap]) -> pd.DataFrame:
     rows = [(f"{gap.better} − {gap.worse}", gap.value, gap.low, gap.high, _meaning(gap)) for gap in gaps]
     return pd.DataFrame(rows, columns=["pair", "difference", "low", "high", "meaning"])
 
 
-def gap_chart(gaps: list[Gap], metric: str) -> "alt.LayerChart":
+def gap_chart(gaps: list[Gap], metric: str) -> alt.LayerChart:
     """The difference of every pair with its interval, and a line at zero."""
-    import altair as alt
-    import pandas as pd
-
     rows = gap_table(gaps)
     rows["label"] = rows.pair + _BREAK + rows.meaning
     chart = alt.Chart(rows).encode(y=_names("label", list(rows.label)))
@@ -114,38 +101,27 @@ def gap_summary(gaps: list[Gap], metric: str) -> str:
     return f"Paired differences in {TITLES[metric]}: " + "; ".join(facts) + "."
 
 
-def beam_chart(tried: TriedBeams) -> "alt.Chart":
+def beam_chart(tried: TriedBeams) -> alt.LayerChart:
     """CIDEr on dev by beam size, with the chosen length preference."""
-    import altair as alt
-    import pandas as pd
-
     rows = [(VARIANTS[name].title, trial.beam, value) for trial in tried.by_beam for name, value in trial.cider.items()]
     variants = [VARIANTS[name] for name in tried.by_beam[0].cider]
     key = legend(symbolSize=_POINT, symbolStrokeWidth=0)
-    titles = [variant.title for variant in variants]
-
-    def by_decoder(channel: Any, values: list, legend: Any = key) -> Any:
-        return channel("decoder:N", scale=alt.Scale(domain=titles, range=values), legend=legend)
-
     chart = alt.Chart(pd.DataFrame(rows, columns=["decoder", "beam", "cider"])).encode(
         x=alt.X("beam:O", title="beam", axis=axis(labelAngle=0)),
         y=alt.Y("cider:Q", title="CIDEr on dev", scale=alt.Scale(zero=False, padding=12), axis=axis(tickCount=5)),
-        color=by_decoder(alt.Color, [variant.colour for variant in variants]),
+        color=by_variant("colour", "decoder", variants, legend=key),
     )
     # Without a legend for dashes they are not drawn around its points.
-    dashes = by_decoder(alt.StrokeDash, [list(one.dash) for one in variants], legend=None)
-    lines = chart.mark_line(strokeWidth=3).encode(strokeDash=dashes)
+    lines = chart.mark_line(strokeWidth=3).encode(strokeDash=by_variant("dash", "decoder", variants, legend=None))
     points = chart.mark_point(filled=True, size=_POINT, opacity=1).encode(
-        shape=by_decoder(alt.Shape, [SHAPES[one.name] for one in variants]),
+        shape=by_variant("shape", "decoder", variants, legend=key),
         tooltip=["decoder:N", "beam:O", alt.Tooltip("cider:Q", format=".3f")],
     )
     return alt.layer(lines, points).properties(height=300)
 
 
-def beam_table(tried: TriedBeams) -> "pd.DataFrame":
+def beam_table(tried: TriedBeams) -> pd.DataFrame:
     """Every setting that was tried."""
-    import pandas as pd
-
     rows = [
         {"beam": trial.beam, "length preference": "" if trial.beam == 1 else f"{trial.length_preference:g}"}
         | {VARIANTS[name].title: value for name, value in trial.cider.items()}
@@ -163,10 +139,8 @@ def beam_summary(tried: TriedBeams) -> str:
     return "CIDEr on dev by beam; " + "; ".join(facts) + "."
 
 
-def published_table() -> "pd.DataFrame":
+def published_table() -> pd.DataFrame:
     """Published systems as text, a column per metric."""
-    import pandas as pd
-
     rows = {
         system.title: {title: number(system.metrics[name]) if name in system.metrics else "" for name, title in TITLES.items()}
         for system in PUBLISHED
@@ -184,19 +158,6 @@ def _meaning(gap: Gap) -> str:
     return "significant" if gap.significant else "not significant"
 
 
-def _is(variant: Variant) -> str:
-    return f"datum.who == '{variant.title}'"
-
-
-def _colours(names: list[str]) -> Any:
-    import altair as alt
-
-    colours = {variant.title: variant.colour for variant in VARIANTS.values()}
-    return alt.Color("who:N", legend=None, scale=alt.Scale(domain=names, range=[colours.get(name, INK) for name in names]))
-
-
 def _names(field: str, order: list[str]) -> Any:
-    import altair as alt
-
     lines = {"labelExpr": f"split(datum.label, '{_BREAK}')", "labelLineHeight": FONT * 1.3}
     return alt.Y(f"{field}:N", title=None, sort=order, axis=names_axis(grid=True, labelPadding=8, **lines))

@@ -1,14 +1,11 @@
 """The comparison with repeated seeds as a chart and a table. Knows no Streamlit."""
 
-from typing import TYPE_CHECKING
+import altair as alt
+import pandas as pd
 
 from captioner.experiments.conclusions import Group, Study
 from captioner.figures.scores.scoreboard import TITLES
 from captioner.figures.style import FONT, INK, POINT, axis, listed, names_axis, number
-
-if TYPE_CHECKING:
-    import altair as alt
-    import pandas as pd
 
 _SCORE, _COUNT, _SHARE, _SMALL_SHARE = "{:.3f}", "{:.0f}", "{:.1%}", "{:.2%}"
 # By split and name: the title of a column and the format of its mean and standard deviation over the seeds.
@@ -32,10 +29,8 @@ COLUMNS = {
 _ROW = 44
 
 
-def rows(study: Study, stage: str, metric: str) -> "pd.DataFrame":
+def rows(study: Study, stage: str, metric: str) -> pd.DataFrame:
     """A row per run of the stage, with the mean of its group."""
-    import pandas as pd
-
     found = [
         (group.title, f"seed {seed}", value, group.numbers["test"][metric][0])
         for group in study.stage(stage)
@@ -44,10 +39,8 @@ def rows(study: Study, stage: str, metric: str) -> "pd.DataFrame":
     return pd.DataFrame(found, columns=["who", "seed", "score", "mean"])
 
 
-def chart(study: Study, stage: str, metric: str) -> "alt.LayerChart":
+def chart(study: Study, stage: str, metric: str) -> alt.LayerChart:
     """A row per variant: every run as a ring, their mean as a tick with its number."""
-    import altair as alt
-
     table = rows(study, stage, metric)
     groups = study.stage(stage)
     names, colours = [group.title for group in groups], [group.variant.colour for group in groups]
@@ -66,10 +59,8 @@ def chart(study: Study, stage: str, metric: str) -> "alt.LayerChart":
     return alt.layer(lines, rings, texts).properties(height=alt.Step(_ROW * 1.4))
 
 
-def as_table(study: Study, stage: str) -> "pd.DataFrame":
+def as_table(study: Study, stage: str) -> pd.DataFrame:
     """Mean and standard deviation over the seeds of everything that was measured, as text."""
-    import pandas as pd
-
     rows = {group.title: cells(group) for group in study.stage(stage)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("vectors").dropna(axis=1, how="all")
 
@@ -94,7 +85,5 @@ def told(mean: float, deviation: float | None, form: str) -> str:
 
 def summary(study: Study, stage: str, metric: str) -> str:
     """Alternative text for the chart."""
-    facts = [
-        f"{group.title} {listed([number(value) for value in group.runs[metric]])}" for group in study.stage(stage)
-    ]
+    facts = [f"{group.title} {listed([number(value) for value in group.runs[metric]])}" for group in study.stage(stage)]
     return f"{TITLES[metric]} on test of every run; " + "; ".join(facts) + "."
