@@ -192,6 +192,7 @@ def _print_recipes(records: Sequence["Record"], options: Request) -> None:
         print_table({row.pop("vectors"): row for row in rows})
     for text in (*recipe_text.sentences(records, study), *dimensions_question.sentences(records)):
         print(f"\n{text}")
-    if found := dimensions_question.groups(records):
+    found = dimensions_question.runs(records)
+    if len(found):
         print()
-        print_table(dimensions_question.cells(found))
+        print_table(dimensions_question.as_table(found).to_dict("index"))

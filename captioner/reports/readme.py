@@ -21,7 +21,7 @@ from captioner.experiments.records import MEASURED, Record, read_kept, read_reco
 from captioner.figures import bench_results, hardening_results
 from captioner.figures.glossary import GLOSSARY
 from captioner.figures.limits import LIMITS
-from captioner.figures.recipes import dimensions_question, question_charts, recipe_table, recipe_text
+from captioner.figures.recipes import dimensions_question, recipe_table, recipe_text
 from captioner.figures.scores import study_chart, study_text
 from captioner.figures.scores.published import in_short
 from captioner.figures.style import listed
@@ -166,9 +166,9 @@ def presets(_folder: Path) -> str:
 
 def question(folder: Path) -> str:
     records = read_records(folder, RECIPES)
-    text = f"### {dimensions_question.title(records)}\n\n{filled(*dimensions_question.sentences(records))}"
-    found = dimensions_question.groups(records)
-    return f"{text}\n{framed(question_charts.as_table(found))}" if found else text
+    found = dimensions_question.runs(records)
+    text = f"### {dimensions_question.title(found)}\n\n{filled(*dimensions_question.sentences(records))}"
+    return f"{text}\n{framed(dimensions_question.as_table(found))}" if len(found) else text
 
 
 def tried(folder: Path) -> str:

@@ -96,7 +96,7 @@ def _answer(found: pd.DataFrame) -> str:
     costs = [losses[name, FEW] - losses[name, MANY] for name in EMBEDDINGS]
     apart = [losses["fasttext", width] - losses["word2vec", width] for width in ENDS]
     explained = min(costs) > max(_MOST * gap, _MOST * (high - low), _chance(found))
-    return EXPLAINED * explained + _ANSWER.format(
+    return (EXPLAINED if explained else "") + _ANSWER.format(
         few=FEW,
         high=number(losses["fasttext", FEW]),
         many=MANY,
@@ -121,7 +121,7 @@ def _captions(found: pd.DataFrame) -> str:
         means = found[found.variant == name].groupby("dimensions")[["end", "cider"]].mean()
         best, least = means.cider.idxmax(), means.end.idxmin()
         misleads &= best < least and means.cider[best] - means.cider[least] < spread
-    return LOSS * misleads + _SPREAD.format(spread=number(spread))
+    return (LOSS if misleads else "") + _SPREAD.format(spread=number(spread))
 
 
 def _chance(found: pd.DataFrame) -> float:

@@ -67,5 +67,6 @@ def summary(found: pd.DataFrame) -> str:
     """Alternative text for the chart."""
     table = rows(found)
     last = table[table.epoch == table.groupby(["vectors", "dimensions"]).epoch.transform("max")]
-    ends = last.groupby(["vectors", "dimensions"], sort=False).loss.mean().map(number)
-    return f"Training losses by epoch; at their ends: {'; '.join(f'{name}, {width} {end}' for (name, width), end in ends.items())}."
+    means = last.groupby(["vectors", "dimensions"], sort=False).loss.mean()
+    ends = (f"{vectors}, {width} {number(mean)}" for (vectors, width), mean in means.items())
+    return f"Training losses by epoch; at their ends: {'; '.join(ends)}."

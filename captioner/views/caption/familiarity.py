@@ -3,7 +3,7 @@
 import streamlit as st
 
 from captioner.errors import CheckpointError
-from captioner.figures.scores.novelty_chart import strangest, told
+from captioner.figures.scores.novelty_text import strangest, told
 from captioner.scoring.familiarity import Familiarity, Judgement
 from captioner.scoring.novelty_curve import BETTER, MEAN, USUAL, WORSE, Curve, load_curve
 from captioner.views import cards

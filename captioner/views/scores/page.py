@@ -8,8 +8,7 @@ from captioner.config import REWARD, SHIPPED, STAGES, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.experiments.conclusions import Study
 from captioner.figures.decoder.settings_in_words import Facts, read_facts
-from captioner.figures.scores import novelty_chart
-from captioner.figures.scores import score_charts as charts
+from captioner.figures.scores import novelty_text
 from captioner.figures.scores.published import PUBLISHED, PUBLISHED_ON, in_short
 from captioner.figures.scores.scoreboard import SPLITS, TITLES, Board, read_beams, read_board
 from captioner.figures.scores.stage_changes import Change, Measured, changes, studied
@@ -122,6 +121,8 @@ def _show_verdict(board: Board, folder: Path, seeds: list[int], over_all: str) -
 
 
 def _show_scores(board: Board) -> None:
+    from captioner.figures.scores import score_charts as charts
+
     st.header("How sure is that?", anchor=False)
     metric = choose_one("Measure", list(board.metrics), key="measure", format_func=TITLES.get, help=_METRIC)
     rows = charts.score_rows(board, metric)
@@ -171,6 +172,8 @@ def _show_wording(board: Board) -> None:
 
 @refusals()
 def _show_beams(folder: Path) -> None:
+    from captioner.figures.scores import score_charts as charts
+
     st.header("How far to look: the beam", anchor=False)
     tried = read_beams(folder)
     say(
@@ -184,20 +187,24 @@ def _show_beams(folder: Path) -> None:
 @refusals()
 def _show_gauge(folder: Path) -> None:
     """CIDEr by strangeness, where it was measured."""
+    from captioner.figures.scores import novelty_chart
+
     curve = load_curve(folder)
     if curve is None:
         return
     st.header("Are strange photographs captioned worse?", anchor=False)
-    say(novelty_chart.verdict(curve))
+    say(novelty_text.verdict(curve))
     say(
         "Points: the mean of the decoders on a tenth of the photographs each, with 95% intervals. Dashed line: the mean on "
         "all. The gauge of the page of captions takes its words from here."
     )
     chart, table = novelty_chart.chart(curve), novelty_chart.as_table(curve)
-    draw(chart, novelty_chart.summary(curve), "The curve as a table", table, height="content")
+    draw(chart, novelty_text.summary(curve), "The curve as a table", table, height="content")
 
 
 def _show_published() -> None:
+    from captioner.figures.scores import score_charts as charts
+
     st.header("What others reached", anchor=False)
     say(in_short())
     say("Published figures for the test photographs of Flickr8k:")

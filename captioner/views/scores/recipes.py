@@ -7,7 +7,6 @@ import streamlit as st
 from captioner.experiments.conclusions import Study
 from captioner.experiments.plans import RECIPES
 from captioner.experiments.records import Record, read_records
-from captioner.figures.recipes import dimensions_question, question_charts, recipe_table, recipe_text
 from captioner.views.resources import refusals
 from captioner.views.scores import score_cards as cards
 from captioner.views.scores.sections import say
@@ -22,6 +21,8 @@ def show(folder: Path, study: Study | None) -> None:
 
 
 def _show_table(records: list[Record], study: Study | None) -> None:
+    from captioner.figures.recipes import recipe_table, recipe_text
+
     notes = recipe_text.sentences(records, study) or [recipe_text.NONE_YET]
     with st.expander("The recipes in a line each"):
         st.html(cards.terms(recipe_table.recipes()))
@@ -35,14 +36,16 @@ def _show_table(records: list[Record], study: Study | None) -> None:
 
 
 def _show_question(records: list[Record]) -> None:
-    st.header(dimensions_question.title(records), anchor=False)
+    from captioner.figures.recipes import dimensions_question, question_charts
+
+    found = dimensions_question.runs(records)
+    st.header(dimensions_question.title(found), anchor=False)
     for text in dimensions_question.sentences(records):
         say(text)
-    found = dimensions_question.groups(records)
-    if found:
+    if len(found):
         summary = question_charts.summary(found)
         st.altair_chart(question_charts.end_chart(found), alt=summary)
         say(question_charts.POINTS)
         with st.expander("All curves, and all trainings of the question as a table"):
             st.altair_chart(question_charts.chart(found), alt=summary)
-            st.dataframe(question_charts.as_table(found), alt=summary, height="content")
+            st.dataframe(dimensions_question.as_table(found), alt=summary, height="content")

@@ -6,8 +6,7 @@ import streamlit as st
 
 from captioner.config import STAGES, VARIANTS
 from captioner.experiments.conclusions import SIGNIFICANCE_RULE, Study, read_study
-from captioner.figures.scores import score_charts, study_text
-from captioner.figures.scores import study_chart as charts
+from captioner.figures.scores import study_text
 from captioner.figures.scores.scoreboard import VERDICT_METRIC
 from captioner.views.resources import refusals
 from captioner.views.scores.sections import draw, say
@@ -32,6 +31,9 @@ def verdict(study: Study | None, folder: Path) -> str:
 
 def show(study: Study | None, folder: Path) -> None:
     """Draw all runs of this stage."""
+    from captioner.figures.scores import score_charts
+    from captioner.figures.scores import study_chart as charts
+
     stage = _stage(folder)
     if study is None or not study.stage(stage):
         return

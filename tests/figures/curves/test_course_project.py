@@ -4,7 +4,7 @@ from captioner.figures.curves.course_project import caution, description, read_c
 
 
 def test_the_curves_are_those_that_were_published():
-    word2vec, fasttext = read_course()
+    word2vec, fasttext = read_course().values()
     assert (word2vec.variant.name, word2vec.dimensions, len(word2vec.losses)) == ("word2vec", 300, 59)
     assert (fasttext.variant.name, fasttext.dimensions, len(fasttext.losses)) == ("fasttext", 10, 64)
     for curve, first, best, last in ((word2vec, 3.60, 2.76, 2.81), (fasttext, 5.07, 3.63, 3.66)):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from captioner.config import VARIANTS
-from captioner.figures.scores import novelty_chart
+from captioner.figures.scores import novelty_chart, novelty_text
 from captioner.scoring.novelty_curve import measure
 
 PLACE = np.arange(100)
@@ -24,7 +24,7 @@ def flat():
 
 
 def test_the_ends_of_a_falling_curve_are_named(falling):
-    told = novelty_chart.verdict(falling)
+    told = novelty_text.verdict(falling)
     ends = [f"on the {zone.photographs} {which}" for zone, which in zip(
         (falling.zones["better"], falling.zones["worse"]), ("least strange", "strangest"), strict=True)]  # fmt: skip
     assert told.startswith("On 100 dev photographs") and all(end in told for end in ends) and "0.45 on all" in told
@@ -32,8 +32,8 @@ def test_the_ends_of_a_falling_curve_are_named(falling):
 
 
 def test_a_flat_curve_has_no_ends(flat):
-    told = novelty_chart.verdict(flat)
-    assert novelty_chart.told(flat.correlation["mean"]) in told and "Mean CIDEr: 0.50 on all." in told
+    told = novelty_text.verdict(flat)
+    assert novelty_text.told(flat.correlation["mean"]) in told and "Mean CIDEr: 0.50 on all." in told
 
 
 def test_every_bin_and_decoder_has_a_row(falling):
@@ -60,5 +60,5 @@ def test_the_table_and_the_words_hold_the_same(falling):
     assert list(table.index[[0, -2, -1]]) == ["0 to 10", "0 to 100", "rank correlation"] and len(table) == 12
     assert table.loc["rank correlation", "Learned"] == "−1.00 (−1.00 to −1.00)"
     assert table.loc["0 to 10", "mean"].startswith("0.77 (")
-    assert novelty_chart.summary(falling).startswith("Mean CIDEr on dev, from the least strange")
-    assert doctest.testmod(novelty_chart).failed == 0
+    assert novelty_text.summary(falling).startswith("Mean CIDEr on dev, from the least strange")
+    assert doctest.testmod(novelty_text).failed == 0

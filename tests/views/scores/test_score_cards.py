@@ -28,7 +28,7 @@ def board() -> Board:
 
 
 def test_a_column_per_decoder_with_scores_intervals_and_facts():
-    history = History(VARIANTS["learned"], 1, "finished", EPOCHS, 0, 2, 0.0)
+    history = History(variant=VARIANTS["learned"], seed=1, state="finished", epochs=EPOCHS, best_epoch=2, silent=0.0)
     facts = {"learned": Facts(Parameters(5_698_684, 0), history), "fasttext": Facts(Parameters(4_936_684, 762_000))}
     table = score_cards.score_table(board(), facts)
     assert cells(table) == {
