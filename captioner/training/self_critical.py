@@ -1,12 +1,13 @@
-"""The second stage of training: the decoder writes captions of its own, and CIDEr says which of them to write more often.
+"""The reward stage: the decoder samples captions, and those with a high CIDEr are made more probable.
 
-Self-critical policy gradient: what a caption is held against are the other captions drawn for the same photograph. The loop,
+Self-critical policy gradient; the baseline of a caption is the mean reward of the other samples for its photograph. The loop,
 early stop and history are those of `captioner.training.trainer`; counting n-grams is left to `captioner.scoring.metrics`.
 """
 
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,15 @@ from captioner.vocabulary import END, END_WORD, PADDING, START, UNKNOWN, Vocabul
 
 stateless_fold_in = tf.random.experimental.stateless_fold_in
 
-_NEVER = -1e9  # Added to the score of a word that is never written.
+_NEVER = -1e9  # Added to the logits of words that are never written.
 _DEV_IMAGES_AT_ONCE = 100
-_LOOKED_BACK_AT = 500  # So many training photographs show how the loss on people's captions goes.
+_LOSS_IMAGES = 500  # training photographs that the loss on people's captions is measured on
 
 
 class Rewards:
-    """CIDEr-D of drawn captions against the captions that people gave the same photograph.
+    """CIDEr-D of sampled captions against the photograph's own captions, minus `penalty` for a repetition or a cut-off end.
 
-    The end word is one of the words that are scored: without it a caption could stop anywhere and lose nothing. CIDEr hardly
-    minds that a caption says a thing twice, or breaks off; `penalty` is taken off where it does.
+    The end word is scored too: without it, a caption could stop anywhere at no cost. CIDEr hardly notices the two flaws.
     """
 
     def __init__(self, examples: Examples, vocabulary: Vocabulary, penalty: float = 0.0):
@@ -45,15 +45,15 @@ class Rewards:
         self._scorer = Scorer([[[*caption, END_WORD] for caption in captions if caption] for captions in given])
 
     def __call__(self, image: int, caption: Sequence[int]) -> float:
-        """The reward of one caption, its end word with it if it has one, for a photograph counted from 0."""
+        """The reward of one caption, with its end word if it has one, for a photograph by number."""
         words = [self.words[word] for word in caption]
-        said = words[:-1] if words[-1:] == [END_WORD] else words
-        flawed = self.penalty and (repeats(said) or is_cut(said))
+        text = words[:-1] if words[-1:] == [END_WORD] else words
+        flawed = self.penalty and (repeats(text) or is_cut(text))
         return self._scorer.cider(image, words) - self.penalty * flawed
 
 
 def advantages(rewards: np.ndarray) -> np.ndarray:
-    """How much better each caption is than the others of its photograph are on average: (photographs, samples).
+    """The reward of each caption minus the mean of the others of its photograph: (photographs, samples).
 
     >>> advantages(np.array([[1.0, 0.0, 0.5]]))
     array([[ 0.75, -0.75,  0.  ]])
@@ -69,7 +69,7 @@ def apply_temperature(decoder: Decoder, temperature: float) -> None:
 
 
 class Writer:
-    """Writes captions in one compiled loop: the likeliest word each time, or words drawn by their probability."""
+    """Writes captions in one compiled loop: the likeliest word at each step, or sampled words."""
 
     def __init__(self, decoder: Decoder, maximum_words: int, samples: int):
         self.decoder, self.maximum_words = decoder, maximum_words
@@ -83,7 +83,7 @@ class Writer:
         return [until_end(row)[0] for row in self._likeliest(features).numpy()]
 
     def drawn(self, features: tf.Tensor, seed: np.ndarray) -> np.ndarray:
-        """Captions of each photograph in turn, (photographs * samples, steps); past its end a caption repeats the end word."""
+        """Sampled captions, photograph by photograph, (photographs * samples, steps), filled up with end words."""
         return self._drawn(features, seed).numpy()
 
     def _loop(self, features: tf.Tensor, seed: tf.Tensor | None, samples: int) -> tf.Tensor:
@@ -111,14 +111,14 @@ def _choose(scores: tf.Tensor, seed: tf.Tensor | None, step: tf.Tensor) -> tf.Te
 
 
 def never_written(vocabulary_size: int) -> np.ndarray:
-    """What is added to the scores of the words, so that neither padding nor start nor the unknown word is ever written."""
+    """Addends for the logits that rule out padding, the start word and the unknown word."""
     added = np.zeros(vocabulary_size, np.float32)
     added[[PADDING, START, UNKNOWN]] = _NEVER
     return added
 
 
 def until_end(words: np.ndarray) -> tuple[list[int], bool]:
-    """The words before the end word, and whether it came at all.
+    """The words before the end word, and whether there is one.
 
     >>> until_end(np.array([7, 5, END, END])), until_end(np.array([7, 5]))
     (([7, 5], True), ([7, 5], False))
@@ -128,7 +128,7 @@ def until_end(words: np.ndarray) -> tuple[list[int], bool]:
 
 
 class RewardTrainer(Trainer):
-    """The compiled steps of the second stage; captions are drawn from the very distribution whose gradient is taken."""
+    """The compiled steps of the reward stage; captions are sampled from the distribution whose gradient is taken."""
 
     config: RewardConfig
 
@@ -147,19 +147,19 @@ class RewardTrainer(Trainer):
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         start, total, done = time.monotonic(), 0.0, 0
         random = np.random.default_rng((self.seed, number))
-        for chosen, looked_at in shuffled(examples, self.config.images_per_batch, views, random):
-            features = examples.cache.rows([examples.records[image] for image in chosen], looked_at)
+        for chosen, names in shuffled(examples, self.config.images_per_batch, views, random):
+            features = examples.cache.rows([examples.records[image] for image in chosen], names)
             total += finite(self._learn(features, chosen), number) * len(chosen)
             done += len(chosen)
             bar.advance(note=f"epoch {number}, reward {total / done:.3f}")
         with self.averaged():
-            losses = [finite(mean_loss(self.losses, part), number) for part in (examples.part(slice(_LOOKED_BACK_AT)), dev)]
+            losses = [finite(mean_loss(self.losses, part), number) for part in (examples.part(slice(_LOSS_IMAGES)), dev)]
             cider = self._dev_cider(dev)
         rate = float(self.optimizer.learning_rate)
         return Epoch(number, *losses, time.monotonic() - start, rate, REWARD, total / done, cider, cores())
 
     def _learn(self, features: np.ndarray, chosen: np.ndarray) -> float:
-        """Draw captions of these photographs, reward them, and make the better ones more probable; gives the mean reward."""
+        """Sample captions of these photographs and take one step towards the better ones; the mean reward."""
         seed = np.array([self.seed, int(self.optimizer.iterations)], np.int32)
         kept = self._dropped(features, seed)
         captions = [until_end(row) for row in self.writer.drawn(kept, seed)]
@@ -171,12 +171,12 @@ class RewardTrainer(Trainer):
         packed = pack([[words for words, _ in captions[row : row + samples]] for row in range(0, len(captions), samples)])
         gains = packed.spread(advantages(rewards.reshape(-1, samples)).ravel())
         cut_off = packed.spread(np.array([not ended for _, ended in captions]))
-        gains[cut_off & (packed.targets == END)] = 0  # It never chose to end.
+        gains[cut_off & (packed.targets == END)] = 0  # The end word was not sampled.
         entropy = float(self._rewarded(len(packed.counts))(kept, packed.arrays(), gains))
         return float(rewards.mean()) if math.isfinite(entropy) else math.nan
 
     def _policy_step(self, features: tf.Tensor, packed: tuple, gains: tf.Tensor, steps: int) -> tf.Tensor:
-        """One step towards captions with a gain; gives the mean surprise at a drawn word, in nats."""
+        """One step towards captions with a gain; the mean cross-entropy of a sampled word."""
         with tf.GradientTape() as tape:
             logits = self.decoder.logits(features, packed, steps) + self.writer.never
             each = cross_entropy(logits, packed[1])  # (words,)
@@ -185,14 +185,14 @@ class RewardTrainer(Trainer):
         return tf.reduce_mean(each)
 
     def _drop_channels(self, features: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """The features that captions are drawn from and learned from alike, some channels of each photograph dropped."""
+        """Dropout of whole channels, the same for sampling and for learning."""
         features, rate = tf.cast(features, tf.float32), self.config.feature_dropout
-        own = stateless_fold_in(seed, self.config.maximum_words)  # Words are drawn with the numbers below it.
+        own = stateless_fold_in(seed, self.config.maximum_words)  # Words are sampled with the numbers below it.
         kept = tf.random.stateless_uniform((tf.shape(features)[0], 1, features.shape[-1]), own) >= rate
         return features * tf.cast(kept, tf.float32) / (1 - rate)
 
     def _dev_cider(self, dev: Examples) -> float:
-        """CIDEr of greedy captions, in the way in which decoders are scored."""
+        """CIDEr of greedy captions, computed as in `captioner.scoring.evaluation`."""
         captions = []
         for first in range(0, len(dev.records), _DEV_IMAGES_AT_ONCE):
             features = dev.cache.rows(dev.records[first : first + _DEV_IMAGES_AT_ONCE]).astype(np.float32)
@@ -203,10 +203,7 @@ class RewardTrainer(Trainer):
 def train_by_reward(
     decoder: Decoder, examples: Examples, dev: Examples, vocabulary: Vocabulary, config: RewardConfig, seed: int, **more: Any
 ) -> TrainingState:
-    """As `captioner.training.trainer.train`, for a decoder that has been through the first stage."""
+    """Like `captioner.training.trainer.train`, for a decoder that has finished the first stage."""
     rewards, dev_scorer = Rewards(examples, vocabulary, config.flaw_penalty), Scorer([record.captions for record in dev.records])
-
-    def make_trainer(*given: Any) -> RewardTrainer:
-        return RewardTrainer(*given, rewards, dev_scorer)
-
+    make_trainer = partial(RewardTrainer, rewards=rewards, dev_scorer=dev_scorer)
     return train(decoder, examples, dev, config, seed, make_trainer=make_trainer, **more)

@@ -1,4 +1,4 @@
-"""What the tests of the pages share: a page opened without a browser, and what can be read on it."""
+"""Open a page without a browser, and read what it shows."""
 
 import html
 import re
@@ -11,12 +11,12 @@ PATIENCE = 180  # seconds; the first run loads TensorFlow
 
 
 def open_view(name: str) -> AppTest:
-    """One page alone: AppTest cannot follow a link to a page that is a function."""
+    """Open one page; AppTest cannot follow links to pages that are functions."""
     return AppTest.from_string(f"from captioner.views.{name} import page; page.show()", default_timeout=PATIENCE)
 
 
 def shown(app: AppTest) -> str:
-    """Everything that was put on the page as HTML."""
+    """All HTML on the page."""
     assert not app.exception
     return "\n".join(element.value for element in app.html)
 
@@ -30,5 +30,5 @@ def refusals(app: AppTest) -> list[str]:
 
 
 def descriptions(app: AppTest) -> list[str]:
-    """What every image on the page says to who cannot see it; the photograph comes first."""
+    """The alternative text of every image; the photograph comes first."""
     return [image.proto.imgs[0].alt for image in app.image]

@@ -1,11 +1,11 @@
-"""Reads event files back with TensorFlow alone, for the tests of what writes them."""
+"""Reads event files with TensorFlow alone."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 
 def points(folder: Path) -> Iterator[tuple[str, int, float]]:
-    """Every scalar of a log in the order of writing: its name, its step and its value."""
+    """The tag, step and value of every scalar of a log, in order."""
     import tensorflow as tf
 
     for path in sorted(folder.iterdir()):

@@ -1,4 +1,4 @@
-"""Files as the program writes them, with values given by hand or generated: data sets, histories, scores and novelty curves."""
+"""Files as the program writes them: data sets, histories, scores and novelty curves."""
 
 import json
 from collections.abc import Sequence
@@ -65,21 +65,21 @@ def write(folder: Path, name: str, data: dict | str) -> Path:
 
 
 def write_run(folder: Path) -> Path:
-    """Three decoders that were trained for three, two and one epochs."""
+    """Three decoders, trained for as many epochs as LOSSES has."""
     for name in LOSSES:
         write(folder, name, history(name))
     return folder
 
 
 def write_seeds(folder: Path) -> Path:
-    """The same run, with a second seed of the learned decoder that went on for one epoch less."""
+    """The same run, with a second and shorter seed of the learned decoder."""
     write_run(folder)
     write(folder / "seeds" / "2", "learned", history("learned", [(4.4, 3.7), (3.2, 3.4)], seed=2))
     return folder
 
 
 def tiny_training(folder: Path) -> tuple[str, ...]:
-    """A data set of a few drawn pictures, and the command line that trains one small decoder on it; epochs are left to say."""
+    """Write a small data set; the arguments that train one small decoder on it, up to the number of epochs."""
     records = shapes(24, 8, 1).splits
     for part, split in (("train", "train"), ("val", "dev")):
         (folder / f"{part}2017").mkdir()
@@ -103,7 +103,7 @@ def write_scores(folder: Path, split: str, values=VALUES, data="flickr8k") -> No
 
 
 def comparison(folder: Path, values=VALUES, data="flickr8k", half=0.09) -> Comparison:
-    """Every difference with an interval of this half width; wider than 0.07 it makes all of them chance."""
+    """All differences have intervals of this half width; above 0.07 none is significant."""
     differences = {}
     for first, second in combinations(values, 2):
         value = values[first] - values[second]

@@ -1,4 +1,4 @@
-"""Small stand-ins that several test files share: an encoder without weights, pictures, and a data set of a few seconds."""
+"""Small stand-ins: an encoder without weights, a data set, presets, checkpoints and runs."""
 
 import shutil
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from embeddings.table import learned_start
 
 
 class StubEncoder:
-    """The mean colours on a 3 x 3 grid, and their squares, for features; counts the pictures that it is given."""
+    """Its features are the mean colours on a 3 x 3 grid and their squares; it counts the pictures."""
 
     name, size, fingerprint = "stub", 24, "0123456789abcdef"
     rows, columns, regions, channels = 3, 3, 9, 6
@@ -44,7 +44,7 @@ SMALL_DECODER = DecoderConfig(
 
 
 def small_preset(**training) -> Preset:
-    """Seconds of training in which everything random takes part: dropout, views and dropped words."""
+    """Seconds of training with everything random: dropout, views and word dropout."""
     tiny = PRESETS["tiny"]
     settings = {"epochs": 4, "images_per_batch": 4, "views": 2, "word_dropout": 0.1, "label_smoothing": 0.1}
     return replace(tiny, decoder=SMALL_DECODER, training=replace(tiny.training, **(settings | training)))
@@ -78,9 +78,9 @@ def uncompiled():
         tf.config.run_functions_eagerly(False)
 
 
-# A network that the program can name, with the stand-in's few channels.
+# A known network, with the stub's few channels.
 MARK = EncoderMark("vgg16", "0123456789abcdef", 3, 3, StubEncoder.channels)
-# Every switch of the older recipes, where it makes a difference.
+# Every option of the older recipes that changes the decoder.
 OLDER = [
     {"image_entry": "attention", "attention": "additive"},
     {"image_entry": "attention", "attention": "additive", "layers": 2},
@@ -98,7 +98,7 @@ SHAPES = [{"image_entry": entry, **sizes} for entry in _ENTRIES for sizes in _SI
 
 
 def small_checkpoint(variant="learned", seed=3, mark: EncoderMark | None = None, **shape) -> Checkpoint:
-    """A decoder with all weights drawn anew, biases too, so that nothing is zero that could hide a mistake."""
+    """A decoder with random weights and biases: zeros could hide a mistake."""
     config, mark, random = replace(SMALL_DECODER, **shape), mark or EncoderMark.of(StubEncoder()), np.random.default_rng(seed)
     table = learned_start(SMALL_VOCABULARY.words, config.embedding_dimensions, 1.0, seed)
     shapes = weight_shapes(parts(config, mark.channels, len(SMALL_VOCABULARY)))
@@ -108,7 +108,7 @@ def small_checkpoint(variant="learned", seed=3, mark: EncoderMark | None = None,
 
 
 def write_stages(run: Path, folder: Path) -> Path:
-    """The decoders of a run as those of the first stage; beside them some of the second, whose weights are a little moved."""
+    """The decoders of a run as the first stage, and slightly changed ones as the reward stage."""
     shutil.copytree(run, folder / FIRST)
     for name in VARIANTS:
         given, random = load(run / name), np.random.default_rng(1)
@@ -119,7 +119,7 @@ def write_stages(run: Path, folder: Path) -> Path:
 
 
 def rewarded(history: dict, epochs: int = 2) -> dict:
-    """A history that goes on with epochs of the second stage, of which the last one is the best."""
+    """A history that continues with epochs of the reward stage; the last one is the best."""
     before = history["epochs"]
     more = [
         before[-1] | {"epoch": len(before) + number, "stage": REWARD, "reward": 0.6 + number / 10, "dev_cider": 0.5 + number / 20}

@@ -1,6 +1,6 @@
-"""Captions of pictures that are drawn here, as the decoders that ship wrote them: python tests/support/pins.py writes them anew.
+"""Captions of generated pictures by the shipped decoders; python tests/support/pins.py records them again.
 
-What a change of code or of a library does to captions is seen here at once; new decoders need new pins.
+They show how a change of code or of a library changes captions; new decoders need new pins.
 """
 
 import json
@@ -12,12 +12,12 @@ from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).resolve().parents[2]
 PINS = Path(__file__).with_suffix(".json")
-_LEAST_LEAD = 0.002  # By so much the best caption's score must lead, a hundred times what another machine rounds away.
+_LEAST_LEAD = 0.002  # of the best caption's score, a hundred times the rounding between machines
 _SIDE, _SCENES, _COASTS = 260, 10, 6
 
 
 def pictures() -> dict[str, np.ndarray]:
-    """Shapes on a plain ground, and coasts: sky, sea, sand and somebody on it."""
+    """Shapes on a plain background, and coasts: sky, sea, sand and an animal."""
     from captioner.data import shapes
     from captioner.data.images import read
 
@@ -42,7 +42,7 @@ def _coast(number: int) -> np.ndarray:
 
 
 def write() -> dict:
-    """Of every stage that ships the captions that lead clearly, with what the decoder thinks of them."""
+    """By shipped stage, the captions that lead clearly, with their log-probabilities."""
     from captioner.captioning.captioner import Captioner
     from captioner.captioning.search_settings import load_search_config
     from captioner.config import SHIPPED

@@ -90,6 +90,7 @@ def test_training_reads_few_shards_at_a_time(tmp_path, monkeypatch, in_windows):
     assert len(read) == len(set(read)) == 40 and len({row // 2 for row in read}) == 40
 
 
+@pytest.mark.slow
 @uncompiled()
 def test_a_run_in_windows_resumes_exactly(tensorflow, cache, tmp_path, monkeypatch, in_windows):
     """Interrupted within its second epoch, whose number alone decides the order when it is started anew."""

@@ -84,6 +84,7 @@ def plain_gradients(one, batch, smoothing):
     return np.concatenate([np.ravel(tf.convert_to_tensor(gradient)) for gradient in gradients]), float(plain)
 
 
+@pytest.mark.slow
 @uncompiled()
 @pytest.mark.parametrize("count", [2, 5])
 def test_the_sum_of_the_shards_is_the_gradient_of_the_batch(inputs, examples, count):
@@ -107,6 +108,7 @@ def precision(request):
     keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.slow
 @uncompiled()
 def test_an_epoch_of_summed_steps_is_that_of_one_process(inputs, examples, precision):
     """The weights, their averages and the optimizer's state."""
@@ -126,6 +128,7 @@ def test_an_epoch_of_summed_steps_is_that_of_one_process(inputs, examples, preci
     assert one.dev_loss(examples[1]) == pytest.approx(several.dev_loss(examples[1]), abs=close)
 
 
+@pytest.mark.slow
 def test_workers_stay_equal_bit_for_bit(inputs, examples):
     """An epoch with everything random."""
     def work(workers):

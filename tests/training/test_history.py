@@ -1,4 +1,4 @@
-"""Histories: when training is over, which epoch was best, and lines of today and of earlier versions."""
+"""Histories: the end of a training, the best epoch, and the epochs as plain data."""
 
 from dataclasses import replace
 
@@ -22,12 +22,12 @@ LINE = {"epoch": 2, "train_loss": 3.0, "dev_loss": 3.25, "seconds": 60.0, "learn
         ([1, 1, 1], 9, 2, True),
     ],
 )
-def test_when_training_is_over(losses, epochs, patience, finished):
+def test_the_end_of_a_training(losses, epochs, patience, finished):
     state = TrainingState([Epoch(number, 0.0, loss, 0.0, 0.0) for number, loss in enumerate(losses, 1)])
     assert state.finished(TrainingConfig(epochs=epochs, patience=patience)) == finished
 
 
-def test_a_line_there_and_back():
+def test_an_epoch_is_stored_and_read_back():
     today = Epoch(**LINE)
     rewarded = Epoch(**LINE, stage=REWARD, reward=0.7, dev_cider=0.5, cores=1)
     assert today.to_json() == {**LINE, "stage": FIRST} and "cores" in rewarded.to_json()
@@ -45,5 +45,5 @@ def test_a_history_counts_the_epochs_of_the_run_before():
     before, own = [Epoch(**LINE | {"epoch": 1}), Epoch(**LINE)], [Epoch(**LINE | {"epoch": 1, "dev_loss": 2.0})]
     history = TrainingState(own, before=before).history("learned", 7, "running")
     assert [epoch["epoch"] for epoch in history["epochs"]] == [1, 2, 3] and history["epochs"][2]["dev_loss"] == 2.0
-    told = {name: history[name] for name in ("variant", "seed", "state", "earlier", "best_epoch")}
-    assert told == {"variant": "learned", "seed": 7, "state": "running", "earlier": 2, "best_epoch": 3}
+    facts = {name: history[name] for name in ("variant", "seed", "state", "earlier", "best_epoch")}
+    assert facts == {"variant": "learned", "seed": 7, "state": "running", "earlier": 2, "best_epoch": 3}

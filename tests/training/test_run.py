@@ -47,6 +47,7 @@ keep = run._keep
 run._keep = lambda *given: (keep(*given), os.kill(os.getpid(), signal.SIGKILL))
 run.execute()
 """
+pytestmark = pytest.mark.slow
 TESTS = Path(__file__).resolve().parents[1]
 
 

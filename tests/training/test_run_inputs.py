@@ -1,4 +1,4 @@
-"""What the decoders of a run share: only what can be read, the text for their vectors, and tables of one kind."""
+"""The inputs that the decoders of a run share: readable photographs, text and word tables."""
 
 import base64
 from dataclasses import replace
@@ -34,14 +34,14 @@ def test_extra_text_is_for_the_frozen_tables_only(cache, inputs, tmp_path):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_tables(inputs, variant):
-    """Of one shape and scale; the rows of words that text taught are the same for all seeds of a frozen variant."""
+    """All have one shape and scale; rows that were trained on text are the same for all seeds."""
     table, extra = inputs.table(variant, 1)
     other, _ = inputs.table(variant, 2)
     assert table.words == inputs.vocabulary.words and table.dimensions == inputs.preset.decoder.embedding_dimensions
     assert np.sqrt(np.mean(table.vectors[4:] ** 2)) == pytest.approx(0.1, rel=0.15) and not table.vectors[0].any()
-    taught = [row for row, origin in enumerate(table.origins) if origin == "trained"]
-    assert bool(taught) == VARIANTS[variant].frozen
-    np.testing.assert_array_equal(table.vectors[taught], other.vectors[taught])
+    trained = [row for row, origin in enumerate(table.origins) if origin == "trained"]
+    assert bool(trained) == VARIANTS[variant].frozen
+    np.testing.assert_array_equal(table.vectors[trained], other.vectors[trained])
     assert (table.vectors[1:4] != other.vectors[1:4]).any(axis=1).all()
     assert list(extra) == (["subwords.safetensors"] if variant == "fasttext" else [])
 
@@ -50,8 +50,8 @@ DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/
 
 
 @pytest.mark.parametrize(("stage", "mark"), [(FIRST, "59734debad67f427"), (REWARD, "ce5fa1edf67ad9e9")])
-def test_the_mark_of_a_run_is_that_of_earlier_versions(tmp_path, stage, mark):
-    """Worked out by the program as it was before the switches of older recipes came; records are recognised by it."""
+def test_the_fingerprint_of_a_run_is_that_of_earlier_versions(tmp_path, stage, mark):
+    """Stored records are recognised by it."""
     dot = tmp_path / "dot.png"
     dot.write_bytes(base64.b64decode(DOT))
     splits = {"train": (Record("a.png", ("a dog runs", "a dog"), dot),), "dev": (Record("b.png", ("a dog sits",), dot),)}

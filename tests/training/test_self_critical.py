@@ -1,4 +1,4 @@
-"""The second stage: what is rewarded, how captions are drawn, and that the gradient is the one of what was drawn."""
+"""The reward stage: rewards, sampled captions and their gradient against independent computations."""
 
 from collections import Counter
 from dataclasses import replace
@@ -6,45 +6,37 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from captioner.config import FIRST, REWARD, RewardConfig
+from captioner.captioning.captioner import Captioner
+from captioner.config import FIRST, REWARD, RewardConfig, SearchConfig
 from captioner.errors import TrainingError
-from captioner.scoring.metrics import score
+from captioner.model.checkpoints import load
+from captioner.model.decoder import Decoder
+from captioner.scoring.metrics import Scorer, score
 from captioner.training.run import Run, Start
+from captioner.training.self_critical import Rewards, RewardTrainer, Writer, _choose, advantages, apply_temperature, until_end
 from captioner.vocabulary import END, PADDING, START, UNKNOWN, tokenize
 from support.fakes import (
     SMALL_DECODER,
     SMALL_VOCABULARY,
     StubEncoder,
+    check_equal,
     small_checkpoint,
     small_inputs,
     small_preset,
     stop_after_an_epoch,
+    uncompiled,
 )
 
-SETTINGS = RewardConfig(
-    epochs=3,
-    images_per_batch=4,
-    learning_rate=1e-2,
-    views=1,
-    temperature=0.8,
-    feature_dropout=0.2,
-    maximum_words=9,
-    warmup_epochs=0,
-)
+pytestmark = pytest.mark.slow
+_SCHEDULE = {"epochs": 3, "images_per_batch": 4, "learning_rate": 1e-2, "views": 1, "warmup_epochs": 0}
+SETTINGS = RewardConfig(temperature=0.8, feature_dropout=0.2, maximum_words=9, **_SCHEDULE)
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory):
-    return small_inputs(tmp_path_factory.mktemp("features"), small_preset(epochs=12, views=1, learning_rate=0.03))
-
-
-@pytest.fixture(scope="module")
-def examples(inputs):
-    from captioner.training.batches import Examples
-
-    parts = (inputs.train, inputs.dev)
-    return tuple(Examples.of(records, inputs.vocabulary, inputs.cache) for records in parts)
+def inputs(tensorflow, cache):
+    return small_inputs(cache, small_preset(epochs=12, views=1, learning_rate=0.03))
 
 
 @pytest.fixture(scope="module")
@@ -54,45 +46,31 @@ def first_stage(inputs, tmp_path_factory):
     return folder
 
 
-def new_trainer(inputs, examples, config=SETTINGS, seed=1):
-    from captioner.model.decoder import Decoder
-    from captioner.scoring.metrics import Scorer
-    from captioner.training.self_critical import Rewards, RewardTrainer
-
-    table, _ = inputs.table("learned", seed)
-    decoder = Decoder(SMALL_DECODER, table.vectors, inputs.encoder.channels, False, seed)
+def new_trainer(inputs, examples, decoder=None, config=SETTINGS):
+    table, _ = inputs.table("learned", 1)
+    decoder = decoder or Decoder(SMALL_DECODER, table.vectors, inputs.encoder.channels, False, 1)
     rewards = Rewards(examples[0], inputs.vocabulary)
-    return RewardTrainer(decoder, config, seed, 3, rewards, Scorer([record.captions for record in examples[1].records]))
-
-
-def features_of(examples, count):
-    return examples[0].cache.rows(examples[0].records[:count]).astype(np.float32)
+    return RewardTrainer(decoder, config, 1, 3, rewards, Scorer([record.captions for record in examples[1].records]))
 
 
 def test_the_end_word_is_rewarded(inputs, examples):
-    """Against the scorer that stands against published scores, with the end word written into every text."""
-    from captioner.training.self_critical import Rewards
-
+    """Against the scorer of the evaluation, with the end word as a word of every text."""
     rewards, vocabulary = Rewards(examples[0], inputs.vocabulary), inputs.vocabulary
     records = examples[0].records
     references = [[f"{caption} endword" for caption in record.captions] for record in records]
+    first = tokenize(records[0].captions[0])
+    ids = vocabulary.encode(first)
     for image in range(3):
-        said = [tokenize(records[0].captions[0])] * len(records)
-        ids = vocabulary.encode(said[0])
-        for words, text in (([*ids, END], [*said[0], "endword"]), (ids, said[0])):
-            texts = list(said)
-            texts[image] = text
-            before = list(said)
-            before[image] = []
-            alone = (score(texts, references)["cider"] - score(before, references)["cider"]) * len(records)
-            assert rewards(image, words) == pytest.approx(alone, abs=1e-9)
-    whole = vocabulary.encode(tokenize(records[0].captions[0]))
-    assert rewards(0, [*whole, END]) > rewards(0, whole)
+        for caption, text in (([*ids, END], [*first, "endword"]), (ids, first)):
+            with_it, without = (
+                score([own if number == image else first for number in range(len(records))], references)["cider"]
+                for own in (text, [])
+            )
+            assert rewards(image, caption) == pytest.approx((with_it - without) * len(records), abs=1e-9)
+    assert rewards(0, [*ids, END]) > rewards(0, ids)
 
 
-def test_saying_a_thing_twice_and_breaking_off_cost_the_penalty(inputs, examples):
-    from captioner.training.self_critical import Rewards
-
+def test_repetitions_and_cut_off_ends_cost_the_penalty(inputs, examples):
     plain, strict = (Rewards(examples[0], inputs.vocabulary, penalty) for penalty in (0.0, 0.5))
     words = inputs.vocabulary.encode(tokenize(examples[0].records[0].captions[0]))
     article = inputs.vocabulary.encode(["a"])
@@ -102,9 +80,7 @@ def test_saying_a_thing_twice_and_breaking_off_cost_the_penalty(inputs, examples
             assert strict(0, caption + end) == pytest.approx(plain(0, caption + end) - cost)
 
 
-def test_a_caption_is_held_against_the_others_of_its_photograph():
-    from captioner.training.self_critical import advantages
-
+def test_the_baseline_is_the_mean_of_the_other_samples():
     rewards = np.random.default_rng(0).random((4, 5))
     for photograph, row in enumerate(rewards):
         for place, own in enumerate(row):
@@ -112,9 +88,7 @@ def test_a_caption_is_held_against_the_others_of_its_photograph():
             assert advantages(rewards)[photograph, place] == pytest.approx(own - sum(others) / 4)
 
 
-def test_tempering_divides_every_score():
-    from captioner.training.self_critical import apply_temperature
-
+def test_the_temperature_divides_every_logit():
     decoder, features = small_checkpoint().build(), np.random.default_rng(0).random((2, 9, 6), np.float32)
 
     def scores():
@@ -129,8 +103,6 @@ def test_tempering_divides_every_score():
 
 @pytest.mark.parametrize("entry", ["attention", "merge", "init", "pre"])
 def test_the_likeliest_caption_is_the_greedy_one(entry):
-    from captioner.training.self_critical import Writer
-
     decoder, features = small_checkpoint(image_entry=entry).build(), np.random.default_rng(1).random((7, 9, 6), np.float32)
     written = Writer(decoder, 8, 2).likeliest(features)
     for row, caption in zip(features, written, strict=True):
@@ -145,10 +117,8 @@ def test_the_likeliest_caption_is_the_greedy_one(entry):
         assert caption == [word for word in words if word != END]
 
 
-def test_captions_are_drawn_by_the_probabilities_of_their_words():
-    """Many draws for one photograph against the probabilities that the step gives, renormalised without the forbidden words."""
-    from captioner.training.self_critical import Writer
-
+def test_captions_are_sampled_by_the_probabilities_of_their_words():
+    """Thousands of samples against the probabilities of single steps, renormalised without the forbidden words."""
     decoder, features = small_checkpoint().build(), np.random.default_rng(2).random((2, 9, 6), np.float32)
     drawn = Writer(decoder, 6, 4000).drawn(features, np.array([3, 4], np.int32))
     assert drawn.shape[0] == 8000 and not np.isin(drawn, (PADDING, START, UNKNOWN)).any()
@@ -169,9 +139,7 @@ def test_captions_are_drawn_by_the_probabilities_of_their_words():
 
 
 def test_no_random_number_is_used_twice():
-    """Not in another step of the same batch, nor at a step before or after of the next."""
-    from captioner.training.self_critical import _choose
-
+    """Neither in other steps of a batch nor in other batches."""
     even = np.zeros((50, 1000), np.float32)
     drawn = [_choose(even, np.array([1, batch], np.int32), step).numpy().tobytes() for batch in range(5) for step in range(5)]
     assert len(set(drawn)) == len(drawn)
@@ -184,18 +152,14 @@ def renormalised(log_probabilities):
 
 
 def check_shares(words, probabilities):
-    """How often each word was drawn, against its probability: within four and a half standard deviations each."""
+    """Each word's share is within 4.5 standard deviations of its probability."""
     found = np.bincount(words, minlength=len(SMALL_VOCABULARY)) / len(words)
     spread = np.sqrt(probabilities * (1 - probabilities) / len(words))
     assert (np.abs(found - probabilities) <= 4.5 * spread + 1e-6).all(), (found, probabilities)
 
 
-def test_the_gradient_is_that_of_the_captions_drawn(inputs, examples, monkeypatch):
-    """Against the plain sum of gains times log-probabilities, word by word, over the captions that were drawn."""
-    import tensorflow as tf
-
-    from captioner.training.self_critical import advantages, until_end
-
+def test_the_gradient_is_that_of_the_sampled_captions(inputs, examples, monkeypatch):
+    """Against the plain sum of gains times log-probabilities, word by word."""
     trainer = new_trainer(inputs, examples)
     chosen, features = np.arange(4), examples[0].cache.rows(examples[0].records[:4])
     seed = np.array([1, 0], np.int32)
@@ -220,17 +184,11 @@ def test_the_gradient_is_that_of_the_captions_drawn(inputs, examples, monkeypatc
 
     seen = []
 
-    def look(gradients, _variables):
-        seen.append([tf.convert_to_tensor(gradient) for gradient in gradients])
-
-    monkeypatch.setattr(trainer.optimizer, "apply", look)
-    tf.config.run_functions_eagerly(True)
-    try:
+    monkeypatch.setattr(trainer.optimizer, "apply", lambda gradients, _: seen.append(gradients))
+    with uncompiled():
         assert trainer._learn(features, chosen) == pytest.approx(rewards.mean(), abs=1e-6)
-    finally:
-        tf.config.run_functions_eagerly(False)
     for variable, found, wanted in zip(variables, seen[0], expected, strict=True):
-        np.testing.assert_allclose(found, tf.convert_to_tensor(wanted), atol=2e-6, err_msg=variable.path)
+        np.testing.assert_allclose(tf.convert_to_tensor(found), tf.convert_to_tensor(wanted), atol=2e-6, err_msg=variable.path)
 
 
 def test_channels_are_dropped_for_a_whole_photograph(inputs, examples):
@@ -246,7 +204,7 @@ def run(inputs, folder, start, **changes):
     return Run(second, "learned", 1, folder, Start.load(start, "learned", second))
 
 
-def test_reward_rises_and_the_history_goes_on(inputs, first_stage, tmp_path):
+def test_the_reward_rises_and_the_history_continues(inputs, first_stage, tmp_path):
     state = run(inputs, tmp_path, first_stage, epochs=20, patience=20).execute()
     epochs = state.epochs
     assert epochs[-1].reward > epochs[0].reward + 0.05
@@ -258,34 +216,22 @@ def test_reward_rises_and_the_history_goes_on(inputs, first_stage, tmp_path):
 
 
 def test_dev_cider_is_that_of_greedy_captions(inputs, first_stage, examples):
-    """Against captions written through the Captioner's own search and scored by the evaluation."""
-    from captioner.captioning.captioner import Captioner
-    from captioner.config import SearchConfig
-    from captioner.model.checkpoints import load
-    from captioner.scoring.metrics import Scorer
-    from captioner.training.self_critical import Rewards, RewardTrainer
-
+    """Against captions by the Captioner's own search, scored by the evaluation."""
     checkpoint = load(first_stage / "learned")
-    scorer = Scorer([record.captions for record in examples[1].records])
-    rewards = Rewards(examples[0], inputs.vocabulary)
-    trainer = RewardTrainer(checkpoint.build(), replace(SETTINGS, temperature=1.0, maximum_words=30), 1, 3, rewards, scorer)
+    trainer = new_trainer(inputs, examples, checkpoint.build(), replace(SETTINGS, temperature=1.0, maximum_words=30))
     captioner = Captioner(StubEncoder(), {"learned": checkpoint})
     features = examples[1].cache.rows(examples[1].records).astype(np.float32)
     config = SearchConfig(method="greedy", alternatives=0)
     texts = [found["learned"][0].text for found in captioner.caption_features(features, config)]
-    assert trainer._dev_cider(examples[1]) == pytest.approx(scorer.score(texts).metrics["cider"], abs=1e-9)
+    assert trainer._dev_cider(examples[1]) == pytest.approx(trainer.dev_scorer.score(texts).metrics["cider"], abs=1e-9)
 
 
-def test_what_was_rewarded_is_not_started_from_again(inputs, first_stage, tmp_path):
-    run(inputs, tmp_path / "second", first_stage, epochs=1).execute()
-    with pytest.raises(TrainingError, match="through the second stage"):
-        run(inputs, tmp_path / "third", tmp_path / "second")
-
-
-def test_interrupted_and_gone_on_with(inputs, first_stage, tmp_path, monkeypatch):
-    whole = run(inputs, tmp_path / "whole", first_stage).execute()
-    broken = run(inputs, tmp_path / "broken", first_stage)
-    stop_after_an_epoch(broken, monkeypatch)
-    resumed = run(inputs, tmp_path / "broken", first_stage).execute(resume=True)
-    assert all((resumed.variables[name] == values).all() for name, values in whole.variables.items())
+@uncompiled()
+def test_it_resumes_exactly_and_is_not_started_from_again(inputs, first_stage, tmp_path, monkeypatch):
+    whole = run(inputs, tmp_path / "whole", first_stage, epochs=2).execute()
+    stop_after_an_epoch(run(inputs, tmp_path / "broken", first_stage, epochs=2), monkeypatch)
+    resumed = run(inputs, tmp_path / "broken", first_stage, epochs=2).execute(resume=True)
+    check_equal(resumed.variables, whole.variables)
     assert [epoch.dev_cider for epoch in resumed.epochs] == [epoch.dev_cider for epoch in whole.epochs]
+    with pytest.raises(TrainingError, match="through the second stage"):
+        run(inputs, tmp_path / "third", tmp_path / "whole")

@@ -23,6 +23,7 @@ def settings(**changes):
     return small_preset(**changes).training
 
 
+@pytest.mark.slow
 @uncompiled()
 def test_the_dev_loss_counts_every_real_word_once(inputs, examples, monkeypatch):
     decoder, dev = new_decoder(inputs), examples[1]
@@ -38,6 +39,7 @@ def test_the_dev_loss_counts_every_real_word_once(inputs, examples, monkeypatch)
     assert Trainer(decoder, settings(), 0, 3).dev_loss(dev) == pytest.approx(total / words, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_one_training_follows_every_rule(inputs, examples):
     """One batch an epoch, so that every step shows: averages, history and best weights."""
     decoder, config = new_decoder(inputs), settings(epochs=5, images_per_batch=12, averaging=0.3)
@@ -92,6 +94,7 @@ def test_biases_do_not_decay(inputs):
         assert moved == (not variable.path.endswith("bias")), variable.path
 
 
+@pytest.mark.slow
 @uncompiled()
 def test_early_stop(inputs, examples):
     standing = settings(epochs=9, patience=2, learning_rate=0.0)

@@ -1,4 +1,4 @@
-"""Running averages against NumPy, and state that is taken away and given back."""
+"""Running averages against NumPy, and variables that are saved and restored."""
 
 import numpy as np
 import pytest
@@ -18,8 +18,8 @@ def weight(values):
     return keras.Variable(np.array(values, np.float32), name="weight")
 
 
-def test_averages_move_slowly_once_they_have_begun(tf):
-    """At step n they keep (1 + n) / (10 + n) of what they were, and never more than they are told to."""
+def test_averages_move_fast_at_the_start(tf):
+    """At step n they keep (1 + n) / (10 + n) of their value, at most `averaging`."""
     from captioner.training.weight_averages import move_averages
 
     variable, average, expected = weight([1.0, -2.0]), tf.Variable([0.0, 4.0]), np.array([0.0, 4.0])
@@ -30,7 +30,7 @@ def test_averages_move_slowly_once_they_have_begun(tf):
         assert average.numpy() == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_decoder_has_its_averages_for_a_while(tf):
+def test_swapped_averages_are_swapped_back(tf):
     from captioner.training.weight_averages import Swapped
 
     variable, average = weight([1.0]), tf.Variable([3.0])
@@ -40,15 +40,15 @@ def test_a_decoder_has_its_averages_for_a_while(tf):
     assert variable.numpy() == [1.0] and average.numpy() == [3.0]
 
 
-def test_what_was_taken_away_is_given_back(tf):
+def test_variables_are_restored_by_name_and_shape(tf):
     from captioner.training.weight_averages import restore, values_of
 
     one, two = tf.Variable([1.0, 2.0]), tf.Variable(7, dtype=tf.int64)
-    taken = values_of([("one", one), ("two", two)])
+    saved = values_of([("one", one), ("two", two)])
     one.assign([0.0, 0.0])
     two.assign(0)
-    restore([("one", one), ("two", two)], taken)
+    restore([("one", one), ("two", two)], saved)
     assert one.numpy().tolist() == [1.0, 2.0] and two.numpy() == 7
-    for wrong in ({"one": taken["one"]}, taken | {"two": np.zeros(2)}):
+    for wrong in ({"one": saved["one"]}, saved | {"two": np.zeros(2)}):
         with pytest.raises(TrainingError, match="lacks 'two'"):
             restore([("one", one), ("two", two)], wrong)

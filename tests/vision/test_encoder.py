@@ -26,6 +26,7 @@ def photograph(name):
 CAT, CUP = ("chelsea.png", 285, "Egyptian cat", 0.75), ("coffee.png", 967, "espresso", 0.87)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "label", "name", "probability"), [CAT, CUP])
 def test_the_cat_and_the_cup(encoder, file, label, name, probability):
     found = encoder.classify(encoder.encode(resize(photograph(file), encoder.size)[None]))
@@ -53,6 +54,7 @@ def test_the_input_size_without_the_encoder(encoder):
     assert input_size("xception") == APPLICATIONS["xception"].size == 299
 
 
+@pytest.mark.slow
 def test_features_do_not_depend_on_the_batch(encoder):
     pictures = np.stack([resize(photograph(name), encoder.size) for name in ("chelsea.png", "coffee.png", "rocket.jpg")])
     together = encoder.encode(pictures)

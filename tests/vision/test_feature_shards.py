@@ -111,6 +111,7 @@ def test_a_shard_lost_after_it_was_added(tmp_path, damage):
         found.read([len(arrays[0])])
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="The peak is read from /proc.")
 def test_memory_does_not_grow_with_what_was_read(tmp_path):
