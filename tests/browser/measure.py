@@ -9,10 +9,11 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from browsing import DARK, PAGES, WIDE, App, Visit, browser, need_chromium, quiet, violations
+from browsing import DARK, PAGES, WIDE, App, Visit, browser, need_chromium, quiet, violations, wait_for_captions
 from captioner.benchmarks.captioning import photograph
 from captioner.config import VARIANTS
 from captioner.data.samples import SAMPLES
@@ -45,27 +46,15 @@ _LOOKED = """() => {
 }"""
 
 
-class Watch:
-    """A stopwatch in the page, in milliseconds."""
-
-    def __init__(self, page, condition: str, event: str = ""):
-        self._page = page
-        page.evaluate(_WATCH, [event, condition])
-
-    def read(self) -> float:
-        return self._page.evaluate("window.watched")
+def watch(page, condition: str, event: str = "") -> Callable[[], float]:
+    """Start a stopwatch in the page; the function returned waits for the condition and reads it, in milliseconds."""
+    page.evaluate(_WATCH, [event, condition])
+    return lambda: page.evaluate("window.watched")
 
 
 def captions_of(description: str) -> str:
     """True in the page when its photograph is the one described so, with three captions of it."""
     return _CAPTIONS % (json.dumps(description), len(VARIANTS))
-
-
-def cold_start(app: App, visit: Visit) -> None:
-    """Until three captions of the first sample are read."""
-    app.wait()
-    visit.open()
-    visit.page.wait_for_function(captions_of(SAMPLES[0].description))
 
 
 def time_uploads(page, count: int = RUNS) -> list[float]:
@@ -74,9 +63,9 @@ def time_uploads(page, count: int = RUNS) -> list[float]:
     for number in range(count):
         show_sample(page, (number + 1) % len(SAMPLES))
         name = f"{number}.jpg"
-        watch = Watch(page, captions_of(f"Your photograph {name}."))
+        read = watch(page, captions_of(f"Your photograph {name}."))
         page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": photograph(number)})
-        times.append(watch.read())
+        times.append(read())
         quiet(page)
     return times
 
@@ -103,14 +92,14 @@ def time_clicks(page, count: int = RUNS) -> list[float]:
 def time_click(page, word) -> float:
     before = page.locator('img[alt^="The photograph under a heat map"]').get_attribute("src")
     absolute = page.evaluate("path => new URL(path, location).href", before)
-    watch = Watch(page, _LOOKED % json.dumps(absolute), "click")
+    read = watch(page, _LOOKED % json.dumps(absolute), "click")
     word.click()
-    took = watch.read()
+    took = read()
     quiet(page)
     return took
 
 
-def count_violations(chromium, address: str) -> tuple[int, list[str]]:
+def find_violations(chromium, address: str) -> list[str]:
     """Serious or critical ones over all pages, light and dark."""
     found = []
     for theme in ({}, DARK):
@@ -118,7 +107,7 @@ def count_violations(chromium, address: str) -> tuple[int, list[str]]:
         for path in PAGES:
             found += [f"{path} {theme}: {one}" for one in violations(visit.read(path).page)]
         visit.page.context.close()
-    return len(found), found
+    return found
 
 
 def measure(executable: str) -> dict[str, float]:
@@ -128,11 +117,12 @@ def measure(executable: str) -> dict[str, float]:
         app = App(Path(folder) / "log.txt")
         visit.address = app.address
         try:
-            cold_start(app, visit)
+            app.wait()
+            wait_for_captions(visit.open().page)
             cold = time.perf_counter() - start
             quiet(visit.page)
             uploads, clicks = time_uploads(visit.page), time_clicks(visit.page)
-            serious, found = count_violations(chromium, app.address)
+            found = find_violations(chromium, app.address)
         finally:
             app.stop()
     print(*visit.problems(), *found, sep="\n", file=sys.stderr, end="")
@@ -144,7 +134,7 @@ def measure(executable: str) -> dict[str, float]:
         "click_ms": round(statistics.median(clicks)),
         "click_p90_ms": round(_p90(clicks)),
         "clicks": len(clicks),
-        "axe_serious": serious,
+        "axe_serious": len(found),
     }
 
 

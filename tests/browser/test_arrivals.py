@@ -8,7 +8,6 @@ import pytest
 from browsing import DARK, PHONE, caption_upload, photograph, scrolls_sideways, upload, wait_for_captions
 from captioner.config import VARIANTS
 from captioner.data.images import MAXIMUM_BYTES
-from captioner.data.samples import SAMPLES
 
 TITLES = [variant.title for variant in VARIANTS.values()]
 _COPY = """async () => {
@@ -17,15 +16,6 @@ _COPY = """async () => {
     pen.fillRect(80, 60, 160, 120);
     await navigator.clipboard.write([new ClipboardItem({'image/png': await canvas.convertToBlob()})]);
 }"""
-
-
-def test_an_uploaded_jpeg_gets_three_captions(page):
-    assert len(caption_upload(page, "mine.jpg", photograph("teal"))) == len(VARIANTS)
-
-
-def test_a_sample_has_a_button(page):
-    page.get_by_role("button", name=SAMPLES[1].title, exact=True).click()
-    assert len(wait_for_captions(page, SAMPLES[1].description)) == len(VARIANTS)
 
 
 @pytest.mark.parametrize("visit", [{"permissions": ["clipboard-read", "clipboard-write"]}], ids=[""], indirect=True)

@@ -1,23 +1,8 @@
-"""Five visits: a student with a telephone, a grader, a teacher at a projector, somebody with a keyboard alone, two at once."""
-
-from io import BytesIO
+"""Four visits: a grader, a teacher at a projector, somebody with a keyboard alone, and two students at once."""
 
 import pytest
-from PIL import Image, ImageOps
 
-from browsing import (
-    CARDS,
-    PAGES,
-    PHONE,
-    caption_upload,
-    chosen,
-    photograph,
-    quiet,
-    scrolls_sideways,
-    upload,
-    visiting,
-    wait_for_captions,
-)
+from browsing import CARDS, PAGES, chosen, photograph, quiet, scrolls_sideways, upload, visiting, wait_for_captions
 from captioner.captioning.captioner import Caption, Captioner
 from captioner.captioning.search_settings import load_search_config
 from captioner.config import VARIANTS
@@ -25,38 +10,8 @@ from captioner.data.images import read
 from captioner.data.samples import SAMPLES
 from captioner.views.cards import odds
 
-TELEPHONE = PHONE | {"has_touch": True, "is_mobile": True, "device_scale_factor": 3}
 PROJECTOR = {"viewport": {"width": 640, "height": 360}, "device_scale_factor": 2}  # 1280x720 at 200%
-_LYING, _ORIENTATION = 6, 0x0112
 _NO_WORD = "(no word at all)"
-_TOP_PIXEL = """image => {
-    const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight), pen = canvas.getContext('2d');
-    pen.drawImage(image, 0, 0);
-    return [...pen.getImageData(image.naturalWidth / 2, 10, 1, 1).data].slice(0, 3);
-}"""
-
-
-def lying_photograph() -> bytes:
-    """12 megapixels as a telephone keeps them: on their side, with a note how to turn them; upright, the sky is at the top."""
-    upright = Image.new("RGB", (3024, 4032), "darkgreen")
-    upright.paste((90, 160, 240), (0, 0, 3024, 1500))
-    note = Image.Exif()
-    note[_ORIENTATION] = _LYING
-    file = BytesIO()
-    upright.transpose(Image.Transpose.ROTATE_90).save(file, "JPEG", exif=note)
-    assert ImageOps.exif_transpose(Image.open(file)).size == upright.size
-    return file.getvalue()
-
-
-@pytest.mark.parametrize("visit", [TELEPHONE], ids=[""], indirect=True)
-def test_a_student_sees_a_photograph_from_a_telephone_upright(page):
-    assert all(caption_upload(page, "IMG_0815.jpg", lying_photograph()))
-    image = page.locator(".st-key-photograph img")
-    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
-    assert image.evaluate("image => image.naturalWidth < image.naturalHeight")
-    red, _, blue = image.evaluate(_TOP_PIXEL)
-    assert blue > 200 and red < 120  # the sky
-    assert not scrolls_sideways(page)
 
 
 def on_caption(page) -> list:

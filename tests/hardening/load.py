@@ -6,15 +6,13 @@ bounded time. Every answer is held against what the library says of that photogr
 
 import statistics
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from itertools import count
 
-from stress import in_threads, memory_mb, options, shipped, with_promises
+from stress import Answers, alone, in_threads, memory_mb, options, with_promises
 
 from browsing import App, started
 from captioner.benchmarks.captioning import photograph
@@ -25,42 +23,27 @@ _SETTLE = 170  # seconds until the server has forgotten a visit that broke off
 _BATCH = 50  # photographs that one visitor sends together while another waits for a single one
 
 
-@dataclass
-class Answers:
-    """What the visitors of one round read, and how long they waited for it."""
-
-    said: dict[int, list[str]] = field(default_factory=dict)  # by photograph
-    seconds: list[float] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def take(self, number: int, sentences: list[str], took: float, problems: Sequence[str]) -> None:
-        with self.lock:
-            self.seconds.append(took)
-            self.said[number] = sentences
-            self.errors += problems
-
-
 def visit(visitor: Visitor, numbers: Iterator[int], answers: Answers, end: float) -> None:
     try:
         while time.monotonic() < end:
             number = next(numbers)
             data, start = photograph(number), time.monotonic()
             visitor.upload((f"{number}.jpg", data))
-            answers.take(number, visitor.sentences, time.monotonic() - start, visitor.refusals + visitor.exceptions)
+            answers.take(number, visitor.sentences, start)
+            answers.lose(*visitor.refusals, *visitor.exceptions)
             visitor.exceptions.clear()
     except Exception as error:  # Whatever it is, a visitor got no answer.
-        with answers.lock:
-            answers.errors.append(f"{type(error).__name__}: {error}")
+        answers.lose(f"{type(error).__name__}: {error}")
 
 
-def round_of(app: App, visitors: int, seconds: float, numbers: Iterator[int]) -> tuple[Answers, float]:
+def round_of(app: App, visitors: int, seconds: float, numbers: Iterator[int]) -> Answers:
     with ExitStack() as visits:
         # All have the page before the clock starts: captions are timed, not arrivals.
         here = [visits.enter_context(Visitor(app.address)) for _ in range(visitors)]
         answers, begun = Answers(), time.monotonic()
         in_threads(visitors, lambda place: visit(here[place], numbers, answers, begun + seconds))
-        return answers, time.monotonic() - begun
+        answers.took = time.monotonic() - begun
+        return answers
 
 
 def beside_a_batch(app: App, numbers: Iterator[int]) -> dict[str, float]:
@@ -83,15 +66,9 @@ def beside_a_batch(app: App, numbers: Iterator[int]) -> dict[str, float]:
 
 def wrong(said: dict[int, list[str]]) -> list[str]:
     """The answers that differ from the library's for the photograph alone."""
-    from captioner.data.images import read
-
-    captioner, config = shipped()
-    found = []
-    for number, sentences in said.items():
-        alone = [captions[0].text for captions in captioner.caption([read(photograph(number))], config)[0].values()]
-        if sentences != alone:
-            found.append(f"photograph {number}: {sentences} instead of {alone}")
-    return found
+    expected = alone({number: photograph(number) for number in said})
+    texts = {number: [caption.text for caption in captions.values()] for number, captions in expected.items()}
+    return [f"photograph {one}: {said[one]} instead of {texts[one]}" for one in said if said[one] != texts[one]]
 
 
 def measure(seconds: float, rounds: Sequence[int]) -> dict:
@@ -102,14 +79,14 @@ def measure(seconds: float, rounds: Sequence[int]) -> dict:
                 first.upload(("first.jpg", photograph(next(numbers))))
         before = memory_mb(app.process)
         for visitors in rounds:
-            answers, took = round_of(app, visitors, seconds, numbers)
-            said |= answers.said
+            answers = round_of(app, visitors, seconds, numbers)
+            said |= dict(answers.said)
             time.sleep(_SETTLE)
             found[str(visitors)] = {
                 "answers": len(answers.seconds),
-                "a_second": round(len(answers.seconds) / took, 2),
-                "median_ms": _ms(statistics.median(answers.seconds)),
-                "p95_ms": _ms(statistics.quantiles(answers.seconds, n=20)[-1]),
+                "a_second": round(answers.a_second, 2),
+                "median_ms": answers.percentile_ms(50),
+                "p95_ms": answers.percentile_ms(95),
                 "errors": len(answers.errors),
                 "memory_mb_more": round(memory_mb(app.process) - before),
             }

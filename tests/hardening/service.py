@@ -9,21 +9,21 @@ import json
 import os
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import count
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from stress import ROOT, in_threads, memory_mb, options, shipped, with_promises
+from stress import ROOT, Answers, alone, in_threads, memory_mb, options, with_promises
 
 from captioner.benchmarks.captioning import photograph
+
+if TYPE_CHECKING:
+    from captioner.captioning.captioner import Caption
 
 PROGRAM = ("-m", "captioner")
 CLIENTS, SECONDS = 64, 60
@@ -38,23 +38,9 @@ HEADERS = {"Content-Type": f"multipart/form-data; boundary={_BORDER}"}
 Said = dict[str, tuple[str, float]]  # of every decoder the caption and its log-probability
 
 
-@dataclass
-class Round:
-    """What the clients of one round were answered, and how long they waited for it."""
-
-    said: list[tuple[int, Said]] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    took: float = 0.0
-
-    @property
-    def a_second(self) -> float:
-        return len(self.said) / self.took
-
-    def told(self) -> dict[str, float]:
-        percents = statistics.quantiles(self.seconds, n=100)
-        waits = {f"p{percent}_ms": round(percents[percent - 1] * 1000) for percent in (50, 95, 99)}
-        return {"answers": len(self.said), "a_second": round(self.a_second, 2), "lost": len(self.lost), **waits}
+def told(found: Answers) -> dict[str, float]:
+    waits = {f"p{percent}_ms": found.percentile_ms(percent) for percent in (50, 95, 99)}
+    return {"answers": len(found.said), "a_second": round(found.a_second, 2), "lost": len(found.errors), **waits}
 
 
 class Photographs:
@@ -115,7 +101,7 @@ def ask(connection: http.client.HTTPConnection, path: str, body: bytes | None = 
     return answer.status, answer.read()
 
 
-def send(port: int, photographs: Photographs, found: Round, lock: threading.Lock, end: float) -> None:
+def send(port: int, photographs: Photographs, found: Answers, end: float) -> None:
     """One client: a photograph, its answer, the next photograph."""
     connection = http.client.HTTPConnection(_HOST, port, timeout=_PATIENCE)
     while time.monotonic() < end:
@@ -126,12 +112,10 @@ def send(port: int, photographs: Photographs, found: Round, lock: threading.Lock
         except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
             status, answer, said = 0, repr(error).encode(), None
             connection.close()
-        with lock:
-            if said is None:
-                found.lost.append(f"{status}: {answer[:200]!r}")
-            else:
-                found.said.append((number, said))
-                found.seconds.append(time.monotonic() - start)
+        if said is None:
+            found.lose(f"{status}: {answer[:200]!r}")
+        else:
+            found.take(number, said, start)
 
 
 def _read(answer: bytes) -> Said:
@@ -139,30 +123,18 @@ def _read(answer: bytes) -> Said:
     return {name: (best[0]["text"], best[0]["log_probability"]) for name, best in entry["captions"].items()}
 
 
-def round_of(port: int, photographs: Photographs, clients: int, seconds: float) -> Round:
-    found, lock, begun = Round(), threading.Lock(), time.monotonic()
-    more = (port, photographs, found, lock, begun + seconds)
-    in_threads(clients, lambda _: send(*more))
+def round_of(port: int, photographs: Photographs, clients: int, seconds: float) -> Answers:
+    found, begun = Answers(), time.monotonic()
+    in_threads(clients, lambda _: send(port, photographs, found, begun + seconds))
     found.took = time.monotonic() - begun
-    print(f"{clients} at once:", found.told(), *found.lost[:3], file=sys.stderr)
+    print(f"{clients} at once:", told(found), *found.errors[:3], file=sys.stderr)
     return found
 
 
-def alone(photographs: Photographs, numbers: Sequence[int]) -> dict[int, Said]:
-    """The library's captions of each of these photographs by itself."""
-    from captioner.data.images import read
-
-    captioner, config = shipped()
-    found = {}
-    for number in numbers:
-        captions = captioner.caption([read(photographs.data[number])], config)[0]
-        found[number] = {name: (best[0].text, best[0].log_probability) for name, best in captions.items()}
-    return found
-
-
-def differs(said: Said, expected: Said) -> bool:
+def differs(said: Said, expected: "dict[str, Caption]") -> bool:
     return said.keys() != expected.keys() or any(
-        said[name][0] != text or abs(said[name][1] - value) > _SAME for name, (text, value) in expected.items()
+        said[name][0] != caption.text or abs(said[name][1] - caption.log_probability) > _SAME
+        for name, caption in expected.items()
     )
 
 
@@ -181,7 +153,7 @@ def measure(seconds: float, clients: int, different: int) -> dict:
         rounds = [round_of(port, photographs, *round) for round in ((1, seconds / 2), (clients, seconds), (1, seconds / 2))]
         after, captioned = memory_mb(process), counted(port) - captioned
     answers = [answer for one in rounds for answer in one.said]
-    expected = alone(photographs, sorted({number for number, _ in answers}))
+    expected = alone({number: photographs.data[number] for number, _ in answers})
     wrong = [(number, said, expected[number]) for number, said in answers if differs(said, expected[number])]
     print(*wrong[:5], sep="\n", file=sys.stderr)
     first, many, last = rounds
@@ -189,13 +161,13 @@ def measure(seconds: float, clients: int, different: int) -> dict:
     return {
         "seconds": seconds,
         "clients": clients,
-        "one_at_a_time": [first.told(), last.told()],
-        "together": many.told(),
+        "one_at_a_time": [told(first), told(last)],
+        "together": told(many),
         "gain": round(many.a_second / one, 2),
         "answers_held_against_the_library": len(answers),
         "different_photographs": len(expected),
         "wrong_answers": len(wrong),
-        "lost_answers": sum(len(one.lost) for one in rounds),
+        "lost_answers": sum(len(one.errors) for one in rounds),
         "counted_by_the_service": captioned,
         "memory_mb_more": round(after - before),
     }

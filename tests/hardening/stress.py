@@ -1,11 +1,14 @@
-"""What the stress tests share: their options, the decoders that ship, visitors in threads, memory, and the report."""
+"""What the stress tests share: options, the decoders that ship, visitors in threads and their answers, memory, the report."""
 
 import argparse
 import json
 import os
+import statistics
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +17,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 if TYPE_CHECKING:
-    from captioner.captioning.captioner import Captioner
+    from captioner.captioning.captioner import Caption, Captioner
     from captioner.config import SearchConfig
+
 
 
 def options(about: str, /, **numbers: tuple[int | float, str]) -> argparse.ArgumentParser:
@@ -59,6 +63,42 @@ def shipped() -> "tuple[Captioner, SearchConfig]":
 
     folder = stage_folder(SHIPPED)
     return Captioner.load(folder), load_search_config(folder)
+
+
+@dataclass
+class Answers:
+    """What the visitors of one round were answered, and how long they waited for it."""
+
+    said: list[tuple[int, Any]] = field(default_factory=list)  # by photograph
+    seconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    took: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, number: int, said: Any, begun: float) -> None:
+        with self.lock:
+            self.said.append((number, said))
+            self.seconds.append(time.monotonic() - begun)
+
+    def lose(self, *errors: str) -> None:
+        with self.lock:
+            self.errors += errors
+
+    @property
+    def a_second(self) -> float:
+        return len(self.said) / self.took
+
+    def percentile_ms(self, percent: int) -> int:
+        return round(1000 * statistics.quantiles(self.seconds, n=100)[percent - 1])
+
+
+def alone(photographs: Mapping[int, bytes]) -> "dict[int, dict[str, Caption]]":
+    """The library's best captions of each photograph by itself, by decoder."""
+    captioner, config = shipped()
+    from captioner.data.images import read
+
+    found = {number: captioner.caption([read(data)], config)[0] for number, data in photographs.items()}
+    return {number: {name: best[0] for name, best in captions.items()} for number, captions in found.items()}
 
 
 def memory_mb(process: int | str, what: str = "VmRSS") -> float:
