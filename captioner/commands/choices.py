@@ -13,7 +13,6 @@ from captioner.errors import ConfigError, TrainingError
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
     from captioner.data.datasets import Dataset
-    from captioner.vision.encoder import Encoder
 
 ALL = "all"
 TRAINED_ON_DEV = f"These decoders were also trained on the dev photographs (--splits {JOINED})"
@@ -102,10 +101,3 @@ def captioner(request: Decoders, variants: tuple[str, ...] | None) -> "Captioner
     from captioner.captioning.captioner import Captioner
 
     return Captioner.load(decoders(request), variants, weights=request.encoder_weights)
-
-
-def encoder(name: str, weights: Path | None, near: Path) -> "Encoder":
-    """The encoder of this name, with the given weights."""
-    from captioner.vision.encoder import load_encoder
-
-    return load_encoder(name, weights=weights, near=near)

@@ -30,10 +30,6 @@ class Request(arguments.Decoders):
 def run(options: Request) -> int:
     if choices.trained_on_dev(options):
         raise ConfigError(f"{choices.TRAINED_ON_DEV}, so none are held out to measure with; use decoders trained on train alone.")
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
-    from captioner.captioning.captioner import Captioner
     from captioner.scoring.evaluation import Subjects
     from captioner.scoring.familiarity import Familiarity
     from captioner.scoring.novelty_curve import save_curve
@@ -41,7 +37,7 @@ def run(options: Request) -> int:
     from captioner.vocabulary import tokenize
 
     folder, data = choices.decoders(options), choices.dataset(options.data)
-    captioner = Captioner.load(folder, weights=options.encoder_weights)
+    captioner = choices.captioner(options, None)
     cache = FeatureCache(choices.cache(options.cache), captioner.encoder)
     failed = cache.fill(data.split("train"))
     train = [record for record in data.split("train") if record.name not in failed]

@@ -101,9 +101,10 @@ def _runner(options: Request, plan: Plan) -> "ExperimentRunner":
     start_tensorflow(repeatable=True)
     from captioner.experiments.runner import ExperimentRunner
     from captioner.training.run_inputs import Sources
+    from captioner.vision.encoder import load_encoder
 
     out, data = options.checkpoints, choices.dataset(options.data)
-    encoder_of = cache(lambda name: choices.encoder(options.encoder or name, options.encoder_weights, out))
+    encoder_of = cache(lambda name: load_encoder(options.encoder or name, weights=options.encoder_weights, near=out))
     sources, runs = Sources(tuple(options.corpus)), options.runs or out / "runs" / "study"
     return ExperimentRunner(plan, data, encoder_of, choices.cache(options.cache), sources, runs, out)
 

@@ -148,8 +148,10 @@ def _prepare(request: Request, data: Any, preset: Preset, out: Path, workers: Si
     from captioner.training.run_inputs import RunInputs, Sources
 
     start_tensorflow(repeatable=True)
+    from captioner.vision.encoder import load_encoder
+
     sources = Sources(tuple(request.corpus), request.word2vec, request.fasttext)
-    encoder = choices.encoder(preset.encoder, request.encoder_weights, out)
+    encoder = load_encoder(preset.encoder, weights=request.encoder_weights, near=out)
     workers.agree(json.dumps([encoder.fingerprint, to_json(preset), request.seed]), "encoder or settings")
     inputs = RunInputs(data, encoder, choices.cache(request.cache), preset, sources, request.stage, workers)
     for reason in inputs.failed.values():

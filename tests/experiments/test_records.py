@@ -67,58 +67,48 @@ def changed(folder, change, plan=RECIPES):
     path.write_text(json.dumps(data))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"losses": [[1.0]]},
-        {"losses": [[1.0, float("nan")]]},
-        {"losses": []},
-        {"settings.name": "parrot"},
-        {"settings.decoder.units": "many"},
-        {"settings.training.epochs": 99},  # Of a recipe that is no longer this one.
-        {"variant": "glove"},
-        {"stage": "last"},
-        {"stage": REWARD},
-        {"splits": "7000-1000"},
-        {"fastest_epoch": None},
-        {"trainable": "many"},
-        {"scores": {}},
-        {"scores.test": {"metrics": {"cider": 1}, "intervals": {}}},
-        {"scores.test": TEST | {"metrics": TEST["metrics"] | {"meteor": "high"}}},
-        {"scores.test": TEST | {"intervals": {}}},
-        {"scores": {"dev": TEST}},
-        {"encoder": None},
-        {"trained_on": "all"},
-        {"words": None},
-    ],
-)
-def test_damaged_records_are_refused(tmp_path, change):
-    save_record(tmp_path, RECIPES, ONE)
-    changed(tmp_path, change)
-    with pytest.raises(CheckpointError, match=r"recipes.json.*delete it, and .* study --plan recipes --data DIR"):
-        read_records(tmp_path, RECIPES)
+DAMAGES = [
+    {"losses": [[1.0]]},
+    {"losses": [[1.0, float("nan")]]},
+    {"losses": []},
+    {"settings.name": "parrot"},
+    {"settings.decoder.units": "many"},
+    {"settings.training.epochs": 99},  # Of a recipe that is no longer this one.
+    {"variant": "glove"},
+    {"stage": "last"},
+    {"stage": REWARD},
+    {"splits": "7000-1000"},
+    {"fastest_epoch": None},
+    {"trainable": "many"},
+    {"scores": {}},
+    {"scores.test": {"metrics": {"cider": 1}, "intervals": {}}},
+    {"scores.test": TEST | {"metrics": TEST["metrics"] | {"meteor": "high"}}},
+    {"scores.test": TEST | {"intervals": {}}},
+    {"scores": {"dev": TEST}},
+    {"encoder": None},
+    {"trained_on": "all"},
+    {"words": None},
+]
+DAMAGES_OF_SEEDS = [
+    {"cores": None},
+    {"seconds": float("nan")},
+    {"scores.dev": 7},
+    {"settings.name": "tiny"},
+    {"variant": None},
+    {"scores.test.cider": ["x"]},
+    {"scores.test.cider": []},
+    {"scores.test.loss": None},
+]
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"cores": None},
-        {"seconds": float("nan")},
-        {"scores.dev": 7},
-        {"scores": {}},
-        {"settings.name": "tiny"},
-        {"variant": None},
-        {"scores.test.metrics": {"cider": 1}},
-        {"scores.test.cider": ["x"]},
-        {"scores.test.cider": []},
-        {"scores.test.loss": None},
-    ],
+    ("plan", "change"), [*((RECIPES, change) for change in DAMAGES), *((SEEDS, change) for change in DAMAGES_OF_SEEDS)]
 )
-def test_damaged_records_of_seeds_are_refused(tmp_path, change):
-    save_record(tmp_path, SEEDS, seed_record(FIRST, "learned", 1))
-    changed(tmp_path, change, SEEDS)
-    with pytest.raises(CheckpointError, match=r"seeds.json.*delete it"):
-        read_records(tmp_path, SEEDS)
+def test_damaged_records_are_refused(tmp_path, plan, change):
+    save_record(tmp_path, plan, ONE if plan is RECIPES else seed_record(FIRST, "learned", 1))
+    changed(tmp_path, change, plan)
+    with pytest.raises(CheckpointError, match=rf"{plan.name}.json.*delete it, and .* study --plan {plan.name} --data DIR"):
+        read_records(tmp_path, plan)
 
 
 def test_the_same_trial_twice_is_refused(tmp_path):
