@@ -88,7 +88,7 @@ def test_another_encoder_is_loaded_by_name(cli, monkeypatch, tmp_path):
     arguments = ["train", "--data", "shapes", "--preset", "course", "--encoder", "ResNet152"]
     for more in ([], ["--encoder-weights", weights, "--splits", "7000-1000", "--out", tmp_path / "out"]):
         assert cli(*arguments, *more)[2].endswith("Stopped here.\n")
-    assert asked == [("resnet152", "imagenet", "course-shapes-resnet152-seed1"), ("resnet152", weights, "out")]
+    assert asked == [("resnet152", None, "course-shapes-resnet152-seed1"), ("resnet152", weights, "out")]
     status, _, errors = cli(*arguments[:-1], "AlexNet")
     assert status == 2 and "no encoder 'AlexNet'; choose one of efficientnet-lite2, " in errors
 
