@@ -1,18 +1,9 @@
 """The meaning of every figure in one line, as the README files and the pages show it."""
 
-from dataclasses import dataclass
-
 from captioner.config import CONTROLS
 from captioner.scoring.caption_style import RARE
 
-
-@dataclass(frozen=True)
-class Term:
-    name: str
-    meaning: str
-
-
-_MEANINGS = {
+GLOSSARY: dict[str, str] = {
     "CIDEr": "n-gram agreement with human captions, weighted towards n-grams that few photographs share; 0.55 here is 55 in "
     "papers that multiply by 100",
     "BLEU-1 to 4": "share of a caption's n-grams (of 1 to 4 words) that occur in a human caption, with a brevity penalty",
@@ -52,8 +43,4 @@ _MEANINGS = {
     "attention": "the weight of each region of the photograph before a word",
     "fine-tuned CNN": "the CNN after it was trained once together with decoders on the training photographs, then frozen",
     "original CNN": "the CNN as trained on ImageNet's 1,000 kinds of things, not fine-tuned",
-}
-GLOSSARY: tuple[Term, ...] = (
-    *(Term(name, meaning) for name, meaning in _MEANINGS.items()),
-    *(Term(one.title, f"a control: {one.explanation}") for one in CONTROLS.values()),
-)
+} | {one.title: f"a control: {one.explanation}" for one in CONTROLS.values()}

@@ -216,7 +216,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "ancestors": recipes,
     "question": question,
     "limits": limits,
-    "glossary": lambda _folder: table([("word", "meaning"), *((term.name, term.meaning) for term in GLOSSARY)]),
+    "glossary": lambda _folder: table([("word", "meaning"), *GLOSSARY.items()]),
 }
 
 

@@ -2,15 +2,12 @@
 
 import json
 
-import pytest
-
-from captioner.errors import CheckpointError
 from captioner.figures.hardening_results import CRASHES, FILES, FUZZ, LOAD, SERVED, WORKERS, rows
 
 DOOR = {"captioned": 500, "refused": 700, "longest_s": 1.234, "slowest": "a", "most_mb": 250, "largest": "b", "problems": []}
 VISITORS = {"answers": 90, "a_second": 3.14159, "median_ms": 300, "p95_ms": 950, "errors": 0, "memory_mb_more": -3}
 WRITTEN = {
-    FILES: {"library": DOOR, "page": DOOR | {"problems": ["x took 3.00 s"]}},
+    FILES: {"library": DOOR, "command": DOOR, "page": DOOR | {"problems": ["x took 3.00 s"]}},
     FUZZ: {"files_tried": 1234567, "seconds": 600, "places_reached": 9, "begun_with": 4, "broken_by": []},
     LOAD: {
         "visitors": {"1": VISITORS, "32": VISITORS | {"errors": 2, "memory_mb_more": 12}},
@@ -24,16 +21,13 @@ WRITTEN = {
 }  # fmt: skip
 
 
-def test_nothing_measured_is_no_row(tmp_path):
-    assert rows(tmp_path) == []
-
-
 def test_every_figure_is_the_files(tmp_path):
+    assert rows(tmp_path) == []
     for name, data in WRITTEN.items():
         (tmp_path / name).write_text(json.dumps(data))
     found = dict(rows(tmp_path))
-    assert len(found) == 2 + 1 + 4 + 1
-    library, page = list(found.values())[:2]
+    assert len(found) == 3 + 1 + 4 + 1
+    library, _, page = list(found.values())[:3]
     assert library == "500 captioned, 700 rejected, 0 problems; slowest 1.2 s, peak memory 250 MB" and "1 problems" in page
     assert found["1,234,567 files from a fuzzer in 10 minutes"] == "0 crashes"
     one, many = (found[f"Simultaneous visitors for 5 minutes: {visitors}"] for visitors in (1, 32))
@@ -61,9 +55,3 @@ def test_the_service_under_load(tmp_path):
     assert clients.startswith("64 clients") and clients.endswith("for 60 s") and differ == "0 differ"
     assert speed.startswith("43 photographs per second, 3.5 times") and answers.startswith("3,192 of those answers")
     assert "50% within 1.5 s, 95% within 1.7 s, 99% within 2 s; 0 lost" in speed
-
-
-def test_another_file_is_refused(tmp_path):
-    (tmp_path / LOAD).write_text("[]")
-    with pytest.raises(CheckpointError, match="survived-load.json is not the output"):
-        rows(tmp_path)

@@ -4,6 +4,7 @@ Takes the candidates of `captioner.captioning.search_trace`; knows no Streamlit.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,9 +55,9 @@ def tree_table(
     """
     import pandas as pd
 
-    won, rows, counts = set(way), [], {}
+    won, rows, counts = set(way), [], Counter[int]()
     for one in candidates:
-        counts[one.step] = counts.get(one.step, 0) + 1
+        counts[one.step] += 1
         rows.append(
             {
                 "number": one.number,

@@ -16,6 +16,12 @@ from captioner.presets import OLDER_RECIPES, find_preset
 
 NONE_YET = "No older recipe was trained on these data yet; train them with python -m captioner study --plan recipes --data DIR."
 _OURS = find_preset("triptych-frozen")
+_CHANGES = (  # ReLU, joined splits; 0 is the changed run, 1 the plain one
+    "ReLU instead of tanh in the LSTMs of stacked, with Word2Vec: dev loss {0[dev]} instead of {1[dev]}, test CIDEr {0[cider]} "
+    "instead of {1[cider]}, training loss of the first epoch {0[first]} instead of {1[first]} (one run each).",
+    "Training on train and dev together, stacked with Word2Vec: {0[size]} instead of {1[size]}, test CIDEr {0[cider]} instead "
+    "of {1[cider]} (one run each). Dev, which decides when to stop, is then not held out.",
+)
 
 
 def sentences(records: Sequence[Record], study: Study | None = None) -> list[str]:
@@ -76,27 +82,15 @@ def _means(groups: Sequence[Group]) -> str:
 def changed(records: Sequence[Record]) -> list[str]:
     """Two changes to `stacked`: ReLU in its LSTMs, and training on dev too."""
     finished = {record.trial: record for record in records if not record.gave_up}
-    plain, relu, joined = (finished.get(trial) for trial in RECIPES.trials(["notes"]))
-    told = []
-    if plain and relu:
-        losses = (number(min(dev for _, dev in one.losses)) for one in (relu, plain))
-        first = (number(one.losses[0][0]) for one in (relu, plain))
-        told.append(
-            f"ReLU instead of tanh in the LSTMs of stacked, with Word2Vec: {_instead('dev loss', *losses)}, "
-            f"{_cider(relu, plain)}, {_instead('training loss of the first epoch', *first)} (one run each)."
-        )
-    if plain and joined:
-        sizes = (f"{one.trained_on:,} photographs and {one.words:,} words" for one in (joined, plain))
-        told.append(
-            f"Training on train and dev together, stacked with Word2Vec: {' instead of '.join(sizes)}, "
-            f"{_cider(joined, plain)} (one run each). Dev, which decides when to stop, is then not held out."
-        )
-    return told
+    plain, *others = (finished.get(trial) for trial in RECIPES.trials(["notes"]))
+    both = [(_measured(one), _measured(plain)) if one and plain else None for one in others]
+    return [text.format(*pair) for text, pair in zip(_CHANGES, both, strict=True) if pair]
 
 
-def _cider(one: Record, plain: Record) -> str:
-    return _instead("test CIDEr", *(score(record, "test", VERDICT_METRIC) for record in (one, plain)))
-
-
-def _instead(name: str, value: str, plain: str) -> str:
-    return f"{name} {value} instead of {plain}"
+def _measured(record: Record) -> dict[str, str]:
+    return {
+        "cider": score(record, "test", VERDICT_METRIC),
+        "dev": number(min(dev for _, dev in record.losses)),
+        "first": number(record.losses[0][0]),
+        "size": f"{record.trained_on:,} photographs and {record.words:,} words",
+    }

@@ -5,6 +5,7 @@ They are written for the record that ships; a test checks that their claims hold
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
+from statistics import fmean
 
 from captioner.config import CONTROLS, VARIANTS
 from captioner.experiments.conclusions import Group, Pair, Study, title
@@ -120,12 +121,8 @@ def _seeds(study: Study, stage: str) -> set[int]:
 
 def _means(study: Study, stage: str, seeds: Set[int]) -> dict[str, float]:
     """Mean test CIDEr over some seeds, by title."""
-    return {group.title: _mean(group, seeds) for group in _three(study, stage)}
-
-
-def _mean(group: Group, seeds: Set[int]) -> float:
-    values = [value for seed, value in zip(group.seeds, group.runs[VERDICT_METRIC], strict=True) if seed in seeds]
-    return sum(values) / len(values)
+    values = {group.title: dict(zip(group.seeds, group.runs[VERDICT_METRIC], strict=True)) for group in _three(study, stage)}
+    return {title: fmean(runs[seed] for seed in seeds) for title, runs in values.items()}
 
 
 def _told(means: Mapping[str, float]) -> str:

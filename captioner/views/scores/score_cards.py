@@ -72,7 +72,7 @@ def _table(caption: str, heads: Sequence[Variant | str], rows: Mapping[str, Cell
 
 
 def glossary() -> str:
-    return terms([(term.name, term.meaning) for term in GLOSSARY])
+    return terms(GLOSSARY.items())
 
 
 def terms(rows: Iterable[tuple[str, str]]) -> str:

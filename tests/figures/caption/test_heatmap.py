@@ -30,6 +30,7 @@ def looked_at(row, column, size=9):
 
 def test_at_opacity_0_it_is_the_photograph_and_at_1_the_colours_alone():
     assert np.abs(pixels(overlay(photograph(), looked_at(4, 4), 0.0)) - GREY).max() <= 3
+    assert Image.open(BytesIO(overlay(photograph((1100, 700)), looked_at(1, 1), 0.5, longest=400))).size == (400, 255)
     full = pixels(overlay(photograph(), looked_at(4, 4), 1.0))
     darkest, brightest = (np.array(colormaps["inferno"](value, bytes=True)[:3], int) for value in (0.0, 1.0))
     assert np.abs(full[5, 5] - darkest).max() <= 8
@@ -43,10 +44,6 @@ def test_the_brightest_place_is_where_it_looked(row, column):
     assert (down * 9 // 270, across * 9 // 450) == (row, column)
 
 
-def test_a_large_photograph_is_made_small():
-    assert Image.open(BytesIO(overlay(photograph((1100, 700)), looked_at(1, 1), 0.5, longest=400))).size == (400, 255)
-
-
 @pytest.mark.parametrize(
     ("row", "column", "expected"),
     [(0, 0, "top left"), (4, 4, "centre"), (8, 5, "bottom centre"), (3, 8, "middle right"), (2, 6, "top right")],
@@ -55,12 +52,6 @@ def test_the_place_is_named(row, column, expected):
     found = focus(looked_at(row, column))
     assert (found.place, found.share, found.even) == (expected, 1.0, pytest.approx(1 / 9))
     assert found.clear and f"looked most at the {expected}: 100%" in str(found)
-
-
-def test_the_share_is_that_of_the_whole_ninth():
-    even = np.ones((9, 9))
-    even[0, 0] += 81
-    assert focus(even).share == pytest.approx(90 / 162) and "56%" in str(focus(even))
 
 
 @pytest.mark.parametrize(("more", "clear"), [(0.0, False), (0.15, False), (0.5, True)])

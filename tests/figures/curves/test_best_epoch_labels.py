@@ -41,20 +41,16 @@ def test_no_pole_runs_through_a_name(to_the_left, beyond):
             assert one is other or not (under and low < other.name_at < high)
 
 
-def test_names_go_under_lines_that_are_high_above_the_dots():
-    placed = laid_out([label(LEARNED, 5, 2.4, to_the_left=False)], [(5, 2.4), (6, 3.8), (7, 2.3)], 20, LINEAR)
-    assert placed[0].name_at < 2.3
-
-
-def test_a_line_on_the_other_side_of_the_dot_is_not_in_the_way():
-    placed = laid_out([label(LEARNED, 5, 2.4, to_the_left=False)], [(4, 3.9), (5, 2.4), (6, 2.0)], 20, LINEAR)
-    assert 2.4 < placed[0].name_at < 3.0
-
-
-def test_no_name_is_put_below_a_loss_of_nothing():
-    low = Scale(0.05, 4.0, False)
-    placed = laid_out([label(LEARNED, 10, 0.1)], [(10, 0.05), (9, 1.0)], 9, low)
-    assert placed[0].name_at > 1.0
+@pytest.mark.parametrize(
+    ("dot", "spots", "scale", "low", "high"),
+    [
+        (label(LEARNED, 5, 2.4, False), [(5, 2.4), (6, 3.8), (7, 2.3)], LINEAR, 0, 2.3),  # under lines high above the dot
+        (label(LEARNED, 5, 2.4, False), [(4, 3.9), (5, 2.4), (6, 2.0)], LINEAR, 2.4, 3.0),  # a line on the other side
+        (label(LEARNED, 10, 0.1), [(10, 0.05), (9, 1.0)], Scale(0.05, 4.0, False), 1.0, 4.0),  # no loss is below 0
+    ],
+)
+def test_a_name_stands_on_the_nearer_side_of_the_lines_that_it_would_cover(dot, spots, scale, low, high):
+    assert low < laid_out([dot], spots, 20, scale)[0].name_at < high
 
 
 def test_the_scale_is_stretched_for_names_outside_it():
@@ -62,12 +58,6 @@ def test_the_scale_is_stretched_for_names_outside_it():
     assert stretched.low < LINEAR.loss(-0.2) and stretched.high > LINEAR.loss(1.1)
     plain = LINEAR.with_room_for([])
     assert 1.8 < plain.low < 2.0 and 4.0 < plain.high < 4.2
-
-
-def test_the_scale_has_no_losses_below_none():
     assert Scale(0.02, 4.0, False).with_room_for([]).low == 0
     assert 0 < Scale(0.02, 4.0, True).with_room_for([]).low < 0.02
-
-
-def test_without_a_dot_there_is_no_name():
     assert laid_out([], [(1, 2.0)], 9, LINEAR) == []

@@ -33,11 +33,7 @@ def test_curves_come_in_the_order_of_the_variants(run):
     assert [curve.variant.name for curve in curves] == list(VARIANTS) and not problems
     assert curves[0].best.epoch == 2 and curves[0].best.dev.mean == 3.0
     assert curves[0].seconds_per_epoch == 20.0
-
-
-def test_minutes_add_up(run):
-    points = read_run(run)[0][0].points
-    assert [point.minutes for point in points] == pytest.approx([10 / 60, 30 / 60, 60 / 60])
+    assert [point.minutes for point in curves[0].points] == pytest.approx([10 / 60, 30 / 60, 60 / 60])
 
 
 def test_a_missing_history_is_told_and_the_others_are_read(run):
@@ -76,15 +72,10 @@ def test_a_partial_history_is_a_sentence(run, change):
         read_history(path)
 
 
-@pytest.mark.parametrize("text", ["[1, 2]", "null", "7"])
-def test_json_that_is_no_history_is_a_sentence(run, text):
+@pytest.mark.parametrize("text", ["[1, 2]", "null", "7", '{"variant": "fasttext", "epo'])
+def test_a_file_that_is_no_history_is_a_sentence(run, text):
     with pytest.raises(CheckpointError, match="history.json of fasttext: "):
         read_history(write(run, "fasttext", text))
-
-
-def test_half_a_file_is_a_sentence(run):
-    with pytest.raises(CheckpointError, match="readable JSON"):
-        read_history(write(run, "fasttext", '{"variant": "fasttext", "epo'))
 
 
 def test_histories_from_before_there_were_stages_are_read(run):
@@ -112,15 +103,11 @@ def test_seeds_whose_first_stages_were_of_different_lengths_go_on_together(tmp_p
     assert curve.points[2].minutes == pytest.approx(((10 + 20 + 30 + 30) + (10 + 20 + 20)) / 2 / 60)
 
 
-def test_the_seed_that_ships_counts_once(tmp_path):
+def test_seeds_are_a_mean_within_a_band_as_far_as_all_have_come(tmp_path):
     run = write_seeds(tmp_path)
     write(run / "seeds" / "1", "learned", history("learned"))
-    assert [history.seed for history in read_run(run)[0][0].histories] == [1, 2]
-
-
-def test_seeds_are_a_mean_within_a_band_as_far_as_all_have_come(tmp_path):
-    learned, word2vec, _ = read_run(write_seeds(tmp_path))[0]
-    assert [history.seed for history in learned.histories] == [1, 2]
+    learned, word2vec, _ = read_run(run)[0]
+    assert [history.seed for history in learned.histories] == [1, 2], "the seed that ships counts once"
     dev = [(point.dev.mean, point.dev.low, point.dev.high) for point in learned.points]
     assert dev == [pytest.approx((3.6, 3.5, 3.7)), pytest.approx((3.2, 3.0, 3.4))]
     assert learned.best.epoch == 2 and len(word2vec.histories) == 1
@@ -133,33 +120,24 @@ def test_a_damaged_seed_is_told_and_the_others_are_drawn(tmp_path):
     assert len(problems) == 1 and len(curves[0].histories) == 2
 
 
-def test_a_run_that_is_written_is_running_and_a_silent_one_was_interrupted(run):
-    path = write(run, "fasttext", history("fasttext", state=RUNNING))
-    assert read_run(run)[0][2].state == RUNNING and in_progress(read_run(run)[0])
-    age(path, 50)
-    assert read_run(run)[0][2].state == RUNNING
-    age(path, 70)
-    assert read_run(run)[0][2].state == INTERRUPTED and not in_progress(read_run(run)[0])
-
-
-def test_a_clock_that_was_set_back_keeps_no_run_alive(run):
-    path = write(run, "fasttext", history("fasttext", state=RUNNING))
-    age(path, -50)  # A clock may be a little off.
-    assert read_run(run)[0][2].state == RUNNING
-    age(path, -4000)
-    assert read_run(run)[0][2].state == INTERRUPTED and not in_progress(read_run(run)[0])
-
-
-def test_slow_epochs_are_waited_for(run):
+@pytest.mark.parametrize(
+    ("silent", "seconds", "alive", "state"),
+    [
+        (0, 10.0, None, RUNNING),
+        (50, 10.0, None, RUNNING),
+        (70, 10.0, None, INTERRUPTED),
+        (-50, 10.0, None, RUNNING),  # A clock may be a little off.
+        (-4000, 10.0, None, INTERRUPTED),  # It was set back.
+        (450, 100.0, None, RUNNING),  # Slow epochs are waited for.
+        (0, 10.0, False, INTERRUPTED),
+    ],
+)
+def test_a_run_that_is_written_is_running_and_a_silent_one_was_interrupted(run, silent, seconds, alive, state):
     data = history("fasttext", state=RUNNING)
-    data["epochs"][0]["seconds"] = 100.0
-    age(write(run, "fasttext", data), 450)
-    assert read_run(run)[0][2].state == RUNNING
-
-
-def test_who_knows_that_nobody_trains_need_not_wait(run):
-    write(run, "fasttext", history("fasttext", state=RUNNING))
-    assert read_run(run, alive=False)[0][2].state == INTERRUPTED
+    data["epochs"][0]["seconds"] = seconds
+    age(write(run, "fasttext", data), silent)
+    curves = read_run(run, alive)[0]
+    assert curves[2].state == state and in_progress(curves) == (state == RUNNING)
 
 
 def test_a_run_goes_on_between_two_decoders(run):

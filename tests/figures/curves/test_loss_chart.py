@@ -29,9 +29,6 @@ def test_each_decoder_has_its_colour_and_dash(curves):
     assert colour["domain"] == dash["domain"] == ["Learned", "Word2Vec", "FastText"]
     assert colour["range"] == [variant.colour for variant in VARIANTS.values()]
     assert dash["range"] == [list(variant.dash) for variant in VARIANTS.values()]
-
-
-def test_dev_is_drawn_stronger_than_training(curves):
     training, dev = marks(layers(curves), "line")
     assert training["mark"]["strokeWidth"] < dev["mark"]["strokeWidth"] and training["mark"]["opacity"] < 1
 
@@ -61,18 +58,13 @@ def test_several_seeds_have_a_band(curves, tmp_path):
     assert [area["encoding"]["y2"]["field"] for area in areas] == ["high", "high"]
 
 
-def test_a_second_stage_has_a_rule_and_a_name(tmp_path):
-    write(tmp_path, "learned", history("learned", earlier=1))
-    rules = marks(layers(read_run(tmp_path)[0]), "rule")
-    assert len(rules) == 1 + 1 + 1  # the stage, the poles of the names, the pointer
-
-
 def test_stages_that_begin_apart_have_their_names_one_above_the_other(tmp_path):
     for name in VARIANTS:
         write(tmp_path, name, rewarded(history(name)))
     found = layers(read_run(tmp_path)[0])
     names = [layer["mark"]["dy"] for layer in marks(found, "text") if "dy" in layer["mark"]]
-    assert len(marks(found, "rule")) == 3 + 1 + 1 and len(set(names)) == 3
+    assert len(marks(found, "rule")) == 3 + 1 + 1  # the stages, the poles of the names, the pointer
+    assert len(set(names)) == 3
 
 
 def test_the_course_is_drawn_thinner_and_beaded(curves):
@@ -93,11 +85,6 @@ def test_over_minutes_the_pointer_tells_the_losses_of_one_decoder(curves):
     rows = hover_rows(Picture(curves, Look(axis=MINUTES)))
     assert len(rows) == 3 + 2 + 1
     assert rows[rows.decoder == "Learned"].iloc[2].tolist()[1:] == ["Learned", 3, "1.0", "2.500", "3.100"]
-
-
-def test_the_curves_can_start_later(curves):
-    data = loss_chart(Picture(curves, Look(first_epoch=2))).to_dict()["datasets"]
-    assert {row["epoch"] for rows in data.values() for row in rows if "epoch" in row} == {2, 3}
 
 
 def test_one_curve_of_one_epoch_can_be_drawn(curves):

@@ -49,29 +49,19 @@ def test_smoothing_is_the_weighted_mean_that_its_help_describes(weight):
     assert smooth(values, weight) == pytest.approx(expected)
 
 
-def test_smoothing_leaves_a_flat_line_flat():
-    assert smooth([2.5] * 5, 0.9) == pytest.approx([2.5] * 5)
-
-
 def test_lines_hold_every_loss_once(curves):
     picture = Picture(curves, Look())
     assert len(picture.lines) == 2 * (3 + 2 + 1)
     assert line(picture, "Learned", "dev").loss.tolist() == [3.5, 3.0, 3.1]
     assert line(picture, "Learned", "training").place.tolist() == [1, 2, 3]
+    minutes = line(Picture(curves, Look(axis=MINUTES)), "Learned", "dev").place
+    assert minutes.tolist() == pytest.approx([1 / 6, 0.5, 1.0])
 
 
-def test_smoothed_lines_keep_what_was_measured(curves):
-    dev = line(Picture(curves, Look(smoothing=0.5)), "Learned", "dev")
-    assert dev.raw.tolist() == [3.5, 3.0, 3.1] and dev.loss.tolist() == pytest.approx(smooth([3.5, 3.0, 3.1], 0.5))
-
-
-def test_smoothing_begins_before_the_first_epoch_that_is_shown(curves):
+def test_smoothing_keeps_what_was_measured_and_begins_before_the_first_epoch_that_is_shown(curves):
     whole, part = (line(Picture(curves, Look(smoothing=0.5, first_epoch=first)), "Learned", "dev") for first in (1, 2))
+    assert whole.raw.tolist() == [3.5, 3.0, 3.1] and whole.loss.tolist() == pytest.approx(smooth([3.5, 3.0, 3.1], 0.5))
     assert part.loss.tolist() == whole.loss.tolist()[1:] and part.epoch.tolist() == [2, 3]
-
-
-def test_minutes_are_the_seconds_so_far(curves):
-    assert line(Picture(curves, Look(axis=MINUTES)), "Learned", "dev").place.tolist() == pytest.approx([1 / 6, 0.5, 1.0])
 
 
 def test_seeds_give_a_band(tmp_path):
@@ -88,9 +78,6 @@ def test_the_best_epochs_are_named_inside_the_chart(curves):
         }  # fmt: skip
         assert all(picture.scale.low < label.name_at < picture.scale.high for label in picture.labels)
         assert all(picture.scale.low < loss < picture.scale.high for loss in (2.5, 4.2))
-
-
-def test_a_best_epoch_that_is_not_shown_has_no_name(curves):
     assert [label.variant.name for label in Picture(curves, Look(first_epoch=2)).labels].count("fasttext") == 0
 
 
@@ -147,10 +134,6 @@ def test_the_csv_holds_every_seed_as_it_was_written(tmp_path):
     assert second.dev_loss.tolist() == [3.7, 3.4] and second.seconds.tolist() == [10, 20]
 
 
-def test_the_summary_says_what_the_chart_shows(curves):
-    assert "Learned: dev loss from 3.50 to its best, 3.00, in epoch 2 of 3." in summary(curves)
-
-
 def test_the_chart_begins_when_three_quarters_of_the_fall_are_over_in_every_curve(tmp_path):
     """Learned falls by 2.0 and has 1.5 of it in its third epoch; Word2Vec by 1.0 and has 0.75 of it in its second."""
     run = write_run(tmp_path)
@@ -162,4 +145,5 @@ def test_the_chart_begins_when_three_quarters_of_the_fall_are_over_in_every_curv
 
 
 def test_no_more_than_a_quarter_of_the_epochs_is_left_out(curves):
+    assert "Learned: dev loss from 3.50 to its best, 3.00, in epoch 2 of 3." in summary(curves)
     assert settled(curves) == 1 and settled(curves[2:]) == 1

@@ -157,7 +157,7 @@ def test_what_batch_normalisation_counts_is_frozen_and_the_glossary_says_so(tmp_
     save(tmp_path / "learned", checkpoint, {})
     found, trained = read_parameters(tmp_path / "learned"), checkpoint.build().trainable_weights
     assert found == Parameters(sum(math.prod(weight.shape) for weight in trained), 2 * 6)  # two of each of a word's six numbers
-    frozen = next(term.meaning for term in GLOSSARY if term.name == "frozen parameters")
+    frozen = GLOSSARY["frozen parameters"]
     assert "word vectors" in frozen and "batch normalisation" in frozen
 
 

@@ -116,13 +116,9 @@ def test_a_name_stands_right_of_its_point_and_left_of_it_at_the_edge():
     assert free == Name(0, pytest.approx(100 + ASIDE + half), 50) and edge == Name(1, pytest.approx(295 - ASIDE - half), 90)
 
 
-def test_the_earlier_word_gets_the_room():
-    points = np.array([[100.0, 50.0], [102.0, 50.0 + LINE / 2]])
-    found = place_names(["elephant", "elephants"], points, NOTHING, EDGES)
-    assert [name.place for name in found][0] == 0
-
-
-def test_no_name_stands_where_a_label_is():
+def test_the_earlier_word_gets_the_room_and_no_name_stands_where_a_label_is():
+    close = np.array([[100.0, 50.0], [102.0, 50.0 + LINE / 2]])
+    assert place_names(["elephant", "elephants"], close, NOTHING, EDGES)[0].place == 0
     points, label = np.array([[100.0, 50.0]]), np.array([[105.0, 40, 140, 60]])
     assert place_names(["dog"], points, label, EDGES)[0].x < 100
     assert not place_names(["dog"], points, np.concatenate([label, [[60, 40, 96, 60]]]), EDGES)
@@ -139,7 +135,3 @@ def test_in_a_crowd_nothing_covers_anything():
         assert one[0] >= 0 and one[1] >= 0 and one[2] <= 300 and one[3] <= 200 and not meet(one, label[0])
         assert not any(meet(one, other) for other in boxes[:place])
         assert not any(one[0] < x < one[2] and one[1] < y < one[3] for x, y in points)
-
-
-def test_no_words_no_names():
-    assert place_names([], np.empty((0, 2)), NOTHING, EDGES) == []
