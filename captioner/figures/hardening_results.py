@@ -26,7 +26,8 @@ def _files(data: Result) -> list[Row]:
             f"slowest {part['longest_s']:.2g} s, peak memory {part['most_mb']:.0f} MB",
         )
         for way, title in ways.items()
-        for part in [data[way]]
+        for part in [data.get(way)]
+        if part
     ]
 
 

@@ -7,7 +7,7 @@ from captioner.figures.hardening_results import CRASHES, FILES, FUZZ, LOAD, SERV
 DOOR = {"captioned": 500, "refused": 700, "longest_s": 1.234, "slowest": "a", "most_mb": 250, "largest": "b", "problems": []}
 VISITORS = {"answers": 90, "a_second": 3.14159, "median_ms": 300, "p95_ms": 950, "errors": 0, "memory_mb_more": -3}
 WRITTEN = {
-    FILES: {"library": DOOR, "command": DOOR, "page": DOOR | {"problems": ["x took 3.00 s"]}},
+    FILES: {"library": DOOR, "page": DOOR | {"problems": ["x took 3.00 s"]}},
     FUZZ: {"files_tried": 1234567, "seconds": 600, "places_reached": 9, "begun_with": 4, "broken_by": []},
     LOAD: {
         "visitors": {"1": VISITORS, "32": VISITORS | {"errors": 2, "memory_mb_more": 12}},
@@ -26,8 +26,8 @@ def test_every_figure_is_the_files(tmp_path):
     for name, data in WRITTEN.items():
         (tmp_path / name).write_text(json.dumps(data))
     found = dict(rows(tmp_path))
-    assert len(found) == 3 + 1 + 4 + 1
-    library, _, page = list(found.values())[:3]
+    assert len(found) == 2 + 1 + 4 + 1
+    library, page = list(found.values())[:2]
     assert library == "500 captioned, 700 rejected, 0 problems; slowest 1.2 s, peak memory 250 MB" and "1 problems" in page
     assert found["1,234,567 files from a fuzzer in 10 minutes"] == "0 crashes"
     one, many = (found[f"Simultaneous visitors for 5 minutes: {visitors}"] for visitors in (1, 32))

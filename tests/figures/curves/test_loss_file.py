@@ -49,6 +49,7 @@ def test_log_smoothing_seeds_stage_and_course_are_drawn(tmp_path):
     assert plain.collections  # the band of the two seeds
 
 
+@pytest.mark.slow
 def test_files_are_what_their_names_say_and_the_same_each_time(curves):
     picture = Picture(curves, Look())
     assert Image.open(BytesIO(loss_file(picture, "png"))).size[0] > 1000
