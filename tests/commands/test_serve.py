@@ -64,6 +64,8 @@ def test_keys_are_read_and_short_ones_refused(monkeypatch):
     assert "short" not in str(refused.value)
 
 
+@pytest.mark.slow
+@pytest.mark.process
 def test_what_cannot_load_its_decoders_ends():
     done = subprocess.run([sys.executable, "-c", BROKEN], cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
     told = lines(done.stderr)
@@ -71,6 +73,8 @@ def test_what_cannot_load_its_decoders_ends():
     assert "no memory left" in told[0]["error"]
 
 
+@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize(("ending", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
 def test_told_to_end_it_answers_what_was_begun_and_all_of_its_log_is_json(ending, status, tmp_path):
     (body,) = Photographs(1).bodies

@@ -89,6 +89,7 @@ def test_decoders_that_are_not_whole(tiny_run, tmp_path, monkeypatch, damage, se
     assert finding.advice or "copy" in finding.says.lower() or "Train them" in finding.says
 
 
+@pytest.mark.slow
 def test_weights_that_see_other_things(tmp_path, monkeypatch):
     monkeypatch.setattr("captioner.vision.encoder.likeliest", lambda *_: [("toad", 0.9)])
     (finding,) = found(tmp_path, "Encoder", monkeypatch=monkeypatch)
