@@ -1,4 +1,4 @@
-"""Checkpoints there and back, and every damage that somebody could do to them: each is told in a sentence."""
+"""Checkpoints there and back, and damaged ones: each damage has an error message."""
 
 import hashlib
 import json
@@ -10,8 +10,9 @@ import pytest
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from captioner.config import FIRST, REWARD, find_variant
+from captioner.config import FIRST, REWARD
 from captioner.errors import CheckpointError
+from captioner.model.blueprint import parts, weight_shapes
 from captioner.model.checkpoints import Checkpoint, EncoderMark, finished_history, load, load_all, save
 from captioner.model.stage_folders import peek_settings, stage_folder, stages_in
 from captioner.storage import exists
@@ -24,12 +25,11 @@ HISTORY = {"state": "finished", "epochs": []}
 
 
 def make(variant="learned", seed=1, vocabulary=VOCABULARY):
-    """A checkpoint of a decoder that was never trained."""
-    from captioner.model.decoder import Decoder
-
+    """A checkpoint with random weights."""
     table = learned_start(vocabulary.words, SMALL_DECODER.embedding_dimensions, 0.1, seed)
-    decoder = Decoder(SMALL_DECODER, table.vectors, StubEncoder.channels, find_variant(variant).frozen, seed)
-    weights = {variable.path: variable.numpy() for variable in decoder.weights if variable is not decoder.table}
+    shapes = weight_shapes(parts(SMALL_DECODER, StubEncoder.channels, len(vocabulary)))
+    random = np.random.default_rng(seed)
+    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     mark = EncoderMark.of(StubEncoder())
     return Checkpoint(variant, seed, small_preset(), mark, vocabulary, table, weights, {"subwords.safetensors": b"more"})
 
@@ -167,7 +167,7 @@ DAMAGES = {
 def test_every_damage_is_a_sentence(folder, damage):
     damage(folder)
     with pytest.raises(CheckpointError) as error:
-        load(folder).build()
+        load(folder).arrays()
     sentence = str(error.value)
     assert sentence.endswith(".") and "\n" not in sentence, sentence
     assert "copy" in sentence.lower() or "this version reads" in sentence, sentence
@@ -200,7 +200,7 @@ def test_a_wrong_byte_that_was_signed_is_a_sentence_or_another_decoder(folder, n
     for data in turned(whole, FLIPS):
         put(folder, name, data)
         try:
-            load(folder).build()
+            load(folder).arrays()
         except CheckpointError as error:
             refused += 1
             assert "\n" not in str(error) and str(error).endswith(".")
