@@ -1,4 +1,4 @@
-"""Where a decoder looked: its attention laid over the photograph, and said in words for who cannot see it."""
+"""A decoder's attention: laid over the photograph, and as a sentence."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -8,13 +8,13 @@ from PIL import Image
 
 _COLOURS = "inferno"
 _STOPS = 9
-_CLEAR = 1.25  # times what looking everywhere alike would give
+_CLEAR = 1.25  # times the share of an even attention
 _DOWN, _ACROSS = ("top", "middle", "bottom"), ("left", "centre", "right")
 
 
 @dataclass(frozen=True)
 class Focus:
-    """The part of the photograph, a ninth of it, that stands out most: its share of the attention, and its even share."""
+    """The ninth of the photograph with the most attention for its size: its share, and its share of the area."""
 
     place: str
     share: float
@@ -22,7 +22,7 @@ class Focus:
 
     @property
     def clear(self) -> bool:
-        """Whether it had so much more than its even share that it may be said to have been looked at."""
+        """Whether its share is far enough above its area to say that the decoder looked there."""
         return self.share >= _CLEAR * self.even
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ def overlay(photograph: bytes, attention: np.ndarray, opacity: float, longest: i
 
 
 def focus(attention: np.ndarray) -> Focus:
-    """Of the attention (rows, columns) over the photograph.
+    """The ninth that stands out in the attention (rows, columns).
 
     >>> str(focus(np.eye(3)[[0, 0, 2]] * [[1, 1, 1], [0, 0, 0], [0, 0, 3]]))
     'it looked most at the bottom right: 75% of its attention; looking everywhere alike would be 11%'
@@ -58,7 +58,7 @@ def focus(attention: np.ndarray) -> Focus:
 
 
 def _ninths(weights: np.ndarray) -> np.ndarray:
-    """How much of the whole lies in each ninth; of a grid that three does not divide, the ninths differ in size."""
+    """The share of each ninth; in a grid that three does not divide, the ninths differ in size."""
     rows, columns = (np.arange(size) * 3 // size for size in weights.shape)
     ninths = np.zeros((3, 3))
     np.add.at(ninths, (rows[:, None], columns[None]), weights / weights.sum())

@@ -1,4 +1,4 @@
-"""The tree of a search as a figure: what was kept, what was dropped, and the way to the caption that won.
+"""The search tree of a beam search as a figure: kept and dropped candidates, and the path of the winning caption.
 
 Takes the candidates of `captioner.captioning.search_trace`; knows no Streamlit.
 """
@@ -22,8 +22,8 @@ FATES = {
     "dropped": "dropped",
 }
 _WIDEST_STEP, _NARROWEST_STEP, _ROOM = 104, 74, 1180  # pixels; the last is what a page has beside its margins
-_BEFORE, _AFTER = 0.1, 0.7  # steps that are left free, before the first word's place and for the last word
-_LETTER, _GAP, _LATEST = 7.5, 8, 0.8  # how wide a letter is, and where a line to the next word starts at the latest
+_BEFORE, _AFTER = 0.1, 0.7  # margins in steps, before the first word and after the last
+_LETTER, _GAP, _LATEST = 7.5, 8, 0.8  # pixels of a letter and after a word; the latest start of a line, in steps
 _ROW_HEIGHT, _LARGEST_HEIGHT = 26, 560
 _END_SIGN = "■ end"
 _LINES: dict[str, dict[str, Any]] = {
@@ -51,7 +51,7 @@ def tree_table(
 ) -> "pd.DataFrame":
     """One row per candidate; `place` is its rank among those of its step, 1 the likeliest sentence so far.
 
-    Sentences that reached their end have the score by which they were compared.
+    Finished sentences have their score, the length-normalised log-probability.
     """
     import pandas as pd
 
@@ -88,10 +88,9 @@ def _sentence(candidates: Sequence[Candidate], number: int | None, words: Sequen
 
 
 def tree_chart(table: "pd.DataFrame", colour: str) -> dict[str, Any]:
-    """Words from left to right, each step's likeliest sentence on top; the winner's way is drawn heavier.
+    """Words from left to right, the likeliest sentence of each step on top; the winning path is heavier.
 
-    In Vega-Lite's own terms: this figure is made anew for every photograph, and Altair would take a fifth of a visitor's wait
-    to check it each time.
+    Plain Vega-Lite: the figure is drawn for every photograph, and Altair's validation would take a fifth of a visitor's wait.
     """
     steps, places = int(table["word"].max()), int(table["place"].max())
     axis = {"title": "word", "orient": "top", "values": list(range(1, steps + 1)), "format": "d"}
@@ -161,7 +160,7 @@ def _edges(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _is(kind: str) -> str:
-    """What is finished but did not win is drawn as what was kept."""
+    """Finished captions that did not win look like kept candidates."""
     return "datum.fate == 'kept' || datum.fate == 'finished'" if kind == "kept" else f"datum.fate == '{kind}'"
 
 

@@ -1,4 +1,4 @@
-"""CIDEr along the order of strangeness as a chart and a table. Knows no Streamlit."""
+"""The novelty curve as a chart and a table. Knows no Streamlit."""
 
 import altair as alt
 import pandas as pd

@@ -1,10 +1,10 @@
-"""CIDEr along the order of strangeness, in words."""
+"""The novelty curve in words."""
 
 from captioner.scoring.novelty_curve import MEAN, USUAL, Curve, Estimate, Stretch
 
 
 def verdict(curve: Curve) -> str:
-    """How strangeness and CIDEr go together, and the CIDEr of the photographs at the ends of the order."""
+    """The correlation of novelty and CIDEr, and the CIDEr of the most and the least familiar photographs."""
     ends = [f"{told(zone.cider[MEAN])} on {strangest(zone)}" for name, zone in curve.zones.items() if name != USUAL]
     return (
         f"On {curve.whole.photographs:,} dev photographs, the rank correlation of strangeness and CIDEr is "
