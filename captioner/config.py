@@ -8,13 +8,6 @@ from typing import Any, Literal
 
 from captioner.errors import ConfigError
 
-ImageEntry = Literal["attention", "merge", "init", "pre"]
-Attention = Literal["heads", "additive"]
-Pooling = Literal["mean", "blocks"]
-ImageNorm = Literal["none", "batch"]
-Activation = Literal["tanh", "relu"]
-DropoutAt = Literal["everything", "words"]
-
 FIRST, REWARD = "first", "reward"
 STANDARD, JOINED = SPLITTINGS = ("standard", "7000-1000")  # the ways to split a data set
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"  # the decoders that ship
@@ -77,14 +70,9 @@ CONTROLS: dict[str, Variant] = by_name(
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """The architecture of a decoder; `image_entry` is the way the photograph enters.
+    """The architecture of a decoder; the last five settings are for older recipes."""
 
-    The last five settings are for older recipes. `attention`: multi-head after the LSTM, or additive with the context in the
-    LSTM's next step. `pooling`: the mean over all regions, or the concatenated means of nine blocks, for merge, init and pre.
-    `image_norm` follows the projection. `activation` is that of the LSTM. `dropout_at`: where `dropout` applies.
-    """
-
-    image_entry: ImageEntry = "attention"
+    image_entry: Literal["attention", "merge", "init", "pre"] = "attention"
     embedding_dimensions: int = 300
     units: int = 512
     layers: int = 1
@@ -94,11 +82,11 @@ class DecoderConfig:
     feature_dropout: float = 0.3
     dropout: float = 0.5
     row_scale: float = 0.1
-    attention: Attention = field(default="heads", metadata=_SWITCH)
-    pooling: Pooling = field(default="mean", metadata=_SWITCH)
-    image_norm: ImageNorm = field(default="none", metadata=_SWITCH)
-    activation: Activation = field(default="tanh", metadata=_SWITCH)
-    dropout_at: DropoutAt = field(default="everything", metadata=_SWITCH)
+    attention: Literal["heads", "additive"] = field(default="heads", metadata=_SWITCH)  # after the LSTM, or before it
+    pooling: Literal["mean", "blocks"] = field(default="mean", metadata=_SWITCH)  # of all regions, or of nine blocks
+    image_norm: Literal["none", "batch"] = field(default="none", metadata=_SWITCH)  # after the projection
+    activation: Literal["tanh", "relu"] = field(default="tanh", metadata=_SWITCH)  # of the LSTM's candidate and output
+    dropout_at: Literal["everything", "words"] = field(default="everything", metadata=_SWITCH)
 
     @property
     def attends(self) -> bool:
@@ -152,12 +140,7 @@ class TrainingConfig(Schedule):
 
 @dataclass(frozen=True)
 class RewardConfig(Schedule):
-    """The second stage: whole captions rewarded by CIDEr, with the same settings for all three variants.
-
-    `samples` is the number of captions per photograph. `temperature` is that of sampling; it offsets label smoothing, which
-    leaves a tenth of the probability on implausible words. `flaw_penalty` is subtracted from the reward of a caption that
-    repeats a pair of words or is unfinished.
-    """
+    """The second stage: whole captions rewarded by CIDEr, with the same settings for all three variants."""
 
     epochs: int = 9
     patience: int = 3
@@ -166,27 +149,23 @@ class RewardConfig(Schedule):
     clip_norm: float = 0.1
     averaging: float = 0.99
     views: int = 2
-    samples: int = 5
-    temperature: float = field(default=0.6, metadata={"stored": "temper"})  # its name in checkpoints
+    samples: int = 5  # captions per photograph
+    temperature: float = field(default=0.6, metadata={"stored": "temper"})  # below 1, to offset label smoothing
     feature_dropout: float = 0.0
     maximum_words: int = 20
-    flaw_penalty: float = field(default=0.0, metadata=_LATER)
+    flaw_penalty: float = field(default=0.0, metadata=_LATER)  # for a repeated pair of words or an unfinished caption
 
     def __post_init__(self) -> None:
         if self.samples < 2 or self.maximum_words < 1 or not (self.temperature > 0 and 0 <= self.feature_dropout < 1):
             raise ConfigError(
-                "The second stage needs samples of 2 or more, maximum_words of 1 or more, a temperature above 0 and "
-                f"feature_dropout from 0 to below 1, not {self.samples}, {self.maximum_words}, {self.temperature:g} and "
-                f"{self.feature_dropout:g}."
+                "Stage reward needs samples of 2 or more, maximum_words of 1 or more, a temperature above 0 and feature_dropout "
+                f"from 0 to below 1, not {self.samples}, {self.maximum_words}, {self.temperature:g} and {self.feature_dropout:g}."
             )
 
 
 @dataclass(frozen=True)
 class AdaptationConfig(Schedule):
-    """How the encoder is fine-tuned, once, with decoders of all three variants, from the convolution `first_block` on.
-
-    Photographs are randomly cropped, down to `smallest_crop` of their area; contrast and brightness vary by `light`.
-    """
+    """How the encoder is fine-tuned, once, with decoders of all three variants, from the convolution `first_block` on."""
 
     epochs: int = 6
     patience: int = 2
@@ -198,8 +177,8 @@ class AdaptationConfig(Schedule):
     views: int = 1
     decoder_learning_rate: float = 2e-4
     first_block: str = "blocks_4"
-    smallest_crop: float = 0.6
-    light: float = 0.2
+    smallest_crop: float = 0.6  # share of the photograph's area
+    light: float = 0.2  # variation of contrast and brightness
     label_smoothing: float = 0.1
     feature_dropout: float = 0.2
     dropout: float = 0.4

@@ -6,11 +6,11 @@ The Keras decoder is built from them; checkpoints, figures and `describe` take s
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from captioner.config import Activation, Attention, DecoderConfig, DropoutAt, ImageEntry, ImageNorm, Pooling
+from captioner.config import DecoderConfig
 from captioner.errors import ConfigError
 
 # Far beyond any use; they keep a settings file from asking for all memory.
@@ -23,14 +23,7 @@ NORM = "image_norm"
 STATISTICS = (f"{NORM}/mean", f"{NORM}/variance")  # Counted in training, not learned.
 _BLOCKS_ACROSS = 3
 BLOCKS = _BLOCKS_ACROSS**2
-_SWITCHES = {
-    "image_entry": ImageEntry,
-    "attention": Attention,
-    "pooling": Pooling,
-    "image_norm": ImageNorm,
-    "activation": Activation,
-    "dropout_at": DropoutAt,
-}
+_CHOICES = {name: get_args(kind) for name, kind in get_type_hints(DecoderConfig).items() if get_origin(kind) is Literal}
 
 
 @dataclass(frozen=True)
@@ -138,9 +131,9 @@ def block_means(config: DecoderConfig, regions: int) -> np.ndarray | None:
 
 def check(config: DecoderConfig) -> None:
     """Raise a `ConfigError` for settings that describe no decoder."""
-    for name, known in _SWITCHES.items():
-        if getattr(config, name) not in get_args(known):
-            raise ConfigError(f"{name} is one of {', '.join(get_args(known))}, not '{getattr(config, name)}'.")
+    for name, known in _CHOICES.items():
+        if getattr(config, name) not in known:
+            raise ConfigError(f"{name} is one of {', '.join(known)}, not '{getattr(config, name)}'.")
     sizes = (config.units, config.layers, config.image_units, config.heads, config.embedding_dimensions)
     if min(sizes) < 1 or config.hidden_units < 0 or max(*sizes, config.hidden_units) > LARGEST_SIZE:
         raise ConfigError(f"The sizes of a decoder are whole numbers from 1 (hidden_units from 0) to {LARGEST_SIZE}.")
