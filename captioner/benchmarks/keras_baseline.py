@@ -16,7 +16,7 @@ from captioner.config import NORM_EPSILON
 from captioner.errors import ConfigError
 from captioner.model.blueprint import NORM
 from captioner.model.decoder import Decoder
-from captioner.model.layers import Cell, Normalisation
+from captioner.model.layers import LstmLayer, Normalisation
 from captioner.model.losses import word_losses
 from captioner.training.batches import Examples
 from captioner.vocabulary import END, PADDING, START, UNKNOWN
@@ -188,7 +188,7 @@ def _embedding(decoder: Decoder) -> keras.layers.Embedding:
     return copy
 
 
-def _lstm(cell: Cell, activation: str) -> keras.layers.LSTM:
+def _lstm(cell: LstmLayer, activation: str) -> keras.layers.LSTM:
     """Keras has the gates in the order input, forget, candidate, output; ours have the candidate last."""
     copy = keras.layers.LSTM(cell.units, activation, return_sequences=True, return_state=True)
     copy.build((None, None, cell.kernel.shape[0]))

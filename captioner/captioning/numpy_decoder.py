@@ -38,7 +38,7 @@ class Dense:
         return outputs
 
 
-class Cell(NamedTuple):
+class LstmValues(NamedTuple):
     """One LSTM layer at one word; every array is (rows, units)."""
 
     input_gate: np.ndarray
@@ -49,7 +49,7 @@ class Cell(NamedTuple):
     output: np.ndarray
 
 
-class Look(NamedTuple):
+class AttentionValues(NamedTuple):
     """One look at the photograph; additive attention has one head."""
 
     query: np.ndarray  # (rows, image_units)
@@ -65,8 +65,8 @@ class Look(NamedTuple):
 class Values(NamedTuple):
     """Everything that one step computes. `look` is None without attention, `hidden` without a hidden layer."""
 
-    cells: tuple[Cell, ...]
-    look: Look | None
+    cells: tuple[LstmValues, ...]
+    look: AttentionValues | None
     hidden: np.ndarray | None  # (rows, hidden_units)
     logits: np.ndarray  # (rows, vocabulary)
 
@@ -75,7 +75,7 @@ class Values(NamedTuple):
         return self.look and self.look.attention
 
 
-def state_after(cells: Iterable[Cell]) -> State:
+def state_after(cells: Iterable[LstmValues]) -> State:
     return tuple(part for cell in cells for part in (cell.output, cell.memory))
 
 
@@ -152,16 +152,16 @@ class NumpyDecoder:
             np.maximum(hidden, 0, out=hidden)
         return Values(cells, look, hidden, self.parts["words"](sequence))
 
-    def _read(self, inputs: np.ndarray, state: State) -> tuple[Cell, ...]:
+    def _read(self, inputs: np.ndarray, state: State) -> tuple[LstmValues, ...]:
         """All LSTM layers, from the input's share of the first layer's gates."""
-        cells: list[Cell] = []
+        cells: list[LstmValues] = []
         for layer, recurrent in enumerate(self.recurrent):
             gates = recurrent(state[2 * layer])  # (rows, 4 * units)
             gates += self.parts[f"lstm{layer}"](cells[-1].output) if cells else inputs
             cells.append(_cell(gates, state[2 * layer + 1], self.activation))
         return tuple(cells)
 
-    def _look(self, output: np.ndarray, grid: np.ndarray) -> Look:
+    def _look(self, output: np.ndarray, grid: np.ndarray) -> AttentionValues:
         """Multi-head attention over grids (images, heads, regions, depth), with the LSTM's output as query."""
         images, heads, _, depth = grid.shape
         query = self.parts["query"](output)
@@ -169,16 +169,16 @@ class NumpyDecoder:
         weights = scaled.swapaxes(1, 2) @ grid.swapaxes(2, 3)  # (images, heads, slots, regions)
         _softmax(weights)
         context = (weights @ grid).swapaxes(1, 2)  # (images, slots, heads, depth)
-        return Look(query, weights, context.reshape(len(output), -1))
+        return AttentionValues(query, weights, context.reshape(len(output), -1))
 
-    def _look_before(self, output: np.ndarray, grid: np.ndarray) -> Look:
+    def _look_before(self, output: np.ndarray, grid: np.ndarray) -> AttentionValues:
         """Additive attention over grids (images, 2, regions, image units), with the LSTM's previous output as query."""
         images, _, _, units = grid.shape
         query = self.parts["query"](output)
         bent = np.tanh(grid[:, None, 0] + query.reshape(images, -1, 1, units))  # (images, slots, regions, image units)
         weights = (bent @ self.parts["energy"].kernel)[..., 0]
         _softmax(weights)
-        return Look(query, weights[:, None], (weights @ grid[:, 1]).reshape(len(output), -1))
+        return AttentionValues(query, weights[:, None], (weights @ grid[:, 1]).reshape(len(output), -1))
 
 
 class Session:
@@ -228,7 +228,7 @@ def _softmax(weights: np.ndarray) -> None:
     weights /= weights.sum(axis=-1, keepdims=True)
 
 
-def _cell(gates: np.ndarray, memory: np.ndarray, activation: Callable[[np.ndarray], np.ndarray]) -> Cell:
+def _cell(gates: np.ndarray, memory: np.ndarray, activation: Callable[[np.ndarray], np.ndarray]) -> LstmValues:
     """An LSTM's step from its gates, (rows, 4 * units), in the order input, forget, output, candidate."""
     units = memory.shape[1]
     # sigmoid(x) = (tanh(x / 2) + 1) / 2 cannot overflow.
@@ -240,7 +240,7 @@ def _cell(gates: np.ndarray, memory: np.ndarray, activation: Callable[[np.ndarra
     input_gate, forget_gate, output_gate = np.split(opened, 3, axis=1)
     candidate = activation(gates[:, 3 * units :])
     memory = forget_gate * memory + input_gate * candidate
-    return Cell(input_gate, forget_gate, output_gate, candidate, memory, output_gate * activation(memory))
+    return LstmValues(input_gate, forget_gate, output_gate, candidate, memory, output_gate * activation(memory))
 
 
 def _normaliser(logits: np.ndarray) -> np.ndarray:

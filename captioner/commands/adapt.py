@@ -12,7 +12,7 @@ from captioner.config import FIRST, VARIANTS, AdaptationConfig
 from captioner.config_io import with_settings
 from captioner.errors import DatasetError, ImageError, TrainingError
 from captioner.storage import exists, load_folder, parse_as, parse_json, remove_folder, save_folder
-from captioner.training.history import Epoch, TrainingState
+from captioner.training.history import FINISHED, Epoch, TrainingState
 from captioner.training.worker_group import refuse_several
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(request: Request) -> int:
     _save(out, state, how)
     remove_folder(waiting)
     if request.json:
-        print_json({"out": str(out)} | state.history("encoder", request.seed, "finished"))
+        print_json({"out": str(out)} | state.history("encoder", request.seed, FINISHED))
     else:
         print(f"The fine-tuned encoder is in {out}. To use it, train with --preset triptych and an --out in {out.parent}.")
     return 0
@@ -149,6 +149,6 @@ def _save(out: Path, state: TrainingState, how: dict[str, Any]) -> None:
     from captioner.vision.encoder import ADAPTED_WEIGHTS
 
     halves = {name: values.astype(np.float16) for name, values in state.best.items()}
-    history = state.history("encoder", how["seed"], "finished")
+    history = state.history("encoder", how["seed"], FINISHED)
     files = {ADAPTED_WEIGHTS: save(halves), HOW: (json.dumps(how, indent=1) + "\n").encode()}
     save_folder(out, files, {"history.json": (json.dumps(history, indent=1) + "\n").encode()})

@@ -20,14 +20,14 @@ def build(name: str, part: Part, seeds: Iterator[int]) -> keras.layers.Layer:
     if part.kind == "norm":
         return Normalisation(part.outputs, name)
     if part.kind == "lstm":
-        return Cell(part.inputs, part.outputs, next(seeds), name, part.activation)
+        return LstmLayer(part.inputs, part.outputs, next(seeds), name, part.activation)
     initializer = keras.initializers.GlorotUniform(seed=next(seeds))
     layer = keras.layers.Dense(part.outputs, part.activation, part.bias, name=name, kernel_initializer=initializer)
     layer.build((None, part.inputs))
     return layer
 
 
-class Cell(keras.layers.Layer):
+class LstmLayer(keras.layers.Layer):
     """An LSTM layer whose input is projected for all words at once; gates in the order input, forget, output, candidate."""
 
     def __init__(self, inputs: int, units: int, seed: int, name: str, activation: str = "tanh"):

@@ -8,6 +8,8 @@ from captioner.config import FIRST, Schedule
 if TYPE_CHECKING:
     import numpy as np
 
+RUNNING, FINISHED, STOPPED = "running", "finished", "stopped"  # the states of a history
+
 
 @dataclass(frozen=True)
 class Epoch:

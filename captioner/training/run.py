@@ -29,7 +29,7 @@ from captioner.model.checkpoints import (
 from captioner.storage import exists, load_folder, parse_as, read_json, remove_folder, save_folder, tensor_pieces, write_json
 from captioner.training import provenance
 from captioner.training.embedding_tables import Table
-from captioner.training.history import Epoch, TrainingState
+from captioner.training.history import FINISHED, RUNNING, STOPPED, Epoch, TrainingState
 from captioner.training.provenance import Code, File
 from captioner.training.run_inputs import RunInputs
 from embeddings.table import EmbeddingTable
@@ -205,13 +205,13 @@ class Run:
             "best.safetensors": tensor_pieces(state.best),
         }
         save_folder(self.resume_folder, files | table.to_files() | dict(extra))
-        write_json(self.folder / HISTORY, self._history(state, "running"))
+        write_json(self.folder / HISTORY, self._history(state, RUNNING))
 
     def stopped(self) -> None:
         """Mark the history as stopped, so that a page does not wait for the next epoch."""
         path = self.folder / HISTORY
         if self.workers.first and path.is_file() and not exists(self.folder):
-            write_json(path, read_json(path) | {"state": "stopped"})
+            write_json(path, read_json(path) | {"state": STOPPED})
 
     def _finish(self, state: TrainingState, table: EmbeddingTable, extra: dict[str, bytes]) -> None:
         weights = dict(state.best)
@@ -230,7 +230,7 @@ class Run:
             extra=extra,
             stage=shared.stage,
         )
-        save(self.folder, checkpoint, self._history(state, "finished"))
+        save(self.folder, checkpoint, self._history(state, FINISHED))
         remove_folder(self.resume_folder)
 
     def _history(self, state: TrainingState, status: str) -> dict:

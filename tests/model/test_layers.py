@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from captioner.model.layers import Cell, Dropout, Normalisation, into_slots, late_gradient, out_of_slots
+from captioner.model.layers import Dropout, LstmLayer, Normalisation, into_slots, late_gradient, out_of_slots
 from captioner.model.packing import pack
 
 
@@ -87,7 +87,7 @@ def test_batch_normalisation_is_that_of_keras():
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_an_lstm_has_as_many_parameters_and_the_same_answer_as_keras(activation):
-    cell, random = Cell(6, 8, 1, "cell", activation), np.random.default_rng(2)
+    cell, random = LstmLayer(6, 8, 1, "cell", activation), np.random.default_rng(2)
     for weight in cell.weights:
         weight.assign(random.normal(0, 0.5, weight.shape))
     layer = keras.layers.LSTM(8, activation)

@@ -17,9 +17,9 @@ from captioner.config import STAGES, VARIANTS, Variant, find_variant
 from captioner.errors import CheckpointError
 from captioner.model.checkpoints import HISTORY
 from captioner.storage import read_as
-from captioner.training.history import Epoch
+from captioner.training.history import FINISHED, RUNNING, STOPPED, Epoch
 
-RUNNING, FINISHED, STOPPED, INTERRUPTED = "running", "finished", "stopped", "interrupted"
+INTERRUPTED = "interrupted"  # found by the age of the file; a killed process cannot write it
 SEEDS = "seeds"
 _WRITTEN_STATES = (RUNNING, FINISHED, STOPPED)
 _DEPTH = 3  # levels below a named folder that are searched for runs

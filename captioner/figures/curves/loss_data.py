@@ -25,7 +25,7 @@ _SHORTEST = {EPOCHS: 1.0, MINUTES: 0.01}  # shortest axis, after the first epoch
 
 
 @dataclass(frozen=True)
-class Look:
+class LossView:
     """How to show the curves; every field is a control of the page."""
 
     axis: str = EPOCHS
@@ -61,14 +61,14 @@ def smooth(values: Sequence[float], weight: float) -> list[float]:
 
 
 @dataclass(frozen=True)
-class Picture:
+class LossPlot:
     """Every line of a chart, the limits of both axes, and the labels.
 
     The axis of a run in progress includes the expected epochs, so that it does not change while the curves grow.
     """
 
     curves: tuple[Curve, ...]
-    look: Look
+    view: LossView
     expected_epochs: int = 0
 
     @property
@@ -78,7 +78,7 @@ class Picture:
 
     @property
     def course(self) -> tuple[CourseCurve, ...]:
-        return tuple(read_course().values()) if self.look.course_shown else ()
+        return tuple(read_course().values()) if self.view.course_shown else ()
 
     @cached_property
     def lines(self) -> "pd.DataFrame":
@@ -91,17 +91,17 @@ class Picture:
 
     def _line(self, curve: Curve, split: str) -> Iterator[tuple]:
         bands = [getattr(point, split) for point in curve.points]
-        shown = smooth([band.mean for band in bands], self.look.smoothing)
+        shown = smooth([band.mean for band in bands], self.view.smoothing)
         for point, band, loss in zip(curve.points, bands, shown, strict=True):
-            if point.epoch >= self.look.first_epoch:
-                row = (curve.variant.title, split, point.epoch, self.look.place(point), loss, band.mean, band.low, band.high)
+            if point.epoch >= self.view.first_epoch:
+                row = (curve.variant.title, split, point.epoch, self.view.place(point), loss, band.mean, band.low, band.high)
                 yield row
 
     @cached_property
     def course_lines(self) -> "pd.DataFrame":
         import pandas as pd
 
-        first = self.look.first_epoch
+        first = self.view.first_epoch
         rows = [
             (curve.variant.title, curve.name, epoch, loss)
             for curve in self.course
@@ -114,9 +114,9 @@ class Picture:
     def places(self) -> tuple[float, float]:
         """The limits of the horizontal axis, which never coincide."""
         places = [*self.lines.place, *self.course_lines.place]
-        if self.look.axis == EPOCHS and self.expected_epochs:
+        if self.view.axis == EPOCHS and self.expected_epochs:
             places.append(self.expected_epochs)
-        return min(places), max(max(places), min(places) + _SHORTEST[self.look.axis])
+        return min(places), max(max(places), min(places) + _SHORTEST[self.view.axis])
 
     @cached_property
     def scale(self) -> Scale:
@@ -126,7 +126,7 @@ class Picture:
     @property
     def _lines_scale(self) -> Scale:
         losses = [loss for _, loss in self._spots]
-        return Scale(min(losses), max(max(losses), min(losses) * 1.01), self.look.log)
+        return Scale(min(losses), max(max(losses), min(losses) * 1.01), self.view.log)
 
     @property
     def _spots(self) -> list[Spot]:
@@ -142,8 +142,8 @@ class Picture:
             Label(curve.variant, place, best.dev.mean, text, to_the_left=place > (first + last) / 2)
             for curve in self.curves
             for best in [curve.best]
-            for place, text in [(self.look.place(best), f"{curve.variant.title}: best epoch {best.epoch}")]
-            if best.epoch >= self.look.first_epoch
+            for place, text in [(self.view.place(best), f"{curve.variant.title}: best epoch {best.epoch}")]
+            if best.epoch >= self.view.first_epoch
         ]
         return laid_out(labels, self._spots, last - first, self._lines_scale)
 
@@ -164,9 +164,9 @@ class Picture:
 
     def _boundary(self, curve: Curve) -> float | None:
         points = [point for point in curve.points if point.epoch in (curve.earlier, curve.earlier + 1)]
-        if len(points) < 2 or points[0].epoch < self.look.first_epoch:
+        if len(points) < 2 or points[0].epoch < self.view.first_epoch:
             return None
-        return curve.earlier + 0.5 if self.look.axis == EPOCHS else points[0].minutes
+        return curve.earlier + 0.5 if self.view.axis == EPOCHS else points[0].minutes
 
 
 def settled(curves: Sequence[Curve]) -> int:

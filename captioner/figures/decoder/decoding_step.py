@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioner.captioning.beam_search import FORBIDDEN, State
-from captioner.captioning.numpy_decoder import Cell, Look, NumpyDecoder, Values, state_after
+from captioner.captioning.numpy_decoder import AttentionValues, LstmValues, NumpyDecoder, Values, state_after
 from captioner.config import SearchConfig
 from captioner.vocabulary import END, START
 
@@ -17,8 +17,8 @@ class Step:
     word: int
     vector: np.ndarray  # (dimensions,)
     before: State  # (units,) each: output and memory of every layer
-    cells: tuple[Cell, ...]  # (units,) each
-    look: Look | None  # query and context (image_units,), weights (heads, regions)
+    cells: tuple[LstmValues, ...]  # (units,) each
+    look: AttentionValues | None  # query and context (image_units,), weights (heads, regions)
     attention: np.ndarray | None  # (regions,), the mean weights over the heads
     added: np.ndarray | None  # (units,)
     hidden: np.ndarray | None  # (hidden_units,)
@@ -56,8 +56,8 @@ def _step(word: int, vector: np.ndarray, state: State, values: Values, added: np
         word=word,
         vector=vector,
         before=tuple(part[0] for part in state),
-        cells=tuple(Cell(*(part[0] for part in cell)) for cell in values.cells),
-        look=look and Look(look.query[0], look.weights[0, :, 0], look.context[0]),
+        cells=tuple(LstmValues(*(part[0] for part in cell)) for cell in values.cells),
+        look=look and AttentionValues(look.query[0], look.weights[0, :, 0], look.context[0]),
         attention=look and look.attention[0],
         added=added,
         hidden=None if values.hidden is None else values.hidden[0],

@@ -10,7 +10,17 @@ from captioner.config import VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.curves import course_project
 from captioner.figures.curves.histories import Curve, find_runs, in_progress, read_run
-from captioner.figures.curves.loss_data import EPOCHS, MINUTES, REWARDS, Look, Picture, loss_csv, loss_table, settled, summary
+from captioner.figures.curves.loss_data import (
+    EPOCHS,
+    MINUTES,
+    REWARDS,
+    LossPlot,
+    LossView,
+    loss_csv,
+    loss_table,
+    settled,
+    summary,
+)
 from captioner.figures.decoder.settings_in_words import Settings, read_all
 from captioner.model.stage_folders import stage_folder
 from captioner.training.provenance import trained_on_dev
@@ -42,9 +52,9 @@ def show() -> None:
     run = _choose_run()
     introduction.markdown(_introduction("drawn pictures" if run is None else "photographs"))
     curves, _ = _read(run)
-    look = _look(curves, _goes_on(run, curves))
+    view = _view(curves, _goes_on(run, curves))
     follow = _EVERY if run is None or in_progress(curves) else None
-    st.fragment(_show_run, run_every=follow)(run, look, _moment(run, curves))
+    st.fragment(_show_run, run_every=follow)(run, view, _moment(run, curves))
 
 
 def _introduction(pictures: str) -> str:
@@ -94,11 +104,11 @@ def _goes_on(run: Path | None, curves: list[Curve]) -> bool:
 
 
 def _moment(run: Path | None, curves: list[Curve]) -> tuple[bool, str]:
-    """What the whole page depends on; when it changes, a look at the curves alone is not enough."""
+    """What the whole page depends on; when it changes, redrawing the curves alone is not enough."""
     return _goes_on(run, curves), live_training.live().state
 
 
-def _look(curves: list[Curve], goes_on: bool) -> Look:
+def _view(curves: list[Curve], goes_on: bool) -> LossView:
     """Draw the controls in one row; everything chosen lives in the page's address."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large", key="controls"):
         axis = choose_one("Along the bottom", [EPOCHS, MINUTES], key="axis")
@@ -107,7 +117,7 @@ def _look(curves: list[Curve], goes_on: bool) -> Look:
         log = st.toggle("Log axis", key="log", bind="query-params", help=_LOG)
         about = f"Lay over them the training losses of {course_project.SOURCE}."
         laid_over = st.toggle("Course project", key="course", bind="query-params", help=about)
-    return Look(axis, log, smoothing, first, laid_over)
+    return LossView(axis, log, smoothing, first, laid_over)
 
 
 def _first_epoch(curves: list[Curve]) -> int:
@@ -126,7 +136,7 @@ def _forget_start() -> None:
 
 
 @refusals()
-def _show_run(run: Path | None, look: Look, moment: tuple[bool, str]) -> None:
+def _show_run(run: Path | None, view: LossView, moment: tuple[bool, str]) -> None:
     """All that follows a run in progress; it looks at the files anew each time."""
     from captioner.figures.curves.loss_chart import loss_chart
 
@@ -139,17 +149,17 @@ def _show_run(run: Path | None, look: Look, moment: tuple[bool, str]) -> None:
         _show_problems(curves, problems)
     if not curves:
         return
-    picture = Picture(tuple(curves), look, live_training.expected_epochs() if run is None else 0)
+    plot = LossPlot(tuple(curves), view, live_training.expected_epochs() if run is None else 0)
     chart, beside = st.columns([3, 1], gap="large")
     settings, damaged = read_all(live_training.live().folder if run is None else run)
     with chart:
-        st.altair_chart(loss_chart(picture), alt=summary(curves))
-        _show_remarks(picture, settings)
+        st.altair_chart(loss_chart(plot), alt=summary(curves))
+        _show_remarks(plot, settings)
         if run is not None and trained_on_dev(run):
             st.markdown("They were trained on the photographs of dev, too: what is measured there is not of unseen ones.")
         _show_reward(curves)
         facts.show_cards(curves)
-        _show_table(picture)
+        _show_table(plot)
     with beside:
         facts.show_settings(curves, settings)
         for problem in damaged:
@@ -184,21 +194,21 @@ def _show_problems(curves: list[Curve], problems: list[CheckpointError]) -> None
         refuse(problem)
 
 
-def _show_remarks(picture: Picture, settings: list[Settings]) -> None:
+def _show_remarks(plot: LossPlot, settings: list[Settings]) -> None:
     """What the chart's marks mean, as far as they are there."""
     remarks = []
-    seeds = max(len(curve.histories) for curve in picture.curves)
+    seeds = max(len(curve.histories) for curve in plot.curves)
     if seeds > 1:
         remarks.append(f"Each line is the mean over up to {seeds} seeds; the band reaches from the lowest to the highest.")
-    if picture.look.first_epoch > 1:
+    if plot.view.first_epoch > 1:
         remarks.append("The steep fall before is left out; it is there when the first epoch shown is 1.")
-    if picture.second_stage:
-        remarks.append(_about_stages(picture.curves))
-    if picture.look.smoothed:
+    if plot.second_stage:
+        remarks.append(_about_stages(plot.curves))
+    if plot.view.smoothed:
         remarks.append("The lines are smoothed; the faint ones behind them, the dots and the pointer tell what was measured.")
-    if picture.look.course:
+    if plot.view.course:
         words = settings[0].words if settings else None
-        remarks += [course_project.description(), course_project.caution(words)] if picture.course else [_NO_TIMES]
+        remarks += [course_project.description(), course_project.caution(words)] if plot.course else [_NO_TIMES]
     if remarks:
         st.markdown("\n\n".join(remarks))
 
@@ -215,13 +225,13 @@ def _about_stages(curves: Sequence[Curve]) -> str:
     )
 
 
-def _show_table(picture: Picture) -> None:
+def _show_table(plot: LossPlot) -> None:
     from captioner.figures.curves.loss_file import loss_file
 
     with st.expander("The same as a table"):
-        st.dataframe(loss_table(picture.curves).style.format("{:.3f}", na_rep=""), alt=summary(picture.curves))
+        st.dataframe(loss_table(plot.curves).style.format("{:.3f}", na_rep=""), alt=summary(plot.curves))
     with st.container(horizontal=True):
-        st.download_button("Losses as CSV", loss_csv(picture.curves), "losses.csv", "text/csv", on_click="ignore")
+        st.download_button("Losses as CSV", loss_csv(plot.curves), "losses.csv", "text/csv", on_click="ignore")
         for kind, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
-            draw = partial(loss_file, picture, kind)  # only when it is asked for
+            draw = partial(loss_file, plot, kind)  # only when it is asked for
             st.download_button(f"Chart as {kind.upper()}", draw, f"losses.{kind}", mime, on_click="ignore")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from captioner.captioning.beam_search import FORBIDDEN
-from captioner.captioning.numpy_decoder import Cell
+from captioner.captioning.numpy_decoder import LstmValues
 from captioner.figures.decoder.decoding_step import Step
 from captioner.views.how_it_works.looking import photograph
 from captioner.views.how_it_works.scene import SHOWN, Body, Scene, number, share, vector
@@ -93,7 +93,7 @@ def _cell(step: Step, layer: int, squash: str) -> str:
     return _table(head, rows, "The LSTM before and after this word") + f'<p class="range">{_by_hand(cell, memory[0], squash)}</p>'
 
 
-def _by_hand(cell: Cell, before: float, squash: str) -> str:
+def _by_hand(cell: LstmValues, before: float, squash: str) -> str:
     """The first unit's arithmetic."""
     keep, enter, leave = cell.forget_gate[0], cell.input_gate[0], cell.output_gate[0]
     kept, entered, memory = keep * before, enter * cell.candidate[0], cell.memory[0]

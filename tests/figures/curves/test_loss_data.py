@@ -1,4 +1,4 @@
-"""From curves to the numbers of a picture: smoothing, places, stages, tables; worked by hand."""
+"""From curves to the numbers of a plot: smoothing, places, stages, tables; worked by hand."""
 
 import math
 from io import StringIO
@@ -9,7 +9,7 @@ import pytest
 
 from captioner.config import VARIANTS
 from captioner.figures.curves.histories import read_run
-from captioner.figures.curves.loss_data import MINUTES, Look, Picture, loss_csv, loss_table, settled, smooth, summary
+from captioner.figures.curves.loss_data import MINUTES, LossPlot, LossView, loss_csv, loss_table, settled, smooth, summary
 from support.factories import history, write, write_run, write_seeds
 from support.fakes import rewarded as with_reward
 
@@ -37,8 +37,8 @@ def rewarded(tmp_path):
     return tuple(read_run(run)[0])
 
 
-def line(picture, decoder, split):
-    rows = picture.lines
+def line(plot, decoder, split):
+    rows = plot.lines
     return rows[(rows.decoder == decoder) & (rows.split == split)]
 
 
@@ -50,59 +50,59 @@ def test_smoothing_is_the_weighted_mean_that_its_help_describes(weight):
 
 
 def test_lines_hold_every_loss_once(curves):
-    picture = Picture(curves, Look())
-    assert len(picture.lines) == 2 * (3 + 2 + 1)
-    assert line(picture, "Learned", "dev").loss.tolist() == [3.5, 3.0, 3.1]
-    assert line(picture, "Learned", "training").place.tolist() == [1, 2, 3]
-    minutes = line(Picture(curves, Look(axis=MINUTES)), "Learned", "dev").place
+    plot = LossPlot(curves, LossView())
+    assert len(plot.lines) == 2 * (3 + 2 + 1)
+    assert line(plot, "Learned", "dev").loss.tolist() == [3.5, 3.0, 3.1]
+    assert line(plot, "Learned", "training").place.tolist() == [1, 2, 3]
+    minutes = line(LossPlot(curves, LossView(axis=MINUTES)), "Learned", "dev").place
     assert minutes.tolist() == pytest.approx([1 / 6, 0.5, 1.0])
 
 
 def test_smoothing_keeps_what_was_measured_and_begins_before_the_first_epoch_that_is_shown(curves):
-    whole, part = (line(Picture(curves, Look(smoothing=0.5, first_epoch=first)), "Learned", "dev") for first in (1, 2))
+    whole, part = (line(LossPlot(curves, LossView(smoothing=0.5, first_epoch=first)), "Learned", "dev") for first in (1, 2))
     assert whole.raw.tolist() == [3.5, 3.0, 3.1] and whole.loss.tolist() == pytest.approx(smooth([3.5, 3.0, 3.1], 0.5))
     assert part.loss.tolist() == whole.loss.tolist()[1:] and part.epoch.tolist() == [2, 3]
 
 
 def test_seeds_give_a_band(tmp_path):
-    picture = Picture(tuple(read_run(write_seeds(tmp_path))[0]), Look())
-    dev = line(picture, "Learned", "dev")
+    plot = LossPlot(tuple(read_run(write_seeds(tmp_path))[0]), LossView())
+    dev = line(plot, "Learned", "dev")
     assert dev.low.tolist() == [3.5, 3.0] and dev.high.tolist() == [3.7, 3.4] and dev.loss.tolist() == pytest.approx([3.6, 3.2])
 
 
 def test_the_best_epochs_are_named_inside_the_chart(curves):
-    for look in (Look(), Look(log=True), Look(axis=MINUTES), Look(course=True), Look(smoothing=0.8)):
-        picture = Picture(curves, look)
-        assert {label.text for label in picture.labels} == {
+    for view in (LossView(), LossView(log=True), LossView(axis=MINUTES), LossView(course=True), LossView(smoothing=0.8)):
+        plot = LossPlot(curves, view)
+        assert {label.text for label in plot.labels} == {
             "Learned: best epoch 2", "Word2Vec: best epoch 2", "FastText: best epoch 1",
         }  # fmt: skip
-        assert all(picture.scale.low < label.name_at < picture.scale.high for label in picture.labels)
-        assert all(picture.scale.low < loss < picture.scale.high for loss in (2.5, 4.2))
-    assert [label.variant.name for label in Picture(curves, Look(first_epoch=2)).labels].count("fasttext") == 0
+        assert all(plot.scale.low < label.name_at < plot.scale.high for label in plot.labels)
+        assert all(plot.scale.low < loss < plot.scale.high for loss in (2.5, 4.2))
+    assert [label.variant.name for label in LossPlot(curves, LossView(first_epoch=2)).labels].count("fasttext") == 0
 
 
 def test_the_axis_has_a_length_after_one_epoch(curves):
-    assert Picture(curves[2:], Look()).places == (1, 2)
-    assert Picture(curves[2:], Look(log=True)).scale.low < 3.4
+    assert LossPlot(curves[2:], LossView()).places == (1, 2)
+    assert LossPlot(curves[2:], LossView(log=True)).scale.low < 3.4
 
 
 def test_epochs_to_come_are_on_the_axis_of_epochs_alone(curves):
-    assert Picture(curves, Look(), 16).places == (1, 16)
-    assert Picture(curves, Look(axis=MINUTES), 16).places[1] == pytest.approx(1.0)
+    assert LossPlot(curves, LossView(), 16).places == (1, 16)
+    assert LossPlot(curves, LossView(axis=MINUTES), 16).places[1] == pytest.approx(1.0)
 
 
 def test_the_second_stage_begins_between_two_epochs_or_at_a_minute(staged, curves):
-    assert Picture(staged, Look()).second_stage == [(2.5, "second stage")]
-    assert Picture(staged, Look(axis=MINUTES)).second_stage == [(pytest.approx(0.5), "second stage")]
-    assert Picture(staged, Look(first_epoch=3)).second_stage == []
-    assert Picture(curves, Look()).second_stage == []
-    assert Picture((*staged, *curves[2:]), Look()).second_stage == [(2.5, "Learned, Word2Vec: second stage")]
+    assert LossPlot(staged, LossView()).second_stage == [(2.5, "second stage")]
+    assert LossPlot(staged, LossView(axis=MINUTES)).second_stage == [(pytest.approx(0.5), "second stage")]
+    assert LossPlot(staged, LossView(first_epoch=3)).second_stage == []
+    assert LossPlot(curves, LossView()).second_stage == []
+    assert LossPlot((*staged, *curves[2:]), LossView()).second_stage == [(2.5, "Learned, Word2Vec: second stage")]
 
 
 def test_reward_begins_where_it_does_and_brings_figures_of_its_own(rewarded):
     begins = [(1.5, "FastText: reward"), (2.5, "Word2Vec: reward"), (3.5, "Learned: reward")]
-    assert Picture(rewarded, Look()).second_stage == begins
-    assert Picture(rewarded[:1], Look()).second_stage == [(3.5, "reward")]
+    assert LossPlot(rewarded, LossView()).second_stage == begins
+    assert LossPlot(rewarded[:1], LossView()).second_stage == [(3.5, "reward")]
     table = loss_table(rewarded)
     assert list(table)[:4] == ["Learned, training", "Learned, dev", "Learned, CIDEr on dev", "Learned, reward in training"]
     assert table["Learned, CIDEr on dev"].dropna().to_dict() == pytest.approx({4: 0.55, 5: 0.6})
@@ -113,11 +113,11 @@ def test_reward_begins_where_it_does_and_brings_figures_of_its_own(rewarded):
 
 
 def test_the_course_is_laid_over_epochs_alone(curves):
-    picture = Picture(curves[:1], Look(course=True))
-    assert [variant.name for variant in picture.variants] == ["learned", "word2vec", "fasttext"]
-    assert len(picture.course_lines) == 59 + 64 and picture.places == (1, 64) and picture.scale.high > 5.067
-    assert len(Picture(curves, Look(course=True, first_epoch=2)).course_lines) == 58 + 63
-    assert Picture(curves, Look(course=True, axis=MINUTES)).course_lines.empty and Picture(curves, Look()).course == ()
+    plot = LossPlot(curves[:1], LossView(course=True))
+    assert [variant.name for variant in plot.variants] == ["learned", "word2vec", "fasttext"]
+    assert len(plot.course_lines) == 59 + 64 and plot.places == (1, 64) and plot.scale.high > 5.067
+    assert len(LossPlot(curves, LossView(course=True, first_epoch=2)).course_lines) == 58 + 63
+    assert LossPlot(curves, LossView(course=True, axis=MINUTES)).course_lines.empty and LossPlot(curves, LossView()).course == ()
 
 
 def test_the_table_has_an_epoch_per_row_and_gaps_where_training_was_shorter(curves):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from captioner.config import VARIANTS
 from captioner.figures.curves.histories import read_run
-from captioner.figures.curves.loss_data import Look, Picture
+from captioner.figures.curves.loss_data import LossPlot, LossView
 from captioner.figures.curves.loss_file import loss_figure, loss_file
 from support.factories import history, write, write_run, write_seeds
 
@@ -19,8 +19,8 @@ def curves(tmp_path):
     return tuple(read_run(write_run(tmp_path))[0])
 
 
-def axes(curves, look=Look()):
-    return loss_figure(Picture(tuple(curves), look)).axes[0]
+def axes(curves, view=LossView()):
+    return loss_figure(LossPlot(tuple(curves), view)).axes[0]
 
 
 def test_lines_are_those_of_the_histories(curves):
@@ -42,7 +42,7 @@ def test_log_smoothing_seeds_stage_and_course_are_drawn(tmp_path):
     for name in VARIANTS:
         write(run, name, history(name, [(4.0, 3.5), (3.0, 3.0)], earlier=1))
     plain = axes(read_run(run)[0])
-    drawn = axes(read_run(run)[0], Look(log=True, smoothing=0.5, course=True))
+    drawn = axes(read_run(run)[0], LossView(log=True, smoothing=0.5, course=True))
     assert drawn.get_yscale() == "log" and plain.get_yscale() == "linear"
     assert len(drawn.lines) == len(plain.lines) + 2 * len(VARIANTS) + 2
     assert {"second stage begins ", "Course project: Word2Vec"} <= {text.get_text() for text in drawn.texts}
@@ -51,7 +51,7 @@ def test_log_smoothing_seeds_stage_and_course_are_drawn(tmp_path):
 
 @pytest.mark.slow
 def test_files_are_what_their_names_say_and_the_same_each_time(curves):
-    picture = Picture(curves, Look())
-    assert Image.open(BytesIO(loss_file(picture, "png"))).size[0] > 1000
-    assert ElementTree.fromstring(loss_file(picture, "svg")).tag.endswith("svg")
-    assert loss_file(picture, "svg") == loss_file(picture, "svg")
+    plot = LossPlot(curves, LossView())
+    assert Image.open(BytesIO(loss_file(plot, "png"))).size[0] > 1000
+    assert ElementTree.fromstring(loss_file(plot, "svg")).tag.endswith("svg")
+    assert loss_file(plot, "svg") == loss_file(plot, "svg")
