@@ -173,12 +173,7 @@ def _train(inputs: "RunInputs", name: str, request: Request, out: Path, log: Eve
     from captioner.training.run import Run, Start
 
     start = Start.load(_start(request), name, inputs) if request.start else None
-    run = Run(inputs, name, request.seed, out, start, log)
-    try:
-        run.execute(request.resume)
-    except KeyboardInterrupt:
-        run.stopped()
-        raise
+    Run(inputs, name, request.seed, out, start, log).execute(request.resume)
 
 
 def _start(request: Request) -> Path:
