@@ -19,10 +19,12 @@ _PATIENCE = 600  # seconds to wait for another process of this test run
 
 
 def pytest_collection_modifyitems(items):
-    """Mark browser tests, and start with the longest file: no process should wait for it alone at the end."""
+    """Mark browser tests and those that need trained decoders; start with the longest file, so that nothing waits for it."""
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker(pytest.mark.browser)
+        if "tiny_run" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.path.name != _LONGEST)
 
 

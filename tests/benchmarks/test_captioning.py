@@ -124,6 +124,7 @@ def test_training_is_measured_three_ways(workload, eager, monkeypatch):
     assert min(value for name, value in result.items() if name != "loss_difference") > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [False, True])
 def test_operations_are_those_counted_by_hand(frozen):
     """9 regions of 6 channels, words of 3 numbers, an LSTM of 5 units, attention of 4, 7 hidden units, 11 words."""

@@ -65,6 +65,7 @@ def slowly(decoder, features, most):
 
 
 # Seeds whose weights say different things of different photographs, some of them to the end.
+@pytest.mark.slow
 @pytest.mark.parametrize(("image_entry", "seed"), [("attention", 5), ("merge", 3), ("init", 2), ("pre", 1)])
 def test_the_fast_path_says_what_the_slow_one_says(pictures, image_entry, seed):
     from captioner.captioning.captioner import Captioner
@@ -95,6 +96,7 @@ def test_a_picture_alone_gets_what_it_gets_among_others(captioner, pictures, met
             ]
 
 
+@pytest.mark.slow
 def test_many_threads_get_what_each_gets_alone(captioner, pictures):
     def texts(picture):
         found = captioner.caption([picture])[0]

@@ -56,6 +56,7 @@ def holds(relation, one, other):
     }[relation]
 
 
+@pytest.mark.slow
 def test_captions_are_true(scenes):
     relations = 0
     for scene in scenes:
@@ -105,6 +106,7 @@ def test_every_word_occurs(scenes):
     assert {*shapes.COLOURS, *shapes.KINDS, *shapes.RADII, *shapes.BACKGROUNDS, "above", "below", "left", "right"} <= words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [shapes.MINIMUM_SIDE, 33, 96, 260])
 def test_shapes_lie_inside_and_apart_at_every_size(side):
     for number in range(60):

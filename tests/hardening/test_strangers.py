@@ -11,6 +11,7 @@ KINDS = {"whole": whole, "cut": cut, "flipped": lambda: flipped(10), "extreme": 
          "no pictures": no_pictures, "odd names": odd_names}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of what we refuse.
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_file_is_a_picture_or_a_sentence(kind):

@@ -53,6 +53,7 @@ def in_packed_order(per_caption):
     return np.array([rows[step] for step in steps for rows in longest_first if len(rows) > step])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES + OLDER, ids=named)
 def test_whole_captions_and_single_words_are_what_numpy_says(features, shape):
     decoder = build(replace(SMALL, **shape))
@@ -84,6 +85,7 @@ def test_without_a_hidden_layer(features):
     np.testing.assert_allclose(decoder.logits(features[:1], packed.arrays(), 8).numpy(), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [*(shape for shape in SHAPES if shape["layers"] == 2), SHAPES[0], *OLDER], ids=named)
 def test_the_late_gradient_is_the_plain_one(features, shape):
     import tensorflow as tf
@@ -119,6 +121,7 @@ def mean_of_steps(decoder, features):
     return tf.add_n(losses) / len(losses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [*({"image_entry": entry} for entry in ENTRIES), *OLDER], ids=named)
 def test_dropout_follows_from_its_seed_alone(features, shape):
     import tensorflow as tf

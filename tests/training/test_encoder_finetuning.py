@@ -162,7 +162,7 @@ def test_the_command_is_interrupted_resumed_and_its_encoder_used(tensorflow, tmp
 
     assert main([*command[:-1], "first_block=block_4"]) == 2
     assert "No convolution of the encoder begins with 'block_4'" in capsys.readouterr().err
-    assert main([*command[:3], "--from", str(tiny_run / "learned")]) == 2
+    assert main([*command[:3], "--from", str(tiny_run / "learned"), "--out", str(tmp_path / "encoder")]) == 2
     capsys.readouterr()
     with monkeypatch.context() as patch:
         patch.setattr(Adapter, "epoch", stop_in_the_second)

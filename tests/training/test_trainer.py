@@ -67,6 +67,7 @@ def test_one_training_follows_every_rule(inputs, examples):
 
 
 @uncompiled()
+@pytest.mark.slow
 def test_a_frozen_table_stays_bit_for_bit(inputs, examples):
     decoder = new_decoder(inputs, frozen=True)
     before = decoder.table.numpy().tobytes()
@@ -103,6 +104,7 @@ def test_early_stop(inputs, examples):
 
 
 @uncompiled()
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite(inputs, examples):
     decoder = new_decoder(inputs)
     decoder.parts["words"].bias.assign(np.full(decoder.vocabulary_size, np.nan))

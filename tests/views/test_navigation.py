@@ -51,6 +51,7 @@ print("EXCEPTIONS", len(app.exception), "SAID", len(said), *said)
         assert "FAIL" in done.stdout and f"Cannot import {missing}" in done.stdout
 
 
+@pytest.mark.slow
 def test_broken_decoders_are_told_without_the_servers_folders(tmp_path, monkeypatch, forgotten):
     folder = tmp_path / "of a class" / "checkpoints"
     shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("seeds", "trials"))

@@ -37,6 +37,7 @@ def test_best_epochs_are_named(curves):
     assert "Learned: best epoch 2" in {text.get_text() for text in axes(curves).texts}
 
 
+@pytest.mark.slow
 def test_log_smoothing_seeds_stage_and_course_are_drawn(tmp_path):
     run = write_seeds(tmp_path)
     for name in VARIANTS:
