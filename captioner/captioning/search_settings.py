@@ -1,4 +1,4 @@
-"""The search settings that go with a folder of decoders: those chosen on dev, or those of their preset."""
+"""Search settings of a folder of decoders: chosen on dev, or from their preset."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

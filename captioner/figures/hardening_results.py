@@ -1,9 +1,10 @@
 """The stress tests in tests/hardening as rows of a table: each test and its result, from the files that its command wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from captioner.errors import CheckpointError
 from captioner.storage import read_json
 
 FILES, FUZZ, LOAD, CRASHES, WORKERS = (f"survived-{name}.json" for name in ("files", "fuzz", "load", "crashes", "workers"))
@@ -14,21 +15,28 @@ Result = Mapping[str, Any]
 
 def rows(folder: Path) -> list[Row]:
     """Test and result for every file that is there."""
-    return [row for name, tell in _TELLERS.items() if (folder / name).is_file() for row in tell(read_json(folder / name))]
+    return [row for name, tell in _TELLERS.items() if (folder / name).is_file() for row in _told(folder / name, tell)]
+
+
+def _told(path: Path, tell: Callable[[Result], list[Row]]) -> list[Row]:
+    try:
+        return tell(read_json(path))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"The file {path.name} is not the output of its command; write it again.") from error
 
 
 def _files(data: Result) -> list[Row]:
     ways = {"library": "the library", "command": "the command line", "page": "the page"}
-    return [
-        (
-            f"{part['captioned'] + part['refused']:,} hostile files (damaged, decompression bombs, not pictures) through {title}",
-            f"{part['captioned']:,} captioned, {part['refused']:,} rejected, {len(part['problems'])} problems; "
-            f"slowest {part['longest_s']:.2g} s, peak memory {part['most_mb']:.0f} MB",
-        )
-        for way, title in ways.items()
-        for part in [data.get(way)]
-        if part
-    ]
+    return [_door(data[way], title) for way, title in ways.items() if way in data]
+
+
+def _door(found: Result, way: str) -> Row:
+    files = found["captioned"] + found["refused"]
+    return (
+        f"{files:,} hostile files (damaged, decompression bombs, not pictures) through {way}",
+        f"{found['captioned']:,} captioned, {found['refused']:,} rejected, {len(found['problems'])} problems; "
+        f"slowest {found['longest_s']:.2g} s, peak memory {found['most_mb']:.0f} MB",
+    )
 
 
 def _fuzz(data: Result) -> list[Row]:

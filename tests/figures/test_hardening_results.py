@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from captioner.errors import CheckpointError
 from captioner.figures.hardening_results import CRASHES, FILES, FUZZ, LOAD, SERVED, WORKERS, rows
 
 DOOR = {"captioned": 500, "refused": 700, "longest_s": 1.234, "slowest": "a", "most_mb": 250, "largest": "b", "problems": []}
@@ -21,8 +24,11 @@ WRITTEN = {
 }  # fmt: skip
 
 
-def test_every_figure_is_the_files(tmp_path):
+def test_nothing_measured_is_no_row(tmp_path):
     assert rows(tmp_path) == []
+
+
+def test_every_figure_is_the_files(tmp_path):
     for name, data in WRITTEN.items():
         (tmp_path / name).write_text(json.dumps(data))
     found = dict(rows(tmp_path))
@@ -55,3 +61,9 @@ def test_the_service_under_load(tmp_path):
     assert clients.startswith("64 clients") and clients.endswith("for 60 s") and differ == "0 differ"
     assert speed.startswith("43 photographs per second, 3.5 times") and answers.startswith("3,192 of those answers")
     assert "50% within 1.5 s, 95% within 1.7 s, 99% within 2 s; 0 lost" in speed
+
+
+def test_another_file_is_refused(tmp_path):
+    (tmp_path / LOAD).write_text("[]")
+    with pytest.raises(CheckpointError, match="survived-load.json is not the output"):
+        rows(tmp_path)

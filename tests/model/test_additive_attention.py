@@ -1,4 +1,4 @@
-"""Additive attention against Keras's own layer, and its gradient against that of steps over all captions."""
+"""Additive attention against Keras's layer, and its gradient against steps over all captions."""
 
 import keras
 import numpy as np

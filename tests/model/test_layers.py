@@ -1,4 +1,4 @@
-"""Layers against those of Keras, and gradients that are computed another way against TensorFlow's own."""
+"""Layers against Keras's, and custom gradients against TensorFlow's."""
 
 import keras
 import numpy as np

@@ -47,7 +47,7 @@ def parts(tensorflow):
 
 
 def small_network():
-    """A network with names like those of EfficientNet-Lite2, and a grid of 2 x 2."""
+    """A small network with EfficientNet-Lite2's layer names and a 2 x 2 grid."""
     picture = keras.Input((SIDE, SIDE, 3))
     grid = keras.layers.Rescaling(1 / 128, offset=-1)(picture)
     grid = keras.layers.Conv2D(6, 5, strides=16, padding="same", activation="relu6", name="conv_stem")(grid)
@@ -163,7 +163,7 @@ def test_the_command_is_interrupted_resumed_and_its_encoder_used(tensorflow, tmp
     assert main([*command[:-1], "first_block=block_4"]) == 2
     assert "No convolution of the encoder begins with 'block_4'" in capsys.readouterr().err
     assert main([*command[:3], "--from", str(tiny_run / "learned"), "--out", str(tmp_path / "encoder")]) == 2
-    capsys.readouterr()
+    assert "no trained decoder in" in capsys.readouterr().err
     with monkeypatch.context() as patch:
         patch.setattr(Adapter, "epoch", stop_in_the_second)
         assert main(command) == 130

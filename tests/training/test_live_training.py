@@ -1,4 +1,4 @@
-"""A training in a process of its own: followed, stopped, refused while one runs, and never left behind."""
+"""Training in a separate process: followed, stopped, refused while one runs, and never left behind."""
 
 import os
 import shutil

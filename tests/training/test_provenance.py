@@ -53,7 +53,7 @@ def test_there_and_back(data, tmp_path):
 
 
 def test_a_history_shows_whether_dev_was_trained_on(data, tmp_path):
-    """Its own data count, and those of the run that it started from."""
+    """A run was trained on its own data and on the data of the run it started from."""
     apart, joined = (to_json(Data(**vars(data) | {"name": name})) for name in ("flickr8k", "flickr8k-7000-1000"))
     write_json(tmp_path / "learned" / "history.json", {"data": apart})
     write_json(tmp_path / "word2vec" / "history.json", {"state": "finished"})
@@ -71,6 +71,10 @@ def test_a_history_shows_whether_dev_was_trained_on(data, tmp_path):
 
 DAMAGES = {
     "no list": lambda data: read_code({"source": "s"}),
+    "an empty list": lambda data: read_code([]),
+    "a commit that is a number": lambda data: read_code([{"source": "s", "commit": 7}]),
+    "data that is a list": lambda data: read_data([]),
+    "a file that is a text": lambda data: read_data(data | {"files": ["corpus"]}),
     "code without its source": lambda data: read_code([{"commit": "c"}]),
     "an unknown field": lambda data: read_code([{"source": "s", "branch": "main"}]),
     "data that lacks its name": lambda data: read_data({key: value for key, value in data.items() if key != "name"}),

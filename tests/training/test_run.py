@@ -33,7 +33,7 @@ from support.fakes import (
     uncompiled,
 )
 
-# Trains in a process of its own, and kills itself as `kill -9` does once its first epoch has been saved.
+# Trains in a separate process, and kills itself as `kill -9` does once its first epoch has been saved.
 CHILD = """
 import os, signal, sys
 from pathlib import Path
