@@ -38,7 +38,7 @@ def test_requests_begin_in_their_order_and_no_more_at_once_than_there_are_worker
     with ThreadPoolExecutor(8) as visitors:
         for number in range(8):
             visitors.submit(queue.run, visit, number)
-            wait(lambda: len(order) + queue.waiting == number + 1)
+            wait(lambda: (len(order), queue.waiting) == (min(number + 1, workers), max(number + 1 - workers, 0)))
         assert order == list(range(workers)) and queue.waiting == 8 - workers
         leave.set()
     assert max(most) == workers and queue.waiting == 0 and not inside
