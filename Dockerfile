@@ -6,7 +6,7 @@ FROM python:3.12-slim-trixie AS builder
 WORKDIR /app
 COPY requirements.txt ./
 # Leave out the packages of the tests; the doctor reads the shortened list.
-RUN sed -i '/^# The tests/,$d' requirements.txt
+RUN sed -i '/^# Testing:/,$d' requirements.txt
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: -r requirements.txt
 

@@ -6,6 +6,7 @@ A check imports the modules that it needs only when it runs: a package may be mi
 import importlib.metadata
 import os
 import platform
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements.txt"
 OLDEST_PYTHON = (3, 11)
 INSTALL = "pip install -r requirements.txt"
+CAPTIONS = "Captions"  # the section of requirements.txt for everything but training and testing
 _KNOWN, _SHOWS = "coffee.png", "espresso"  # A sample photograph, and a class that the CNN must recognise in it.
 _NEEDED_MB = 1500  # A page with one visitor needs about two thirds of it.
 
@@ -78,29 +80,42 @@ def _python(_decoders: Decoders) -> str:
 
 
 def _packages(_decoders: Decoders) -> str:
-    """Compare the installed version of every required package with requirements.txt."""
+    """Compare the installed version of every package with requirements.txt; only those for captions must be there."""
+    wanted, absent, wrong = requirements(), {}, []
+    for section, needed in wanted.items():
+        versions = {requirement: _installed(requirement.name) for requirement in needed}
+        absent[section] = [requirement.name for requirement, version in versions.items() if not version]
+        wrong += [
+            f"{requirement.name} is {version}, not {requirement.specifier}"
+            for requirement, version in versions.items()
+            if version and not requirement.specifier.contains(version, prereleases=True)
+        ]
+    if wrong := [f"{name} is missing" for name in absent.pop(CAPTIONS)] + wrong:
+        raise _Failure(f"{'; '.join(wrong)}.")
+    main = ", ".join(f"{name} {_installed(name)}" for name in ("streamlit", "numpy", "ai-edge-litert"))
+    count = sum(map(len, wanted.values())) - sum(map(len, absent.values()))
+    more = "".join(f" {section} also needs {', '.join(names)}." for section, names in absent.items() if names)
+    return f"{count} packages match requirements.txt ({main}).{' Captions need no more.' * bool(more)}{more}"
+
+
+def requirements() -> dict[str, list["Requirement"]]:
+    """What each section of requirements.txt requires on this Python and system; a heading is `# Name: ...`."""
     from packaging.requirements import Requirement
 
-    lines = (line.partition("#")[0].strip() for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines())
-    wanted = [requirement for requirement in map(Requirement, filter(None, lines)) if _applies(requirement)]
-    wrong = []
-    for requirement in wanted:
-        try:
-            version = importlib.metadata.version(requirement.name)
-        except importlib.metadata.PackageNotFoundError:
-            wrong.append(f"{requirement.name} is missing")
-            continue
-        if not requirement.specifier.contains(version, prereleases=True):
-            wrong.append(f"{requirement.name} is {version}, not {requirement.specifier}")
-    if wrong:
-        raise _Failure(f"{'; '.join(wrong)}.")
-    main = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras", "streamlit", "numpy"))
-    return f"All {len(wanted)} packages match requirements.txt ({main})."
+    _, *parts = re.split(r"^# (\w+):.*\n", REQUIREMENTS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    sections = {}
+    for name, part in zip(parts[::2], parts[1::2], strict=True):
+        lines = (line.partition("#")[0].strip() for line in part.splitlines())
+        found = [Requirement(line) for line in lines if line]
+        sections[name] = [one for one in found if one.marker is None or one.marker.evaluate()]
+    return sections
 
 
-def _applies(requirement: "Requirement") -> bool:
-    """Whether the requirement is for this Python and system."""
-    return requirement.marker is None or requirement.marker.evaluate()
+def _installed(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _machine(_decoders: Decoders) -> str:

@@ -47,16 +47,22 @@ def test_its_captions_are_those_of_the_page():
 
 
 def test_packages_missing_and_of_another_version(tmp_path, monkeypatch):
-    real = importlib.metadata.version
+    """Captions need neither TensorFlow nor pytest, but a version that is there must be the right one."""
+    real, versions = importlib.metadata.version, {"tensorflow": None, "pytest": None}
 
     def version(name):
-        if name == "altair":
+        if (given := versions.get(name, "")) is None:
             raise importlib.metadata.PackageNotFoundError(name)
-        return "1.2.3" if name == "keras" else real(name)
+        return given or real(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     (finding,) = found(tmp_path, "Packages", monkeypatch=monkeypatch)
-    assert not finding.fine and "altair is missing; keras is 1.2.3, not " in finding.says
+    assert finding.fine and finding.says.endswith(
+        "Captions need no more. Training also needs tensorflow. Testing also needs pytest."
+    )
+    versions |= {"altair": None, "keras": "1.2.3"}
+    (finding,) = found(tmp_path, "Packages", monkeypatch=monkeypatch)
+    assert not finding.fine and finding.says.startswith("altair is missing; keras is 1.2.3, not ")
     assert "pip install -r requirements.txt" in finding.advice
 
 
