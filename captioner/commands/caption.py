@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from captioner.captioning.captioner import Captioner
+
+Load = Callable[[], "Captioner"]
 
 FORMATS = ("lines", "show-and-tell")
 TOP = 3  # captions in the form of Show and Tell
@@ -55,6 +58,7 @@ class Request(arguments.Decoders):
 
 def run(options: Request) -> int:
     from captioner.captioning.bulk import best_of
+    from captioner.model.stage_folders import picture_size
 
     if options.skip_done and not options.out:
         raise ConfigError("--skip-done resumes a file; give it with --out FILE.")
@@ -62,20 +66,20 @@ def run(options: Request) -> int:
         raise ConfigError(f"--format {options.format} is not JSON; leave it out, or leave out --json and --out.")
     top = options.top or (1 if options.format == FORMATS[0] else TOP)
     config = best_of(choices.search_config(options, None), top, options.beam)
-    captioner = choices.captioner(options, choices.variants(options.variant))
+    load = cache(partial(choices.captioner, options, choices.variants(options.variant)))
     places = [place for given in options.files for place in _pictures(given)]
+    size = picture_size(choices.decoders(options))
     if options.out:
-        return _write_lines(options, captioner, places, config, top)
-    entries = _entries(captioner, places, config, top)
+        return _write_lines(options, load, places, size, config, top)
+    entries = _entries(load, places, size, config, top)
     return _print_list(entries) if options.json else _report(entries, FORMS[options.format])
 
 
-def _write_lines(options: Request, captioner: "Captioner", places: list[str], config: SearchConfig, top: int) -> int:
+def _write_lines(options: Request, load: Load, places: list[str], size: int, config: SearchConfig, top: int) -> int:
     """Append the captions to a file; pictures that have captions there are skipped, and those that failed tried again."""
-    written = (captioner.stage, dict.fromkeys(captioner.variants, top))
 
     def check(entry: Entry) -> None:
-        captions = entry.get("captions", {})
+        captions, written = entry.get("captions", {}), (load().stage, dict.fromkeys(load().variants, top))
         if captions and (entry.get("stage"), {name: len(found) for name, found in captions.items()}) != written:
             reason = f"The file {options.out} was written by other decoders, of another stage or with another --top"
             raise ConfigError(f"{reason}; give another name.")
@@ -84,7 +88,7 @@ def _write_lines(options: Request, captioner: "Captioner", places: list[str], co
     if options.skip_done:
         note(f"{len(done)} pictures are in {options.out} already.")
     with closing(Listing(options.out, options.skip_done)) as listing:
-        return _report(_entries(captioner, [place for place in places if place not in done], config, top), listing.add)
+        return _report(_entries(load, [place for place in places if place not in done], size, config, top), listing.add)
 
 
 def _print_list(entries: Iterable[Entry]) -> int:
@@ -102,16 +106,30 @@ def _print_list(entries: Iterable[Entry]) -> int:
         write(sys.stdout, "[]\n" if between == "[\n" else "\n]\n")
 
 
-def _entries(captioner: "Captioner", places: list[str], config: SearchConfig, top: int) -> Iterable[Entry]:
+def _entries(load: Load, places: list[str], size: int, config: SearchConfig, top: int) -> Iterable[Entry]:
     """The entry of each picture, in order; with a progress bar if there are many."""
-    from captioner.captioning.bulk import FEW, entries
+    from captioner.captioning.bulk import FEW
 
-    size = captioner.encoder.size
     with Progress("captions", len(places), "pictures") if len(places) > FEW else nullcontext() as bar:
-        for entry in entries(captioner, places, lambda place: _read(place, size), config, top):
+        for entry in _captioned(load, places, size, config, top):
             yield entry
             if bar:
                 bar.advance()
+
+
+def _captioned(load: Load, places: list[str], size: int, config: SearchConfig, top: int) -> Iterable[Entry]:
+    """The decoders are loaded once a picture has been read: errors of files before it are known at once."""
+    from captioner.captioning.bulk import entries, entry
+
+    read = lru_cache(maxsize=1)(partial(_read, size=size))  # Keeps that picture until its turn.
+    for number, place in enumerate(places):
+        try:
+            read(place)
+        except ImageError as error:
+            yield entry(place, error, "", top)
+        else:
+            yield from entries(load(), places[number:], read, config, top)
+            return
 
 
 def _report(entries: Iterable[Entry], show: Callable[[Entry], None]) -> int:

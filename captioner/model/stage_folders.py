@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from captioner.config import CONTROLS, FIRST, REWARD, STAGES, VARIANTS, find_stage
 from captioner.errors import CheckpointError, ConfigError, TriptychError
 from captioner.storage import exists, read_json
+from captioner.vision.encoder import LITE2, input_size
 
 CONFIG = "config.json"
 
@@ -63,3 +64,8 @@ def peek_settings(folder: Path, read: Callable[[Any], Value], default: Value) ->
         return read(read_json(next(path for path in configs if path.is_file())))
     except (StopIteration, TriptychError, KeyError, TypeError):
         return default
+
+
+def picture_size(folder: Path) -> int:
+    """The side of the square that the encoder of these decoders takes."""
+    return peek_settings(folder, lambda config: input_size(config["encoder"]["name"]), input_size(LITE2))

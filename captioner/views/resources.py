@@ -13,14 +13,12 @@ import streamlit as st
 from captioner.config import STAGES
 from captioner.errors import CheckpointError, TriptychError
 from captioner.model.checkpoints import load_all
-from captioner.model.stage_folders import peek_settings
 from captioner.runtime import cores
 from captioner.scoring.familiarity import summary_path
 from captioner.service.engine import Engine
 from captioner.service.queue import WorkQueue
 from captioner.storage import MANIFEST
 from captioner.views.launch_options import hide_server_paths, launch_options
-from captioner.vision.encoder import LITE2, input_size
 
 if TYPE_CHECKING:
     from captioner.vision.encoder import Encoder
@@ -57,11 +55,6 @@ def _changed(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def picture_size(folder: Path) -> int:
-    """The side of the square that the encoder of these decoders takes."""
-    return peek_settings(folder, lambda config: input_size(config["encoder"]["name"]), input_size(LITE2))
 
 
 def kept(most: int) -> Callable[[Callable], Callable]:

@@ -60,6 +60,17 @@ def test_the_lines_and_the_errors(run, pictures, copied, tmp_path):
     assert status == 2 and "give a beam of 3" in errors
 
 
+@pytest.mark.parametrize("name", ["gone.png", "broken.png"])
+def test_wrong_files_are_reported_before_the_decoders_are_loaded(cli, pictures, monkeypatch, name):
+    events = []
+    monkeypatch.setattr("captioner.commands.choices.captioner", lambda *_: events.append("loaded"))
+    monkeypatch.setattr("captioner.commands.caption.note", events.append)
+    assert cli("caption", pictures / name)[0] == 1
+    with pytest.raises(AttributeError):  # There is no decoder.
+        cli("caption", pictures / name, pictures / "b.png")
+    assert [name in event for event in events] == [True, True, False] and events[-1] == "loaded"
+
+
 def read_lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 

@@ -75,7 +75,7 @@ def test_a_closed_pipe_ends_any_command_quietly(run, pictures, copied, monkeypat
 LOADING = {
     "evaluate": ["--split", "dev", "--data"],
     "familiar": ["--data"],
-    "caption": ["photo.jpg"],
+    "caption": [],
     "serve": ["--port", "0"],
     "bench": [],
     "doctor": [],
@@ -83,7 +83,7 @@ LOADING = {
 
 
 @pytest.mark.parametrize("command", LOADING)
-def test_every_command_that_captions_takes_encoder_weights(run, data, copied, tmp_path, monkeypatch, command):
+def test_every_command_that_captions_takes_encoder_weights(run, data, pictures, copied, tmp_path, monkeypatch, command):
     asked = []
 
     def load(folder, *_given, weights=None, **_named):
@@ -97,7 +97,7 @@ def test_every_command_that_captions_takes_encoder_weights(run, data, copied, tm
     monkeypatch.setattr("captioner.commands.serve.few_heaps", lambda: None)
     monkeypatch.setattr("captioner.commands.serve._serve", lambda *given: serve._application(*given[:3], None, None))
     monkeypatch.setattr("captioner.service.app.create_app", lambda load, *_: load())
-    more = [data] * ("--data" in LOADING[command])
+    more = [data] * ("--data" in LOADING[command]) + [pictures / "b.png"] * (command == "caption")
     arguments = [command, *LOADING[command], *more, "--checkpoints", copied, "--encoder-weights", tmp_path / "vgg16.h5"]
     status, output, errors = run(*arguments)
     assert "Stopped here." in output + errors and status != 0

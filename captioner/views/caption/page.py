@@ -10,10 +10,11 @@ import streamlit as st
 from captioner.config import VARIANTS, SearchConfig
 from captioner.errors import CheckpointError, EncoderError, ImageError, TriptychError
 from captioner.figures.decoder.differences import difference
+from captioner.model.stage_folders import picture_size
 from captioner.views import cards, photographs, startup_problems
 from captioner.views.caption import familiarity, own_words, settings, several, why
 from captioner.views.photographs import Photograph
-from captioner.views.resources import open_page, picture_size, refusals, refuse
+from captioner.views.resources import open_page, refusals, refuse
 from captioner.views.results import Captions, Results
 
 if TYPE_CHECKING:

@@ -19,12 +19,13 @@ from captioner.figures.decoder.diagram import LAYOUTS, draw
 from captioner.figures.decoder.differences import Property, compare, difference
 from captioner.figures.limits import LIMITS
 from captioner.model.checkpoints import load_all
+from captioner.model.stage_folders import picture_size
 from captioner.views import photographs, stages
 from captioner.views.how_it_works import layer_tables
 from captioner.views.how_it_works.scene import Scene, sentence
 from captioner.views.how_it_works.stations import stations
 from captioner.views.photographs import Photograph
-from captioner.views.resources import Stamp, kept, open_page, picture_size, refusals, refuse, stamp
+from captioner.views.resources import Stamp, kept, open_page, refusals, refuse, stamp
 from captioner.views.results import Results
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 from captioner.config import VARIANTS
 from captioner.data.samples import SAMPLES
 from captioner.figures.limits import LIMITS
+from captioner.model.stage_folders import picture_size
 from captioner.views import photographs
 from captioner.views.launch_options import FOLDER_VARIABLE
-from captioner.views.resources import picture_size
 from support.app_driver import open_view, refusals, shown
 
 pytestmark = pytest.mark.slow
