@@ -3,6 +3,7 @@
 This starts and stops the process and reports its failure; the curves are read from its folder like those of any run.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -33,6 +34,11 @@ def _sweep() -> None:
         server = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if server.isdecimal() and not is_alive(int(server)):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def can_train() -> bool:
+    """Whether TensorFlow, which captions do not need, is installed."""
+    return importlib.util.find_spec("tensorflow") is not None
 
 
 class LiveTraining:

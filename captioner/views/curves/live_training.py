@@ -14,7 +14,7 @@ from captioner.data.images import read
 from captioner.errors import TrainingError
 from captioner.figures.curves.histories import FINISHED as DONE
 from captioner.figures.curves.histories import Curve
-from captioner.training.live_training import FAILED, FINISHED, STOPPED, STOPPING, LiveTraining
+from captioner.training.live_training import FAILED, FINISHED, STOPPED, STOPPING, LiveTraining, can_train
 from captioner.views.resources import Stamp, refusals, refuse, stamp
 from captioner.views.results import Captions
 
@@ -22,6 +22,7 @@ LIVE = "live training"
 _REFUSED = "refused-training"
 _SHOWN = 3
 _TRAIN = "Train three now"
+_CANNOT = "Training needs TensorFlow, which is not installed on this server. Captions do not need it."
 _ABOUT = (
     "Three small decoders learn to describe drawn pictures, one after the other, in the background. On two quiet "
     "cores it takes under three minutes; other programs go first."
@@ -49,7 +50,13 @@ def show_button() -> None:
         st.button("Watch the live training", on_click=_watch)
     else:
         about = "Trains the same three decoders in small, on generated pictures of shapes, and draws their curves as they fall."
-        st.button(_TRAIN, on_click=_start, help=about)
+        _offer(_TRAIN, about)
+
+
+def _offer(label: str, about: str | None = None) -> None:
+    """The button that begins a training, where this server can train."""
+    possible = can_train()
+    st.button(label, on_click=_start, help=about if possible else _CANNOT, disabled=not possible)
 
 
 def _watch() -> None:
@@ -105,7 +112,7 @@ def _show_progress(training: LiveTraining, curves: list[Curve]) -> None:
         st.button("Stop", on_click=training.stop, disabled=training.state == STOPPING)
     else:
         st.markdown(_ENDS.get(training.state, ""))
-        st.button("Train them again" if training.state in _ENDS else _TRAIN, on_click=_start)
+        _offer("Train them again" if training.state in _ENDS else _TRAIN)
 
 
 def expected_epochs() -> int:

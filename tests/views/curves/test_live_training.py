@@ -1,6 +1,7 @@
 """Training on the page without a browser, with a real small training: begun, watched by two, stopped, failed."""
 
 import re
+import sys
 import time
 
 import pytest
@@ -54,6 +55,12 @@ def follow(page, happened):
         assert time.monotonic() < end
         time.sleep(0.2)
         page.run()
+
+
+def test_a_server_without_tensorflow_offers_no_training(live, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    offered = button(open_view("curves").run(), "Train three now")
+    assert offered.disabled and "TensorFlow, which is not installed" in offered.help
 
 
 def test_one_visitor_begins_another_watches_and_either_stops(live):
