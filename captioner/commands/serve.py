@@ -91,11 +91,11 @@ def _application(options: Request, folder: Path, keys: list[str], journal: "Jour
     if not options.page:
         return create_app(lambda: _engine(folder, options.encoder_weights), keys, journal, give_up)
     from captioner.service.mount_page import ServiceWithPage
-    from captioner.views import server
+    from captioner.views import start
     from captioner.views.launch_options import LaunchOptions, launch_with
 
     launch_with(LaunchOptions(options.checkpoints, options.stage, encoder_weights=options.encoder_weights))
-    page = server.asgi_app()
+    page = start.asgi_app()
     return ServiceWithPage(create_app(lambda: _engine_of_the_page(folder), keys, journal, give_up, page.lifespan()), page)
 
 

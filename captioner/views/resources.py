@@ -76,7 +76,7 @@ def load_engine(folder: Path) -> Engine:
     return _load(stamp(folder), folder)
 
 
-@st.cache_resource(max_entries=len(STAGES), show_spinner="Loading the three decoders: some seconds, only this once.")
+@st.cache_resource(max_entries=len(STAGES), show_spinner=False)
 def _load(version: Stamp, folder: Path) -> Engine:
     from captioner.runtime import start_tensorflow
 

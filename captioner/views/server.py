@@ -1,14 +1,11 @@
-"""Streamlit's server, as an ASGI application and with its gaps closed: uploads, old visits, the network."""
+"""Streamlit's server with its gaps closed: uploads, old visits, the network."""
 
 import gc
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
-import streamlit as st
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from streamlit import net_util, runtime
@@ -20,7 +17,6 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileMa
 from captioner.data.images import MAXIMUM_BYTES
 from captioner.runtime import few_heaps, release_memory
 
-SCRIPT = Path(__file__).resolve().parents[2] / "app.py"
 MOST_FILES, MOST_BYTES = 100, 200 << 20  # of one visit at a time; a page takes fifty at once, and lets go of them
 _ROOM = 2 << 20  # what a form adds to its file, at most
 _EVERY, _TIMES = 30, 6  # seconds between clean-ups, and how many follow the last use: a visit can be resumed for two minutes
@@ -28,13 +24,6 @@ _EVERY, _TIMES = 30, 6  # seconds between clean-ups, and how many follow the las
 _bounded: UploadedFileManager | None = None
 _used, _starting = threading.Event(), threading.Lock()
 _cleaner: threading.Thread | None = None
-
-
-def asgi_app() -> st.App:
-    """The page for a server that serves something else, too. Enter its `lifespan()` first."""
-    # That server loads the decoders in a thread without a visitor, which Streamlit would remark upon.
-    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
-    return st.App(SCRIPT)
 
 
 def configure() -> None:

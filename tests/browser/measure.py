@@ -1,4 +1,4 @@
-"""How long the shipped decoders let a visitor wait in a real browser, and what axe-core finds.
+"""How long the shipped decoders let a visitor wait in a real browser, the app's memory, and what axe-core finds.
 
 `python tests/browser/measure.py` prints it. Times are taken in the page itself. Run it on a quiet machine: what runs
 beside it is measured too.
@@ -11,14 +11,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from browsing import DARK, PAGES, WIDE, App, Visit, browser, need_chromium, quiet, violations, wait_for_captions
+from browsing import DARK, PAGES, WIDE, Visit, browser, need_chromium, quiet, started, violations, wait_for_captions
 from captioner.benchmarks.captioning import photograph
 from captioner.config import VARIANTS
 from captioner.data.samples import SAMPLES
 
-RUNS = 20
+STARTS, UPLOADS, CLICKS = 5, 50, 20
 WORDS = ".st-key-at button"
 # Starts at once or with the page's next event, ends when the condition, looked at every 4 ms, holds.
 _WATCH = """([event, condition]) => {
@@ -57,7 +56,7 @@ def captions_of(description: str) -> str:
     return _CAPTIONS % (json.dumps(description), len(VARIANTS))
 
 
-def time_uploads(page, count: int = RUNS) -> list[float]:
+def time_uploads(page, count: int = UPLOADS) -> list[float]:
     """From a file being chosen until its three captions stand there; a sample in between empties the uploader."""
     times = []
     for number in range(count):
@@ -76,7 +75,7 @@ def show_sample(page, number: int) -> None:
     quiet(page)
 
 
-def time_clicks(page, count: int = RUNS) -> list[float]:
+def time_clicks(page, count: int = CLICKS) -> list[float]:
     """From a click on a word until the heat map is another one; all words of a caption, then those of the next sample."""
     times: list[float] = []
     for number in range(len(SAMPLES)):
@@ -110,27 +109,42 @@ def find_violations(chromium, address: str) -> list[str]:
     return found
 
 
+def time_start(chromium) -> float:
+    """Seconds from the start of the server to three captions in a browser profile that holds nothing."""
+    page = chromium.new_context(**WIDE).new_page()
+    start = time.perf_counter()
+    with started() as app:
+        wait_for_captions(Visit(page, app.address).open().page)
+        took = time.perf_counter() - start
+        page.context.close()
+    return took
+
+
+def resident_megabytes(process: int) -> float:
+    """The memory that a process occupies now; Linux only."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")) / 1024
+
+
 def measure(executable: str) -> dict[str, float]:
-    with browser(executable) as chromium, TemporaryDirectory() as folder:
-        visit = Visit(chromium.new_context(**WIDE).new_page(), "")
-        start = time.perf_counter()
-        app = App(Path(folder) / "log.txt")
-        visit.address = app.address
-        try:
-            app.wait()
+    with browser(executable) as chromium:
+        starts = [time_start(chromium) for _ in range(STARTS)]
+        with started() as app:
+            visit = Visit(chromium.new_context(**WIDE).new_page(), app.address)
             wait_for_captions(visit.open().page)
-            cold = time.perf_counter() - start
             quiet(visit.page)
-            uploads, clicks = time_uploads(visit.page), time_clicks(visit.page)
+            uploads = time_uploads(visit.page)
+            memory = resident_megabytes(app.process)
+            clicks = time_clicks(visit.page)
             found = find_violations(chromium, app.address)
-        finally:
-            app.stop()
     print(*visit.problems(), *found, sep="\n", file=sys.stderr, end="")
     return {
-        "cold_s": round(cold, 2),
+        "cold_s": round(statistics.median(starts), 2),
+        "starts": len(starts),
         "upload_to_captions_ms": round(statistics.median(uploads)),
         "upload_to_captions_p90_ms": round(_p90(uploads)),
         "uploads": len(uploads),
+        "rss_mb": round(memory),
         "click_ms": round(statistics.median(clicks)),
         "click_p90_ms": round(_p90(clicks)),
         "clicks": len(clicks),

@@ -1,4 +1,4 @@
-"""What the page closes in Streamlit's server: files on disk, visits without end, and questions to the network."""
+"""The start of the page's server, and what it closes: files on disk, visits without end, and questions to the network."""
 
 import asyncio
 import threading
@@ -13,9 +13,32 @@ from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.session_manager import SessionInfo
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+from streamlit.web.server.app_discovery import discover_asgi_app
 
 from captioner.data.images import MAXIMUM_BYTES
-from captioner.views import server
+from captioner.errors import CheckpointError
+from captioner.views import server, start
+from captioner.views.caption import page
+from support.app_driver import APP
+
+
+def test_the_command_finds_the_server_in_the_script():
+    assert discover_asgi_app(APP).import_string == "app:app"
+
+
+def test_the_first_page_is_prepared_when_the_server_starts_and_a_failure_is_left_to_the_first_visit(monkeypatch):
+    prepared = threading.Event()
+
+    def prepare():
+        prepared.set()
+        raise CheckpointError("damaged")
+
+    async def serve():
+        async with start.lifespan(None):
+            return await asyncio.to_thread(prepared.wait, 30)
+
+    monkeypatch.setattr(page, "prepare", prepare)
+    assert asyncio.run(serve())
 
 
 def record(name, size):

@@ -6,8 +6,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-_COLOURS = "inferno"
-_STOPS = 9
+# Of matplotlib's colour map "inferno", at even distances; in between they are mixed, here as in the browser's gradient.
+_COLOURS = ("#000003", "#200c4a", "#570f6d", "#892269", "#bb3754", "#e45a31", "#f98e08", "#f8cb34", "#fcfea4")
 _CLEAR = 1.25  # times the share of an even attention
 _DOWN, _ACROSS = ("top", "middle", "bottom"), ("left", "centre", "right")
 
@@ -34,14 +34,13 @@ class Focus:
 
 def overlay(photograph: bytes, attention: np.ndarray, opacity: float, longest: int = 640) -> bytes:
     """A JPEG of the photograph under its attention (rows, columns); bright is where most of it lies."""
-    from matplotlib import colormaps
-
     picture = Image.open(BytesIO(photograph)).convert("RGB")
     picture.thumbnail((longest, longest))
     heat = Image.fromarray((attention / attention.max()).astype(np.float32)).resize(picture.size, Image.Resampling.BICUBIC)
-    coloured = Image.fromarray(colormaps[_COLOURS](np.clip(np.asarray(heat), 0, 1), bytes=True)[..., :3])
+    levels = Image.fromarray((np.clip(np.asarray(heat), 0, 1) * 255).astype(np.uint8))
+    levels.putpalette(_palette())
     file = BytesIO()
-    Image.blend(picture, coloured, opacity).save(file, "JPEG", quality=88)
+    Image.blend(picture, levels.convert("RGB"), opacity).save(file, "JPEG", quality=88)
     return file.getvalue()
 
 
@@ -67,7 +66,11 @@ def _ninths(weights: np.ndarray) -> np.ndarray:
 
 def gradient() -> str:
     """The colours from no attention to the most, as a CSS gradient."""
-    from matplotlib import colormaps, colors
+    return f"linear-gradient(90deg, {', '.join(_COLOURS)})"
 
-    stops = (colors.to_hex(colormaps[_COLOURS](place)) for place in np.linspace(0, 1, _STOPS))
-    return f"linear-gradient(90deg, {', '.join(stops)})"
+
+def _palette() -> bytes:
+    """256 colours, three bytes each."""
+    stops = np.array([list(bytes.fromhex(colour[1:])) for colour in _COLOURS])  # (stops, 3)
+    places = np.linspace(0, len(stops) - 1, 256)
+    return np.stack([np.interp(places, range(len(stops)), channel) for channel in stops.T], 1).round().astype(np.uint8).tobytes()

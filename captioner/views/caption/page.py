@@ -1,5 +1,6 @@
 """The first page: one photograph, what each of the three decoders writes about it, how sure it is and why."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -7,14 +8,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from captioner.captioning.search_settings import load_search_config
 from captioner.config import VARIANTS, SearchConfig
+from captioner.data.samples import SAMPLES
 from captioner.errors import CheckpointError, EncoderError, ImageError, TriptychError
 from captioner.figures.decoder.differences import difference
-from captioner.model.stage_folders import picture_size
+from captioner.model.stage_folders import picture_size, stage_folder
 from captioner.views import cards, photographs, startup_problems
 from captioner.views.caption import familiarity, own_words, settings, several, why
-from captioner.views.photographs import Photograph
-from captioner.views.resources import open_page, refusals, refuse
+from captioner.views.launch_options import launch_options
+from captioner.views.photographs import Photograph, of_sample, thumbnail
+from captioner.views.resources import load_engine, open_page, refusals, refuse
 from captioner.views.results import Captions, Results
 
 if TYPE_CHECKING:
@@ -25,6 +29,17 @@ _CARD_HEIGHT = 230
 _ONE_AND_THREE = "One network looked at the photograph; three decoders put what it saw into words."
 
 
+def prepare() -> None:
+    """Load the decoders, draw the samples, and caption the first of them, before anybody visits."""
+    options = launch_options()
+    folder = stage_folder(options.checkpoints, options.stage)
+    with ThreadPoolExecutor(1) as loading:
+        loading.submit(load_engine, folder)
+        for sample in SAMPLES:
+            thumbnail(of_sample(sample, picture_size(folder)))
+    Results(folder, of_sample(SAMPLES[0], picture_size(folder))).captions(_with_runners_up(load_search_config(folder)))
+
+
 def show() -> None:
     with st.container(key="top"):
         left, right = st.columns([5, 6], gap="large", vertical_alignment="center")
@@ -33,8 +48,7 @@ def show() -> None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 open_page("Triptych")
                 folder, chosen = settings.choose()
-                # One alternative more: the word that was written is usually among them.
-                config = replace(chosen, alternatives=why.NEARLY_WON + 1)
+                config = _with_runners_up(chosen)
             st.markdown("One photograph, three decoders, three captions.")
             photograph = photographs.choose(picture_size(folder))
         with left:
@@ -51,6 +65,11 @@ def show() -> None:
         startup_problems.show()
     except TriptychError as error:
         refuse(error)
+
+
+def _with_runners_up(config: SearchConfig) -> SearchConfig:
+    """One alternative more than are shown: the word that was written is usually among them."""
+    return replace(config, alternatives=why.NEARLY_WON + 1)
 
 
 def _show_results(folder: Path, photograph: Photograph, config: SearchConfig) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from captioner.config import VARIANTS, SearchConfig
 from captioner.figures.caption.heatmap import focus, gradient, overlay
-from captioner.figures.caption.search_tree import FATES, summary, tree_chart, tree_table, tree_width
+from captioner.figures.caption.search_tree import summary, tree_chart, tree_table, tree_width
 from captioner.views import cards
 from captioner.views.resources import choose_one, refusals
 from captioner.views.results import Captions, Results
@@ -25,7 +25,7 @@ _UNSEEN = "\u2060"  # Streamlit tells buttons apart by their labels, and a sente
 NEARLY_WON = 5
 _TO_THE_SIDE = '<p class="aside">The tree is wider than this window: scroll it sideways to see how the sentences end.</p>'
 _COLUMNS = {"word": "step", "after": "after", "written": "word", "log_probability": "nats", "total": "nats so far",
-            "score": "score"}  # fmt: skip
+            "score": "score", "meaning": "became"}  # fmt: skip
 _NO_PLACE = "This decoder takes in the photograph as a whole, so there is no place that it looked at."
 
 
@@ -188,8 +188,8 @@ def _show_tree(results: Results, name: str, config: SearchConfig) -> None:
         st.html(f"{_TO_THE_SIDE}<style>{fits}</style>")
     with st.expander("The search as a table", on_change="rerun", key="tree-table") as folded:
         if folded.open:
-            shown = table.rename(columns=_COLUMNS).assign(became=table["fate"].map(FATES))
-            st.dataframe(shown[[*_COLUMNS.values(), "became"]], hide_index=True, alt=summary(table))
+            shown = [{title: row[field] for field, title in _COLUMNS.items()} for row in table]
+            st.dataframe(shown, hide_index=True, alt=summary(table))
 
 
 def _label(word: str) -> str:

@@ -38,25 +38,29 @@ def table(traced):
     return tree_table(traced.candidates, traced.find([A, DOG, END]), WORDS, 0.5)
 
 
+def column(table, field):
+    return [row[field] for row in table]
+
+
 def test_every_candidate_is_a_row(table):
-    assert table["written"].tolist() == ["a", "dog", "cat", "■ end", "dog", "cat", "■ end"]
-    assert table["word"].tolist() == [1, 1, 1, 2, 2, 2, 3]
-    assert table["place"].tolist() == [1, 2, 3, 1, 2, 3, 1]
-    assert table["after"].tolist() == ["the start"] * 3 + ["dog", "a", "a", "a dog"]
-    assert table["fate"].tolist() == ["won", "kept", "dropped", "finished", "won", "kept", "won"]
+    assert column(table, "written") == ["a", "dog", "cat", "■ end", "dog", "cat", "■ end"]
+    assert column(table, "word") == [1, 1, 1, 2, 2, 2, 3]
+    assert column(table, "place") == [1, 2, 3, 1, 2, 3, 1]
+    assert column(table, "after") == ["the start"] * 3 + ["dog", "a", "a", "a dog"]
+    assert column(table, "fate") == ["won", "kept", "dropped", "finished", "won", "kept", "won"]
 
 
 def test_finished_sentences_show_the_score_by_which_they_were_compared(table):
     """Log-probabilities -1.2 after one word and -1.5 after two, each with its end, over the root of the length."""
-    scores = table["score"].dropna()
-    assert scores.tolist() == pytest.approx([-1.2 / math.sqrt(2), -1.5 / math.sqrt(3)])
-    assert table["shown"].tolist() == ["a", "dog", "cat", "■ -0.85", "dog", "cat", "■ -0.87"]
+    scores = [score for score in column(table, "score") if score is not None]
+    assert scores == pytest.approx([-1.2 / math.sqrt(2), -1.5 / math.sqrt(3)])
+    assert column(table, "shown") == ["a", "dog", "cat", "■ -0.85", "dog", "cat", "■ -0.87"]
 
 
 def test_the_score_is_the_searchs_own():
     found, trace = search_with_trace()
     table = tree_table(trace.candidates, trace.find(found[0].ids + (END,)), WORDS, 0.7)
-    finished = table[table["fate"].isin(("finished", "won"))]["score"]
+    finished = [row["score"] for row in table if row["score"] is not None and row["fate"] in ("finished", "won")]
     assert sorted(finished, reverse=True)[: len(found)] == pytest.approx([one.score for one in found], abs=1e-6)
 
 
@@ -77,15 +81,13 @@ def test_the_figure_in_words(table):
 
 def drawn(chart, fate):
     """The lines of a kind: from (word, place) to (word, place), rounded to whole words."""
-    found = []
-    for layer in chart["layer"]:
-        mark = layer["mark"]["type"]
-        if mark != "rule" or f"'{fate}'" not in layer["transform"][0]["filter"]:
-            continue
-        for row in chart["datasets"][layer["data"]["name"]].to_dict("records"):
-            if row["fate"] == fate:
-                found.append((math.floor(row["word"]), row["place"], math.ceil(row["word2"]), row["place2"]))
-    return found
+    return [
+        (math.floor(row["word"]), row["place"], math.ceil(row["word2"]), row["place2"])
+        for layer in chart["layer"]
+        if layer["mark"]["type"] == "rule"
+        for row in layer["data"]["values"]
+        if row["fate"] == fate
+    ]
 
 
 def test_lines_join_each_candidate_to_the_one_before_it(table):
@@ -98,14 +100,14 @@ def test_lines_join_each_candidate_to_the_one_before_it(table):
 
 def test_the_figure_is_what_the_language_of_such_figures_allows(table):
     figure = tree_chart(table, "#123456")
-    named = {name: data.to_dict("records") for name, data in figure["datasets"].items()}
-    alt.LayerChart.from_dict(figure | {"datasets": named})  # raises where a part of it is unknown
+    alt.LayerChart.from_dict(figure)  # raises where a part of it is unknown
     with pytest.raises(Exception, match="strokeWide"):
-        alt.LayerChart.from_dict(figure | {"datasets": named, "config": {"view": {"strokeWide": 0}}})
-    fields = {layer["data"]["name"]: layer["encoding"] for layer in figure["layer"]}
-    shown = [channel["field"] for channel in (fields["points"]["text"], *fields["points"]["tooltip"])]
-    assert {*shown, "word", "place", "fate"} <= set(figure["datasets"]["points"])
-    assert {"word", "place", "word2", "place2", "fate"} <= set(figure["datasets"]["edges"])
+        alt.LayerChart.from_dict(figure | {"config": {"view": {"strokeWide": 0}}})
+    for layer in figure["layer"]:
+        encoding = layer["encoding"]
+        used = [*encoding.pop("tooltip", ()), *encoding.values(), *figure["encoding"].values()]
+        assert all({channel["field"] for channel in used} <= set(row) for row in layer["data"]["values"])
+    assert sum(len(layer["data"]["values"]) for layer in figure["layer"] if layer["mark"]["type"] == "text") == len(table)
 
 
 def test_the_winners_way_is_heavier_and_has_the_decoders_colour(table):

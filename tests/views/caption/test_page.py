@@ -98,6 +98,13 @@ def test_the_first_page_opens_with_a_sample_and_three_captions(app):
     assert app.get("vega_lite_chart")[0].proto.alt.endswith(f"is: {sentences(app)[0]}.")
 
 
+def test_what_is_prepared_before_any_visit_is_what_the_first_one_shows(app, copy, monkeypatch):
+    page.prepare()
+    for work in ("__init__", "encode", "caption_features"):
+        monkeypatch.delattr(Captioner, work)
+    assert all(sentences(app.run())) and not refusals(app)
+
+
 def test_every_word_of_the_chosen_decoder_is_a_button_and_the_end_too(app):
     app.run()
     for title, sentence in zip((variant.title for variant in VARIANTS.values()), sentences(app), strict=True):
