@@ -17,6 +17,7 @@ from captioner.vision.torch_pickle import read_tensors
 SIZE = 260
 SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
 _EPSILON = 1e-3
+_STEM, _HEAD = 32, 1280  # channels
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,22 @@ _STAGES = (
     _Stage(5, 5, 2, 6, 208),
     _Stage(1, 3, 1, 6, 352),
 )
+
+
+def parameters() -> int:
+    """The number of weights with batch normalisation folded in, without the classifier."""
+    channels, total = _STEM, _weights(3, _STEM, 3)
+    for stage in _STAGES:
+        for _ in range(stage.blocks):
+            inner = channels * stage.expand
+            total += _weights(channels, inner, 1) if stage.expand > 1 else 0
+            total += _weights(1, inner, stage.kernel) + _weights(inner, stage.channels, 1)
+            channels = stage.channels
+    return total + _weights(channels, _HEAD, 1)
+
+
+def _weights(inputs: int, outputs: int, kernel: int) -> int:
+    return kernel * kernel * inputs * outputs + outputs
 
 
 def read_weights() -> dict[str, np.ndarray]:

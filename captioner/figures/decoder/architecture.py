@@ -117,12 +117,7 @@ def _trunk(checkpoint: Checkpoint) -> Iterator[Layer]:
 
 
 def _cnn_parameters(name: str) -> int | None:
-    """Kernels, and a bias for each channel, into which its batch normalisation is folded; the classifier is not used."""
-    if name not in (LITE2, ADAPTED):
-        return None
-    tensors = efficientnet_lite2.read_weights()
-    used = {key: array for key, array in tensors.items() if not key.startswith("_fc.")}
-    return sum(array.size for key, array in used.items() if array.ndim == 4 or key.endswith(".bias"))
+    return efficientnet_lite2.parameters() if name in (LITE2, ADAPTED) else None
 
 
 def _decoder(checkpoint: Checkpoint) -> Iterator[Layer]:
