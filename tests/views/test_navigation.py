@@ -29,7 +29,7 @@ def test_app_and_doctor_speak_whatever_is_missing(missing):
     """In a process of its own, in which the packages cannot be imported from the beginning."""
     opened = f"AppTest.from_file({str(APP)!r}, default_timeout=120)"
     if missing == "altair":  # The first page draws without it; AppTest cannot follow a link to another.
-        charts = "from captioner.views.navigation import page; page('curves')()"
+        charts = "from captioner.views.navigation import show_curves; show_curves()"
         opened = f"AppTest.from_string({charts!r}, default_timeout=120)"
     script = f"""
 import sys
