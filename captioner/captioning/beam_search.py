@@ -26,24 +26,16 @@ State = tuple[np.ndarray, ...]
 
 
 class Step(Protocol):
-    """One word further. The search keeps the arrays that it returns, so a step must not write into them again."""
-
-    def __call__(self, state: State, words: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
-        """Take the previous word and the image of each row, both int32 (rows,).
-
-        Return log-probabilities (rows, vocabulary), the new state, and attention (rows, regions) or None.
-        """
-
-
-class Shortlist(Protocol):
-    """A step that returns only the most probable words."""
+    """One word further. The search keeps the attention and overwrites the scores, so a step must not use them again."""
 
     def __call__(
-        self, state: State, words: np.ndarray, images: np.ndarray, count: int, forbidden: np.ndarray
+        self, state: State, words: np.ndarray, images: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, State, np.ndarray | None]:
-        """Return each row's top `count` allowed words and their log-probabilities, both (rows, count); ties: lower id first.
+        """Take the previous word of each row (rows,) and the images that go on (live,), both int32.
 
-        Then the new state and attention, as `Step` does.
+        The rows of an image follow each other; every image has as many. Return each word's score (rows, vocabulary), what
+        to subtract from a row's scores to get log-probabilities (rows, 1), the new state, and attention (rows, regions) or
+        None.
         """
 
 
@@ -55,7 +47,6 @@ def search(
     forbidden: Sequence[int] = FORBIDDEN,
     prefix: Sequence[int] = (),
     trace: Trace | None = None,
-    shortlist: Shortlist | None = None,
 ) -> list[list[Hypothesis]]:
     """Caption `images` images, whose first state has one row each; return the hypotheses of each, best first.
 
@@ -68,25 +59,18 @@ def search(
     - Forbidden words are never chosen; the probabilities reported are the step's own, not renormalised.
     - No image's result depends on its batch. Sampling therefore starts every image's generator with the same seed:
       equal images get equal captions, and another seed gives another sample.
-    - The log-probabilities of all steps are kept for the alternatives; with `alternatives` 0 they are not.
     - Every caption begins with the words of `prefix`, whatever their probability, forbidden or not; an end word in it is
       the end. The words of the prefix count towards `maximum_words`.
     - `trace` records every continuation that was considered, for a single image.
-    - `shortlist` replaces `step` where only the best words matter; it finds the same captions faster.
     """
     check(config)
     if trace is not None and images != 1:
         raise ConfigError(f"A search can be traced for one photograph at a time, not for {images}.")
     if len(prefix) > config.maximum_words:
         raise ConfigError(f"A caption may have {config.maximum_words} words, but its beginning has {len(prefix)}; shorten it.")
-    short = not (config.method == "sample" or config.alternatives or prefix or trace)
-    run = _Search(
-        step, config, np.unique(np.asarray(forbidden, dtype=np.intp)), images, tuple(prefix), trace, shortlist if short else None
-    )
+    run = _Search(step, config, np.unique(np.asarray(forbidden, dtype=np.intp)), images, tuple(prefix), trace)
     run.grow(state)
-    return [
-        run.lattice.read(leaves, run.beam, config.length_preference, config.alternatives, run.forbidden) for leaves in run.leaves
-    ]
+    return [run.lattice.read(leaves, run.beam, config.length_preference) for leaves in run.leaves]
 
 
 def follow(step: Step, state: State, ids: Sequence[int], alternatives: int = SearchConfig.alternatives) -> Hypothesis:
@@ -121,17 +105,6 @@ def _draw(scores: np.ndarray, temperature: float, uniform: float) -> np.ndarray:
     return (cumulative <= np.minimum(uniform * total, np.nextafter(total, 0))).sum(axis=1, keepdims=True)
 
 
-def _rows_and_columns(choices: np.ndarray, columns: int, totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places among the continuations of each image, (live, choices), as the row that is continued and the column in it."""
-    first_rows = np.arange(0, totals.size, totals.shape[1])[:, None]
-    return choices // columns + first_rows, choices % columns
-
-
-def _check_numbers(log_probabilities: np.ndarray) -> None:
-    if np.isnan(log_probabilities.max()):
-        raise CheckpointError(_DAMAGED)
-
-
 class Choices(NamedTuple):
     """The candidates of each image, best first; every array is (live, choices)."""
 
@@ -139,9 +112,6 @@ class Choices(NamedTuple):
     words: np.ndarray
     sums: np.ndarray
     gains: np.ndarray
-
-
-_Grown = tuple[np.ndarray, np.ndarray, State, np.ndarray | None]  # the images that go on, their totals, and what a step gave
 
 
 class _Search:
@@ -155,10 +125,8 @@ class _Search:
         images: int,
         prefix: tuple[int, ...] = (),
         trace: Trace | None = None,
-        shortlist: Shortlist | None = None,
     ):
         self.step, self.config, self.forbidden, self.prefix, self.trace = step, config, forbidden, prefix, trace
-        self.shortlist = shortlist
         self.beam = config.beam if config.method == "beam" else 1
         self.uniform = np.random.default_rng(config.seed).random(config.maximum_words) if config.method == "sample" else None
         self.leaves: list[list[Leaf]] = [[] for _ in range(images)]
@@ -169,61 +137,73 @@ class _Search:
         live = np.arange(len(self.leaves), dtype=np.int32)  # (live,)
         totals = np.zeros((len(live), 1))  # (live, width)
         while live.size and len(self.lattice) < self.config.maximum_words:
-            further = self._look_at_few if self.shortlist else self._look_at_all
-            live, totals, state, attention = further(live, totals, state)
+            scores, normalisers, state, attention = self.step(state, self.lattice.last.words, live)
+            if np.isnan(normalisers).any():
+                raise CheckpointError(_DAMAGED)
+            live, totals = self._extend(live, totals, scores, normalisers)
             if attention is not None:
                 self.lattice.attention.append(attention)
             state = tuple(part.take(self.lattice.last.parents, axis=0) for part in state)
         self._close(live, totals)
 
-    def _look_at_few(self, live: np.ndarray, totals: np.ndarray, state: State) -> _Grown:
-        """Lengthen by the best words of every row; the best continuations of an image are among them."""
-        owners, count = live.repeat(totals.shape[1]), 2 * self.beam
-        assert self.shortlist is not None  # grow chooses this method only with one.
-        words, gains, state, attention = self.shortlist(state, self.lattice.last.words, owners, count, self.forbidden)
-        _check_numbers(gains)
-        scores = (totals.reshape(-1, 1) + gains).reshape(len(live), -1)  # (live, width * count)
-        choices, sums = take_best(scores, min(count, scores.shape[1]))
-        parents, places = _rows_and_columns(choices, gains.shape[1], totals)
-        found = Choices(parents, words[parents, places], sums, gains[parents, places])
-        return *self._lengthen(live, totals, found), state, attention
+    def _extend(
+        self, live: np.ndarray, totals: np.ndarray, scores: np.ndarray, normalisers: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Add a layer; return the images that go on and the log-probabilities of their hypotheses."""
+        place = len(self.lattice)
+        if place < len(self.prefix):
+            gains = scores[:, self.prefix[place]] - normalisers[:, 0]
+            self._best(scores, normalisers, self.config.alternatives)
+            return self._force(live, totals, self.prefix[place], gains)
+        if self.uniform is None:
+            words, gains = self._best(scores, normalisers, max(2 * self.beam, self.config.alternatives))
+        else:
+            words, gains = self._sample(scores, normalisers, self.uniform[place])
+        return self._lengthen(live, totals, self._choose(totals, words, gains))
 
-    def _look_at_all(self, live: np.ndarray, totals: np.ndarray, state: State) -> _Grown:
-        """Lengthen by any word of the vocabulary, or by that of the prefix."""
-        owners = live.repeat(totals.shape[1])
-        log_probabilities, state, attention = self.step(state, self.lattice.last.words, owners)
-        if self.config.alternatives:
-            self.lattice.log_probabilities.append(log_probabilities)
-        _check_numbers(log_probabilities)
-        if len(self.lattice) < len(self.prefix):
-            return *self._force(live, totals, log_probabilities), state, attention
-        scores = totals.reshape(-1, 1) + log_probabilities  # (rows, vocabulary)
+    def _best(self, scores: np.ndarray, normalisers: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The best allowed words of each row and their log-probabilities, (rows, count) each; notes the alternatives."""
         scores[:, self.forbidden] = -np.inf
-        choices, sums = self._choose(scores.reshape(len(live), -1))  # (live, choices)
-        parents, words = _rows_and_columns(choices, scores.shape[1], totals)
-        found = Choices(parents, words, sums, log_probabilities[parents, words])
-        return *self._lengthen(live, totals, found), state, attention
+        words, values = take_best(scores, min(count, scores.shape[1]))
+        values -= normalisers
+        self.lattice.note(words, values, self.config.alternatives)
+        return words, values
+
+    def _sample(self, scores: np.ndarray, normalisers: np.ndarray, uniform: float) -> tuple[np.ndarray, np.ndarray]:
+        """One drawn word per row and its log-probability, both (rows, 1)."""
+        log_probabilities = scores - normalisers
+        log_probabilities[:, self.forbidden] = -np.inf
+        drawn = _draw(log_probabilities.astype(np.float64), self.config.temperature, uniform)
+        self._best(scores, normalisers, self.config.alternatives)
+        return drawn, np.take_along_axis(log_probabilities, drawn, axis=1)
+
+    def _choose(self, totals: np.ndarray, words: np.ndarray, gains: np.ndarray) -> Choices:
+        """The best 2 * beam continuations of each image, so that `beam` remain without the ended ones; ties: lower row first."""
+        sums = (totals.reshape(-1, 1) + gains).reshape(len(totals), -1)  # (live, width * count)
+        order = (-sums).argsort(axis=1, kind="stable")[:, : 2 * self.beam]
+        places = order + np.arange(0, sums.size, sums.shape[1])[:, None]
+        return Choices(places // words.shape[1], words.take(places), sums.take(places), gains.take(places))
 
     def _lengthen(self, live: np.ndarray, totals: np.ndarray, choices: Choices) -> tuple[np.ndarray, np.ndarray]:
-        """Add a layer; return the images that go on and the log-probabilities of their hypotheses."""
+        """Finish the choices that end, add a layer of the others; return as `_extend`."""
         parents, words, sums, gains = choices
         ends = words == END
         self._finish(live, parents, ends & (sums > -np.inf), gains)
         kept = ends.argsort(axis=1, kind="stable")[:, : self.beam]
         if self.trace is not None:
             self.trace.note(self._considered(choices, kept[0]))
-        places = np.arange(len(live))[:, None]
-        sums = np.where(ends, -np.inf, sums)[places, kept]
+        kept = kept + np.arange(0, words.size, words.shape[1])[:, None]
+        sums = np.where(ends, -np.inf, sums).take(kept)
         going = self._going(live, totals, (sums > -np.inf).any(axis=1))
-        parents, words, gains = (part[places, kept][going].ravel() for part in (parents, words, gains))
-        self.lattice.layers.append(Layer(words.astype(np.int32), parents, gains))
-        return live[going], sums[going]
+        if not going.all():
+            live, sums, kept = live[going], sums[going], kept[going]
+        kept = kept.ravel()
+        self.lattice.layers.append(Layer(words.take(kept).astype(np.int32), parents.take(kept), gains.take(kept)))
+        return live, sums
 
-    def _force(self, live: np.ndarray, totals: np.ndarray, log_probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _force(self, live: np.ndarray, totals: np.ndarray, word: int, gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Add the prefix's word, and nothing else, to the one hypothesis of each image."""
-        word, rows = self.prefix[len(self.lattice)], np.arange(len(live))
-        gains = log_probabilities[:, word]
-        totals = totals + gains[:, None]
+        rows, totals = np.arange(len(live)), totals + gains[:, None]
         if self.trace is not None:
             fate: Fate = "finished" if word == END else "kept"
             self.trace.note([Considered(0, word, float(gains[0]), float(totals[0, 0]), fate)])
@@ -242,13 +222,6 @@ class _Search:
                 finished = word == END and place < self.beam
                 fate: Fate = "kept" if place in going else "finished" if finished else "dropped"
                 yield Considered(parent, word, gain, total, fate)
-
-    def _choose(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The candidates and their scores: the one drawn, or 2 * beam, so that `beam` remain without the ended ones."""
-        if self.uniform is None:
-            return take_best(scores, min(2 * self.beam, scores.shape[1]))
-        drawn = _draw(scores, self.config.temperature, self.uniform[len(self.lattice)])
-        return drawn, np.take_along_axis(scores, drawn, axis=1)
 
     def _finish(self, live: np.ndarray, parents: np.ndarray, ended: np.ndarray, gains: np.ndarray) -> None:
         if not ended.any():

@@ -212,4 +212,4 @@ def _search(
 ) -> list[list[Hypothesis]]:
     """The hypotheses for each photograph's features (photographs, regions, channels), best first."""
     session = decoder.session(features)
-    return search(session.step, session.state, len(features), config, prefix=prefix, trace=trace, shortlist=session.shortlist)
+    return search(session.step, session.state, len(features), config, prefix=prefix, trace=trace)

@@ -57,11 +57,11 @@ class _Path(NamedTuple):
 
 
 class Lattice:
-    """All hypotheses of a search; the log-probabilities and attention of a step lie beside its layer."""
+    """All hypotheses of a search; the alternatives and the attention of a step lie beside its layer."""
 
     def __init__(self, images: int, first_word: int):
         self.layers = [Layer(np.full(images, first_word, dtype=np.int32), np.arange(images), np.zeros(images))]
-        self.log_probabilities: list[np.ndarray] = []
+        self.alternatives: list[tuple[np.ndarray, np.ndarray]] = []  # words and log-probabilities, (rows, alternatives)
         self.attention: list[np.ndarray] = []
 
     @property
@@ -76,24 +76,25 @@ class Lattice:
         """A row of the last layer, where a hypothesis stops."""
         return Leaf(len(self), row, end)
 
+    def note(self, words: np.ndarray, log_probabilities: np.ndarray, count: int) -> None:
+        """Add a step's `count` most probable words of each row, which come best first."""
+        if count:
+            self.alternatives.append((words[:, :count], log_probabilities[:, :count]))
+
     @cached_property
     def _plain(self) -> list[tuple[list[int], list[int], list[float]]]:
         """The layers as lists, for faster access to single numbers; built after the last layer."""
         return [(layer.words.tolist(), layer.parents.tolist(), layer.gains.tolist()) for layer in self.layers]
 
-    def read(
-        self, leaves: Sequence[Leaf], count: int, length_preference: float, alternatives: int, forbidden: np.ndarray
-    ) -> list[Hypothesis]:
+    def read(self, leaves: Sequence[Leaf], count: int, length_preference: float) -> list[Hypothesis]:
         """The best of an image's hypotheses, finished before unfinished, each kind best first."""
         paths = [self._path(leaf) for leaf in leaves]
         paths = sorted(paths, key=lambda path: (not path.finished, -path.score(length_preference)))[:count]
-        nodes = sorted({node for path in paths for node in enumerate(path.rows)})
-        found = dict(zip(nodes, self._alternatives(nodes, alternatives, forbidden), strict=True))
         return [
             Hypothesis(
                 ids=tuple(path.ids),
                 log_probabilities=tuple(path.gains),
-                alternatives=tuple(found[node] for node in enumerate(path.rows)),
+                alternatives=tuple(self._alternatives(step, row) for step, row in enumerate(path.rows)),
                 attention=self._attention(path.rows),
                 score=path.score(length_preference),
                 finished=path.finished,
@@ -111,19 +112,16 @@ class Lattice:
             path.rows.append(row)
         return _Path(path.rows[::-1], path.ids[::-1], path.gains[::-1], finished)
 
-    def _alternatives(
-        self, nodes: list[tuple[int, int]], count: int, forbidden: np.ndarray
-    ) -> list[tuple[tuple[int, float], ...]]:
-        """The most probable allowed words at each (step, row), with their probabilities."""
-        if not nodes or not count:
-            return [()] * len(nodes)
-        rows = np.stack([self.log_probabilities[step][row] for step, row in nodes])  # (nodes, vocabulary)
-        rows[:, forbidden] = -np.inf
-        words, values = take_best(rows, min(count, rows.shape[1] - len(forbidden)))
-        return [
-            tuple(pair for pair in zip(*pairs, strict=True) if pair[1] > 0)
-            for pairs in zip(words.tolist(), np.exp(values.astype(np.float64)).tolist(), strict=True)
-        ]
+    def _alternatives(self, step: int, row: int) -> tuple[tuple[int, float], ...]:
+        """The most probable allowed words, with their probabilities."""
+        if not self.alternatives:
+            return ()
+        words, probabilities = self._plain_alternatives[step]
+        return tuple(pair for pair in zip(words[row], probabilities[row], strict=True) if pair[1] > 0)
+
+    @cached_property
+    def _plain_alternatives(self) -> list[tuple[list[list[int]], list[list[float]]]]:
+        return [(words.tolist(), np.exp(values.astype(np.float64)).tolist()) for words, values in self.alternatives]
 
     def _attention(self, rows: list[int]) -> np.ndarray | None:
         if not self.attention:

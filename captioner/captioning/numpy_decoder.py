@@ -10,29 +10,28 @@ from typing import NamedTuple
 import numpy as np
 
 from captioner.captioning.beam_search import State
-from captioner.captioning.hypotheses import take_best
 from captioner.config import NORM_EPSILON, DecoderConfig
 from captioner.model.blueprint import NORM, TABLE_WEIGHT, block_means
 from captioner.model.checkpoints import Checkpoint
 
-_BLOCK, _FEW = 64, 16  # With at most 16 rows, BLAS multiplies blocks of 64 columns three times as fast as whole matrices.
+_FEW = 6  # rows up to which vector products are faster
 
 
-class Dense:
-    """A dense layer; its kernel is also kept in blocks of columns, for few rows."""
+def product(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """`rows @ matrix`; BLAS copies a whole matrix before it multiplies several rows, so a few are multiplied one by one."""
+    if rows.shape[-2] > _FEW:
+        return rows @ matrix
+    return (rows[..., None, :] @ matrix[..., None, :, :])[..., 0, :]
 
-    def __init__(self, kernel: np.ndarray, bias: np.ndarray | None = None):
-        self.kernel, self.bias, (inputs, self.outputs) = np.ascontiguousarray(kernel), bias, kernel.shape
-        padded = np.pad(kernel, ((0, 0), (0, -self.outputs % _BLOCK)))
-        self.blocks = np.ascontiguousarray(padded.reshape(inputs, -1, _BLOCK).swapaxes(0, 1))  # (blocks, inputs, _BLOCK)
+
+class Dense(NamedTuple):
+    """A dense layer."""
+
+    kernel: np.ndarray  # (inputs, outputs)
+    bias: np.ndarray | None = None  # (outputs,)
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
-        if len(rows) > _FEW:
-            outputs = rows @ self.kernel
-        else:
-            product = np.empty((len(rows), len(self.blocks), _BLOCK), np.float32)
-            np.matmul(rows, self.blocks, out=product.swapaxes(0, 1))
-            outputs = product.reshape(len(rows), -1)[:, : self.outputs]
+        outputs = product(rows, self.kernel)
         if self.bias is not None:
             outputs += self.bias
         return outputs
@@ -124,7 +123,7 @@ class NumpyDecoder:
         regions = len(grid) // images
         if self.config.additive:
             return np.stack([part.reshape(images, regions, -1) for part in (self.parts["keys"](grid), grid)], axis=1)
-        return grid.reshape(images, regions, self.config.heads, -1).swapaxes(1, 2)
+        return np.ascontiguousarray(grid.reshape(images, regions, self.config.heads, -1).swapaxes(1, 2))
 
     def _first_state(self, image: np.ndarray) -> State:
         if self.starts:
@@ -166,9 +165,9 @@ class NumpyDecoder:
         images, heads, _, depth = grid.shape
         query = self.parts["query"](output)
         scaled = (query * np.float32(1 / math.sqrt(depth))).reshape(images, -1, heads, depth)
-        weights = scaled.swapaxes(1, 2) @ grid.swapaxes(2, 3)  # (images, heads, slots, regions)
+        weights = product(scaled.swapaxes(1, 2), grid.swapaxes(2, 3))  # (images, heads, slots, regions)
         _softmax(weights)
-        context = (weights @ grid).swapaxes(1, 2)  # (images, slots, heads, depth)
+        context = product(weights, grid).swapaxes(1, 2)  # (images, slots, heads, depth)
         return AttentionValues(query, weights, context.reshape(len(output), -1))
 
     def _look_before(self, output: np.ndarray, grid: np.ndarray) -> AttentionValues:
@@ -188,30 +187,15 @@ class Session:
         self._decoder, self._live = decoder, np.arange(len(features))
         self._image, self.state = decoder.start(features)
 
-    def step(self, state: State, words: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, State, np.ndarray | None]:
-        """As `beam_search.Step`."""
-        found = self._forward(state, words, images)
-        logits = found.logits
-        logits -= _normaliser(logits)
-        return logits, state_after(found.cells), found.attention
-
-    def shortlist(
-        self, state: State, words: np.ndarray, images: np.ndarray, count: int, forbidden: np.ndarray
+    def step(
+        self, state: State, words: np.ndarray, images: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, State, np.ndarray | None]:
-        """As `beam_search.Shortlist`."""
-        found = self._forward(state, words, images)
-        logits = found.logits
-        normaliser = _normaliser(logits)
-        logits[:, forbidden] = -np.inf
-        chosen, values = take_best(logits, min(count, logits.shape[1]))
-        return chosen, values - normaliser, state_after(found.cells), found.attention
-
-    def _forward(self, state: State, words: np.ndarray, images: np.ndarray) -> Values:
-        """Rows come in the order of the photographs; a photograph whose captions are finished never comes back."""
-        live = np.unique(images)
-        if len(live) < len(self._live):
-            self._image, self._live = self._image[np.searchsorted(self._live, live)], live
-        return self._decoder.forward(self._image, state, words)
+        """As `beam_search.Step`."""
+        if len(images) < len(self._live):
+            self._image, self._live = self._image[np.searchsorted(self._live, images)], images
+        found = self._decoder.forward(self._image, state, words)
+        normalisers = _normaliser(found.logits)
+        return found.logits, normalisers, state_after(found.cells), found.attention
 
 
 def _scale_and_shift(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -237,8 +221,8 @@ def _cell(gates: np.ndarray, memory: np.ndarray, activation: Callable[[np.ndarra
     np.tanh(opened, out=opened)
     opened *= 0.5
     opened += 0.5
-    input_gate, forget_gate, output_gate = np.split(opened, 3, axis=1)
-    candidate = activation(gates[:, 3 * units :])
+    input_gate, forget_gate, output_gate, candidate = (gates[:, part * units : (part + 1) * units] for part in range(4))
+    candidate = activation(candidate)
     memory = forget_gate * memory + input_gate * candidate
     return LstmValues(input_gate, forget_gate, output_gate, candidate, memory, output_gate * activation(memory))
 

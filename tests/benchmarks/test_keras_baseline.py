@@ -77,7 +77,7 @@ def greedy(decoder, features):
 
     def step(state, words, _images):
         scores, state = decoder.step(image, state, words)
-        return scores.numpy(), tuple(part.numpy() for part in state), None
+        return scores.numpy().copy(), np.zeros((1, 1)), tuple(part.numpy() for part in state), None
 
     config = SearchConfig(method="greedy", maximum_words=6)
     return search(step, tuple(part.numpy() for part in state), 1, config)[0][0].ids

@@ -5,6 +5,7 @@ import math
 import altair as alt
 import numpy as np
 import pytest
+from captioning.test_beam_search import table_of
 
 from captioner.captioning.beam_search import search
 from captioner.captioning.search_trace import Considered, Trace
@@ -70,7 +71,7 @@ def search_with_trace():
     logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     trace = Trace()
     config = SearchConfig(beam=3, length_preference=0.7, maximum_words=12)
-    found = search(lambda state, words, images: (logs[words], state, None), (np.zeros((1, 1)),), 1, config, trace=trace)[0]
+    found = search(table_of(logs), (np.zeros((1, 1)),), 1, config, trace=trace)[0]
     return [one for one in found if one.finished], trace
 
 
