@@ -1,8 +1,9 @@
-"""The start of the server: the decoders and the first page's captions are made ready in the background, before any visit.
+"""The server's start and end: before any visit it prepares the first page in the background; at last it ends what runs.
 
 Imports nothing large, so that the server answers meanwhile.
 """
 
+import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator
@@ -21,11 +22,12 @@ def asgi_app() -> st.App:
 
 @asynccontextmanager
 async def lifespan(_server: st.App) -> AsyncIterator[None]:
-    """Begin to prepare when the server starts."""
+    """Prepare when the server starts, and release what all visits shared, as the live training, when it ends."""
     # Streamlit would remark on every thread without a visitor.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
     threading.Thread(target=_prepare, name="prepare", daemon=True).start()
     yield
+    await asyncio.to_thread(st.cache_resource.clear)
 
 
 def _prepare() -> None:

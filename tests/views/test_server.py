@@ -6,6 +6,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import streamlit as st
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from streamlit import net_util
@@ -26,19 +27,44 @@ def test_the_command_finds_the_server_in_the_script():
     assert discover_asgi_app(APP).import_string == "app:app"
 
 
-def test_the_first_page_is_prepared_when_the_server_starts_and_a_failure_is_left_to_the_first_visit(monkeypatch):
-    prepared = threading.Event()
+@pytest.fixture
+def served(monkeypatch):
+    """Runs the server from its start to its end, with another preparation; returns whether that was done."""
 
-    def prepare():
-        prepared.set()
+    def serve(prepare):
+        done = threading.Event()
+
+        def prepare_and_say():
+            try:
+                prepare()
+            finally:
+                done.set()
+
+        async def run():
+            async with start.lifespan(None):
+                return await asyncio.to_thread(done.wait, 30)
+
+        monkeypatch.setattr(page, "prepare", prepare_and_say)
+        return asyncio.run(run())
+
+    return serve
+
+
+def test_the_first_page_is_prepared_when_the_server_starts_and_a_failure_is_left_to_the_first_visit(served):
+    def fail():
         raise CheckpointError("damaged")
 
-    async def serve():
-        async with start.lifespan(None):
-            return await asyncio.to_thread(prepared.wait, 30)
+    assert served(fail)
 
-    monkeypatch.setattr(page, "prepare", prepare)
-    assert asyncio.run(serve())
+
+def test_what_visits_shared_is_released_when_the_server_ends(served):
+    ended = []
+
+    @st.cache_resource(on_release=ended.append)
+    def shared():
+        return "shared"
+
+    assert served(shared) and ended == ["shared"]
 
 
 def record(name, size):

@@ -1,6 +1,5 @@
 """Training while one looks on: the button, and what the page of the curves shows above them while three decoders learn shapes."""
 
-import atexit
 import base64
 import html
 from collections.abc import Iterable
@@ -36,12 +35,10 @@ _ENDS = {
 }
 
 
-@st.cache_resource
+@st.cache_resource(on_release=LiveTraining.close)
 def live() -> LiveTraining:
     """The one training that all visitors of this server share; it ends with the server."""
-    training = LiveTraining()
-    atexit.register(training.close)
-    return training
+    return LiveTraining()
 
 
 def show_button() -> None:

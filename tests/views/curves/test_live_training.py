@@ -111,11 +111,11 @@ def test_a_training_that_failed_says_why_as_text(live):
     assert labels(page) == ["Train three now"]
 
 
-def test_the_training_that_is_shared_trains_shapes_and_ends_with_the_server(monkeypatch):
-    registered = []
-    monkeypatch.setattr("atexit.register", registered.append)
+def test_the_training_that_is_shared_trains_shapes_and_ends_when_it_is_released(tmp_path):
     live_training.live.clear()
     shared = live_training.live()
-    assert shared is live_training.live() and registered == [shared.close]
-    assert shared.arguments[:3] == ("train", "--data", "shapes")
+    assert shared is live_training.live() and shared.arguments[:3] == ("train", "--data", "shapes")
+    shared.folder = tmp_path / "run"
+    shared.folder.mkdir()
     live_training.live.clear()
+    assert not shared.folder.exists()
