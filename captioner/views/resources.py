@@ -78,6 +78,9 @@ def load_engine(folder: Path) -> Engine:
 
 @st.cache_resource(max_entries=len(STAGES), show_spinner=False)
 def _load(version: Stamp, folder: Path) -> Engine:
+    from captioner.runtime import start_tensorflow
+
+    start_tensorflow()
     from captioner.captioning.captioner import Captioner
 
     checkpoints = load_all(folder)

@@ -6,25 +6,32 @@ Imports nothing large, so that the server answers meanwhile.
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 
 SCRIPT = Path(__file__).resolve().parents[2] / "app.py"
 
 
 def asgi_app() -> st.App:
     """The page for a server that serves something else, too. Enter its `lifespan()` first."""
-    return st.App(SCRIPT, lifespan=lifespan)
+    return st.App(SCRIPT, lifespan=lifespan())
+
+
+def lifespan() -> Callable[[st.App], AbstractAsyncContextManager[None]]:
+    """Prepare when the server starts, and release what all visits shared, as the live training, when it ends."""
+    # Streamlit would read the metadata of every installed package for components: a fifth of the server's start.
+    manifest_scanner.scan_component_manifests = lambda: []
+    # It would also remark on every thread without a visitor.
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
+    return _prepared
 
 
 @asynccontextmanager
-async def lifespan(_server: st.App) -> AsyncIterator[None]:
-    """Prepare when the server starts, and release what all visits shared, as the live training, when it ends."""
-    # Streamlit would remark on every thread without a visitor.
-    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
+async def _prepared(_server: st.App) -> AsyncIterator[None]:
     threading.Thread(target=_prepare, name="prepare", daemon=True).start()
     yield
     await asyncio.to_thread(st.cache_resource.clear)
@@ -32,6 +39,7 @@ async def lifespan(_server: st.App) -> AsyncIterator[None]:
 
 def _prepare() -> None:
     with suppress(Exception):  # The first visit tries again, and shows what is wrong.
+        st.empty()  # At the first element Streamlit looks how it was started, which takes the longer the more is imported.
         from captioner.views.caption import page
 
         page.prepare()

@@ -1,6 +1,7 @@
 """The start of the page's server, and what it closes: files on disk, visits without end, and questions to the network."""
 
 import asyncio
+import importlib
 import threading
 import time
 from types import SimpleNamespace
@@ -10,6 +11,8 @@ import streamlit as st
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from streamlit import net_util
+from streamlit.components.v2 import manifest_scanner
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.session_manager import SessionInfo
@@ -41,7 +44,7 @@ def served(monkeypatch):
                 done.set()
 
         async def run():
-            async with start.lifespan(None):
+            async with start.lifespan()(None):
                 return await asyncio.to_thread(done.wait, 30)
 
         monkeypatch.setattr(page, "prepare", prepare_and_say)
@@ -55,6 +58,17 @@ def test_the_first_page_is_prepared_when_the_server_starts_and_a_failure_is_left
         raise CheckpointError("damaged")
 
     assert served(fail)
+
+
+def test_the_start_of_the_server_reads_nothing_of_other_packages(monkeypatch):
+    importlib.reload(manifest_scanner)  # Another test may have started a server.
+    asked = []
+    monkeypatch.setattr("importlib.metadata.distributions", lambda: asked.append("all") or [])
+    BidiComponentManager().discover_and_register_components(start_file_watching=False)
+    assert asked == ["all"]
+    start.lifespan()
+    BidiComponentManager().discover_and_register_components(start_file_watching=False)
+    assert asked == ["all"]
 
 
 def test_what_visits_shared_is_released_when_the_server_ends(served):

@@ -1,5 +1,6 @@
 """The first page: one photograph, what each of the three decoders writes about it, how sure it is and why."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from captioner.captioning.search_settings import load_search_config
 from captioner.config import VARIANTS, SearchConfig
@@ -14,6 +16,7 @@ from captioner.data.samples import SAMPLES
 from captioner.errors import CheckpointError, EncoderError, ImageError, TriptychError
 from captioner.figures.decoder.differences import difference
 from captioner.model.stage_folders import picture_size, stage_folder
+from captioner.storage import exists
 from captioner.views import cards, photographs, startup_problems
 from captioner.views.caption import familiarity, own_words, settings, several, why
 from captioner.views.launch_options import launch_options
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from captioner.captioning.captioner import Caption
 
 _MORE = 4
-_CARD_HEIGHT = 230
+_CARD_HEIGHT = 285  # pixels, of a caption in two lines
 _ONE_AND_THREE = "One network looked at the photograph; three decoders put what it saw into words."
 
 
@@ -73,13 +76,14 @@ def _with_runners_up(config: SearchConfig) -> SearchConfig:
 
 
 def _show_results(folder: Path, photograph: Photograph, config: SearchConfig) -> None:
+    columns = st.columns(sum(exists(folder / name) for name in VARIANTS) or 1)
     with ExitStack() as waiting:
-        for column in st.columns(len(VARIANTS)):
+        for column in columns:
             waiting.enter_context(column)
             waiting.enter_context(st.skeleton(height=_CARD_HEIGHT))
         results = Results(folder, photograph)
         captions = results.captions(config)
-    _show_cards(folder, captions)
+    _show_cards(folder, captions, columns)
     left, right = st.columns(2, gap="large")
     with left, refusals():
         familiarity.show(results)
@@ -91,9 +95,8 @@ def _show_results(folder: Path, photograph: Photograph, config: SearchConfig) ->
     several.show_earlier(photograph, captions)
 
 
-def _show_cards(folder: Path, captions: Captions) -> None:
+def _show_cards(folder: Path, captions: Captions, columns: Sequence[DeltaGenerator]) -> None:
     marks = cards.differing([found[0].words for found in captions.values()])
-    columns = st.columns(len(captions))
     for column, (name, found), mark in zip(columns, captions.items(), marks, strict=True):
         with column.container(border=True, height="stretch", key=f"card-{name}", gap="xsmall"):
             st.html(cards.heading(VARIANTS[name]) + cards.sentence(found[0].words, mark, found[0].finished))
