@@ -9,6 +9,7 @@ from typing import Any, Literal
 from captioner.errors import ConfigError
 
 FIRST, REWARD = "first", "reward"
+LITE2, ADAPTED = "efficientnet-lite2", "efficientnet-lite2-adapted"  # the original CNN, and fine-tuned with decoders
 STANDARD, JOINED = SPLITTINGS = ("standard", "7000-1000")  # the ways to split a data set
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"  # the decoders that ship
 NORM_EPSILON = 1e-5  # added to variances in batch normalisation, to avoid division by zero
@@ -220,7 +221,7 @@ class Preset:
     """A named recipe; its `search` applies until a setting has been chosen on dev."""
 
     name: str
-    encoder: str = "efficientnet-lite2"
+    encoder: str = LITE2
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)

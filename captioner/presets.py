@@ -2,7 +2,16 @@
 
 from dataclasses import replace
 
-from captioner.config import DecoderConfig, EmbeddingConfig, Preset, RewardConfig, SearchConfig, TrainingConfig, find_row
+from captioner.config import (
+    ADAPTED,
+    DecoderConfig,
+    EmbeddingConfig,
+    Preset,
+    RewardConfig,
+    SearchConfig,
+    TrainingConfig,
+    find_row,
+)
 
 # Many small steps of 16 photographs each. Alternatives that were tried are in checkpoints/README.md.
 _DECODER = DecoderConfig(units=384, image_units=384, heads=6, hidden_units=384, dropout=0.35)
@@ -15,7 +24,7 @@ _HOUSE = TrainingConfig(
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        Preset("triptych", encoder="efficientnet-lite2-adapted", decoder=_DECODER, training=_TRAINING, reward=_REWARD),
+        Preset("triptych", encoder=ADAPTED, decoder=_DECODER, training=_TRAINING, reward=_REWARD),
         # The same on the original CNN, for comparison with models that do not fine-tune theirs.
         Preset("triptych-frozen", decoder=_DECODER, training=_TRAINING, reward=_REWARD),
         # The fine-tuned encoder was made with these: many crops, then, with --from, whole photographs and mirror images.
@@ -27,6 +36,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "tiny",
+            encoder=ADAPTED,
             decoder=DecoderConfig(
                 embedding_dimensions=16, units=32, image_units=32, heads=2, hidden_units=32, feature_dropout=0.0, dropout=0.1
             ),
@@ -38,6 +48,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "shapes",
+            encoder=ADAPTED,
             decoder=DecoderConfig(
                 embedding_dimensions=64, units=128, image_units=128, heads=4, hidden_units=128, feature_dropout=0.1, dropout=0.2
             ),

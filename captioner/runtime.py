@@ -5,10 +5,11 @@ import os
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-_IMPORTING = threading.Lock()  # Two threads that redirect standard error would lose it.
+_HUSHING = threading.RLock()  # Two threads that redirect standard error would lose it.
 _ARENAS, _HEAPS = -8, 2  # M_ARENA_MAX in the GNU C library
 _NOISE = (b"I0000 ", b"WARNING: All log messages before absl")
 
@@ -64,29 +65,31 @@ def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> An
 
 
 def _imported() -> Any:
-    """Drop TensorFlow's messages from before it reads its log level; pass on those of other threads."""
-    with _IMPORTING:
-        if "tensorflow" not in sys.modules and sys.stderr is not None:
-            _import_quietly()
+    """Drop TensorFlow's messages from before it reads its log level."""
+    with hushed(*([] if "tensorflow" in sys.modules else _NOISE)):
+        import keras  # noqa: F401  # It loads libraries that would print again.
         import tensorflow
 
         return tensorflow
 
 
-def _import_quietly() -> None:
-    sys.stderr.flush()
-    own = os.dup(2)
-    noise: tuple[bytes, ...] = _NOISE
-    with tempfile.TemporaryFile() as output:
+@contextmanager
+def hushed(*noise: bytes) -> Iterator[None]:
+    """Drop lines that a native library prints to standard error; other threads' lines, and those of a failure, are passed on."""
+    if not noise or sys.stderr is None:
+        yield
+        return
+    with _HUSHING, tempfile.TemporaryFile() as output:
+        sys.stderr.flush()
+        own, dropped = os.dup(2), noise
         os.dup2(output.fileno(), 2)
         try:
-            import keras  # noqa: F401  # It loads libraries that would print again.
-            import tensorflow  # noqa: F401
+            yield
         except BaseException:
-            noise = ()
+            dropped = ()
             raise
         finally:
             os.dup2(own, 2)
             output.seek(0)
-            os.write(own, b"".join(line for line in output if not line.startswith(noise)))
+            os.write(own, b"".join(line for line in output if not line.startswith(dropped)))
             os.close(own)

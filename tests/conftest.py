@@ -84,9 +84,9 @@ def examples(inputs):
 
 
 @pytest.fixture(scope="session")
-def encoder(tensorflow):
-    """The encoder that ships, not fine-tuned."""
-    from captioner.vision.encoder import load_encoder
+def encoder():
+    """The encoder that ships."""
+    from captioner.vision.encoders import load_encoder
 
     return load_encoder()
 
@@ -120,7 +120,7 @@ def _train_tiny(folder: Path) -> None:
     from captioner.presets import PRESETS
     from captioner.training.run import Run
     from captioner.training.run_inputs import RunInputs
-    from captioner.vision.encoder import load_encoder
+    from captioner.vision.encoders import load_encoder
     from support.fakes import uncompiled
 
     preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=3))

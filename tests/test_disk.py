@@ -10,7 +10,7 @@ from captioner.__main__ import main
 from captioner.config import VARIANTS
 from captioner.storage import exists
 from captioner.views.launch_options import FOLDER_VARIABLE
-from captioner.vision import encoder as encoders
+from captioner.vision import encoders
 from support.app_driver import open_view, refusals, sentences
 from support.factories import write_flickr8k
 from support.fakes import StubEncoder

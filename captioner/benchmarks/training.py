@@ -56,7 +56,7 @@ def training_bench(data: str | Path, cache: Path, preset: str = "triptych", roun
     """
     from captioner.data.datasets import load
     from captioner.runtime import start_tensorflow
-    from captioner.vision.encoder import load_encoder
+    from captioner.vision.encoders import load_encoder
 
     chosen = find_preset(preset)
     start_tensorflow(repeatable=True)

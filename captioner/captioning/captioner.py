@@ -21,8 +21,9 @@ from captioner.captioning.search_trace import Candidate, Trace
 from captioner.config import SearchConfig
 from captioner.data.images import resize
 from captioner.errors import CheckpointError, ConfigError
-from captioner.model.checkpoints import Checkpoint, EncoderMark, load_all
-from captioner.vision.encoder import Encoder, load_encoder
+from captioner.model.checkpoints import Checkpoint, load_all
+from captioner.vision.encoder import Encoder, Seen
+from captioner.vision.encoders import load_encoder
 from captioner.vision.keras_applications import APPLICATIONS, START_WITH
 from captioner.vocabulary import END, END_WORD, Vocabulary
 
@@ -98,7 +99,7 @@ class Captioner:
         """
         mark = next(iter(checkpoints.values())).encoder
         encoder = encoder or load_encoder(mark.name, weights=weights, near=near)
-        if EncoderMark.of(encoder) != mark:
+        if not mark.fits(encoder):
             todo = START_WITH if encoder.name == mark.name in APPLICATIONS else "use the encoder that they were trained with"
             raise CheckpointError(
                 f"The decoders were trained with the encoder {mark.name} ({mark.fingerprint}), "
@@ -117,7 +118,11 @@ class Captioner:
 
     def encode(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Checked pictures of any size, uint8 (height, width, 3), to features (pictures, regions, channels)."""
-        return self.encoder.encode(np.stack([resize(picture, self.encoder.size) for picture in pictures]))
+        return self.see(pictures).features
+
+    def see(self, pictures: Sequence[np.ndarray]) -> Seen:
+        """The same with the CNN's own classes."""
+        return self.encoder.see(np.stack([resize(picture, self.encoder.size) for picture in pictures]))
 
     def caption(
         self, pictures: Sequence[np.ndarray], config: SearchConfig = SearchConfig(), variants: Sequence[str] | None = None
@@ -178,9 +183,7 @@ class Captioner:
                 raise ConfigError(f"There is no decoder '{name}' here; choose among {', '.join(self.variants)}.")
         return names
 
-    def _captions(
-        self, variant: str, features: np.ndarray, config: SearchConfig, prefix: Sequence[int]
-    ) -> list[list[Caption]]:
+    def _captions(self, variant: str, features: np.ndarray, config: SearchConfig, prefix: Sequence[int]) -> list[list[Caption]]:
         start = time.perf_counter()
         found = _search(self.decoders[variant], features, config, prefix)
         milliseconds = (time.perf_counter() - start) * 1000 / len(features)

@@ -83,7 +83,7 @@ def _adapt(request: Request, config: AdaptationConfig, waiting: Path) -> tuple[T
 
 
 def _check_decoders(folder: Path, checkpoints: Mapping[str, "Checkpoint"]) -> None:
-    from captioner.vision.encoder import LITE2
+    from captioner.config import LITE2
 
     first = next(iter(checkpoints.values()))
     if set(checkpoints) != set(VARIANTS):
@@ -146,9 +146,13 @@ def _save(out: Path, state: TrainingState, how: dict[str, Any]) -> None:
     import numpy as np
     from safetensors.numpy import save
 
-    from captioner.vision.encoder import ADAPTED_WEIGHTS
+    from captioner.vision.encoder_export import export
+    from captioner.vision.encoders import samples
+    from captioner.vision.keras_networks import ADAPTED_WEIGHTS, fine_tuned
 
     halves = {name: values.astype(np.float16) for name, values in state.best.items()}
     history = state.history("encoder", how["seed"], FINISHED)
     files = {ADAPTED_WEIGHTS: save(halves), HOW: (json.dumps(how, indent=1) + "\n").encode()}
+    network = fine_tuned(halves)
+    files |= export(network, samples(network.size)).files()
     save_folder(out, files, {"history.json": (json.dumps(history, indent=1) + "\n").encode()})

@@ -95,9 +95,6 @@ def search_config(request: Files, beam: int | None, length_preference: float | N
 
 def captioner(request: Decoders, variants: tuple[str, ...] | None) -> "Captioner":
     """The requested decoders, ready to caption."""
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
     from captioner.captioning.captioner import Captioner
 
     return Captioner.load(decoders(request), variants, weights=request.encoder_weights)

@@ -12,6 +12,7 @@ from captioner.commands import (
     describe,
     doctor,
     evaluate,
+    export_encoder,
     familiar,
     score,
     serve,
@@ -20,7 +21,7 @@ from captioner.commands import (
 )
 
 ERROR = 2  # the exit status after an error with a message
-COMMANDS = (train, adapt, evaluate, caption, study, score, familiar, describe, card, bench, serve, doctor)
+COMMANDS = (train, adapt, export_encoder, evaluate, caption, study, score, familiar, describe, card, bench, serve, doctor)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     whole = _Parser(prog="python -m captioner", description="Caption photographs with three decoders; train and score them.")
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     for module in COMMANDS:
-        name, summary = module.__name__.rpartition(".")[2], module.SUMMARY
+        name, summary = module.__name__.rpartition(".")[2].replace("_", "-"), module.SUMMARY
         description = module.Request.description or f"{summary[:1].upper()}{summary[1:]}."
         command = commands.add_parser(name, help=summary, description=description)
         command.set_defaults(command=module)

@@ -111,9 +111,6 @@ def api_keys() -> list[str]:
 
 
 def _engine(folder: Path, weights: Path | None) -> "Engine":
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
     from captioner.service.engine import Engine
 
     return Engine.load(folder, weights)

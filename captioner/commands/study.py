@@ -101,7 +101,7 @@ def _runner(options: Request, plan: Plan) -> "ExperimentRunner":
     start_tensorflow(repeatable=True)
     from captioner.experiments.runner import ExperimentRunner
     from captioner.training.run_inputs import Sources
-    from captioner.vision.encoder import load_encoder
+    from captioner.vision.encoders import load_encoder
 
     out, data = options.checkpoints, choices.dataset(options.data)
     encoder_of = cache(lambda name: load_encoder(options.encoder or name, weights=options.encoder_weights, near=out))

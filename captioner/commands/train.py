@@ -105,7 +105,7 @@ def _preset(request: Request, names: tuple[str, ...]) -> Preset:
     else:
         preset = find_preset(request.preset or (request.data if request.data in PRESETS else DEFAULT_PRESET))
     if request.encoder:
-        from captioner.vision.encoder import find_encoder
+        from captioner.vision.keras_networks import find_encoder
 
         preset = replace(preset, encoder=find_encoder(request.encoder))
     fewer = {"epochs": str(ON_SHAPES[preset.name])} if request.data == SHAPES and preset.name in ON_SHAPES else {}
@@ -148,7 +148,7 @@ def _prepare(request: Request, data: Any, preset: Preset, out: Path, workers: Si
     from captioner.training.run_inputs import RunInputs, Sources
 
     start_tensorflow(repeatable=True)
-    from captioner.vision.encoder import load_encoder
+    from captioner.vision.encoders import keep_beside, load_encoder
 
     sources = Sources(tuple(request.corpus), request.word2vec, request.fasttext)
     encoder = load_encoder(preset.encoder, weights=request.encoder_weights, near=out)
@@ -156,6 +156,8 @@ def _prepare(request: Request, data: Any, preset: Preset, out: Path, workers: Si
     inputs = RunInputs(data, encoder, choices.cache(request.cache), preset, sources, request.stage, workers)
     for reason in inputs.failed.values():
         note(f"Left out: {reason}")
+    if workers.first:
+        keep_beside(encoder, out)
     return inputs
 
 

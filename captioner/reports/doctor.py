@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from captioner.config import VARIANTS
 from captioner.errors import TriptychError
-from captioner.runtime import cores, start_tensorflow
+from captioner.runtime import cores
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -119,9 +119,7 @@ def _installed(package: str) -> str | None:
 
 
 def _machine(_decoders: Decoders) -> str:
-    tf = start_tensorflow()
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
-    return f"{cores()} of {os.cpu_count()} cores are available; TensorFlow {tf.__version__} uses {threads} threads."
+    return f"{cores()} of {os.cpu_count()} cores are available."
 
 
 def _memory(_decoders: Decoders) -> str:
@@ -158,21 +156,21 @@ def _left_in_container() -> int | None:
         return None
 
 
-def _encoder(_decoders: Decoders) -> str:
-    """Check the CNN's weights, and its classes for a known photograph."""
+def _encoder(decoders: Decoders) -> str:
+    """Check the encoder's files, and its classes for a known photograph."""
     from captioner.data.images import read, resize
     from captioner.data.samples import SAMPLES
-    from captioner.vision.encoder import likeliest, load_encoder
+    from captioner.vision.encoder import likeliest
+    from captioner.vision.encoders import load_encoder
 
-    start_tensorflow()
-    encoder = load_encoder()
+    encoder = load_encoder(near=decoders.folder)
     sample = next(sample for sample in SAMPLES if sample.file == _KNOWN)
-    features = encoder.encode(resize(read(sample.read(), sample.file), encoder.size)[None])
-    classes = likeliest(encoder.classify(features)[0])
+    found = encoder.see(resize(read(sample.read(), sample.file), encoder.size)[None]).classes
+    classes = likeliest(found[0]) if found is not None else []
     seen = ", ".join(f"{name} ({probability:.0%})" for name, probability in classes[:3])
     if _SHOWS not in [name for name, _ in classes]:
         raise _Failure(f"In a cup of {_SHOWS} the CNN sees {seen}.")
-    return f"The weights of {encoder.name} are intact; in a cup of {_SHOWS} it sees {seen}."
+    return f"The files of {encoder.name} are intact; in a cup of {_SHOWS} it sees {seen}."
 
 
 def _decoders(decoders: Decoders) -> str:
@@ -197,7 +195,6 @@ def _decoders(decoders: Decoders) -> str:
 
 def _caption(decoders: Decoders) -> str:
     """Caption a sample with every decoder of the last stage."""
-    start_tensorflow()
     from captioner.captioning.captioner import Captioner
     from captioner.captioning.search_settings import load_search_config
     from captioner.data.images import read

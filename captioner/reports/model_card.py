@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.config import CONTROLS, STAGES, VARIANTS, find_variant
+from captioner.config import ADAPTED, CONTROLS, LITE2, STAGES, VARIANTS, find_variant
 from captioner.config_io import preset_from_json, to_json
 from captioner.data.datasets import is_joined
 from captioner.errors import CheckpointError
@@ -27,7 +27,7 @@ from captioner.scoring.evaluation import load_scores
 from captioner.storage import exists, parse_as, read_json, write_bytes, write_json
 from captioner.training import provenance
 from captioner.training.history import Epoch
-from captioner.vision.encoder import ADAPTED, LITE2, adapted_fingerprint, adapted_folder
+from captioner.vision.encoders import find_folder, fingerprints
 from captioner.vocabulary import SPECIAL_WORDS
 
 if TYPE_CHECKING:
@@ -146,9 +146,9 @@ def _scores(folder: Path) -> dict[str, Any]:
 
 
 def _encoder(folder: Path, mark: EncoderMark) -> dict[str, Any]:
-    place = adapted_folder(folder)
-    own = mark.name == ADAPTED and exists(place) and adapted_fingerprint(place) == mark.fingerprint
-    return {**vars(mark), "licence": asdict(licence_of(mark.name)), "adapted": _how(place) if own else None}
+    place = find_folder(ADAPTED, folder) if mark.name == ADAPTED else None
+    adapted = _how(place) if place and mark.fingerprint in fingerprints(place) else None
+    return {**vars(mark), "licence": asdict(licence_of(mark.name)), "adapted": adapted}
 
 
 def _how(place: Path) -> dict[str, Any]:

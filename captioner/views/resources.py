@@ -78,9 +78,6 @@ def load_engine(folder: Path) -> Engine:
 
 @st.cache_resource(max_entries=len(STAGES), show_spinner=False)
 def _load(version: Stamp, folder: Path) -> Engine:
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
     from captioner.captioning.captioner import Captioner
 
     checkpoints = load_all(folder)
@@ -99,7 +96,7 @@ def _load(version: Stamp, folder: Path) -> Engine:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _load_encoder(name: str, fingerprint: str, _near: Path) -> "Encoder":
     """The encoder that the decoders of all stages share; the fingerprint distinguishes encoders of the same name."""
-    from captioner.vision.encoder import load_encoder
+    from captioner.vision.encoders import load_encoder
 
     return load_encoder(name, weights=launch_options().encoder_weights, near=_near)
 

@@ -16,6 +16,7 @@ from captioner.scoring.familiarity import Familiarity, Judgement
 from captioner.service.engine import Captions
 from captioner.views.photographs import Photograph
 from captioner.views.resources import Stamp, kept, load_engine, stamp
+from captioner.vision.encoder import Seen
 
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Caption
@@ -35,7 +36,11 @@ class Results:
     @property
     def features(self) -> np.ndarray:
         """(regions, channels)"""
-        return _features(self.photograph.digest, self.captioner.encoder.fingerprint, self)
+        return self._seen.features[0]
+
+    @property
+    def _seen(self) -> Seen:
+        return _see(self.photograph.digest, self.captioner.encoder.fingerprint, self)
 
     def captions(self, config: SearchConfig, beginning: Sequence[str] = ()) -> Captions:
         """Of every decoder, best first."""
@@ -51,19 +56,18 @@ class Results:
     def familiarity(self) -> tuple[Familiarity, Judgement] | None:
         """How familiar the photograph is; None without a summary of the training photographs of this encoder."""
         summary = _summary(self.folder, self.stamp)
-        if summary is None or summary.encoder != self.captioner.encoder.fingerprint:
+        if summary is None or not self.captioner.encoder.fits(summary.encoder):
             return None
         return summary, summary.judge(self.features)
 
     def classes(self) -> np.ndarray | None:
         """The probabilities of the CNN's own 1,000 classes, where it came with its classifier."""
-        probabilities = self.queue.run(self.captioner.encoder.classify, self.features[None])
-        return None if probabilities is None else probabilities[0]
+        return None if self._seen.classes is None else self._seen.classes[0]
 
 
 @kept(_FEATURES_KEPT)
-def _features(digest: str, encoder: str, _results: Results) -> np.ndarray:
-    return _results.queue.run(_results.captioner.encode, [_results.photograph.pixels])[0]
+def _see(digest: str, encoder: str, _results: Results) -> Seen:
+    return _results.queue.run(_results.captioner.see, [_results.photograph.pixels])
 
 
 @kept(_CAPTIONS_KEPT)
@@ -77,9 +81,7 @@ def _followed(digest: str, stamp: Stamp, words: tuple[str, ...], finished: bool,
 
 
 @kept(_FEATURES_KEPT)
-def _tree(
-    digest: str, stamp: Stamp, variant: str, config: SearchConfig, _results: Results
-) -> tuple[list[Candidate], list[int]]:
+def _tree(digest: str, stamp: Stamp, variant: str, config: SearchConfig, _results: Results) -> tuple[list[Candidate], list[int]]:
     return _results.queue.run(_results.captioner.tree, _results.features, variant, config)
 
 

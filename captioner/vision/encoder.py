@@ -1,88 +1,149 @@
-"""Frozen CNNs: checked pictures in, a grid of features out, and for EfficientNet-Lite2 also the classes of ImageNet.
+"""The encoder: an exported CNN, run by LiteRT without TensorFlow, from checked pictures to features and to its own classes.
 
-Reading picture files is left to `captioner.data.images`, keeping features to `captioner.vision.feature_cache`, building the
-networks to `captioner.vision.efficientnet_lite2` and `captioner.vision.keras_applications`.
+Reading picture files is left to `captioner.data.images`, keeping features to `captioner.vision.feature_cache`, finding or
+making the exported network to `captioner.vision.encoders` and `captioner.vision.encoder_export`.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
 
-from captioner.config import SHIPPED
 from captioner.errors import EncoderError
-from captioner.storage import exists, load_folder
-from captioner.vision import efficientnet_lite2, keras_applications
-from captioner.vision.keras_applications import APPLICATIONS
+from captioner.runtime import cores, hushed
+from captioner.storage import load_folder, parse_as
 
-LITE2 = "efficientnet-lite2"
-ADAPTED = "efficientnet-lite2-adapted"  # fine-tuned together with decoders
-ENCODERS = (LITE2, ADAPTED, *APPLICATIONS)
-ADAPTED_WEIGHTS = "encoder.safetensors"
-SHIPPED_ADAPTED = SHIPPED / "encoder"
-_BATCH = 16  # pictures; larger batches are no faster on a CPU, and take memory in proportion
+NETWORK, FACTS = "encoder.tflite", "encoder.json"
+GRID, CLASSES, REGIONAL, PICTURE = "grid", "classes", "regional", "picture"  # names of the network's outputs and its input
+FLOAT16, INT8 = PRECISIONS = ("float16", "int8")  # of the weights; with int8 the arithmetic is in integers, too
+_GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+
+Outputs = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of an exported network: its sizes, its precision, and how well it agrees with the Keras network."""
+
+    name: str
+    size: int
+    rows: int
+    columns: int
+    channels: int
+    precision: str
+    fingerprint: str  # of name, size and file
+    weights: str  # the fingerprint of the Keras network
+    made: Mapping[str, Any]
+    agreement: Mapping[str, float] = field(default_factory=dict)
+
+
+class Seen(NamedTuple):
+    """What the CNN makes of pictures. The classes are None for a network without a classifier of its own."""
+
+    features: np.ndarray  # (pictures, regions, channels)
+    classes: np.ndarray | None  # probabilities for the mean feature, (pictures, 1000)
+    regional: np.ndarray | None  # the mean probability in the regions where a class is strongest, (pictures, 1000)
 
 
 class Encoder:
-    """A frozen network with one entry point, `encode`; its fingerprint identifies its weights and input size."""
+    """A frozen network; its fingerprint identifies its weights, precision and input size. Safe to share between threads.
 
-    def __init__(self, name: str, size: int, model: Any, weights_sha256: str):
-        import tensorflow as tf
+    An interpreter serves one thread at a time. Several pictures are divided among interpreters with a core each, which is
+    faster than all cores for one picture after the other; a single picture gets all cores, unless another one has them.
+    """
 
-        self.name, self.size = name, size
-        self.rows, self.columns, self.channels = model.output_shape[1:]
-        self.fingerprint = _fingerprint(name, size, weights_sha256)
-        signature = [tf.TensorSpec((None, size, size, 3), tf.uint8)]
-        self._grid = tf.function(
-            lambda pictures: model(tf.cast(pictures, tf.float32), training=False), signature, autograph=False
-        )
+    def __init__(self, facts: Facts, network: bytes):
+        if fingerprint(facts.name, facts.size, network) != facts.fingerprint:
+            raise EncoderError(f"The file {NETWORK} is not the one that {FACTS} describes; copy the encoder again.")
+        self.facts, self.network = facts, network
+        self.name, self.size, self.fingerprint = facts.name, facts.size, facts.fingerprint
+        self.rows, self.columns, self.channels = facts.rows, facts.columns, facts.channels
+        self._whole_machine, self._engaged = self._interpreter(cores()), threading.Lock()
+        self._own = threading.local()  # the interpreter of each thread of the pool
+        self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="encoder")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Encoder":
+        """The exported encoder in a folder."""
+        files = load_folder(folder)
+        if missing := [name for name in (NETWORK, FACTS) if name not in files]:
+            raise EncoderError(f"The encoder in {folder.name} lacks {missing[0]}; copy it again.")
+        return cls(parse_as(files[FACTS], Facts, f"{FACTS} of {folder.name}"), files[NETWORK])
+
+    def files(self) -> dict[str, bytes]:
+        """The files of the folder from which it can be loaded."""
+        return {NETWORK: self.network, FACTS: (json.dumps(asdict(self.facts), indent=1) + "\n").encode()}
 
     @property
     def regions(self) -> int:
         return self.rows * self.columns
 
+    def fits(self, mark: str) -> bool:
+        """Whether these are the features of a decoder with this mark, the fingerprint of its encoder.
+
+        Earlier versions recorded the fingerprint of the Keras network, whose features are the same in floating point alone.
+        """
+        return mark == self.fingerprint or (mark == self.facts.weights and self.facts.precision != INT8)
+
     def encode(self, pictures: np.ndarray) -> np.ndarray:
         """Squashed pictures, uint8 (pictures, size, size, 3), to features, float32 (pictures, regions, channels)."""
+        return self.see(pictures).features
+
+    def see(self, pictures: np.ndarray) -> Seen:
+        """The features of squashed pictures, and the network's own classes."""
         expected = (self.size, self.size, 3)
         if pictures.shape[1:] != expected or pictures.dtype != np.uint8:
             raise EncoderError(
                 f"The encoder {self.name} takes uint8 pictures of shape {expected}, but received "
                 f"{pictures.dtype} of shape {pictures.shape[1:]}; resize them with captioner.data.images.resize."
             )
+        if len(pictures) == 1 and self._engaged.acquire(blocking=False):
+            try:
+                found = [self._whole_machine(pictures[0])]
+            finally:
+                self._engaged.release()
+        else:
+            found = list(self._pool.map(self._one, pictures))
         features = np.empty((len(pictures), self.regions, self.channels), np.float32)
-        for first in range(0, len(pictures), _BATCH):
-            batch = slice(first, first + _BATCH)
-            features[batch] = self._grid(pictures[batch]).numpy().reshape(-1, self.regions, self.channels)
-        return features
+        for place, outputs in zip(features, found, strict=True):
+            place[...] = outputs[GRID].reshape(place.shape)
+        classes, regional = (
+            np.concatenate([one[name] for one in found]) if found and name in found[0] else None for name in (CLASSES, REGIONAL)
+        )
+        return Seen(features, classes, regional)
 
-    def classify(self, features: np.ndarray) -> np.ndarray | None:
-        """The probabilities of the 1,000 ImageNet classes (pictures, classes), if the network has its own classifier."""
-        return None
+    def _one(self, picture: np.ndarray) -> Outputs:
+        if not hasattr(self._own, "interpreter"):
+            self._own.interpreter = self._interpreter(1)
+        return self._own.interpreter(picture)
+
+    def _interpreter(self, threads: int) -> Callable[[np.ndarray], Outputs]:
+        """The network as a function of one picture, for one thread at a time."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            with hushed(_GREETING):
+                interpreter = Interpreter(model_content=self.network, num_threads=threads)
+                interpreter.allocate_tensors()
+            run = interpreter.get_signature_runner()
+            shapes = {name: tuple(it["shape"]) for name, it in (run.get_input_details() | run.get_output_details()).items()}
+        except (ValueError, RuntimeError) as error:
+            raise EncoderError(f"The file {NETWORK} cannot be run ({error}); copy the encoder again.") from error
+        expected = {PICTURE: (1, self.size, self.size, 3), GRID: (1, self.rows, self.columns, self.channels)}
+        if {name: shapes.get(name) for name in expected} != expected:
+            raise EncoderError(f"The file {NETWORK} is not an encoder of the sizes in {FACTS}; export it again.")
+        return lambda picture: run(**{PICTURE: picture[None]})
 
 
-class Lite2(Encoder):
-    """EfficientNet-Lite2 with its ImageNet weights, or with later convolutions from a fine-tuned encoder.
-
-    The classifier is never fine-tuned; its classes are a little less sure on fine-tuned features.
-    """
-
-    def __init__(self, adapted: Mapping[str, np.ndarray] | None = None):
-        tensors = efficientnet_lite2.read_weights()
-        model, name, digest = efficientnet_lite2.build(tensors), LITE2, efficientnet_lite2.SHA256
-        if adapted is not None:
-            _replace_weights(model, adapted)
-            name, digest = ADAPTED, _adapted_sha256(adapted)
-        super().__init__(name, efficientnet_lite2.SIZE, model, digest)
-        self._kernel, self._bias = tensors["_fc.weight"], tensors["_fc.bias"]
-
-    def classify(self, features: np.ndarray) -> np.ndarray:
-        logits = features.mean(axis=1) @ self._kernel.T + self._bias  # (pictures, classes)
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return exponentials / exponentials.sum(axis=1, keepdims=True)
+def fingerprint(name: str, size: int, network: bytes) -> str:
+    """What identifies an exported network."""
+    return hashlib.sha256(f"{name} {size} {hashlib.sha256(network).hexdigest()}".encode()).hexdigest()[:16]
 
 
 def likeliest(probabilities: np.ndarray, count: int = 5) -> list[tuple[str, float]]:
@@ -91,73 +152,3 @@ def likeliest(probabilities: np.ndarray, count: int = 5) -> list[tuple[str, floa
 
     best = np.argsort(-probabilities, kind="stable")[:count]
     return [(get_1k_class_name(int(number)).split(", ")[0], float(probabilities[number])) for number in best]
-
-
-def input_size(name: str) -> int:
-    """The side of the square that an encoder takes; needs no TensorFlow."""
-    return APPLICATIONS[name].size if name in APPLICATIONS else efficientnet_lite2.SIZE
-
-
-def find_encoder(name: str) -> str:
-    """The program's spelling of an encoder's name, whatever its capitals."""
-    if name.lower() not in ENCODERS:
-        raise EncoderError(f"There is no encoder '{name}'; choose one of {', '.join(ENCODERS)}.")
-    return name.lower()
-
-
-def load_encoder(name: str = LITE2, weights: str | Path | None = None, near: Path | None = None) -> Encoder:
-    """An encoder by name; `weights` is a file for a network of `keras.applications`.
-
-    `near` is the folder of its decoders: a fine-tuned encoder lies beside them.
-    """
-    name = find_encoder(name)
-    if name in APPLICATIONS:
-        model = keras_applications.build(name, weights)
-        return Encoder(name, APPLICATIONS[name].size, model, _arrays_sha256(model.get_weights()))
-    if weights:
-        raise EncoderError(f"The encoder {name} comes with its weights; omit the file, or name the encoder that it belongs to.")
-    return Lite2(None if name == LITE2 else _adapted_weights(adapted_folder(near)))
-
-
-def adapted_folder(near: Path | None = None) -> Path:
-    """The folder of the fine-tuned encoder: beside these decoders or their stage's folder, else the one that ships."""
-    places = [near / "encoder", near.parent / "encoder"] if near else []
-    return next((place for place in places if exists(place)), SHIPPED_ADAPTED)
-
-
-def adapted_fingerprint(folder: Path) -> str:
-    """The fingerprint of the fine-tuned encoder in a folder, without building it."""
-    return _fingerprint(ADAPTED, efficientnet_lite2.SIZE, _adapted_sha256(_adapted_weights(folder)))
-
-
-def _adapted_weights(folder: Path) -> dict[str, np.ndarray]:
-    try:
-        return load_tensors(load_folder(folder)[ADAPTED_WEIGHTS])
-    except (SafetensorError, KeyError) as error:
-        raise EncoderError(f"The fine-tuned encoder in {folder.name} cannot be used ({error}); copy it again.") from error
-
-
-def _replace_weights(model: Any, weights: Mapping[str, np.ndarray]) -> None:
-    """Put weights in by the names of the network's convolutions; the others stay."""
-    variables = {variable.path: variable for variable in model.variables}
-    if not weights:
-        raise EncoderError("The fine-tuned encoder holds no weights; copy it again.")
-    for name, values in weights.items():
-        if name not in variables or values.shape != tuple(variables[name].shape) or not np.isfinite(values).all():
-            raise EncoderError(f"The fine-tuned encoder's '{name}' does not fit the network; copy it again.")
-        variables[name].assign(values.astype(np.float32))
-
-
-def _adapted_sha256(weights: Mapping[str, np.ndarray]) -> str:
-    return _arrays_sha256(weights[name] for name in sorted(weights))
-
-
-def _arrays_sha256(arrays: Iterable[np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-def _fingerprint(name: str, size: int, weights_sha256: str) -> str:
-    return hashlib.sha256(f"{name} {size} {weights_sha256}".encode()).hexdigest()[:16]

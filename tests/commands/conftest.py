@@ -31,7 +31,7 @@ def cli(capsys):
 @pytest.fixture
 def run(cli, encoder, monkeypatch):
     """The command line with the encoder of the session."""
-    for module in ("captioner.captioning.captioner", "captioner.vision.encoder"):
+    for module in ("captioner.captioning.captioner", "captioner.vision.encoders"):
         monkeypatch.setattr(f"{module}.load_encoder", lambda name, **_: encoder)
     return cli
 

@@ -6,8 +6,8 @@ import pytest
 
 from captioner.__main__ import main
 from captioner.commands.describe import FEATURES, REGIONS
+from captioner.config import ADAPTED, LITE2
 from captioner.presets import OLDER_RECIPES, PRESETS
-from captioner.vision.encoder import ADAPTED, LITE2
 
 WORD2VEC = ("--preset", "course", "--variant", "word2vec", "--vocabulary", "7577", "--features", "2048")
 FASTTEXT = ("--preset", "course", "--variant", "fasttext", "--vocabulary", "7577", "--rows", "8829", "--features", "2048")

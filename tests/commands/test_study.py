@@ -70,7 +70,7 @@ def test_the_recipes_are_trained_and_told(eager, tmp_path, monkeypatch, capsys):
     rows = {"table": {Trial("small", "learned"): 1}, "question": {}, "notes": {Trial("small", "word2vec"): 1}}
     monkeypatch.setitem(plans.PLANS, "recipes", replace(RECIPES, parts=rows))
     monkeypatch.setattr("captioner.data.datasets.load", lambda _data: small_dataset())
-    monkeypatch.setattr("captioner.vision.encoder.load_encoder", lambda name, **_: StubEncoder())
+    monkeypatch.setattr("captioner.vision.encoders.load_encoder", lambda name, **_: StubEncoder())
     command = ["study", "--plan", "recipes", "--checkpoints", str(tmp_path), "--cache", str(tmp_path / "cache"), "--json"]
     assert main(command) == 2 and "No trial of the plan 'recipes' is finished" in capsys.readouterr().err
     assert main([*command, "--data", "shapes", "--part", "notes"]) == 0

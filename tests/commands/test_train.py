@@ -84,7 +84,7 @@ def test_another_encoder_is_loaded_by_name(cli, monkeypatch, tmp_path):
         asked.append((name, weights, near.name))
         raise EncoderError("Stopped here.")
 
-    monkeypatch.setattr("captioner.vision.encoder.load_encoder", load)
+    monkeypatch.setattr("captioner.vision.encoders.load_encoder", load)
     arguments = ["train", "--data", "shapes", "--preset", "course", "--encoder", "ResNet152"]
     for more in ([], ["--encoder-weights", weights, "--splits", "7000-1000", "--out", tmp_path / "out"]):
         assert cli(*arguments, *more)[2].endswith("Stopped here.\n")

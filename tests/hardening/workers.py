@@ -51,7 +51,7 @@ def work(folder: Path, precision: str, order: str, data: str, cache: Path, prese
     from captioner.data.datasets import load
     from captioner.training.run import Run
     from captioner.training.run_inputs import RunInputs
-    from captioner.vision.encoder import load_encoder
+    from captioner.vision.encoders import load_encoder
 
     chosen, found = find_preset(preset), load(data)
     keras.config.set_floatx(precision)

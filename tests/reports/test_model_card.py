@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load as load_tensors
 
 from captioner.__main__ import main
-from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
+from captioner.config import ADAPTED, FIRST, LITE2, REWARD, SHIPPED, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.figures.limits import LIMITS
 from captioner.model.checkpoints import EncoderMark, load_all, save
@@ -19,7 +19,7 @@ from captioner.model.stage_folders import stages_in
 from captioner.reports import model_card
 from captioner.reports.model_card import CARD, TEXT, licence_of, markdown, read_card
 from captioner.reports.readme import README
-from captioner.vision.encoder import ADAPTED, ENCODERS, LITE2
+from captioner.vision.keras_networks import ENCODERS
 from support.factories import write_scores
 from support.fakes import MARK, small_checkpoint
 

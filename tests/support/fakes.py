@@ -17,6 +17,7 @@ from captioner.presets import PRESETS
 from captioner.storage import read_json, write_bytes, write_json
 from captioner.training.run import Run
 from captioner.training.run_inputs import RunInputs
+from captioner.vision.encoder import Seen
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
 from embeddings.table import learned_start
 
@@ -29,6 +30,15 @@ class StubEncoder:
 
     def __init__(self):
         self.pictures = 0
+
+    def fits(self, mark):
+        return mark == self.fingerprint
+
+    def files(self):
+        return {}
+
+    def see(self, pictures):
+        return Seen(self.encode(pictures), None, None)
 
     def encode(self, pictures):
         self.pictures += len(pictures)

@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.2
 # the fatal epoch.
 CHILD = """
 import os, sys
-from captioner.vision import encoder as encoders
+from captioner.vision import encoders
 from captioner.__main__ import main
 from support.fakes import StubEncoder, keep_what_runs_end_with
 

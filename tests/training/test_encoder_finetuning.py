@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save
 
 from captioner.__main__ import main
 from captioner.captioning.captioner import Captioner
-from captioner.config import AdaptationConfig
+from captioner.config import ADAPTED, AdaptationConfig
 from captioner.data import datasets
 from captioner.data.datasets import shapes
 from captioner.data.images import read
@@ -25,8 +25,9 @@ from captioner.training.batches import Examples
 from captioner.training.encoder_finetuning import Adapter, random_view
 from captioner.training.trainer import train
 from captioner.vision import efficientnet_lite2
-from captioner.vision.encoder import ADAPTED, ADAPTED_WEIGHTS, adapted_fingerprint, adapted_folder, load_encoder
+from captioner.vision.encoders import adapted_folder, load_encoder
 from captioner.vision.feature_cache import View
+from captioner.vision.keras_networks import ADAPTED_WEIGHTS, adapted_fingerprint
 from captioner.vocabulary import Vocabulary, tokenize
 from embeddings.table import learned_start
 from support.fakes import SMALL_DECODER, check_equal, uncompiled

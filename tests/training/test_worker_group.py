@@ -17,7 +17,7 @@ from captioner.commands import train
 from captioner.errors import ConfigError, TrainingError
 from captioner.training import provenance
 from captioner.training.worker_group import EXAMPLE, Place, Shard, SingleWorker, find_place, join
-from captioner.vision import encoder as encoders
+from captioner.vision import encoders
 from support.fakes import StubEncoder
 from support.workers import InThreads, Meeting
 

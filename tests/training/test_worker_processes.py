@@ -11,7 +11,7 @@ from captioner.__main__ import main
 from captioner.config import VARIANTS
 from captioner.storage import exists
 from captioner.training.run import Run
-from captioner.vision import encoder as encoders
+from captioner.vision import encoders
 from support.factories import write_flickr8k
 from support.fakes import StubEncoder, check_equal, keep_what_runs_end_with
 from support.workers import finish, start, wait_for

@@ -8,7 +8,7 @@ from captioner.config import VARIANTS
 from captioner.model.checkpoints import EncoderMark, save
 from captioner.views import startup_problems
 from captioner.views.launch_options import FOLDER_VARIABLE
-from captioner.vision.encoder import load_encoder
+from captioner.vision.encoders import load_encoder
 from support.app_driver import open_view, refusals, sentences
 from support.fakes import small_checkpoint
 

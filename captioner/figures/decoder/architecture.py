@@ -7,12 +7,12 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from captioner.config import DecoderConfig, Variant, find_variant
+from captioner.config import ADAPTED, LITE2, DecoderConfig, Variant, find_variant
 from captioner.errors import EncoderError
 from captioner.model.blueprint import BLOCKS, NORM, TABLE_WEIGHT, Part, parts
 from captioner.model.checkpoints import Checkpoint, EncoderMark
 from captioner.vision import efficientnet_lite2
-from captioner.vision.encoder import ADAPTED, ENCODERS, LITE2, input_size
+from captioner.vision.keras_networks import ENCODERS, input_size
 
 TRAINED, FROZEN, NOTHING = "trained", "frozen", "nothing to learn"
 

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from captioner.config import ADAPTED
 from captioner.errors import CheckpointError
 from captioner.figures.scores.novelty_text import strangest, told
 from captioner.scoring.familiarity import Familiarity, Judgement
@@ -9,7 +10,7 @@ from captioner.scoring.novelty_curve import BETTER, MEAN, USUAL, WORSE, Curve, l
 from captioner.views import cards
 from captioner.views.resources import refuse
 from captioner.views.results import Results
-from captioner.vision.encoder import ADAPTED, likeliest
+from captioner.vision.encoder import likeliest
 
 FLAT = "flat"
 _EXPECTED = {

@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from captioner.config import SHIPPED
+from captioner.config import ADAPTED, LITE2, SHIPPED
 from captioner.errors import CheckpointError, EncoderError
 from captioner.figures.decoder.architecture import FROZEN, NOTHING, TRAINED, read_architecture, size
 from captioner.model.blueprint import TABLE_WEIGHT
 from captioner.model.checkpoints import EncoderMark, load_all
-from captioner.vision.encoder import ADAPTED, LITE2
 from support.fakes import MARK, SHAPES, SMALL_VOCABULARY, small_checkpoint
 
 

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from captioner.config import ADAPTED, LITE2
 from captioner.scoring.familiarity import Judgement, Kind
 from captioner.scoring.novelty_curve import BETTER, USUAL, WORSE, measure
 from captioner.views.caption.familiarity import _EXPECTED, _since, describe, gauge
 from captioner.views.caption.familiarity import FLAT as FLAT_CURVE
-from captioner.vision.encoder import ADAPTED, LITE2
 from support.factories import summary
 
 PLACE = np.arange(100)

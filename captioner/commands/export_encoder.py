@@ -1,0 +1,94 @@
+"""`export-encoder`: a CNN as the file that captions are made with, by LiteRT and without TensorFlow."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.commands import arguments, choices
+from captioner.commands.report import note, print_json
+from captioner.config import ADAPTED
+from captioner.errors import ConfigError, EncoderError, ImageError
+from captioner.storage import exists, load_folder, read_bytes, save_folder
+from captioner.vision.encoder import FLOAT16, INT8, PRECISIONS
+from captioner.vision.keras_networks import ADAPTED_WEIGHTS, ENCODERS, find_encoder
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from captioner.data.datasets import Record
+
+SUMMARY = "export a CNN to the file that captions are made with"
+TYPICAL, COMPARED = 200, 100  # photographs
+_HISTORY, _LARGEST = "history.json", 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(arguments.Request):
+    description = (
+        "Export a CNN to the file that captions are made with, without TensorFlow, and measure how well the two agree. "
+        "Fine-tuning and training export theirs; this is for another precision. Decoders accept only the encoder that they "
+        "were trained with."
+    )
+    encoder: str = arguments.option(
+        f"{ADAPTED}, whose weights are in --out, or the name of another CNN (default: {ADAPTED})", "NAME", default=ADAPTED
+    )
+    encoder_weights: Path | None = arguments.encoder_weights()
+    precision: str = arguments.option(
+        f"of the weights; with {INT8} the arithmetic is in integers, too (default: {FLOAT16})",
+        choices=PRECISIONS,
+        default=FLOAT16,
+    )
+    data: str | None = arguments.data("; its dev photographs are compared, and its train photographs set int8's ranges", False)
+    out: Path = arguments.path("folder of the encoder, which is written", required=True)
+
+
+def run(request: Request) -> int:
+    name = find_encoder(request.encoder)
+    if request.precision == INT8 and not request.data:
+        raise ConfigError(f"The precision {INT8} needs photographs that set the ranges of its integers. Add --data.")
+    others = load_folder(request.out) if exists(request.out) else {}
+    if (name == ADAPTED) != (ADAPTED_WEIGHTS in others):
+        raise EncoderError(_wrong_folder(name, request.out))
+    from captioner.vision.encoder_export import export
+    from captioner.vision.encoders import samples
+    from captioner.vision.keras_networks import build
+
+    network = build(name, request.encoder_weights, request.out)
+    data = choices.dataset(request.data) if request.data else None
+    compared = _pictures(data.split("dev"), network.size, COMPARED) if data else samples(network.size)
+    typical = _pictures(data.split("train"), network.size, TYPICAL) if data and request.precision == INT8 else ()
+    encoder = export(network, compared, request.precision, typical)
+    history = request.out / _HISTORY
+    save_folder(request.out, others | encoder.files(), {_HISTORY: read_bytes(history, _LARGEST)} if history.is_file() else {})
+    facts = asdict(encoder.facts)
+    if request.json:
+        print_json(facts)
+    else:
+        print(f"{name} in {request.precision} is in {request.out} ({len(encoder.network) / 1e6:.1f} MB, {encoder.fingerprint}).")
+        print("Agreement with the Keras network:")
+        for key, value in facts["agreement"].items():
+            print(f"  {key.replace('_', ' ')}: {value:g}")
+    return 0
+
+
+def _wrong_folder(name: str, out: Path) -> str:
+    if name == ADAPTED:
+        return f"{out} does not hold the weights of {ADAPTED}; give the folder that adapt wrote, or another --encoder."
+    return f"{out} holds {ADAPTED}; give another --out, or leave out --encoder. The encoders are {', '.join(ENCODERS)}."
+
+
+def _pictures(records: "tuple[Record, ...]", size: int, most: int) -> "np.ndarray":
+    """Some of these photographs, evenly spaced, as an encoder takes them; prints a note about each unreadable one."""
+    import numpy as np
+
+    from captioner.data.images import read, resize
+
+    pictures = []
+    for record in records[:: max(1, len(records) // most)][:most]:
+        try:
+            pictures.append(resize(read(record.read(), record.name), size))
+        except ImageError as error:
+            note(f"Left out: {error}")
+    if not pictures:
+        raise ConfigError("None of the photographs for the export can be read; check the image files.")
+    return np.stack(pictures)

@@ -1,0 +1,96 @@
+"""The export of a Keras network to the file that LiteRT runs, with the measured agreement of the two.
+
+Finding or making an exported encoder by its name is left to `captioner.vision.encoders`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from captioner.vision.encoder import CLASSES, FLOAT16, GRID, PICTURE, REGIONAL, Encoder, Facts, fingerprint
+from captioner.vision.keras_networks import Network
+
+_STRONGEST = 9  # regions that count for a class
+
+
+def export(network: Network, compared: np.ndarray, precision: str = FLOAT16, typical: Sequence[np.ndarray] = ()) -> Encoder:
+    """The network in this precision, its agreement with the Keras network measured on the `compared` pictures.
+
+    `typical` pictures set the ranges of the integers of int8. All pictures are uint8 (size, size, 3).
+    """
+    import tensorflow as tf
+
+    with TemporaryDirectory() as folder:
+        _with_outputs(network).export(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == FLOAT16:
+            converter.target_spec.supported_types = [tf.float16]
+        else:
+            converter.representative_dataset = lambda: _one_by_one(typical)
+        data = converter.convert()
+    rows, columns, channels = network.model.output_shape[1:]
+    facts = Facts(
+        name=network.name,
+        size=network.size,
+        rows=rows,
+        columns=columns,
+        channels=channels,
+        precision=precision,
+        fingerprint=fingerprint(network.name, network.size, data),
+        weights=network.fingerprint,
+        made={"tensorflow": tf.__version__, "typical_pictures": len(typical)},
+    )
+    return Encoder(replace(facts, agreement=agreement(network, Encoder(facts, data), compared)), data)
+
+
+def agreement(network: Network, encoder: Encoder, pictures: np.ndarray) -> dict[str, float]:
+    """How far the exported network's features and classes are those of the Keras network.
+
+    - cosine and least_cosine: the mean over the pictures, and the least, of the cosine between the two arrays of features;
+    - largest_difference: of any feature, and largest_feature for comparison;
+    - same_class: the share of the pictures with the same likeliest class, for a network with a classifier.
+    """
+    expected, seen = network.encode(pictures), encoder.see(pictures)
+    products = (expected * seen.features).sum(axis=(1, 2))
+    cosines = products / np.sqrt((expected**2).sum(axis=(1, 2)) * (seen.features**2).sum(axis=(1, 2)))
+    found = {
+        "cosine": cosines.mean(),
+        "least_cosine": cosines.min(),
+        "largest_difference": np.abs(expected - seen.features).max(),
+        "largest_feature": expected.max(),
+    }
+    classes = network.classify(expected)
+    if classes is not None and seen.classes is not None:
+        found["same_class"] = (classes.argmax(axis=1) == seen.classes.argmax(axis=1)).mean()
+    return {"pictures": len(pictures)} | {name: float(f"{value:.6g}") for name, value in found.items()}
+
+
+def _with_outputs(network: Network) -> Any:
+    """A Keras model from a uint8 picture to the grid and, with a classifier, to the two kinds of class probabilities.
+
+    The classifier is linear, so the mean of its scores over the regions are its scores for the mean feature.
+    """
+    import keras
+
+    picture = keras.Input((network.size, network.size, 3), batch_size=1, dtype="uint8", name=PICTURE)
+    grid = network.model(keras.ops.cast(picture, "float32"))
+    outputs = {GRID: grid}
+    if network.classifier is not None:
+        kernel, bias = network.classifier
+        layer = keras.layers.Conv2D(len(bias), 1, name="classifier")
+        scores = keras.ops.reshape(layer(grid), (1, -1, len(bias)))  # (1, regions, classes)
+        layer.set_weights([kernel[None, None], bias])
+        outputs[CLASSES] = keras.ops.softmax(keras.ops.mean(scores, axis=1))
+        by_class = keras.ops.transpose(keras.ops.softmax(scores), (0, 2, 1))
+        strongest, _ = keras.ops.top_k(by_class, min(_STRONGEST, by_class.shape[-1]))
+        outputs[REGIONAL] = keras.ops.mean(strongest, axis=-1)
+    return keras.Model(picture, outputs)
+
+
+def _one_by_one(pictures: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    for picture in pictures:
+        yield [picture[None]]
