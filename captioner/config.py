@@ -10,6 +10,7 @@ from captioner.errors import ConfigError
 
 FIRST, REWARD = "first", "reward"
 LITE2, ADAPTED = "efficientnet-lite2", "efficientnet-lite2-adapted"  # the original CNN, and fine-tuned with decoders
+FLOAT16, INT8 = PRECISIONS = ("float16", "int8")  # of an exported encoder; with int8 the arithmetic is in integers, too
 STANDARD, JOINED = SPLITTINGS = ("standard", "7000-1000")  # the ways to split a data set
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"  # the decoders that ship
 NORM_EPSILON = 1e-5  # added to variances in batch normalisation, to avoid division by zero

@@ -93,7 +93,7 @@ def encoder():
 
 @pytest.fixture(scope="session")
 def tiny_run(session_folder) -> Path:
-    """A checkpoints folder with three decoders that saw 48 pictures of shapes for three epochs; copy it to write into it."""
+    """A checkpoints folder with three decoders that saw 48 pictures of shapes for five epochs; copy it to write into it."""
     return _once(session_folder / "tiny-shapes", _train_tiny)
 
 
@@ -123,7 +123,7 @@ def _train_tiny(folder: Path) -> None:
     from captioner.vision.encoders import load_encoder
     from support.fakes import uncompiled
 
-    preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=3))
+    preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=5))
     inputs = RunInputs(shapes(48, 16, 16), load_encoder(), Path(os.environ["TRIPTYCH_CACHE"]), preset)
     with uncompiled():
         for variant in VARIANTS:

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 from captioner.commands import arguments, choices
 from captioner.commands.report import note, print_json
-from captioner.config import ADAPTED
+from captioner.config import ADAPTED, FLOAT16, INT8, PRECISIONS
 from captioner.errors import ConfigError, EncoderError, ImageError
 from captioner.storage import exists, load_folder, read_bytes, save_folder
-from captioner.vision.encoder import FLOAT16, INT8, PRECISIONS
-from captioner.vision.keras_networks import ADAPTED_WEIGHTS, ENCODERS, find_encoder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,16 +41,16 @@ class Request(arguments.Request):
 
 
 def run(request: Request) -> int:
+    from captioner.vision.encoder_export import export
+    from captioner.vision.encoders import samples
+    from captioner.vision.keras_networks import ADAPTED_WEIGHTS, build, find_encoder
+
     name = find_encoder(request.encoder)
     if request.precision == INT8 and not request.data:
         raise ConfigError(f"The precision {INT8} needs photographs that set the ranges of its integers. Add --data.")
     others = load_folder(request.out) if exists(request.out) else {}
     if (name == ADAPTED) != (ADAPTED_WEIGHTS in others):
         raise EncoderError(_wrong_folder(name, request.out))
-    from captioner.vision.encoder_export import export
-    from captioner.vision.encoders import samples
-    from captioner.vision.keras_networks import build
-
     network = build(name, request.encoder_weights, request.out)
     data = choices.dataset(request.data) if request.data else None
     compared = _pictures(data.split("dev"), network.size, COMPARED) if data else samples(network.size)
@@ -74,7 +72,7 @@ def run(request: Request) -> int:
 def _wrong_folder(name: str, out: Path) -> str:
     if name == ADAPTED:
         return f"{out} does not hold the weights of {ADAPTED}; give the folder that adapt wrote, or another --encoder."
-    return f"{out} holds {ADAPTED}; give another --out, or leave out --encoder. The encoders are {', '.join(ENCODERS)}."
+    return f"{out} holds {ADAPTED}; give another --out, or leave out --encoder."
 
 
 def _pictures(records: "tuple[Record, ...]", size: int, most: int) -> "np.ndarray":

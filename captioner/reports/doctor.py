@@ -216,7 +216,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("Packages", _packages, f"Run {INSTALL}, best in a new virtual environment."),
     ("Machine", _machine, f"Run {INSTALL}."),
     ("Memory", _memory, "Close other programs, or raise the container's memory limit."),
-    ("Encoder", _encoder, f"Run {INSTALL} --force-reinstall."),
+    ("Encoder", _encoder, _GET_AGAIN),
     ("Decoders", _decoders, _GET_AGAIN),
     ("Captions", _caption, _GET_AGAIN),
 )

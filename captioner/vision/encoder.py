@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from captioner.config import INT8
 from captioner.errors import EncoderError
 from captioner.runtime import cores, hushed
 from captioner.storage import load_folder, parse_as
 
 NETWORK, FACTS = "encoder.tflite", "encoder.json"
 GRID, CLASSES, REGIONAL, PICTURE = "grid", "classes", "regional", "picture"  # names of the network's outputs and its input
-FLOAT16, INT8 = PRECISIONS = ("float16", "int8")  # of the weights; with int8 the arithmetic is in integers, too
 _GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
 
 Outputs = Mapping[str, np.ndarray]

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from captioner.vision.encoder import CLASSES, FLOAT16, GRID, PICTURE, REGIONAL, Encoder, Facts, fingerprint
+from captioner.config import FLOAT16
+from captioner.vision.encoder import CLASSES, GRID, PICTURE, REGIONAL, Encoder, Facts, fingerprint
 from captioner.vision.keras_networks import Network
 
 _STRONGEST = 9  # regions that count for a class

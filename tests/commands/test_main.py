@@ -13,7 +13,7 @@ from captioner.errors import EncoderError
 from captioner.reports.doctor import CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+NAMES = [module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS]
 HEAVY = ("numpy", "tensorflow", "keras", "gensim", "fasttext", "streamlit")
 HELP = f"""
 import sys

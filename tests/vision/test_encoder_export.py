@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from captioner.config import ADAPTED, LITE2
+from captioner.config import ADAPTED, FLOAT16, INT8, LITE2
 from captioner.data.samples import SAMPLES
 from captioner.errors import EncoderError
 from captioner.storage import save_folder
 from captioner.vision import encoders, keras_networks
-from captioner.vision.encoder import FLOAT16, INT8, Encoder
+from captioner.vision.encoder import Encoder
 from captioner.vision.encoder_export import export
 from captioner.vision.encoders import find_folder, fingerprints, keep_beside, load_encoder, samples
 from captioner.vision.keras_networks import ADAPTED_WEIGHTS, Network
