@@ -121,9 +121,9 @@ def _train_tiny(folder: Path) -> None:
     from captioner.training.run import Run
     from captioner.training.run_inputs import RunInputs
     from captioner.vision.encoders import load_encoder
-    from support.fakes import uncompiled
+    from support.fakes import TINY_EPOCHS, uncompiled
 
-    preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=5))
+    preset = replace(PRESETS["tiny"], training=replace(PRESETS["tiny"].training, epochs=TINY_EPOCHS))
     inputs = RunInputs(shapes(48, 16, 16), load_encoder(), Path(os.environ["TRIPTYCH_CACHE"]), preset)
     with uncompiled():
         for variant in VARIANTS:

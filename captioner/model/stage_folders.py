@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from captioner.config import CONTROLS, FIRST, REWARD, STAGES, VARIANTS, find_stage
+from captioner.config import CONTROLS, FIRST, LITE2, REWARD, STAGES, VARIANTS, find_stage
 from captioner.errors import CheckpointError, ConfigError, TriptychError
 from captioner.storage import exists, read_json
-from captioner.vision.encoder import LITE2, input_size
+from captioner.vision.keras_networks import input_size
 
 CONFIG = "config.json"
 

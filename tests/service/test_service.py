@@ -326,13 +326,6 @@ def test_decoders_that_cannot_be_loaded_are_a_problem(error, told):
         assert "retry-after" not in answer.headers
 
 
-@pytest.mark.slow
-def test_once_loaded_the_network_is_built_up(tiny_run):
-    engine = Engine.load(tiny_run)
-    assert engine.captioner.encoder._grid.experimental_get_tracing_count() == 1
-    engine.close()
-
-
 def test_only_the_log_gets_the_details_of_a_failure(captioner):
     class Broken(Engine):
         def prepare(self, *_):

@@ -21,6 +21,8 @@ from captioner.vision.encoder import Seen
 from captioner.vocabulary import SPECIAL_WORDS, Vocabulary
 from embeddings.table import learned_start
 
+TINY_EPOCHS = 5  # of the run on shapes that many tests share
+
 
 class StubEncoder:
     """Its features are the mean colours on a 3 x 3 grid and their squares; it counts the pictures."""

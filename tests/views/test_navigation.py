@@ -24,7 +24,7 @@ def forgotten():
 
 @pytest.mark.slow
 @pytest.mark.process
-@pytest.mark.parametrize("missing", ["safetensors", "tensorflow", "keras", "skimage gensim", "altair"])
+@pytest.mark.parametrize("missing", ["safetensors", "ai_edge_litert", "skimage gensim", "altair"])
 def test_app_and_doctor_speak_whatever_is_missing(missing):
     """In a process of its own, in which the packages cannot be imported from the beginning."""
     opened = f"AppTest.from_file({str(APP)!r}, default_timeout=120)"
@@ -47,7 +47,7 @@ print("EXCEPTIONS", len(app.exception), "SAID", len(said), *said)
     assert "Traceback" not in done.stdout + done.stderr and "EXCEPTIONS 0" in done.stdout, done.stderr[-2000:]
     if missing == "altair":
         assert "altair cannot be imported; run pip install" in done.stdout
-    elif missing in ("safetensors", "tensorflow", "keras"):
+    elif missing in ("safetensors", "ai_edge_litert"):
         assert "FAIL" in done.stdout and f"Cannot import {missing}" in done.stdout
 
 

@@ -13,7 +13,7 @@ from captioner.views.resources import load_engine
 from captioner.views.stages import beside, title
 from support.app_driver import APP, PATIENCE, open_view, refusals, sentences, shown
 from support.factories import write_all
-from support.fakes import write_stages
+from support.fakes import TINY_EPOCHS, write_stages
 
 pytestmark = pytest.mark.slow
 PAGES = ("words", "scores", "how_it_works")
@@ -127,7 +127,7 @@ def test_curves_begin_with_the_decoders_of_the_last_stage():
         "Loss per word", "CIDEr on dev", "Reward in training",
     ]  # fmt: skip
     told = "\n".join(element.value for element in page.markdown)
-    assert "The first 3 epochs were the first stage" in told and "Those of the stage of reward" in told
+    assert f"The first {TINY_EPOCHS} epochs were the first stage" in told and "Those of the stage of reward" in told
     assert [float(number) for number in sentences(page)] == pytest.approx([0.6] * 3)
     assert "Learned, CIDEr on dev" in page.dataframe[0].value
     page.selectbox(key="run").set_value("both/first").run()

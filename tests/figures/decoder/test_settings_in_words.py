@@ -25,7 +25,7 @@ from captioner.figures.glossary import GLOSSARY
 from captioner.model.blueprint import Parameters
 from captioner.model.checkpoints import load, save
 from captioner.presets import PRESETS
-from support.fakes import MARK, small_checkpoint, write_stages
+from support.fakes import MARK, TINY_EPOCHS, small_checkpoint, write_stages
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_settings_are_said_once_where_the_decoders_agree(tiny_run):
     rows, tiny = dict(in_words(found)), PRESETS["tiny"]
     assert not problems and rows["Recipe (preset)"] == "tiny" and rows["Memory (LSTM units)"] == str(tiny.decoder.units)
     assert rows["Largest step (learning rate)"] == f"{tiny.training.learning_rate:g}"
-    assert rows["What looks (encoder)"].startswith("efficientnet-lite2: 9 × 9 places")
+    assert rows["What looks (encoder)"].startswith("efficientnet-lite2-adapted: 9 × 9 places")
 
 
 def test_after_reward_its_settings_are_said(tiny_run, tmp_path):
@@ -175,7 +175,7 @@ def test_everything_is_found(tiny_run):
     facts, problems = read_facts(tiny_run / "word2vec")
     assert problems == [] and facts.history.seed == 1
     assert facts.parameters == read_parameters(tiny_run / "word2vec")
-    assert len(facts.history.epochs) == 3 and facts.history.variant.name == "word2vec"
+    assert len(facts.history.epochs) == TINY_EPOCHS and facts.history.variant.name == "word2vec"
 
 
 def test_each_thing_may_be_missing_alone(tiny_run, tmp_path):
