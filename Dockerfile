@@ -1,14 +1,14 @@
 # The app and the service in one image. How to run it: captioner/service/README.md.
 
-# fastText's wheel ends at Python 3.12; up to there every package has a wheel, so nothing is compiled.
+# The Python that CI tests. Every package has a wheel for it, so nothing is compiled.
 FROM python:3.12-slim-trixie AS builder
 
 WORKDIR /app
 COPY requirements.txt ./
-# Leave out the packages of the tests; the doctor reads the shortened list.
-RUN sed -i '/^# Testing:/,$d' requirements.txt
+# Captions need the first section only; the doctor says what training needs.
+RUN sed '/^# Training:/,$d' requirements.txt > /tmp/captions.txt
 RUN python -m venv --without-pip /opt/venv \
-    && python -m pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: -r requirements.txt
+    && python -m pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: -r /tmp/captions.txt
 
 COPY LICENSE app.py ./
 COPY .streamlit .streamlit

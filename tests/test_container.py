@@ -1,22 +1,18 @@
 """Static checks of the Dockerfile, .dockerignore and compose.yaml; no container engine is needed."""
 
-import importlib.metadata
 import json
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from test_dependencies import pins
-from test_house import ROOT, reachable
+from test_house import ROOT
 
 from captioner.commands import serve
 from captioner.commands.parser import parser
-from captioner.reports.doctor import _NEEDED_MB, OLDEST_PYTHON
+from captioner.reports.doctor import _NEEDED_MB, CAPTIONS, OLDEST_PYTHON, requirements
 from captioner.service.guard import PATHS
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -58,33 +54,12 @@ def test_packages_are_installed_once_from_wheels_and_never_in_the_image_itself()
     assert len(installing) == 1 and "--only-binary :all:" in installing[0] and "--no-cache-dir" in installing[0]
 
 
-@pytest.mark.slow
-def test_the_image_has_the_packages_that_the_program_imports_and_none_that_only_tests_need():
-    heading = re.search(r"sed -i '/\^([^/]+)/,\$d' requirements.txt", DOCKERFILE)[1]
-    before, after = (ROOT / "requirements.txt").read_text(encoding="utf-8").split(f"\n{heading}")
-    kept, tests = ({canonicalize_name(pin.name) for pin, _ in pins(text)} for text in (before, after.partition("\n")[2]))
-    assert "streamlit" in kept and "pytest" in tests
-    homes = importlib.metadata.packages_distributions()
-    imports = reachable("app.py", "captioner/__main__.py", "embeddings/__main__.py")
-    foreign = {name.split(".")[0] for name in imports} - sys.stdlib_module_names - {"captioner", "embeddings"}
-    lacking = {name for name in foreign if not installed(kept) & set(map(canonicalize_name, homes.get(name, [])))}
-    assert not lacking
-
-
-def installed(names: set[str]) -> set[str]:
-    """These packages and all that they require."""
-    found, waiting = set(), sorted(names)
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        try:
-            needs = map(Requirement, importlib.metadata.requires(name) or [])
-        except importlib.metadata.PackageNotFoundError:
-            continue  # For another version of Python.
-        found.add(name)
-        waiting += [canonicalize_name(need.name) for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
-    return found
+def test_the_image_has_the_packages_for_captions_and_no_others():
+    """`test_serving_environment.py` runs the program with these packages."""
+    heading, shortened = re.search(r"sed '/\^([^/]+)/,\$d' requirements.txt > (\S+)", DOCKERFILE).groups()
+    kept = (ROOT / "requirements.txt").read_text(encoding="utf-8").partition(f"\n{heading}")[0]
+    assert {pin.name for pin, _ in pins(kept)} == {one.name for one in requirements()[CAPTIONS]}
+    assert [step for step in words("RUN", STEPS) if step.endswith(f" -r {shortened}")]
 
 
 def test_exactly_the_program_is_copied():
