@@ -111,6 +111,12 @@ def test_only_the_views_import_streamlit():
     assert users and all(path.is_relative_to(ROOT / "captioner" / "views") for path in users)
 
 
+def test_only_training_imports_tensorflow():
+    """It is not installed where captions are only served."""
+    users = {row(module_name(path)) for path in sources("captioner") if _top(imported(path)) & {"tensorflow", "keras"}}
+    assert users <= {"runtime", "model", "vision", "training", "benchmarks"}
+
+
 def _top(names: Iterable[str]) -> set[str]:
     return {name.split(".")[0] for name in names}
 

@@ -64,7 +64,7 @@ def _address(listener: socket.socket) -> str:
 
 
 def _serve(options: Request, folder: Path, keys: list[str], listener: socket.socket, log: TextIO) -> int:
-    """Serve until the process is stopped. The log is not `sys.stderr`, which is redirected while TensorFlow is imported."""
+    """Serve until the process is stopped. The log is not `sys.stderr`, which is redirected while LiteRT starts."""
     import uvicorn
 
     from captioner.service.journal import Journal, LibraryMessages
@@ -87,9 +87,10 @@ def _serve(options: Request, folder: Path, keys: list[str], listener: socket.soc
 
 def _application(options: Request, folder: Path, keys: list[str], journal: "Journal", give_up: Callable[[], None]) -> "ASGIApp":
     from captioner.service.app import create_app
+    from captioner.service.engine import Engine
 
     if not options.page:
-        return create_app(lambda: _engine(folder, options.encoder_weights), keys, journal, give_up)
+        return create_app(lambda: Engine.load(folder, options.encoder_weights), keys, journal, give_up)
     from captioner.service.mount_page import ServiceWithPage
     from captioner.views import start
     from captioner.views.launch_options import LaunchOptions, launch_with
@@ -108,12 +109,6 @@ def api_keys() -> list[str]:
     if any(len(key) < _SHORTEST_KEY for key in keys):
         raise ConfigError(f"A key in {KEYS_VARIABLE} has fewer than {_SHORTEST_KEY} characters; make it longer.")
     return keys
-
-
-def _engine(folder: Path, weights: Path | None) -> "Engine":
-    from captioner.service.engine import Engine
-
-    return Engine.load(folder, weights)
 
 
 def _engine_of_the_page(folder: Path) -> "Engine":

@@ -21,10 +21,10 @@ HOST, PATIENCE = "127.0.0.1", 180
 BROKEN = """
 import sys
 from captioner.__main__ import main
-from captioner.commands import serve
+from captioner.service.engine import Engine
 def broken(*_):
     raise RuntimeError("There is no memory left.")
-serve._engine = broken
+Engine.load = broken
 sys.exit(main(["serve", "--port", "0"]))
 """
 

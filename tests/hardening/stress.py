@@ -53,9 +53,6 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
 
 def shipped() -> "tuple[Captioner, SearchConfig]":
     """The decoders that ship, with their search."""
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
     from captioner.captioning.captioner import Captioner
     from captioner.captioning.search_settings import load_search_config
     from captioner.config import SHIPPED

@@ -47,10 +47,10 @@ def pages():
 
 
 def service(folder: Path):
-    from captioner.commands import serve
+    from captioner.service.engine import Engine
     from support.serving import photograph, ready
 
-    with ready(lambda: serve._engine(folder / "checkpoints" / "reward", None)) as served:
+    with ready(lambda: Engine.load(folder / "checkpoints" / "reward")) as served:
         return served.post(photograph()).json(), served.get("/docs").status_code
 
 

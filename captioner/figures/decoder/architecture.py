@@ -1,6 +1,6 @@
 """The layers from a photograph to the next word, with shapes and parameters, from a checkpoint's settings and weights.
 
-Needs no TensorFlow. Drawing is left to `captioner.figures.decoder.diagram`.
+Drawing is left to `captioner.figures.decoder.diagram`.
 """
 
 import math

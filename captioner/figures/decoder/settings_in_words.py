@@ -1,6 +1,6 @@
 """The settings of a run's decoders in words, their parameter counts and training histories.
 
-Of the weight files only the heads are read, so this needs neither TensorFlow nor the weights.
+Of the weight files only the heads are read, so this does not need the weights.
 """
 
 import os

@@ -84,9 +84,6 @@ def show_panel(curves: list[Curve]) -> None:
 @st.cache_data(max_entries=1, show_spinner=_LOOKING)
 def _written(version: Stamp, folder: Path) -> str:
     """The trained decoders at work, on drawings of the test split."""
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
     from captioner.captioning.captioner import Captioner
 
     drawings = [record.read() for record in shapes(1, 1, _SHOWN).split("test")]

@@ -1,4 +1,4 @@
-"""The page of the losses: how they fell while the three decoders were trained, of any run, and live. Needs no TensorFlow."""
+"""The page of the losses: how they fell while the three decoders were trained, of any run, and live."""
 
 from collections.abc import Sequence
 from functools import partial

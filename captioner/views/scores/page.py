@@ -1,4 +1,4 @@
-"""The Scores page: the verdict, then its evidence. Needs no TensorFlow; every figure is read from a file."""
+"""The Scores page: the verdict, then its evidence; every figure is read from a file."""
 
 from pathlib import Path
 

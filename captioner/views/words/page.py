@@ -1,6 +1,6 @@
 """The page of words: what each decoder's vectors take a word to be like, where they disagree, maps, analogies, downloads.
 
-The search and the neighbours are drawn here, the rest in modules of their own. Needs no TensorFlow.
+The search and the neighbours are drawn here, the rest in modules of their own.
 """
 
 from collections.abc import Mapping
