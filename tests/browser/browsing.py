@@ -28,7 +28,7 @@ PATIENCE, WAITING = 240, 60  # seconds; loading TensorFlow on a busy machine tak
 CARDS = ".sentence"
 CHART = "[data-testid=stVegaLiteChart] .marks"
 PAGES = {  # By address: what is there when the page is.
-    "caption": f".st-key-tree {CHART}",
+    "caption": ".st-key-at button",
     "curves": CHART,
     "words": ".st-key-near-fasttext",
     "scores": ".verdict",

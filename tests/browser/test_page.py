@@ -2,7 +2,7 @@
 
 import pytest
 
-from browsing import CARDS, DARK, PAGES, PHONE, chosen, quiet, scrolls_sideways, wait_for_captions
+from browsing import CARDS, CHART, DARK, PAGES, PHONE, chosen, quiet, scrolls_sideways, wait_for_captions
 from captioner.config import VARIANTS
 
 
@@ -36,6 +36,14 @@ def test_the_three_captions_stand_side_by_side_and_in_view(visit):
     boxes = [page.locator(CARDS).nth(place).bounding_box() for place in range(len(VARIANTS))]
     assert boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
     assert all(box["y"] + box["height"] <= 720 for box in boxes)
+
+
+def test_the_search_unfolds_into_a_figure_and_a_table(visit):
+    page = visit.read("caption").page
+    for folded, drawn in (("Its search", f".st-key-tree {CHART}"), ("The search as a table", "[data-testid=stDataFrame]")):
+        page.get_by_text(folded).click()
+        page.locator(drawn).first.wait_for()
+    assert len(wait_for_captions(page)) == len(VARIANTS)
 
 
 def test_a_word_that_was_chosen_outlives_a_visit_to_another_page(visit):

@@ -37,7 +37,7 @@ def show(results: Results, captions: Captions, config: SearchConfig) -> None:
     titles = {VARIANTS[name].title: name for name in captions}
     name = titles[choose_one("Decoder", list(titles), key="why", label_visibility="collapsed")]
     _show_words(results, captions, name, config)
-    _show_tree(results, name, config)
+    _show_search(results, name, config)
 
 
 @st.fragment
@@ -171,8 +171,14 @@ def _show_what_if(results: Results, config: SearchConfig) -> None:
                 st.html(cards.heading(VARIANTS[name], short=True) + cards.continued(found[0], len(beginning)))
 
 
+def _show_search(results: Results, name: str, config: SearchConfig) -> None:
+    """Folded: the figure is made only for those who want it, and its program is the largest that a browser has to load."""
+    with st.expander("Its search: the sentences that it considered", on_change="rerun", key="search-open") as folded:
+        if folded.open:
+            _show_tree(results, name, config)
+
+
 def _show_tree(results: Results, name: str, config: SearchConfig) -> None:
-    st.subheader("Its search", anchor=False)
     st.markdown(
         "A caption is the result of a search. At each word the likeliest sentences so far are kept (full lines), the others "
         "dropped (faint, dotted lines). A sentence that has reached its end (■) gets a score: its log-probability, divided by a "
@@ -186,8 +192,8 @@ def _show_tree(results: Results, name: str, config: SearchConfig) -> None:
         # Only if the tree is wider than its container: this program knows the one width, the browser the other.
         fits = f"@container search (min-width: {tree_width(table)}px) {{ .aside {{ display: none; }} }}"
         st.html(f"{_TO_THE_SIDE}<style>{fits}</style>")
-    with st.expander("The search as a table", on_change="rerun", key="tree-table") as folded:
-        if folded.open:
+    with st.expander("The search as a table", on_change="rerun", key="tree-table") as table_folded:
+        if table_folded.open:
             shown = [{title: row[field] for field, title in _COLUMNS.items()} for row in table]
             st.dataframe(shown, hide_index=True, alt=summary(table))
 

@@ -95,7 +95,15 @@ def test_the_first_page_opens_with_a_sample_and_three_captions(app):
     for element in measures:
         assert re.fullmatch(r"(1 in [\d.,]+( \w+)?|almost certain) · [\d.]+ (ms|s)", element.value)
         assert "Log-probability -" in element.help
+    assert not app.get("vega_lite_chart")
+
+
+def test_the_search_is_drawn_when_it_is_unfolded(app):
+    app.session_state["search-open"] = app.session_state["tree-table"] = True
+    app.run()
     assert app.get("vega_lite_chart")[0].proto.alt.endswith(f"is: {sentences(app)[0]}.")
+    table = app.dataframe[0].value
+    assert list(table)[:3] == ["step", "after", "word"] and "in the caption that won" in set(table["became"])
 
 
 def test_what_is_prepared_before_any_visit_is_what_the_first_one_shows(app, copy, monkeypatch):
