@@ -1,10 +1,12 @@
-"""The speed of captioning, against one pass of the encoder and against the popular recipe, and the growth of its memory.
+"""The speed of captioning, against TensorFlow's encoder and against the popular recipe, and the growth of its memory.
 
-Whatever is compared is measured in turn in one run on one machine. `captioner.benchmarks.training` measures training.
+Whatever is compared is measured in turn in one run on one machine; TensorFlow is imported for what captioning is compared with.
+`captioner.benchmarks.training` measures training.
 """
 
 import json
 import sys
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -15,47 +17,55 @@ import numpy as np
 from PIL import Image
 
 from captioner.benchmarks.memory import peak_megabytes, run_apart
+from captioner.benchmarks.stages import Times, medians, shares, stage_times
 from captioner.benchmarks.training import timed
+from captioner.captioning.bulk import MANY
 from captioner.config import SearchConfig
 from captioner.data.images import read
 from captioner.data.samples import SAMPLES
 from captioner.errors import CheckpointError
 from captioner.progress import Progress
+from captioner.runtime import cores
 
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
+    from captioner.vision.keras_networks import Network
 
 Result = dict[str, dict[str, float]]
 
 BEAM = SearchConfig(beam=3)
+BULK = replace(BEAM, alternatives=0)  # the search of many files
 GREEDY = SearchConfig(method="greedy")
 LENGTH = 37  # The recipe pads to the longest training caption; in Flickr8k it has 37 words.
 _SHAPES = ((500, 375), (375, 500), (500, 333), (333, 500))  # common widths and heights of photographs on the web
 _WARM_UP = 5
+_ROUNDS = 5  # of many photographs; the first does not count
 _RECIPE_PHOTOGRAPHS = 3
 _SETTLED = 20  # By this photograph every buffer that is kept has been allocated.
 
 
 def caption_bench(checkpoints: Path, photographs: int = 200, weights: Path | None = None) -> Result:
-    """Time photograph bytes to three beam-3 captions with attention and alternatives, and two baselines.
+    """Time photograph bytes to three beam-3 captions with attention and alternatives, its stages, and two baselines.
 
-    - encoder_ms: one pass of the encoder alone over one preprocessed picture; end_to_end_ms: from the bytes of a JPEG file to
-      the captions. Medians, measured in turn on different photographs; ratio_to_encoder is the second over the first.
+    - encoder_ms: one pass of the encoder's network in TensorFlow over one preprocessed picture; end_to_end_ms: from the bytes
+      of a JPEG file to the captions. Medians, measured in turn on different photographs; ratio_to_encoder is the second over
+      the first.
     - recipe_ms: from the bytes to three greedy captions with `model.predict` per word over a padded prefix. The recipe's
       pictures are read and encoded by our own fast path; ratio_to_recipe is recipe_ms over end_to_end_ms.
     - growth_mb: the growth of a fresh process's peak memory from its 20th photograph to its last.
+    - one and many: the stages as shares of TensorFlow's encoder, for one photograph after the other and for batches on all
+      cores.
 
     `weights` is the file of an encoder that does not ship with its weights.
     """
-    from captioner.runtime import start_tensorflow
-
-    growth = memory_growth(checkpoints, photographs, weights)
-    start_tensorflow()
     from captioner.captioning.captioner import Captioner
 
+    growth = memory_growth(checkpoints, photographs, weights)
     captioner = Captioner.load(checkpoints, weights=weights)
-    encoder, end_to_end = _in_turn(captioner, photographs)
+    network = tensorflow_network(captioner, checkpoints, weights)
+    one, many = _one_by_one(captioner, network, photographs), _many(captioner, network)
     recipe = _recipe(captioner, min(photographs, _RECIPE_PHOTOGRAPHS))
+    encoder, end_to_end = (medians(one)[stage] for stage in ("tensorflow", "together"))
     caption = {
         "encoder_ms": encoder,
         "end_to_end_ms": end_to_end,
@@ -63,7 +73,17 @@ def caption_bench(checkpoints: Path, photographs: int = 200, weights: Path | Non
         "recipe_ms": recipe,
         "ratio_to_recipe": recipe / end_to_end,
     }
-    return {"caption": caption, "memory": {"growth_mb": growth}}
+    stages = {part: medians([shares(times) for times in rounds]) for part, rounds in (("one", one), ("many", many))}
+    return {"caption": caption, "memory": {"growth_mb": growth}, **stages}
+
+
+def tensorflow_network(captioner: "Captioner", checkpoints: Path, weights: Path | None = None) -> "Network":
+    """The network from which the captioner's encoder was exported."""
+    from captioner.vision.encoders import find_folder
+    from captioner.vision.keras_networks import build
+
+    name = captioner.encoder.name
+    return build(name, weights, find_folder(name, checkpoints))
 
 
 def photograph(number: int) -> bytes:
@@ -85,17 +105,23 @@ def _sample(number: int) -> np.ndarray:
     return read(SAMPLES[number].read(), SAMPLES[number].file)
 
 
-def _in_turn(captioner: "Captioner", photographs: int) -> tuple[float, float]:
-    """The median milliseconds of one pass of the encoder and of the whole path."""
-    encoder, end_to_end = [], []
-    with Progress("captioning", _WARM_UP + photographs, "photographs") as bar:
+def _one_by_one(captioner: "Captioner", network: "Network", photographs: int) -> list[Times]:
+    times = []
+    with Progress("captioning one by one", _WARM_UP + photographs, "photographs") as bar:
         for number in range(_WARM_UP + photographs):
-            data = photograph(number)
-            ready = read(data, size=captioner.encoder.size)[None]  # (1, size, size, 3)
-            encoder.append(timed(lambda: captioner.encoder.encode(ready))[0])
-            end_to_end.append(timed(lambda: captioner.caption([read(data)], BEAM))[0])
+            times.append(stage_times(captioner, network, [[photograph(number)]], BEAM))
             bar.advance()
-    return median(encoder[_WARM_UP:]), median(end_to_end[_WARM_UP:])
+    return times[_WARM_UP:]
+
+
+def _many(captioner: "Captioner", network: "Network") -> list[Times]:
+    files = [[photograph(MANY * batch + place) for place in range(MANY)] for batch in range(cores())]
+    times = []
+    with Progress("captioning in batches", _ROUNDS, "rounds") as bar:
+        for _ in range(_ROUNDS):
+            times.append(stage_times(captioner, network, files, BULK))
+            bar.advance()
+    return times[1:]
 
 
 def _recipe(captioner: "Captioner", photographs: int) -> float:
@@ -144,9 +170,6 @@ def absolute(file: Path | None) -> list[str]:
 
 def growth(folder: Path, photographs: int, weights: Path | None = None) -> float:
     """Megabytes by which the peak rises after the first photographs, all different, through the Captioner that the app uses."""
-    from captioner.runtime import start_tensorflow
-
-    start_tensorflow()
     from captioner.captioning.captioner import Captioner
 
     captioner, settled = Captioner.load(folder, weights=weights), 0.0

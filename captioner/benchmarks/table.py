@@ -1,7 +1,9 @@
 """The names, formats and bars of measured numbers, and a table of them for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from captioner.config import VARIANTS
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ Figures = Mapping[str, Mapping[str, Figure]]
 
 FIGURES: Figures = {
     "caption": {
-        "encoder_ms": Figure("one pass of the encoder", "{:.1f} ms"),
+        "encoder_ms": Figure("one pass of the encoder's network in TensorFlow", "{:.1f} ms"),
         "end_to_end_ms": Figure("photograph bytes to three captions, beam 3", "{:.1f} ms"),
-        "ratio_to_encoder": Figure("... against one pass of the encoder", "{:.2f} times as long", 3.0, least=False),
+        "ratio_to_encoder": Figure("... against that pass", "{:.2f} times as long", 2.0, least=False),
         "recipe_ms": Figure("photograph bytes to three captions by model.predict per word, greedy", "{:,.0f} ms"),
         "ratio_to_recipe": Figure("... against ours", "{:.1f} times as long", 100.0),
     },
@@ -49,8 +51,30 @@ FIGURES: Figures = {
 }
 
 
+STAGES = {
+    "decode": "decode",
+    "resize": "resize",
+    "encode": "CNN",
+    **{variant.name: f"{variant.title} decoder" for variant in VARIANTS.values()},
+    "search": "search",
+    "together": "together",
+}
+AMOUNTS = {"one": "one photograph", "many": "many, on all cores"}
+
+
 def table(result: Mapping[str, Mapping[str, float]], figures: Figures = FIGURES) -> str:
-    """The numbers of a benchmark for people, one a line, each with its bar and whether it was reached."""
-    rows = [figures[part][name].cells(value) for part, values in result.items() for name, value in values.items()]
+    """The numbers of a benchmark for people, one a line, each with its bar and whether it was reached; without the stages."""
+    parts = ((figures[part], values) for part, values in result.items() if part not in AMOUNTS)
+    return aligned([titles[name].cells(value) for titles, values in parts for name, value in values.items()])
+
+
+def stage_rows(result: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
+    """The stages of captioning as shares of the encoder's time in TensorFlow, by the number of photographs; heads first."""
+    stages = [name for name in STAGES if name in result["one"]]
+    rows = [(title, *(f"{result[amount][name]:.2f}" for name in stages)) for amount, title in AMOUNTS.items()]
+    return [("times as long as TensorFlow's encoder", *(STAGES[name] for name in stages)), *rows]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

@@ -25,13 +25,15 @@ def run(request: Request) -> int:
         raise ConfigError("bench --training needs photographs to train on. Add --data with a folder of Flickr8k or COCO.")
     if request.training and request.encoder_weights:
         raise ConfigError("--encoder-weights is for measuring captioning. Leave it out with --training.")
-    from captioner.benchmarks.table import table
+    from captioner.benchmarks.table import AMOUNTS, aligned, stage_rows, table
 
     result = _measure(request, preset)
     if request.json:
         print_json(result)
     else:
         print(table(result))
+        if AMOUNTS.keys() <= result.keys():
+            print("", aligned(stage_rows(result)), sep="\n")
     return 0
 
 

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+from captioner.benchmarks.table import stage_rows
 from captioner.storage import read_json
 
+CAPTION = "bench-caption.json"
 BULK, LARGE, WORKERS = (f"bench-{name}.json" for name in ("bulk", "large", "workers"))
 # By file: what was measured, and its value; both are templates over what the file holds.
 TEMPLATES = {
-    "bench-caption.json": {
-        "photograph to three beam-3 captions, relative to one encoder pass": "{caption[ratio_to_encoder]:.2f} times",
+    CAPTION: {
+        "photograph to three beam-3 captions, relative to one pass of the CNN in TensorFlow": "{caption[ratio_to_encoder]:.2f} "
+        "times",
         "the same, relative to `model.predict` per word on a padded prefix": "{caption[ratio_to_recipe]:.0f} times faster",
         "peak memory after 200 photographs, relative to after 20": "{memory[growth_mb]:.1f} MB more",
     },
@@ -17,8 +20,8 @@ TEMPLATES = {
         "matrix-product speed of an epoch, relative to the machine's": "{training[share_of_gemm]:.0%}",
     },
     BULK: {
-        "{bulk[photographs]:,} files to three beam-3 captions, relative to the encoder alone": "{bulk[share_of_encoder]:.0%} "
-        "of its speed ({bulk[bulk_a_second]:.0f} photographs per second)",
+        "{bulk[photographs]:,} files to three beam-3 captions, relative to the CNN alone in TensorFlow": ""
+        "{bulk[share_of_encoder]:.0%} of its speed ({bulk[bulk_a_second]:.0f} photographs per second)",
         "peak memory at their end, relative to after the first eighth": "{bulk[bulk_growth_mb]:.1f} MB more",
     },
     LARGE: {
@@ -33,6 +36,11 @@ def rows(folder: Path) -> list[tuple[str, str]]:
     """What was measured, and the result, of every file that is there."""
     files = [(read_json(folder / name), rows) for name, rows in TEMPLATES.items() if (folder / name).is_file()]
     return [(what.format(**data), value.format(**data)) for data, rows in files for what, value in rows.items()]
+
+
+def by_stage(folder: Path) -> list[tuple[str, ...]]:
+    """The stages of captioning as shares of the encoder's time in TensorFlow; heads first."""
+    return stage_rows(read_json(folder / CAPTION))
 
 
 def by_processes(folder: Path) -> list[tuple[str, ...]]:

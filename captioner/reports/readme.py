@@ -210,6 +210,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "study": study,
     "tried": tried,
     "bench": lambda folder: table([("measured side by side on 2 cores", ""), *bench_results.rows(folder)]),
+    "stages": lambda folder: table(bench_results.by_stage(folder)),
     "survives": lambda folder: table([("stress test", "result"), *hardening_results.rows(folder)]),
     "workers": lambda folder: table(bench_results.by_processes(folder)),
     "presets": presets,

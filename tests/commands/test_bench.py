@@ -32,6 +32,15 @@ def test_bench_passes_its_options_on(cli, calls, tmp_path, staged):
     assert calls == [(tmp_path, None), ("shapes", tmp_path, "tiny"), (staged / "first", None)]
 
 
+def test_the_stages_are_a_table_of_their_own(cli, monkeypatch, calls, tmp_path):
+    stages = {"one": {"encode": 0.62, "together": 1.4}, "many": {"encode": 0.51, "together": 0.9}}
+    monkeypatch.setitem(CAPTION, "caption", {"ratio_to_encoder": 1.4})
+    monkeypatch.setattr(sys.modules["captioner.benchmarks.captioning"], "caption_bench", lambda *_, **__: CAPTION | stages)
+    _, output, _ = cli("bench", "--checkpoints", tmp_path)
+    rows = [line.split() for line in output.splitlines()]
+    assert rows[-2][-2:] == ["0.62", "1.40"] and rows[-1][-2:] == ["0.51", "0.90"] and rows[0][-1] == "reached"
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"), [([], "--data"), (["--data", "shapes", "--encoder-weights", "vgg16.h5"], "--encoder-weights")]
 )

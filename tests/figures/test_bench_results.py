@@ -5,7 +5,7 @@ import json
 import pytest
 
 from captioner.config import SHIPPED
-from captioner.figures.bench_results import BULK, LARGE, TEMPLATES, WORKERS, by_processes, rows
+from captioner.figures.bench_results import BULK, CAPTION, LARGE, TEMPLATES, WORKERS, by_processes, by_stage, rows
 
 
 def test_every_file_that_ships_has_its_rows():
@@ -41,3 +41,11 @@ def test_a_step_by_number_of_processes(tmp_path):
     heads, one, two = by_processes(tmp_path)
     assert "summing 4.0 million numbers" in heads
     assert one == ("1", "122 ms", "0 ms", "18 ms") and two == ("2", "68 ms", "43 ms", "18 ms")
+
+
+def test_the_stages_of_captioning_are_shares_of_the_encoders_time(tmp_path):
+    stages = {"decode": 0.1, "resize": 0.051, "encode": 0.6, "learned": 0.25, "search": 0.125, "together": 1.5}
+    (tmp_path / CAPTION).write_text(json.dumps({"one": stages, "many": stages | {"together": 0.904}}))
+    heads, one, many = by_stage(tmp_path)
+    assert heads[1:] == ("decode", "resize", "CNN", "Learned decoder", "search", "together")
+    assert one == ("one photograph", "0.10", "0.05", "0.60", "0.25", "0.12", "1.50") and many[-1] == "0.90"
