@@ -19,9 +19,7 @@ _FEW = 6  # rows up to which vector products are faster
 
 def product(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """`rows @ matrix`; BLAS copies a whole matrix before it multiplies several rows, so a few are multiplied one by one."""
-    if rows.shape[-2] > _FEW:
-        return rows @ matrix
-    return (rows[..., None, :] @ matrix[..., None, :, :])[..., 0, :]
+    return np.vecmat(rows, matrix[..., None, :, :]) if rows.shape[-2] <= _FEW else rows @ matrix
 
 
 class Dense(NamedTuple):

@@ -1,55 +1,63 @@
-"""The stages of captioning: each is measured by itself, and a decoder's time is apart from its search's."""
+"""The stages of captioning, on a clock that moves only in the stages that are made slow."""
 
-import time
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
+from captioner.benchmarks import stages
 from captioner.benchmarks.captioning import photograph
-from captioner.benchmarks.stages import medians, shares, stage_times
 from captioner.captioning.captioner import Captioner
 from captioner.config import VARIANTS, SearchConfig
 from support.fakes import StubEncoder, small_checkpoint
 
-SLOW = 0.02  # seconds
+STEPS = 4
 
 
-class SlowEncoder(StubEncoder):
-    def encode(self, pictures):
-        time.sleep(SLOW * len(pictures))
-        return super().encode(pictures)
+class Clock:
+    seconds = 0.0
+
+    def perf_counter(self):
+        return self.seconds
+
+    def slow(self, work, seconds):
+        def slowly(*given):
+            self.seconds += seconds
+            return work(*given)
+
+        return slowly
 
 
-def test_every_stage_is_measured_by_itself(monkeypatch):
-    captioner = Captioner(SlowEncoder(), {name: small_checkpoint() for name in VARIANTS})
-    decoder, asked = captioner.decoders["word2vec"], []
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(stages, "time", clock)
+    return clock
 
-    class SlowSession:
-        def __init__(self, features):
-            self._session = session(features)
-            self.state = self._session.state
 
-        def step(self, *given):
-            asked.append(given)
-            time.sleep(SLOW)
-            return self._session.step(*given)
+def test_every_stage_is_measured_by_itself(clock, monkeypatch):
+    captioner = Captioner(StubEncoder(), {name: small_checkpoint() for name in VARIANTS})
+    decoder = captioner.decoders["word2vec"]
+    start = decoder.session
 
-    session = decoder.session
-    monkeypatch.setattr(decoder, "session", SlowSession)
-    network = SimpleNamespace(encode=lambda pictures: time.sleep(3 * SLOW * len(pictures)))
-    search, files = SearchConfig(maximum_words=4), [[photograph(0), photograph(1)], [photograph(2), photograph(3)]]
-    times = stage_times(captioner, network, files, search)
-    assert set(times) == {"decode", "resize", "encode", *VARIANTS, "search", "together", "tensorflow"}
-    # Two threads sleep at the same time.
-    assert times["encode"] == pytest.approx(SLOW * 1000 / 2, rel=0.5)
-    assert times["tensorflow"] == pytest.approx(3 * times["encode"], rel=0.5)
-    assert times["word2vec"] > 4 * max(times["learned"], times["fasttext"], times["search"]) > 0
-    assert times["together"] > times["encode"] + times["word2vec"] and asked
+    def session(features):
+        begun = start(features)
+        monkeypatch.setattr(begun, "step", clock.slow(begun.step, 0.5))
+        return begun
+
+    monkeypatch.setattr(decoder, "session", clock.slow(session, 1))
+    monkeypatch.setattr(captioner.encoder, "encode", clock.slow(captioner.encoder.encode, 5))
+    monkeypatch.setattr(stages, "search", clock.slow(stages.search, 3))
+    network = SimpleNamespace(encode=clock.slow(len, 20))
+    config = SearchConfig(method="greedy", maximum_words=STEPS)
+    times = stages.stage_times(captioner, network, [[photograph(0), photograph(1)]], config)
+    decoding = 1 + 0.5 * STEPS
+    assert {name: 2 * spent / 1000 for name, spent in times.items()} == {
+        "decode": 0, "resize": 0, "encode": 5, "learned": 0, "word2vec": decoding, "fasttext": 0,
+        "search": 3 * 3, "together": 5 + decoding, "tensorflow": 20,
+    }  # fmt: skip
 
 
 def test_shares_are_those_of_tensorflows_encoder_and_the_middle_round_counts():
     rounds = [{"encode": encode, "tensorflow": 10.0} for encode in (5.0, 9.0, 6.0)]
-    assert medians(rounds) == {"encode": 6.0, "tensorflow": 10.0}
-    assert shares(medians(rounds)) == {"encode": 0.6}
-    assert np.isfinite(list(shares(rounds[0]).values())).all()
+    assert stages.medians(rounds) == {"encode": 6.0, "tensorflow": 10.0}
+    assert stages.shares(stages.medians(rounds)) == {"encode": 0.6}
