@@ -24,7 +24,7 @@ OLDEST_PYTHON = (3, 11)
 INSTALL = "pip install -r requirements.txt"
 CAPTIONS = "Captions"  # the section of requirements.txt for everything but training and testing
 _KNOWN, _SHOWS = "coffee.png", "espresso"  # A sample photograph, and a class that the CNN must recognise in it.
-_NEEDED_MB = 1500  # A page with one visitor needs about two thirds of it.
+_NEEDED_MB = 700  # A page with one visitor needs about two thirds of it.
 
 
 @dataclass(frozen=True)

@@ -69,11 +69,11 @@ def test_packages_missing_and_of_another_version(tmp_path, monkeypatch):
 
 
 def test_free_memory_is_what_the_system_or_the_container_has_left(tmp_path, monkeypatch):
-    for megabytes, fine in ((700, False), (None, True)):
+    for megabytes, fine in ((600, False), (None, True)):
         with monkeypatch.context() as patch:
             patch.setattr(doctor, "free_memory", lambda free=megabytes: free)
             (finding,) = found(tmp_path, "Memory", monkeypatch=monkeypatch)
-            assert finding.fine == fine and bool(finding.advice) == ("700 MB" in finding.says) != fine
+            assert finding.fine == fine and bool(finding.advice) == ("600 MB" in finding.says) != fine
     assert doctor.free_memory() is None or doctor.free_memory() > 10
     monkeypatch.setattr(doctor, "_available", lambda: 5 << 30)
     monkeypatch.setattr(doctor, "_left_in_container", lambda: 1 << 30)
