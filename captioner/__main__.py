@@ -29,6 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TriptychError as error:
         note(str(error))
         return ERROR
+    except ModuleNotFoundError as error:  # Training needs more packages than captions.
+        if str(error.name).startswith("captioner"):
+            raise
+        note(f"This command needs {error.name}, which is not installed; run pip install -r requirements.txt.")
+        return ERROR
     except BrokenPipeError:  # The reader of our output has gone; there is nobody to tell.
         return PARTIAL
     except KeyboardInterrupt:

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from captioner.errors import TrainingError
-
 _HUSHING = threading.RLock()  # Two threads that redirect standard error would lose it.
 _ARENAS, _HEAPS = -8, 2  # M_ARENA_MAX in the GNU C library
 _NOISE = (b"I0000 ", b"WARNING: All log messages before absl")
@@ -54,14 +52,7 @@ def release_memory() -> None:
 def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> Any:
     """Import TensorFlow; `repeatable` makes equal seeds give bit-equal results on one machine. Safe to call again."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        tf = _imported()
-    except ModuleNotFoundError as error:
-        if error.name not in ("tensorflow", "keras"):
-            raise
-        raise TrainingError(
-            "TensorFlow is not installed. Captions do not need it, but training does; run pip install -r requirements.txt."
-        ) from error
+    tf = _imported()
     if repeatable:
         tf.config.experimental.enable_op_determinism()
     try:

@@ -27,7 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; exit status 0 if it found an answer, 1 if not, 2 for wrong usage."""
     options = _parser().parse_args(arguments)
     options.checkpoints = _stage_folder(options.checkpoints)
-    return options.run(options)
+    try:
+        return options.run(options)
+    except ModuleNotFoundError as error:  # Maps need more packages than neighbours.
+        print(f"This command needs {error.name}, which is not installed; run pip install -r requirements.txt.", file=sys.stderr)
+        return 1
 
 
 def _stage_folder(folder: Path) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from captioner.config import SHIPPED, VARIANTS
+from captioner.model.stage_folders import stage_folder
 from captioner.reports.doctor import CAPTIONS, requirements
 from support.factories import write_flickr8k
 from support.serving_environment import build, installed_bytes, required
@@ -54,10 +55,15 @@ def test_everything_but_training(without_training, tmp_path, packages):
     assert found["imported"] == []
 
 
-def test_training_says_what_it_needs(without_training):
-    done = run(without_training, "-m", "captioner", "train", "--data", "shapes")
-    assert done.returncode == 2 and "triptych: TensorFlow is not installed. " in done.stderr
-    assert "Traceback" not in done.stderr and "pip install -r requirements.txt" in done.stderr
+@pytest.mark.parametrize(
+    ("command", "package"),
+    [("captioner train --data shapes", "keras"), ("embeddings maps --checkpoints {}", "sklearn")],
+)
+def test_commands_of_training_say_what_they_need(without_training, tmp_path, command, package):
+    shutil.copytree(stage_folder(SHIPPED), tmp_path, dirs_exist_ok=True)
+    done = run(without_training, "-m", *command.format(tmp_path).split())
+    assert done.returncode and "Traceback" not in done.stderr
+    assert f"This command needs {package}, which is not installed; run pip install -r" in done.stderr
 
 
 def test_packages_for_captions_are_small():
