@@ -24,7 +24,7 @@ from captioner.config import VARIANTS  # noqa: E402
 from captioner.data.samples import SAMPLES  # noqa: E402
 from captioner.views.launch_options import FOLDER_VARIABLE  # noqa: E402
 
-PATIENCE, WAITING = 240, 60  # seconds; loading TensorFlow on a busy machine takes a while
+PATIENCE, WAITING = 240, 60  # seconds, on a busy machine
 CARDS = ".sentence"
 CHART = "[data-testid=stVegaLiteChart] .marks"
 PAGES = {  # By address: what is there when the page is.

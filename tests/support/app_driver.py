@@ -7,7 +7,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
-PATIENCE = 180  # seconds; the first run loads TensorFlow
+PATIENCE = 180  # seconds
 
 
 def open_view(name: str) -> AppTest:

@@ -52,7 +52,7 @@ def command(*arguments: str) -> tuple[int, str]:
 
 
 def command_here(*arguments: str) -> tuple[int, str, str]:
-    """Run a command within this process, which starts TensorFlow only once; return standard error, too."""
+    """Run a command within this process; return standard error, too."""
     from captioner.__main__ import main
 
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as told:
