@@ -7,27 +7,24 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load_file
 
 from captioner.__main__ import main
 from captioner.captioning.captioner import Captioner
-from captioner.config import ADAPTED, AdaptationConfig
+from captioner.config import ADAPTED, LITE2, AdaptationConfig
 from captioner.data import datasets
 from captioner.data.datasets import shapes
 from captioner.data.images import read
-from captioner.errors import EncoderError
+from captioner.model.checkpoints import load_all
+from captioner.model.checkpoints import save as save_checkpoint
 from captioner.model.decoder import Decoder
 from captioner.model.losses import word_losses
 from captioner.model.packing import pack
-from captioner.presets import PRESETS
-from captioner.storage import save_folder
 from captioner.training.batches import Examples
 from captioner.training.encoder_finetuning import Adapter, random_view
 from captioner.training.trainer import train
-from captioner.vision import efficientnet_lite2
-from captioner.vision.encoders import adapted_folder, load_encoder
 from captioner.vision.feature_cache import View
-from captioner.vision.keras_networks import ADAPTED_WEIGHTS, adapted_fingerprint
+from captioner.vision.keras_networks import ADAPTED_WEIGHTS
 from captioner.vocabulary import Vocabulary, tokenize
 from embeddings.table import learned_start
 from support.fakes import SMALL_DECODER, check_equal, uncompiled
@@ -127,32 +124,19 @@ def test_crops_lie_within_the_photograph():
         assert 0.58 < (right - left) * (bottom - top) <= 1
 
 
-def test_a_saved_encoder_is_found_beside_decoders(tmp_path, encoder):
-    """It is saved in 16 bits."""
-    kernel = efficientnet_lite2.read_weights()["_conv_head.weight"].transpose(2, 3, 1, 0)
-    changed = (kernel * 1.25).astype(np.float16)
-    save_folder(tmp_path / "encoder", {ADAPTED_WEIGHTS: save({"conv_head/kernel": changed})})
-    found = load_encoder(ADAPTED, near=tmp_path / "first")
-    assert found.name == ADAPTED and found.fingerprint == adapted_fingerprint(tmp_path / "encoder") != encoder.fingerprint
-    assert adapted_folder(tmp_path) == tmp_path / "encoder"
-    picture = np.random.default_rng(0).integers(0, 256, (1, 260, 260, 3), dtype=np.uint8)
-    before, after = encoder.encode(picture), found.encode(picture)
-    assert (before != after).any() and before.shape == after.shape
-    assert found.classify(after).shape == (1, 1000)
-    for wrong in ({"nowhere/kernel": changed}, {"conv_head/kernel": changed[..., :5]}):
-        save_folder(tmp_path / "encoder", {ADAPTED_WEIGHTS: save(wrong)})
-        with pytest.raises(EncoderError, match="does not fit the network"):
-            load_encoder(ADAPTED, near=tmp_path)
-    save_folder(tmp_path / "encoder", {ADAPTED_WEIGHTS: b"no tensors"})
-    with pytest.raises(EncoderError, match="cannot be used"):
-        load_encoder(ADAPTED, near=tmp_path)
+def on_the_original_network(run, folder):
+    """Its decoders as if they had been trained on the CNN before fine-tuning."""
+    for name, checkpoint in load_all(run).items():
+        save_checkpoint(folder / name, replace(checkpoint, encoder=replace(checkpoint.encoder, name=LITE2)), {})
+    return folder
 
 
 @uncompiled()
-def test_the_command_is_interrupted_resumed_and_its_encoder_used(tensorflow, tmp_path, tiny_run, monkeypatch, capsys):
+def test_the_command_is_interrupted_resumed_and_its_encoder_used(tensorflow, tmp_path, tiny_run, encoder, monkeypatch, capsys):
     """The real network on a few pictures; then a decoder is trained on the new encoder and captions with it."""
+    start = on_the_original_network(tiny_run, tmp_path / "start")
     monkeypatch.setattr(datasets, "shapes", lambda: shapes(8, 4, 2))
-    command = ["adapt", "--data", "shapes", "--from", str(tiny_run), "--out", str(tmp_path / "encoder"), "--json"]
+    command = ["adapt", "--data", "shapes", "--from", str(start), "--out", str(tmp_path / "encoder"), "--json"]
     command += ["--set", "epochs=2", "--set", "images_per_batch=4", "--set", "first_block=conv_head"]
     epoch = Adapter.epoch
 
@@ -174,10 +158,10 @@ def test_the_command_is_interrupted_resumed_and_its_encoder_used(tensorflow, tmp
     assert len(result["epochs"]) == 2 and not (tmp_path / ".resume" / "encoder").exists()
     assert set(load_file(tmp_path / "encoder" / ADAPTED_WEIGHTS)) == {"conv_head/kernel", "conv_head/bias"}
     train = ["train", "--data", "shapes", "--preset", "tiny", "--epochs", "1", "--variant", "learned"]
-    monkeypatch.setitem(PRESETS, "tiny", replace(PRESETS["tiny"], encoder="efficientnet-lite2-adapted"))
     assert main([*train, "--out", str(tmp_path / "first"), "--cache", str(tmp_path / "cache")]) == 0
     assert main(["adapt", "--data", "shapes", "--from", str(tmp_path / "first"), "--out", str(tmp_path / "again")]) == 2
     assert "lacks some" in capsys.readouterr().err
     captioner = Captioner.load(tmp_path / "first")
-    assert captioner.encoder.name == "efficientnet-lite2-adapted"
+    assert captioner.encoder.name == ADAPTED and captioner.encoder.fingerprint != encoder.fingerprint
+    assert captioner.encoder.facts.agreement["least_cosine"] > 0.999
     assert captioner.caption([np.zeros((50, 50, 3), np.uint8)])[0]["learned"][0].text is not None
