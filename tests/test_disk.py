@@ -50,6 +50,7 @@ def test_no_room_for_features_and_then_none_for_the_run(tensorflow, tmp_path, mo
     assert status == 2 and "cannot be written (File too large); make room" in said
     assert not exists(out / "learned")
     assert main([*train, "--resume"]) == 0 and exists(out / "learned")
+    assert exists(out / "encoder")  # It does not ship.
 
 
 @pytest.mark.slow
