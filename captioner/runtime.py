@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-_HUSHING = threading.RLock()  # Two threads that redirect standard error would lose it.
+_QUIET = threading.RLock()  # Two threads that redirect standard error would lose it.
 _ARENAS, _HEAPS = -8, 2  # M_ARENA_MAX in the GNU C library
 _NOISE = (b"I0000 ", b"WARNING: All log messages before absl")
 
@@ -66,7 +66,7 @@ def start_tensorflow(repeatable: bool = False, threads: int | None = None) -> An
 
 def _imported() -> Any:
     """Drop TensorFlow's messages from before it reads its log level."""
-    with hushed(*([] if "tensorflow" in sys.modules else _NOISE)):
+    with quiet_stderr(*([] if "tensorflow" in sys.modules else _NOISE)):
         import keras  # noqa: F401  # It loads libraries that would print again.
         import tensorflow
 
@@ -74,12 +74,12 @@ def _imported() -> Any:
 
 
 @contextmanager
-def hushed(*noise: bytes) -> Iterator[None]:
+def quiet_stderr(*noise: bytes) -> Iterator[None]:
     """Drop lines that a native library prints to standard error; other threads' lines, and those of a failure, are passed on."""
     if not noise or sys.stderr is None:
         yield
         return
-    with _HUSHING, tempfile.TemporaryFile() as output:
+    with _QUIET, tempfile.TemporaryFile() as output:
         sys.stderr.flush()
         own, dropped = os.dup(2), noise
         os.dup2(output.fileno(), 2)

@@ -21,7 +21,7 @@ from captioner.captioning.search_trace import Candidate, Trace
 from captioner.config import SearchConfig
 from captioner.data.images import resize
 from captioner.errors import CheckpointError, ConfigError
-from captioner.model.checkpoints import Checkpoint, load_all
+from captioner.model.checkpoints import Checkpoint, EncoderMark, load_all
 from captioner.vision.encoder import Encoder, Seen
 from captioner.vision.encoders import load_encoder
 from captioner.vision.keras_applications import APPLICATIONS, START_WITH
@@ -95,11 +95,11 @@ class Captioner:
     ) -> "Captioner":
         """The decoders of these checkpoints with their encoder, or with `encoder` if its fingerprint matches.
 
-        `near` is the decoders' folder: a fine-tuned encoder lies beside them.
+        `near` is the decoders' folder, beside which their encoder may lie.
         """
         mark = next(iter(checkpoints.values())).encoder
         encoder = encoder or load_encoder(mark.name, weights=weights, near=near)
-        if not mark.fits(encoder):
+        if EncoderMark.of(encoder) != mark:
             todo = START_WITH if encoder.name == mark.name in APPLICATIONS else "use the encoder that they were trained with"
             raise CheckpointError(
                 f"The decoders were trained with the encoder {mark.name} ({mark.fingerprint}), "

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from captioner.data.datasets import Record
 
 SUMMARY = "export a CNN to the file that captions are made with"
-TYPICAL, COMPARED = 200, 100  # photographs
+CALIBRATION, COMPARED = 200, 100  # photographs
 _HISTORY, _LARGEST = "history.json", 1 << 20
 
 
@@ -43,19 +43,19 @@ class Request(arguments.Request):
 def run(request: Request) -> int:
     from captioner.vision.encoder_export import export
     from captioner.vision.encoders import samples
-    from captioner.vision.keras_networks import ADAPTED_WEIGHTS, build, find_encoder
+    from captioner.vision.keras_networks import build, find_encoder
 
     name = find_encoder(request.encoder)
     if request.precision == INT8 and not request.data:
         raise ConfigError(f"The precision {INT8} needs photographs that set the ranges of its integers. Add --data.")
-    others = load_folder(request.out) if exists(request.out) else {}
-    if (name == ADAPTED) != (ADAPTED_WEIGHTS in others):
-        raise EncoderError(_wrong_folder(name, request.out))
+    if name == ADAPTED and request.encoder_weights:
+        raise ConfigError(f"The weights of {ADAPTED} are in --out. Leave out --encoder-weights.")
+    others = _others(name, request.out)
     network = build(name, request.encoder_weights, request.out)
     data = choices.dataset(request.data) if request.data else None
     compared = _pictures(data.split("dev"), network.size, COMPARED) if data else samples(network.size)
-    typical = _pictures(data.split("train"), network.size, TYPICAL) if data and request.precision == INT8 else ()
-    encoder = export(network, compared, request.precision, typical)
+    calibration = _pictures(data.split("train"), network.size, CALIBRATION) if data and request.precision == INT8 else ()
+    encoder = export(network, compared, request.precision, calibration)
     history = request.out / _HISTORY
     save_folder(request.out, others | encoder.files(), {_HISTORY: read_bytes(history, _LARGEST)} if history.is_file() else {})
     facts = asdict(encoder.facts)
@@ -69,10 +69,19 @@ def run(request: Request) -> int:
     return 0
 
 
-def _wrong_folder(name: str, out: Path) -> str:
-    if name == ADAPTED:
-        return f"{out} does not hold the weights of {ADAPTED}; give the folder that adapt wrote, or another --encoder."
-    return f"{out} holds {ADAPTED}; give another --out, or leave out --encoder."
+def _others(name: str, out: Path) -> dict[str, bytes]:
+    """The files that are in the folder already; refuse one that does not hold this encoder."""
+    from captioner.vision.encoder import FACTS
+    from captioner.vision.keras_networks import ADAPTED_WEIGHTS
+
+    files = load_folder(out) if exists(out) else {}
+    if name == ADAPTED and ADAPTED_WEIGHTS not in files:
+        raise EncoderError(
+            f"{out} does not hold the weights of {ADAPTED}; give the folder that adapt wrote, or another --encoder."
+        )
+    if name != ADAPTED and (ADAPTED_WEIGHTS in files or (out.exists() and any(out.iterdir()) and FACTS not in files)):
+        raise EncoderError(f"{out} holds other files, which would be lost; give another --out.")
+    return files
 
 
 def _pictures(records: "tuple[Record, ...]", size: int, most: int) -> "np.ndarray":
@@ -82,7 +91,8 @@ def _pictures(records: "tuple[Record, ...]", size: int, most: int) -> "np.ndarra
     from captioner.data.images import read, resize
 
     pictures = []
-    for record in records[:: max(1, len(records) // most)][:most]:
+    for place in np.linspace(0, len(records) - 1, min(most, len(records))):
+        record = records[round(place)]
         try:
             pictures.append(resize(read(record.read(), record.name), size))
         except ImageError as error:

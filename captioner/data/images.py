@@ -1,6 +1,6 @@
 """The only way to read a picture: bytes in, checked RGB out, or an error in one sentence.
 
-A network's scaling and input size are left to `captioner.vision.encoder`.
+A network's scaling and input size are left to `captioner.vision.keras_networks`.
 """
 
 import math

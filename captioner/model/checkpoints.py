@@ -7,7 +7,7 @@ the folder of a stage.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +48,6 @@ class EncoderMark:
     @property
     def regions(self) -> int:
         return self.rows * self.columns
-
-    def fits(self, encoder: "Encoder") -> bool:
-        """Whether a decoder with this mark can use the features of an encoder."""
-        return replace(self, fingerprint=encoder.fingerprint) == EncoderMark.of(encoder) and encoder.fits(self.fingerprint)
 
     @classmethod
     def of(cls, encoder: "Encoder") -> "EncoderMark":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.config import VARIANTS
+from captioner.config import ADAPTED, VARIANTS
 from captioner.errors import TriptychError
 from captioner.runtime import cores
 
@@ -160,13 +160,17 @@ def _encoder(decoders: Decoders) -> str:
     """Check the encoder's files, and its classes for a known photograph."""
     from captioner.data.images import read, resize
     from captioner.data.samples import SAMPLES
+    from captioner.model.stage_folders import peek_settings
     from captioner.vision.encoder import likeliest
     from captioner.vision.encoders import load_encoder
 
-    encoder = load_encoder(near=decoders.folder)
+    name = peek_settings(decoders.folder, lambda config: config["encoder"]["name"], ADAPTED)
+    encoder = load_encoder(name, decoders.weights, decoders.folder)
     sample = next(sample for sample in SAMPLES if sample.file == _KNOWN)
     found = encoder.see(resize(read(sample.read(), sample.file), encoder.size)[None]).classes
-    classes = likeliest(found[0]) if found is not None else []
+    if found is None:
+        return f"The files of {encoder.name} are intact."
+    classes = likeliest(found[0])
     seen = ", ".join(f"{name} ({probability:.0%})" for name, probability in classes[:3])
     if _SHOWS not in [name for name, _ in classes]:
         raise _Failure(f"In a cup of {_SHOWS} the CNN sees {seen}.")

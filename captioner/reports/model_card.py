@@ -27,7 +27,7 @@ from captioner.scoring.evaluation import load_scores
 from captioner.storage import exists, parse_as, read_json, write_bytes, write_json
 from captioner.training import provenance
 from captioner.training.history import Epoch
-from captioner.vision.encoders import find_folder, fingerprints
+from captioner.vision.encoders import find_folder, fingerprint_in
 from captioner.vocabulary import SPECIAL_WORDS
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _scores(folder: Path) -> dict[str, Any]:
 
 def _encoder(folder: Path, mark: EncoderMark) -> dict[str, Any]:
     place = find_folder(ADAPTED, folder) if mark.name == ADAPTED else None
-    adapted = _how(place) if place and mark.fingerprint in fingerprints(place) else None
+    adapted = _how(place) if place and mark.fingerprint == fingerprint_in(place) else None
     return {**vars(mark), "licence": asdict(licence_of(mark.name)), "adapted": adapted}
 
 

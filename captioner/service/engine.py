@@ -17,6 +17,7 @@ from captioner.captioning.search_settings import load_search_config
 from captioner.config import SearchConfig
 from captioner.data.images import read
 from captioner.errors import ConfigError
+from captioner.runtime import cores
 from captioner.service.queue import Batcher, WorkQueue
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ class Engine:
         return cls(Captioner.load(folder, weights=weights), load_search_config(folder)).warmed_up()
 
     def warmed_up(self) -> "Engine":
-        """The same after a first picture, at which the network is built."""
+        """The same after the first pictures, for which the encoder prepares its threads."""
         size = self.captioner.encoder.size
-        self.captioner.caption([np.zeros((size, size, 3), np.uint8)], self.search)
+        self.captioner.caption([np.zeros((size, size, 3), np.uint8)] * cores(), self.search)
         return self
 
     def options(self, beam: int | None, top: int, variants: Sequence[str]) -> CaptionOptions:

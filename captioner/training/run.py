@@ -70,7 +70,7 @@ class Start:
                 f"The decoder in {folder} has already been through the second stage; start from one of the first stage."
             )
         same = checkpoint.vocabulary.words == inputs.vocabulary.words
-        if checkpoint.variant != variant or not same or not checkpoint.encoder.fits(inputs.encoder):
+        if checkpoint.variant != variant or not same or checkpoint.encoder != EncoderMark.of(inputs.encoder):
             raise TrainingError(
                 f"{variant} cannot start from the decoder in {folder}, which has another variant, data set or encoder; "
                 "choose a run on the same data."

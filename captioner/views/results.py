@@ -56,7 +56,7 @@ class Results:
     def familiarity(self) -> tuple[Familiarity, Judgement] | None:
         """How familiar the photograph is; None without a summary of the training photographs of this encoder."""
         summary = _summary(self.folder, self.stamp)
-        if summary is None or not self.captioner.encoder.fits(summary.encoder):
+        if summary is None or summary.encoder != self.captioner.encoder.fingerprint:
             return None
         return summary, summary.judge(self.features)
 

@@ -1,6 +1,6 @@
 """EfficientNet-Lite2 as a Keras model, built in code with the ImageNet weights of a pip package.
 
-Reading its weight file is left to `captioner.vision.torch_pickle`, its use as an encoder to `captioner.vision.encoder`.
+Reading its weight file is left to `captioner.vision.torch_pickle`, its use as an encoder to `captioner.vision.keras_networks`.
 """
 
 from collections.abc import Mapping

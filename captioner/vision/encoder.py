@@ -15,21 +15,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from captioner.config import INT8
 from captioner.errors import EncoderError
-from captioner.runtime import cores, hushed
+from captioner.runtime import cores, quiet_stderr
 from captioner.storage import load_folder, parse_as
 
 NETWORK, FACTS = "encoder.tflite", "encoder.json"
 GRID, CLASSES, REGIONAL, PICTURE = "grid", "classes", "regional", "picture"  # names of the network's outputs and its input
-_GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+_NOTICE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+_MOST_THREADS = 4  # An interpreter takes 40 MB.
 
 Outputs = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of an exported network: its sizes, its precision, and how well it agrees with the Keras network."""
+    """An exported network's sizes and precision, how it was made, and how well it agrees with the Keras network.
+
+    In floating point the fingerprint is the Keras network's, whose features these are but for rounding, however often it is
+    exported. The integers of int8 depend on the export.
+    """
 
     name: str
     size: int
@@ -37,14 +41,14 @@ class Facts:
     columns: int
     channels: int
     precision: str
-    fingerprint: str  # of name, size and file
-    weights: str  # the fingerprint of the Keras network
+    fingerprint: str
+    sha256: str  # of the network's file
     made: Mapping[str, Any]
     agreement: Mapping[str, float] = field(default_factory=dict)
 
 
 class Seen(NamedTuple):
-    """What the CNN makes of pictures. The classes are None for a network without a classifier of its own."""
+    """The CNN's outputs for pictures. The classes are None for a network without a classifier of its own."""
 
     features: np.ndarray  # (pictures, regions, channels)
     classes: np.ndarray | None  # probabilities for the mean feature, (pictures, 1000)
@@ -59,14 +63,15 @@ class Encoder:
     """
 
     def __init__(self, facts: Facts, network: bytes):
-        if fingerprint(facts.name, facts.size, network) != facts.fingerprint:
+        if hashlib.sha256(network).hexdigest() != facts.sha256:
             raise EncoderError(f"The file {NETWORK} is not the one that {FACTS} describes; copy the encoder again.")
         self.facts, self.network = facts, network
         self.name, self.size, self.fingerprint = facts.name, facts.size, facts.fingerprint
         self.rows, self.columns, self.channels = facts.rows, facts.columns, facts.channels
-        self._whole_machine, self._engaged = self._interpreter(cores()), threading.Lock()
+        threads = min(cores(), _MOST_THREADS)
+        self._for_one, self._for_one_lock = self._interpreter(threads), threading.Lock()
         self._own = threading.local()  # the interpreter of each thread of the pool
-        self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="encoder")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
 
     @classmethod
     def load(cls, folder: Path) -> "Encoder":
@@ -84,13 +89,6 @@ class Encoder:
     def regions(self) -> int:
         return self.rows * self.columns
 
-    def fits(self, mark: str) -> bool:
-        """Whether these are the features of a decoder with this mark, the fingerprint of its encoder.
-
-        Earlier versions recorded the fingerprint of the Keras network, whose features are the same in floating point alone.
-        """
-        return mark == self.fingerprint or (mark == self.facts.weights and self.facts.precision != INT8)
-
     def encode(self, pictures: np.ndarray) -> np.ndarray:
         """Squashed pictures, uint8 (pictures, size, size, 3), to features, float32 (pictures, regions, channels)."""
         return self.see(pictures).features
@@ -103,11 +101,11 @@ class Encoder:
                 f"The encoder {self.name} takes uint8 pictures of shape {expected}, but received "
                 f"{pictures.dtype} of shape {pictures.shape[1:]}; resize them with captioner.data.images.resize."
             )
-        if len(pictures) == 1 and self._engaged.acquire(blocking=False):
+        if len(pictures) == 1 and self._for_one_lock.acquire(blocking=False):
             try:
-                found = [self._whole_machine(pictures[0])]
+                found = [self._for_one(pictures[0])]
             finally:
-                self._engaged.release()
+                self._for_one_lock.release()
         else:
             found = list(self._pool.map(self._one, pictures))
         features = np.empty((len(pictures), self.regions, self.channels), np.float32)
@@ -128,7 +126,7 @@ class Encoder:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            with hushed(_GREETING):
+            with quiet_stderr(_NOTICE):
                 interpreter = Interpreter(model_content=self.network, num_threads=threads)
                 interpreter.allocate_tensors()
             run = interpreter.get_signature_runner()
@@ -139,11 +137,6 @@ class Encoder:
         if {name: shapes.get(name) for name in expected} != expected:
             raise EncoderError(f"The file {NETWORK} is not an encoder of the sizes in {FACTS}; export it again.")
         return lambda picture: run(**{PICTURE: picture[None]})
-
-
-def fingerprint(name: str, size: int, network: bytes) -> str:
-    """What identifies an exported network."""
-    return hashlib.sha256(f"{name} {size} {hashlib.sha256(network).hexdigest()}".encode()).hexdigest()[:16]
 
 
 def likeliest(probabilities: np.ndarray, count: int = 5) -> list[tuple[str, float]]:

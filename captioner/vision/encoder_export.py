@@ -3,6 +3,7 @@
 Finding or making an exported encoder by its name is left to `captioner.vision.encoders`.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from tempfile import TemporaryDirectory
@@ -10,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from captioner.config import FLOAT16
-from captioner.vision.encoder import CLASSES, GRID, PICTURE, REGIONAL, Encoder, Facts, fingerprint
+from captioner.config import FLOAT16, INT8
+from captioner.vision.encoder import CLASSES, GRID, PICTURE, REGIONAL, Encoder, Facts
 from captioner.vision.keras_networks import Network
 
 _STRONGEST = 9  # regions that count for a class
 
 
-def export(network: Network, compared: np.ndarray, precision: str = FLOAT16, typical: Sequence[np.ndarray] = ()) -> Encoder:
+def export(network: Network, compared: np.ndarray, precision: str = FLOAT16, calibration: Sequence[np.ndarray] = ()) -> Encoder:
     """The network in this precision, its agreement with the Keras network measured on the `compared` pictures.
 
-    `typical` pictures set the ranges of the integers of int8. All pictures are uint8 (size, size, 3).
+    The `calibration` pictures set the ranges of int8's integers. All pictures are uint8 (size, size, 3).
     """
     import tensorflow as tf
 
@@ -31,9 +32,10 @@ def export(network: Network, compared: np.ndarray, precision: str = FLOAT16, typ
         if precision == FLOAT16:
             converter.target_spec.supported_types = [tf.float16]
         else:
-            converter.representative_dataset = lambda: _one_by_one(typical)
+            converter.representative_dataset = lambda: _one_by_one(calibration)
         data = converter.convert()
     rows, columns, channels = network.model.output_shape[1:]
+    digest = hashlib.sha256(data).hexdigest()
     facts = Facts(
         name=network.name,
         size=network.size,
@@ -41,11 +43,16 @@ def export(network: Network, compared: np.ndarray, precision: str = FLOAT16, typ
         columns=columns,
         channels=channels,
         precision=precision,
-        fingerprint=fingerprint(network.name, network.size, data),
-        weights=network.fingerprint,
-        made={"tensorflow": tf.__version__, "typical_pictures": len(typical)},
+        fingerprint=_of_int8(network, digest) if precision == INT8 else network.fingerprint,
+        sha256=digest,
+        made={"tensorflow": tf.__version__, "calibration_pictures": len(calibration)},
     )
     return Encoder(replace(facts, agreement=agreement(network, Encoder(facts, data), compared)), data)
+
+
+def _of_int8(network: Network, digest: str) -> str:
+    """A fingerprint of weights, precision and file."""
+    return hashlib.sha256(f"{network.fingerprint} {INT8} {digest}".encode()).hexdigest()[:16]
 
 
 def agreement(network: Network, encoder: Encoder, pictures: np.ndarray) -> dict[str, float]:

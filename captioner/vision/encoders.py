@@ -1,16 +1,18 @@
 """The exported encoders by name: beside decoders, among those that ship, or exported once into the user's cache."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from captioner.config import ADAPTED, LITE2, SHIPPED
+from captioner.config import ADAPTED, SHIPPED
 from captioner.data.images import read, resize
 from captioner.data.samples import SAMPLES
-from captioner.errors import EncoderError
-from captioner.storage import exists, read_as, save_folder
-from captioner.vision.encoder import FACTS, Encoder, Facts
+from captioner.errors import CheckpointError, EncoderError
+from captioner.storage import exists, read_as, remove_folder, save_folder
+from captioner.vision.encoder import FACTS, NETWORK, Encoder, Facts
 from captioner.vision.feature_cache import default_folder
 from captioner.vision.keras_applications import APPLICATIONS
 from captioner.vision.keras_networks import adapted_fingerprint, build, find_encoder, lite2_fingerprint, read_adapted
@@ -22,13 +24,13 @@ def load_encoder(name: str = ADAPTED, weights: str | Path | None = None, near: P
     """An encoder by name; `weights` is a file for a network of `keras.applications`.
 
     `near` is the folder of its decoders: an encoder lies beside them or their stage's folder. One that was never exported is
-    exported now, which takes TensorFlow and half a minute.
+    exported into the user's cache, which takes TensorFlow and half a minute.
     """
     name = find_encoder(name)
     if weights and name not in APPLICATIONS:
         raise EncoderError(f"The encoder {name} comes with its weights; omit the file, or name the encoder that it belongs to.")
-    folder = find_folder(name, near)
-    return Encoder.load(folder if folder and (folder / FACTS).is_file() else _in_cache(name, weights, folder))
+    folder = None if weights else find_folder(name, near)
+    return Encoder.load(folder) if folder and _is_exported(folder) else _cached(name, weights, folder)
 
 
 def find_folder(name: str, near: Path | None = None) -> Path | None:
@@ -37,12 +39,11 @@ def find_folder(name: str, near: Path | None = None) -> Path | None:
     return next((place for place in [*places, SHIPPED_ENCODER] if exists(place) and _name(place) == name), None)
 
 
-def fingerprints(folder: Path) -> tuple[str, ...]:
-    """What decoders may record as their encoder for the one in this folder, exported or not."""
-    if not (folder / FACTS).is_file():
-        return (adapted_fingerprint(read_adapted(folder)),)
-    facts = read_as(folder / FACTS, Facts)
-    return facts.fingerprint, facts.weights
+def fingerprint_in(folder: Path) -> str:
+    """The fingerprint of the encoder in a folder, exported or not."""
+    if not _is_exported(folder):
+        return adapted_fingerprint(read_adapted(folder))
+    return read_as(folder / FACTS, Facts).fingerprint
 
 
 def keep_beside(encoder: Encoder, folder: Path) -> None:
@@ -56,18 +57,38 @@ def samples(size: int) -> np.ndarray:
     return np.stack([resize(read(sample.read(), sample.file), size) for sample in SAMPLES])
 
 
+def _is_exported(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (NETWORK, FACTS))
+
+
 def _name(folder: Path) -> str:
     """The name of the encoder in a folder; one that was never exported is fine-tuned."""
-    return str(read_as(folder / FACTS, dict[str, Any]).get("name")) if (folder / FACTS).is_file() else ADAPTED
+    return str(read_as(folder / FACTS, dict[str, Any]).get("name")) if _is_exported(folder) else ADAPTED
 
 
-def _in_cache(name: str, weights: str | Path | None, adapted: Path | None) -> Path:
-    """The folder of an encoder in the user's cache; exported into it now if it is not there."""
-    network = None if name == LITE2 else build(name, weights, adapted)
-    folder = default_folder() / "encoders" / f"{name}-{network.fingerprint if network else lite2_fingerprint()}"
-    if not exists(folder):
-        from captioner.vision.encoder_export import export
+def _cached(name: str, weights: str | Path | None, adapted: Path | None) -> Encoder:
+    """An encoder from the user's cache; if it is not there, it is exported now."""
+    network = build(name, weights) if name in APPLICATIONS else None
+    known = network.fingerprint if network else fingerprint_in(adapted) if adapted else lite2_fingerprint()
+    folder = default_folder() / "encoders" / f"{name}-{known}"
+    if exists(folder):
+        with suppress(CheckpointError):  # A damaged one is exported again.
+            return Encoder.load(folder)
+    from captioner.vision.encoder_export import export
 
-        network = network or build(name)
-        save_folder(folder, export(network, samples(network.size)).files())
-    return folder
+    network = network or build(name, adapted=adapted)
+    encoder = export(network, samples(network.size))
+    with suppress(CheckpointError):  # A cache that cannot be written costs only time.
+        _keep(encoder, folder)
+    return encoder
+
+
+def _keep(encoder: Encoder, folder: Path) -> None:
+    """Write an encoder into the cache; another process may be doing the same."""
+    own = folder.with_name(f".{folder.name}.{os.getpid()}")
+    save_folder(own, encoder.files())
+    remove_folder(folder)
+    try:
+        own.replace(folder)
+    except OSError:  # The other process was faster.
+        remove_folder(own)

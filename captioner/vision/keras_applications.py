@@ -1,6 +1,6 @@
 """The CNNs of `keras.applications` as rows of data, built in code with weights from a file or from Keras.
 
-Their use as encoders is left to `captioner.vision.encoder`.
+Their use as encoders is left to `captioner.vision.keras_networks`.
 """
 
 import importlib

@@ -75,7 +75,9 @@ def build(name: str, weights: str | Path | None = None, adapted: Path | None = N
     if name in APPLICATIONS:
         model = keras_applications.build(name, weights)
         return Network(name, input_size(name), model, _fingerprint(name, _arrays_sha256(model.get_weights())))
-    if adapted and name == ADAPTED:
+    if name == ADAPTED:
+        if adapted is None:
+            raise EncoderError(f"There is no folder with the encoder {ADAPTED}; restore checkpoints/encoder.")
         return fine_tuned(read_adapted(adapted))
     tensors = efficientnet_lite2.read_weights()
     return _lite2(LITE2, efficientnet_lite2.build(tensors), lite2_fingerprint(), tensors)

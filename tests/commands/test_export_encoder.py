@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from captioner.config import ADAPTED, LITE2
+from captioner.config import ADAPTED, LITE2, SHIPPED
 from captioner.storage import load_folder
 from captioner.vision.encoder import Encoder
 from captioner.vision.encoders import SHIPPED_ENCODER, samples
@@ -18,7 +18,8 @@ def test_the_encoder_that_ships_is_this_commands_work(cli, tmp_path, encoder):
     out = shutil.copytree(SHIPPED_ENCODER, tmp_path / "encoder")
     status, printed, _ = cli("export-encoder", "--out", out, "--json")
     facts, again = json.loads(printed), Encoder.load(out)
-    assert status == 0 and facts["fingerprint"] == again.fingerprint and facts["agreement"]["pictures"] == 6
+    assert status == 0 and facts["fingerprint"] == again.fingerprint == encoder.fingerprint
+    assert facts["agreement"]["pictures"] == 6
     pictures = samples(encoder.size)
     np.testing.assert_allclose(again.encode(pictures), encoder.encode(pictures), atol=1e-3)
     assert set(load_folder(out)) == set(load_folder(SHIPPED_ENCODER))
@@ -29,7 +30,9 @@ def test_the_encoder_that_ships_is_this_commands_work(cli, tmp_path, encoder):
     ("arguments", "sentence"),
     [
         (["--out", "new"], f"does not hold the weights of {ADAPTED}"),
-        (["--out", str(SHIPPED_ENCODER), "--encoder", LITE2], f"holds {ADAPTED}; give another --out"),
+        (["--out", str(SHIPPED_ENCODER), "--encoder", LITE2], "holds other files, which would be lost; give another --out"),
+        (["--out", str(SHIPPED), "--encoder", LITE2], "holds other files, which would be lost; give another --out"),
+        (["--out", str(SHIPPED_ENCODER), "--encoder-weights", "file.h5"], "Leave out --encoder-weights"),
         (["--out", "new", "--encoder", LITE2, "--precision", "int8"], "Add --data"),
         (["--out", "new", "--encoder", "alexnet"], "no encoder 'alexnet'"),
     ],

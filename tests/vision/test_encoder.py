@@ -1,17 +1,16 @@
 """The encoder that ships: its classes of known photographs, batches, threads, and files that do not fit."""
 
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from captioner.config import INT8
 from captioner.data.samples import SAMPLES
 from captioner.errors import EncoderError
 from captioner.storage import load_folder, save_folder
-from captioner.vision.encoder import FACTS, NETWORK, Encoder, fingerprint, likeliest
+from captioner.vision.encoder import FACTS, NETWORK, Encoder, likeliest
 from captioner.vision.encoders import SHIPPED_ENCODER, samples
 
 
@@ -77,18 +76,6 @@ def test_pictures_that_do_not_fit_are_refused(encoder, pictures, received):
     assert received in str(error.value) and "(260, 260, 3)" in str(error.value)
 
 
-def test_the_fingerprint_depends_on_name_size_and_file(encoder):
-    assert len({fingerprint(name, size, data) for name in "ab" for size in (8, 9) for data in (b"x", b"y")}) == 8
-    assert encoder.fingerprint == fingerprint(encoder.name, encoder.size, (SHIPPED_ENCODER / NETWORK).read_bytes())
-
-
-def test_which_decoders_it_fits(encoder):
-    """Decoders of earlier versions recorded the Keras network, whose features integers do not give."""
-    assert encoder.fits(encoder.fingerprint) and encoder.fits(encoder.facts.weights) and not encoder.fits("0" * 16)
-    quantized = Encoder(replace(encoder.facts, precision=INT8), encoder.network)
-    assert quantized.fits(encoder.fingerprint) and not quantized.fits(encoder.facts.weights)
-
-
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
@@ -113,5 +100,4 @@ def _facts(files, **changed):
 
 
 def _with_network(files, network):
-    facts = json.loads(files[FACTS])
-    return {NETWORK: network, **_facts(files, fingerprint=fingerprint(facts["name"], facts["size"], network))}
+    return {NETWORK: network, **_facts(files, sha256=hashlib.sha256(network).hexdigest())}

@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from captioner import runtime
 from captioner.config import ADAPTED, FLOAT16, INT8, LITE2
 from captioner.data.samples import SAMPLES
 from captioner.errors import EncoderError
 from captioner.storage import save_folder
 from captioner.vision import encoders, keras_networks
-from captioner.vision.encoder import Encoder
+from captioner.vision.encoder import NETWORK, Encoder
 from captioner.vision.encoder_export import export
-from captioner.vision.encoders import find_folder, fingerprints, keep_beside, load_encoder, samples
+from captioner.vision.encoders import find_folder, fingerprint_in, keep_beside, load_encoder, samples
+from captioner.vision.feature_cache import default_folder
 from captioner.vision.keras_networks import ADAPTED_WEIGHTS, Network
 
 pytestmark = pytest.mark.slow
@@ -43,7 +45,8 @@ def test_it_agrees_with_keras_and_with_numpy(small, precision, tolerance):
     encoder = export(small, PICTURES[:20], precision, PICTURES[20:])
     facts = encoder.facts
     assert (encoder.name, encoder.rows, encoder.columns, encoder.channels) == ("small", 4, 4, CHANNELS)
-    assert facts.precision == precision and facts.weights == small.fingerprint and facts.made["typical_pictures"] == 20
+    assert facts.precision == precision and facts.made["calibration_pictures"] == 20
+    assert (facts.fingerprint == small.fingerprint) == (precision == FLOAT16)
     seen, features = encoder.see(PICTURES[:20]), small.encode(PICTURES[:20])
     np.testing.assert_allclose(seen.features, features, atol=tolerance)
     assert facts.agreement["largest_difference"] == pytest.approx(np.abs(seen.features - features).max(), rel=1e-3)
@@ -70,12 +73,27 @@ def test_a_network_without_classifier_has_no_classes(small, tmp_path):
 
 def test_the_original_network_is_exported_once_and_knows_the_cat_and_the_cup(monkeypatch):
     first = load_encoder(LITE2)
-    assert first.name == LITE2 and first.facts.weights == "a4ef9d6347fa3f57" and first.facts.agreement["least_cosine"] > 0.9999
+    assert first.name == LITE2 and first.fingerprint == "a4ef9d6347fa3f57" and first.facts.agreement["least_cosine"] > 0.9999
     classes = dict(zip([sample.file for sample in SAMPLES], first.see(samples(first.size)).classes, strict=True))
     for file, label, probability in (("chelsea.png", 285, 0.75), ("coffee.png", 967, 0.87)):
         assert classes[file].argmax() == label and classes[file][label] == pytest.approx(probability, abs=0.015)
-    monkeypatch.setattr(encoders, "build", None)  # The second time it comes from the cache.
-    assert load_encoder("EfficientNet-Lite2").fingerprint == first.fingerprint
+    with monkeypatch.context() as patch:
+        patch.setattr(encoders, "build", None)  # The second time it comes from the cache.
+        assert load_encoder("EfficientNet-Lite2").facts == first.facts
+    damaged = next((default_folder() / "encoders").glob(f"{LITE2}-a4*")) / NETWORK
+    damaged.write_bytes(b"cut short")
+    assert load_encoder(LITE2).fingerprint == first.fingerprint and damaged.stat().st_size > 1e6
+
+
+def test_several_processes_export_at_once_and_a_cache_that_cannot_be_written(small, tmp_path, monkeypatch):
+    encoder, folder = export(small, PICTURES[:2]), tmp_path / "cache" / "small"
+    for process in range(2):
+        monkeypatch.setattr("os.getpid", lambda process=process: process)
+        encoders._keep(encoder, folder)
+        assert Encoder.load(folder).facts == encoder.facts and [path.name for path in folder.parent.iterdir()] == ["small"]
+    monkeypatch.setenv("TRIPTYCH_CACHE", str(folder / NETWORK))  # a file
+    monkeypatch.setattr(encoders, "build", lambda *_, **__: small)
+    assert load_encoder(LITE2).name == "small"
 
 
 def test_where_an_encoder_is_found(small, encoder, tmp_path, monkeypatch):
@@ -85,9 +103,9 @@ def test_where_an_encoder_is_found(small, encoder, tmp_path, monkeypatch):
     keep_beside(own, run)
     keep_beside(encoder, run)  # It ships.
     assert find_folder("small", run) == find_folder("small", run / "first") == run / "encoder"
-    assert fingerprints(run / "encoder") == (own.fingerprint, small.fingerprint)
+    assert fingerprint_in(run / "encoder") == own.fingerprint
     assert find_folder(ADAPTED, run) == encoders.SHIPPED_ENCODER
-    assert set(fingerprints(encoders.SHIPPED_ENCODER)) == {encoder.fingerprint, encoder.facts.weights}
+    assert fingerprint_in(encoders.SHIPPED_ENCODER) == encoder.fingerprint == "22b17b7f9d769f12"
 
 
 def test_a_fine_tuned_encoder_that_was_never_exported(tmp_path, encoder):
@@ -96,7 +114,7 @@ def test_a_fine_tuned_encoder_that_was_never_exported(tmp_path, encoder):
     save_folder(tmp_path / "encoder", {ADAPTED_WEIGHTS: save(weights)})
     found = load_encoder(ADAPTED, near=tmp_path / "first")
     assert found.name == ADAPTED and found.fingerprint != encoder.fingerprint
-    assert fingerprints(tmp_path / "encoder") == (found.facts.weights,) == (keras_networks.adapted_fingerprint(weights),)
+    assert fingerprint_in(tmp_path / "encoder") == found.fingerprint == keras_networks.adapted_fingerprint(weights)
     save_folder(tmp_path / "encoder", {ADAPTED_WEIGHTS: b"no tensors"})
     with pytest.raises(EncoderError, match="cannot be used"):
         load_encoder(ADAPTED, near=tmp_path)
@@ -111,8 +129,8 @@ def test_names_and_weights_that_do_not_fit(tmp_path):
 
 def test_without_tensorflow_an_encoder_that_was_not_exported_is_refused(monkeypatch):
     def missing():
-        raise ImportError("No module named 'tensorflow'", name="tensorflow")
+        raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
 
-    monkeypatch.setattr(keras_networks, "start_tensorflow", missing)
+    monkeypatch.setattr(runtime, "_imported", missing)
     with pytest.raises(EncoderError, match="mobilenet has not been exported here.*TensorFlow must be installed; run pip install"):
         load_encoder("mobilenet")
