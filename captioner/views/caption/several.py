@@ -112,7 +112,7 @@ def show_earlier(photograph: Photograph, captions: Captions) -> None:
         st.header("Earlier in this visit", anchor=False)
     for number, (before, found) in enumerate(others):
         with st.container(horizontal=True, vertical_alignment="center", key=f"earlier-{number}"):
-            st.image(thumbnail(before), alt=before.description, width=88)
+            st.image(thumbnail(before), alt=before.description)
             lines = (f"<li><b>{VARIANTS[name].title}</b> {html.escape(best[0].text)}</li>" for name, best in found.items())
             st.html(f'<ul class="earlier">{"".join(lines)}</ul>', width="stretch")
             st.button("Show again", key=f"again-{number}", on_click=show_again, args=(before,))

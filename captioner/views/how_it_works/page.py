@@ -60,7 +60,7 @@ def show() -> None:
         return
     variants = [column.variant for column in architecture.columns]
     _show_figure(architecture)
-    live = st.container(key="live")  # Filled last: the decoders take some seconds to load, all else is there at once.
+    live = st.container(key="live")  # Filled last: the decoders may still be loading, all else is there at once.
     _show_search(folder)
     _show_comparison(variants, comparison)
     _show_limits()
