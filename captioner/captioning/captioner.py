@@ -65,10 +65,10 @@ class Captioner:
     def __init__(self, encoder: Encoder, checkpoints: dict[str, Checkpoint]):
         self.encoder, self.checkpoints = encoder, checkpoints
         self.vocabulary: Vocabulary = next(iter(checkpoints.values())).vocabulary
-        self.decoders = {name: NumpyDecoder.of(checkpoint) for name, checkpoint in checkpoints.items()}
         # Each decoder runs in its own thread; BLAS threads would compete for the same cores.
         self._limits = threadpool_limits(1, "blas")
         self._pool = ThreadPoolExecutor(len(checkpoints), thread_name_prefix="decoder")
+        self.decoders = dict(zip(checkpoints, self._pool.map(NumpyDecoder.of, checkpoints.values()), strict=True))
 
     @classmethod
     def load(

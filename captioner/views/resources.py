@@ -4,15 +4,17 @@ import functools
 import gc
 import html
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from captioner.config import STAGES
+from captioner.config import ADAPTED, STAGES
 from captioner.errors import CheckpointError, TriptychError
 from captioner.model.checkpoints import load_all
+from captioner.model.stage_folders import peek_settings
 from captioner.runtime import cores
 from captioner.scoring.familiarity import summary_path
 from captioner.service.engine import Engine
@@ -80,14 +82,16 @@ def load_engine(folder: Path) -> Engine:
 def _load(version: Stamp, folder: Path) -> Engine:
     from captioner.captioning.captioner import Captioner
 
-    checkpoints = load_all(folder)
-    mark = next(iter(checkpoints.values())).encoder
+    mark = peek_settings(folder, lambda config: (config["encoder"]["name"], config["encoder"]["fingerprint"]), (ADAPTED, ""))
+    with ThreadPoolExecutor(1) as beside:
+        encoder = beside.submit(_load_encoder, *mark, folder)
+        checkpoints = load_all(folder)
     try:
-        captioner = Captioner.of(checkpoints, _load_encoder(mark.name, mark.fingerprint, folder))
+        captioner = Captioner.of(checkpoints, encoder.result())
     except CheckpointError:  # The wrong encoder must not stay cached under the right one's name.
         _load_encoder.clear()
         raise
-    # Streamlit collects garbage after every click; frozen, TensorFlow's many objects are not looked through each time.
+    # Streamlit collects garbage after every click; frozen, what was imported is not looked through each time.
     gc.collect()
     gc.freeze()
     return Engine(captioner, queue=QUEUE)
