@@ -34,6 +34,9 @@ class Request(arguments.Request):
         choices=SPLITTINGS,
         default=SPLITTINGS[0],
     )
+    photographs: int | None = arguments.option(
+        "train on the first N photographs (default: all)", "N", type=arguments.number(int, 1)
+    )
     encoder: str | None = arguments.option(
         "the CNN, such as ResNet152: any of keras.applications (default: the preset's)", "NAME"
     )
@@ -70,6 +73,8 @@ def run(request: Request) -> int:
     preset = _preset(request, names)
     choices.check_files([*request.corpus, request.word2vec, request.fasttext])
     data = choices.dataset(request.data, request.splits)
+    if request.photographs:
+        data = data.shortened(request.photographs)
     note(f"{data.name}: {len(data.split('train')):,} training photographs, {len(data.split('dev')):,} dev photographs.")
     out = request.out or _default_folder(preset, data.name, request)
     workers = _join()

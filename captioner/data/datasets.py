@@ -48,6 +48,10 @@ class Dataset:
             raise DatasetError(f"The data set {self.name} has no split '{name}'; choose one of {', '.join(self.splits)}.")
         return self.splits[name]
 
+    def shortened(self, photographs: int) -> "Dataset":
+        """The same with the first training photographs alone."""
+        return replace(self, splits=self.splits | {"train": self.split("train")[:photographs]})
+
     @property
     def notes(self) -> tuple[str, ...]:
         """One line for each reason why something was left out."""

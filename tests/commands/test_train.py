@@ -97,8 +97,9 @@ def test_shapes_have_their_own_preset_and_folder(cli, monkeypatch):
     asked = []
     monkeypatch.setattr("captioner.commands.train._left_to_train", lambda out, *_: asked.append(out) or [])
     monkeypatch.setattr("captioner.commands.train._report", lambda *_: None)
-    cli("train", "--data", "shapes")
-    cli("train", "--data", "shapes", "--preset", "tiny", "--seed", 7)
+    assert "600 training photographs, 100 dev photographs" in cli("train", "--data", "shapes")[2]
+    few = cli("train", "--data", "shapes", "--preset", "tiny", "--seed", 7, "--photographs", 40)[2]
+    assert "40 training photographs, 100 dev photographs" in few
     assert asked == [ROOT / "checkpoints" / "runs" / name for name in ("shapes-shapes-seed1", "tiny-shapes-seed7")]
 
 

@@ -267,6 +267,12 @@ def test_train_and_dev_joined():
         resplit(plain, "thirds")
 
 
+def test_the_first_training_photographs_alone():
+    plain = shapes(5, 2, 1)
+    few = plain.shortened(3)
+    assert few.split("train") == plain.split("train")[:3] and few.split("dev") == plain.split("dev")
+
+
 def test_generated_shapes():
     dataset = load("shapes")
     assert {split: len(records) for split, records in dataset.splits.items()} == {"train": 600, "dev": 100, "test": 100}

@@ -28,7 +28,7 @@ _ABOUT = (
 )
 _EXAMPLES = "Three of the pictures that they learn from, each with one of its descriptions:"
 _WRITTEN = "What they write of drawings that they have never seen, now that they are trained:"
-_LOOKING = "The three small decoders look at new drawings: some seconds, only this once."
+_LOOKING = "The three small decoders look at new drawings."
 _ENDS = {
     FINISHED: "All three are trained; their curves stay until the next training.",
     STOPPED: "The training was stopped; its curves stay until the next one.",
