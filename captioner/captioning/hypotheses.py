@@ -139,7 +139,8 @@ def take_best(scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     columns = np.empty((len(scores), count), dtype=np.intp)
     values = np.empty((len(scores), count), dtype=scores.dtype)
     for place in range(count):
-        columns[:, place] = column = scores.argmax(axis=1)
-        values[:, place] = scores.take(column + firsts)
-        scores.put(column + firsts, -np.inf)
+        columns[:, place] = best = scores.argmax(axis=1)
+        best += firsts
+        values[:, place] = scores.take(best)
+        scores.put(best, -np.inf)
     return columns, values

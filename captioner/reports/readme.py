@@ -200,6 +200,14 @@ def _setting(trial: Trial) -> str:
 # Measurements and fixed texts ---------------------------------------------------------------------------------------------
 
 
+def bench(folder: Path) -> str:
+    return table([("measured side by side on 2 cores", ""), *bench_results.rows(folder)]) + "\n" + time_by_stage(folder)
+
+
+def time_by_stage(folder: Path) -> str:
+    return table(bench_results.by_stage(folder))
+
+
 def limits(_folder: Path) -> str:
     return "".join(textwrap.fill(limit, 120, initial_indent="- ", subsequent_indent="  ") + "\n" for limit in LIMITS)
 
@@ -229,8 +237,8 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "study": study,
     "tried": tried,
     "encoder": exported_encoder,
-    "bench": lambda folder: table([("measured side by side on 2 cores", ""), *bench_results.rows(folder)]),
-    "stages": lambda folder: table(bench_results.by_stage(folder)),
+    "bench": bench,
+    "stages": time_by_stage,
     "survives": lambda folder: table([("stress test", "result"), *hardening_results.rows(folder)]),
     "workers": lambda folder: table(bench_results.by_processes(folder)),
     "presets": presets,
