@@ -24,6 +24,7 @@ from captioner.storage import exists, load_folder, read_bytes, read_json, save_f
 from captioner.training.run import Run, Start
 from captioner.training.run_inputs import RunInputs, Sources
 from captioner.vision.encoder import Encoder
+from captioner.vision.encoders import keep_beside
 
 _LARGEST_HISTORY = 1_000_000
 
@@ -117,6 +118,7 @@ class ExperimentRunner:
                 start = Start.load(self._trained(trial.start).parent, trial.variant, inputs)
             run = Run(inputs, trial.variant, trial.seed, self.run_folder(trial), start)
             run.execute(resume=exists(run.resume_folder))
+            keep_beside(inputs.encoder, self.run_folder(trial))
         except TrainingError as error:
             self._failed[trial] = error
             raise

@@ -71,9 +71,10 @@ def agreement(network: Network, encoder: Encoder, pictures: np.ndarray) -> dict[
         "largest_difference": np.abs(expected - seen.features).max(),
         "largest_feature": expected.max(),
     }
-    classes = network.classify(expected)
-    if classes is not None and seen.classes is not None:
-        found["same_class"] = (classes.argmax(axis=1) == seen.classes.argmax(axis=1)).mean()
+    if network.classifier is not None and seen.classes is not None:
+        kernel, bias = network.classifier
+        likeliest = (expected.mean(axis=1) @ kernel + bias).argmax(axis=1)
+        found["same_class"] = (likeliest == seen.classes.argmax(axis=1)).mean()
     return {"pictures": len(pictures)} | {name: float(f"{value:.6g}") for name, value in found.items()}
 
 

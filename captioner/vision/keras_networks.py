@@ -41,14 +41,6 @@ class Network:
         parts = (pictures[first : first + _BATCH] for first in range(0, len(pictures), _BATCH))
         return np.concatenate([self._grid(part).numpy().reshape(len(part), -1, self.model.output_shape[-1]) for part in parts])
 
-    def classify(self, features: np.ndarray) -> np.ndarray | None:
-        """The probabilities of the 1,000 ImageNet classes (pictures, classes), if the network has its own classifier."""
-        if self.classifier is None:
-            return None
-        logits = features.mean(axis=1) @ self.classifier[0] + self.classifier[1]  # (pictures, classes)
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return exponentials / exponentials.sum(axis=1, keepdims=True)
-
     @cached_property
     def _grid(self) -> Any:
         import tensorflow as tf

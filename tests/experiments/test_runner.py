@@ -85,6 +85,7 @@ def test_every_trial_has_a_record(runner, records):
     assert [record.trial for record in records] == [*PLAN.trials(), *CONTROLLED]
     for record in records:
         runner.check(record)
+        assert exists(folder_of(runner, record.trial).parent / "encoder")  # It does not ship.
 
 
 def test_a_record_says_what_the_decoder_does(runner, records):

@@ -57,7 +57,6 @@ def test_it_agrees_with_keras_and_with_numpy(small, precision, tolerance):
     np.testing.assert_allclose(seen.regional, regions[:, -9:].mean(axis=1), atol=2 * tolerance)
     means = np.exp(features.mean(axis=1) @ small.classifier[0] + small.classifier[1])
     np.testing.assert_allclose(seen.classes, means / means.sum(axis=1, keepdims=True), atol=2 * tolerance)
-    np.testing.assert_allclose(small.classify(features), means / means.sum(axis=1, keepdims=True), rtol=1e-4)
     assert facts.agreement["same_class"] >= (1.0 if precision != INT8 else 0.8)
 
 
