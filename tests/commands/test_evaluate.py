@@ -11,6 +11,7 @@ from captioner.data.datasets import shapes
 from captioner.experiments.records import read_kept
 from captioner.model.checkpoints import load_all, save
 from captioner.scoring.metrics import METRICS
+from support.fakes import TINY_EPOCHS
 
 pytestmark = pytest.mark.slow
 
@@ -133,7 +134,7 @@ def test_a_tried_run_is_recorded_beside_the_shipped_ones(run, tmp_path, tiny_run
     assert run(*command, "--split", "dev", "--keep", "first-try")[0] == 0
     (kept,) = read_kept(tmp_path / "shipped")
     assert (kept.name, kept.trial.preset, kept.variant, kept.data) == ("first-try", "tiny", "learned", "shapes")
-    assert kept.scores["dev"].beam == 1 and kept.epochs == 3 and len(list((tmp_path / "shipped").rglob("*.*"))) == 1
+    assert kept.scores["dev"].beam == 1 and kept.epochs == TINY_EPOCHS and len(list((tmp_path / "shipped").rglob("*.*"))) == 1
     assert sorted(path.name for path in (folder / "learned").iterdir()) == before
     for wrong in (["--split", "test", "--keep", "first-try"], ["--split", "dev", "--keep", "../outside"]):
         status, _, errors = run(*command, *wrong)

@@ -9,6 +9,7 @@ from captioner.data.datasets import shapes
 from captioner.errors import EncoderError
 from captioner.presets import PRESETS
 from support.event_files import points
+from support.fakes import TINY_EPOCHS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -120,7 +121,7 @@ def test_the_reward_stage_starts_from_a_run(run, data, eager, tiny_run, tmp_path
     status, output, errors = run(*command, "--from", tiny_run, "--epochs", 1, "--set", "samples=3")
     assert status == 0, errors
     history = json.loads((tmp_path / "run" / "word2vec" / "history.json").read_text())
-    assert [epoch.get("stage") for epoch in history["epochs"]] == ["first"] * 3 + ["reward"]
-    assert history["epochs"][-1]["reward"] >= 0 and json.loads(output)["variants"]["word2vec"]["epochs"] == 4
+    assert [epoch.get("stage") for epoch in history["epochs"]] == ["first"] * TINY_EPOCHS + ["reward"]
+    assert history["epochs"][-1]["reward"] >= 0 and json.loads(output)["variants"]["word2vec"]["epochs"] == TINY_EPOCHS + 1
     config = json.loads((tmp_path / "run" / "word2vec" / "config.json").read_text())
-    assert config["preset"]["reward"]["samples"] == 3 and config["preset"]["training"]["epochs"] == 3
+    assert config["preset"]["reward"]["samples"] == 3 and config["preset"]["training"]["epochs"] == TINY_EPOCHS
