@@ -2,10 +2,11 @@
 
 import pytest
 
-from browsing import CARDS, PAGES, chosen, photograph, quiet, scrolls_sideways, upload, visiting, wait_for_captions
+from browsing import CARDS, PAGES, chosen, quiet, scrolls_sideways, upload, visiting, wait_for_captions
 from captioner.captioning.captioner import Caption, Captioner
 from captioner.captioning.search_settings import load_search_config
 from captioner.config import VARIANTS
+from captioner.data.datasets import shapes
 from captioner.data.images import read
 from captioner.data.samples import SAMPLES
 from captioner.views.cards import odds
@@ -164,7 +165,8 @@ def written(caption: Caption) -> str:
 
 
 def test_two_students_at_once_each_get_the_captions_of_their_own_photograph(visitor, tiny_run, encoder):
-    pictures = {"mine.jpg": photograph("crimson"), "yours.jpg": photograph("white", (300, 700))}
+    mine, yours = shapes(1, 1, 2).split("test")
+    pictures = {"mine.jpg": mine.read(), "yours.jpg": yours.read()}
     pages = {name: visitor().open().page for name in pictures}
     for page in pages.values():
         wait_for_captions(page, SAMPLES[0].description)
