@@ -93,7 +93,7 @@ class App:
         return self._log.read_text(errors="replace")
 
     def wait(self) -> None:
-        """Until it answers; the decoders are loaded when the first visitor comes."""
+        """Until it answers; the decoders may still be loading."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end and self._process.poll() is None:
             try:
