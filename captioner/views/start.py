@@ -13,6 +13,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 
+from captioner.runtime import few_heaps
+
 SCRIPT = Path(__file__).resolve().parents[2] / "app.py"
 
 
@@ -23,6 +25,7 @@ def asgi_app() -> st.App:
 
 def lifespan() -> Callable[[st.App], AbstractAsyncContextManager[None]]:
     """Prepare when the server starts, and release what all visits shared, as the live training, when it ends."""
+    few_heaps()
     # Streamlit would read the metadata of every installed package for components: a fifth of the server's start.
     manifest_scanner.scan_component_manifests = lambda: []
     # It would also remark on every thread without a visitor.
