@@ -75,7 +75,7 @@ def _imported() -> Any:
 
 @contextmanager
 def quiet_stderr(*noise: bytes) -> Iterator[None]:
-    """Drop lines that a native library prints to standard error; other threads' lines, and those of a failure, are passed on."""
+    """Drop a native library's lines on standard error that start with `noise`, unless the block fails; pass on all others."""
     if not noise or sys.stderr is None:
         yield
         return

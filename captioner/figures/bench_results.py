@@ -1,5 +1,6 @@
 """The benchmarks as rows of a table, from the files that `python -m captioner bench` printed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from captioner.benchmarks.table import stage_rows
@@ -32,9 +33,21 @@ TEMPLATES = {
 }
 
 
-def rows(folder: Path) -> list[tuple[str, str]]:
+# The first row is the head.
+EXPORT = {
+    "encoder/encoder.json": {
+        "{name} in {precision}, on {agreement[pictures]} photographs": "",
+        "cosine between its features and the Keras network's: mean": "{agreement[cosine]:.5f}",
+        "the same: lowest": "{agreement[least_cosine]:.5f}",
+        "largest difference of a feature": "{agreement[largest_difference]:.2f} of {agreement[largest_feature]:.2f}",
+        "photographs with the same top class": "{agreement[same_class]:.0%}",
+    }
+}
+
+
+def rows(folder: Path, templates: Mapping[str, Mapping[str, str]] = TEMPLATES) -> list[tuple[str, str]]:
     """What was measured, and the result, of every file that is there."""
-    files = [(read_json(folder / name), rows) for name, rows in TEMPLATES.items() if (folder / name).is_file()]
+    files = [(read_json(folder / name), rows) for name, rows in templates.items() if (folder / name).is_file()]
     return [(what.format(**data), value.format(**data)) for data, rows in files for what, value in rows.items()]
 
 

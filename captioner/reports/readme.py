@@ -28,8 +28,7 @@ from captioner.figures.style import listed
 from captioner.model.checkpoints import HISTORY, SCORES
 from captioner.model.stage_folders import stages_in
 from captioner.scoring.comparison import COMPARISON, CONSTANT, PEOPLE
-from captioner.storage import read_as, read_json
-from captioner.vision.encoder import FACTS, Facts
+from captioner.storage import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,31 +211,13 @@ def limits(_folder: Path) -> str:
     return "".join(textwrap.fill(limit, 120, initial_indent="- ", subsequent_indent="  ") + "\n" for limit in LIMITS)
 
 
-def exported_encoder(folder: Path) -> str:
-    """How well the exported encoder agrees with the Keras network."""
-    facts = read_as(folder / "encoder" / FACTS, Facts)
-    agreed = facts.agreement
-    compared = f"{facts.name} in {facts.precision}, on {agreed['pictures']:.0f} photographs"
-    return table(
-        [
-            (compared, ""),
-            (
-                "cosine of the features with those of Keras, mean and least",
-                f"{agreed['cosine']:.5f}, {agreed['least_cosine']:.5f}",
-            ),
-            ("largest difference of a feature", f"{agreed['largest_difference']:.2f} of {agreed['largest_feature']:.2f}"),
-            ("photographs with the same likeliest class", f"{agreed['same_class']:.0%}"),
-        ]
-    )
-
-
 BLOCKS: dict[str, Callable[[Path], str]] = {
     "summary": summary,
     "results": results,
     "published": lambda _folder: filled(in_short()),
     "study": study,
     "tried": tried,
-    "encoder": exported_encoder,
+    "encoder": lambda folder: table(bench_results.rows(folder, bench_results.EXPORT)),
     "bench": bench,
     "stages": time_by_stage,
     "survives": lambda folder: table([("stress test", "result"), *hardening_results.rows(folder)]),

@@ -15,7 +15,7 @@ from streamlit.runtime.session_manager import SessionStorage
 from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileManager, UploadedFileRec
 
 from captioner.data.images import MAXIMUM_BYTES
-from captioner.runtime import few_heaps, release_memory
+from captioner.runtime import release_memory
 
 MOST_FILES, MOST_BYTES = 100, 200 << 20  # of one visit at a time; a page takes fifty at once, and lets go of them
 _ROOM = 2 << 20  # what a form adds to its file, at most
@@ -29,7 +29,6 @@ _cleaner: threading.Thread | None = None
 def configure() -> None:
     """Safe to call at every run of the page."""
     global _bounded
-    few_heaps()
     # Larger uploads would go through a file on disk, which stays behind when the server is killed. The service takes more.
     MultiPartParser.spool_max_size = max(MultiPartParser.spool_max_size, MAXIMUM_BYTES + _ROOM)
     # Streamlit would ask a host in the internet for this server's address, to compare it with a request's origin.

@@ -56,7 +56,7 @@ def _of_int8(network: Network, digest: str) -> str:
 
 
 def agreement(network: Network, encoder: Encoder, pictures: np.ndarray) -> dict[str, float]:
-    """How far the exported network's features and classes are those of the Keras network.
+    """The agreement of the exported network's features and classes with the Keras network's.
 
     - cosine and least_cosine: the mean over the pictures, and the least, of the cosine between the two arrays of features;
     - largest_difference: of any feature, and largest_feature for comparison;
