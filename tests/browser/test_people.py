@@ -143,7 +143,7 @@ def test_somebody_with_a_keyboard_alone_does_everything(visit):
     page.keyboard.press("Enter")
     page.wait_for_url("**at=*")
     quiet(page)
-    tab_to(page, "go on")
+    tab_to(page, page.locator(".st-key-go-on-1 button").first.inner_text())
     page.keyboard.press("Enter")
     page.locator(f".st-key-what-if {CARDS}").last.wait_for()
     tab_to(page, "A caption of your own")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from captioner.captioning.captioner import Caption
 
-_WHAT_IF, _WORD, _WORD_OF, _WORD_KEPT = "what-if", "at", "at-of", "at-kept"  # A word's place, from 1 in the address.
+_WORD, _WORD_OF, _WORD_KEPT = "at", "at-of", "at-kept"  # A word's place, from 1 in the address.
+_WHAT_IF, _GO_ON = "what-if", "go-on"
 _UNSEEN = "\u2060"  # Streamlit tells buttons apart by their labels, and a sentence may hold a word twice.
 NEARLY_WON = 5
 _TO_THE_SIDE = '<p class="aside">The tree is wider than this window: scroll it sideways to see how the sentences end.</p>'
@@ -127,19 +128,19 @@ def _show_alternatives(results: Results, caption: "Caption", place: int) -> None
     st.subheader("What nearly won", anchor=False)
     start = f"After {_quoted(' '.join(before))}" if before else "As the first word"
     st.markdown(f"{start} it wrote {_label(written)}, and might have written:")
-    others = [pair for pair in caption.alternatives[place] if pair[0] != written]
-    for word, probability in others[:NEARLY_WON]:
-        beginning = (*before, word)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"choice-{place}-{word}"):
-            bar = cards.bar(probability, variant.colour)
-            st.html(f'<div class="choice"><b>{cards.written(word)}</b>{bar}</div>', width="stretch")
-            about = f"Let all decoders go on from {_quoted(' '.join(beginning))}"
-            given = (results.photograph.digest, beginning)
-            st.button("go on", help=about, key=f"go-{place}-{word}", on_click=_keep_what_if, args=given)
+    others = [pair for pair in caption.alternatives[place] if pair[0] != written][:NEARLY_WON]
+    st.html(cards.choices(others, variant.colour))
+    key = f"{_GO_ON}-{place}"
+    given = (key, results.photograph.digest, before)
+    words = [word for word, _ in others]
+    st.pills("Let all decoders go on with", words, format_func=_label, key=key, on_change=_keep_what_if, args=given)
 
 
-def _keep_what_if(digest: str, beginning: tuple[str, ...]) -> None:
-    st.session_state[_WHAT_IF] = (digest, beginning)
+def _keep_what_if(key: str, digest: str, before: tuple[str, ...]) -> None:
+    """Each choice is a click like a button's: nothing stays chosen, so the same word can be tried again after Close."""
+    if word := st.session_state[key]:
+        st.session_state[_WHAT_IF] = (digest, (*before, word))
+    st.session_state[key] = None
 
 
 def _show_others(followed: dict[str, "Caption"], caption: "Caption", place: int) -> None:
