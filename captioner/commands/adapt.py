@@ -27,7 +27,7 @@ SUMMARY = "fine-tune the CNN together with trained decoders, as the start of oth
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Request):
     interrupted = arguments.RESUMABLE.format("with --resume")
-    data: str = arguments.data()
+    data: list[str] = arguments.datasets()
     start: Path = arguments.path(
         "finished run of all three decoders on the original CNN; the run stays as it is", flag="--from", required=True
     )

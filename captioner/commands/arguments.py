@@ -55,9 +55,13 @@ def setting(text: str) -> tuple[str, str]:
     return name, value
 
 
-def data(more: str = "", required: bool = True) -> Any:
-    folder = f"folder of Flickr8k or COCO captions, or shapes (generated pictures, no files needed){more}"
-    return option(folder, "DIR", required=required)
+def data(more: str = "", **settings: Any) -> Any:
+    folder = f"folder of a data set: Flickr8k, COCO, captions by split; or shapes (generated, no files needed){more}"
+    return option(folder, "DIR", **{"required": True} | settings)
+
+
+def datasets(**settings: Any) -> Any:
+    return data("; repeatable, for several data sets together", action="append", **settings)
 
 
 def checkpoints(help: str = "folder of trained decoders (default: the shipped ones)") -> Any:

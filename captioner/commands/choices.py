@@ -71,11 +71,11 @@ def cache(folder: Path | None) -> Path:
     return folder or default_folder()
 
 
-def dataset(data: str, splits: str = STANDARD) -> "Dataset":
-    """The data set in the requested splits; prints a note about each omission."""
-    from captioner.data.datasets import load, resplit
+def dataset(folders: Sequence[str], splits: str = STANDARD) -> "Dataset":
+    """The data sets as one in the requested splits; prints a note about each omission."""
+    from captioner.data.datasets import join, load, resplit
 
-    found = resplit(load(data), splits)
+    found = resplit(join([load(folder) for folder in folders]), splits)
     for line in found.notes:
         note(f"{found.name}: {line}")
     return found

@@ -44,7 +44,7 @@ def run(options: Request) -> int:
     from captioner.vision.feature_cache import FeatureCache
 
     joined = _check(options)
-    config, data = choices.search_config(options, options.beam, options.length_preference), choices.dataset(options.data)
+    config, data = choices.search_config(options, options.beam, options.length_preference), choices.dataset([options.data])
     captioner = choices.captioner(options, choices.variants(options.variant))
     subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options.cache), captioner.encoder))
     _report_failed(subjects)

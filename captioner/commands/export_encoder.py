@@ -36,7 +36,9 @@ class Request(arguments.Request):
         choices=PRECISIONS,
         default=FLOAT16,
     )
-    data: str | None = arguments.data("; its dev photographs are compared, and its train photographs set int8's ranges", False)
+    data: str | None = arguments.data(
+        "; its dev photographs are compared, and its train photographs set int8's ranges", required=False
+    )
     out: Path = arguments.path("folder of the encoder, which is written", required=True)
 
 
@@ -52,7 +54,7 @@ def run(request: Request) -> int:
         raise ConfigError(f"The weights of {ADAPTED} are in --out. Leave out --encoder-weights.")
     others = _others(name, request.out)
     network = build(name, request.encoder_weights, request.out)
-    data = choices.dataset(request.data) if request.data else None
+    data = choices.dataset([request.data]) if request.data else None
     compared = _pictures(data.split("dev"), network.size, COMPARED) if data else samples(network.size)
     calibration = _pictures(data.split("train"), network.size, CALIBRATION) if data and request.precision == INT8 else ()
     encoder = export(network, compared, request.precision, calibration)

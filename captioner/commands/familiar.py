@@ -36,7 +36,7 @@ def run(options: Request) -> int:
     from captioner.vision.feature_cache import FeatureCache
     from captioner.vocabulary import tokenize
 
-    folder, data = choices.decoders(options), choices.dataset(options.data)
+    folder, data = choices.decoders(options), choices.dataset([options.data])
     captioner = choices.captioner(options, None)
     cache = FeatureCache(choices.cache(options.cache), captioner.encoder)
     failed = cache.fill(data.split("train"))

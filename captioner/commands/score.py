@@ -32,7 +32,7 @@ def run(options: Request) -> int:
             f"{options.images.name} has {len(names)} lines, but {options.captions.name} has {len(captions)} lines; "
             "give one caption on the line of each image."
         )
-    scores = Scorer(_references(choices.dataset(options.data), names)).score(captions)
+    scores = Scorer(_references(choices.dataset([options.data]), names)).score(captions)
     intervals = interval(scores)
     if options.json:
         print_json({"images": len(names), "metrics": scores.metrics, "intervals": intervals})

@@ -103,7 +103,7 @@ def _runner(options: Request, plan: Plan) -> "ExperimentRunner":
     from captioner.training.run_inputs import Sources
     from captioner.vision.encoders import load_encoder
 
-    out, data = options.checkpoints, choices.dataset(options.data)
+    out, data = options.checkpoints, choices.dataset([options.data])
     encoder_of = cache(lambda name: load_encoder(options.encoder or name, weights=options.encoder_weights, near=out))
     sources, runs = Sources(tuple(options.corpus)), options.runs or out / "runs" / "study"
     return ExperimentRunner(plan, data, encoder_of, choices.cache(options.cache), sources, runs, out)

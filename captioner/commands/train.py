@@ -26,7 +26,7 @@ _EMBEDDINGS = "frozen embeddings"
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Request):
     interrupted = arguments.RESUMABLE.format("with --resume")
-    data: str = arguments.data()
+    data: list[str] = arguments.datasets()
     variant: list[str] = arguments.variants(f"; controls: {', '.join(CONTROLS)}")
     preset: str | None = arguments.option(f"{', '.join(PRESETS)} (default: triptych; for --data shapes, shapes)", "NAME")
     splits: str = arguments.option(
@@ -108,12 +108,12 @@ def _preset(request: Request, names: tuple[str, ...]) -> Preset:
     if request.stage == REWARD:
         preset = _preset_of_start(request, names)
     else:
-        preset = find_preset(request.preset or (request.data if request.data in PRESETS else DEFAULT_PRESET))
+        preset = find_preset(request.preset or (SHAPES if request.data == [SHAPES] else DEFAULT_PRESET))
     if request.encoder:
         from captioner.vision.keras_networks import find_encoder
 
         preset = replace(preset, encoder=find_encoder(request.encoder))
-    fewer = {"epochs": str(ON_SHAPES[preset.name])} if request.data == SHAPES and preset.name in ON_SHAPES else {}
+    fewer = {"epochs": str(ON_SHAPES[preset.name])} if request.data == [SHAPES] and preset.name in ON_SHAPES else {}
     return changed(preset, request.stage, fewer | choices.settings(request.settings, "--epochs", "epochs", request.epochs))
 
 
@@ -201,8 +201,8 @@ def _report(out: Path, names: tuple[str, ...], request: Request) -> None:
         return
     print_table({name: {key: f"{value:.5g}" for key, value in result.items()} for name, result in results.items()})
     print(f"The decoders are in {out}. To score them:")
-    split = "test" if trained_on_dev(out, names) else "dev"
-    print(f"  python -m captioner evaluate --data {request.data} --split {split} --checkpoints {out}")
+    split, data = "test" if trained_on_dev(out, names) else "dev", " ".join(f"--data {folder}" for folder in request.data)
+    print(f"  python -m captioner evaluate {data} --split {split} --checkpoints {out}")
 
 
 def _result(history: dict[str, Any]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The file formats of data sets, Flickr8k in two layouts and COCO captions, recognised by their names and parsed.
+"""The file formats of data sets (Flickr8k in two layouts, captions by split, COCO captions), recognised by names and parsed.
 
 Finding the pictures and leaving out unusable ones is left to `captioner.data.datasets`.
 """
@@ -16,8 +16,10 @@ from captioner.errors import DatasetError
 
 SHAPES = "shapes"
 SPLITS = ("train", "dev", "test")
+JOINS = "+"  # between the names of data sets that are used together
 
 _TOKENS, _LIST, _TABLE, _COCO = "Flickr8k.token.txt", "Flickr_8k.{}Images.txt", "captions.txt", "captions_{}{}.json"
+_BY_SPLIT, _OWN_PHOTOGRAPHS = "captions.{}.txt", "photographs"
 _PHOTOGRAPHS = ("Flickr8k_Dataset/Flicker8k_Dataset", "Flicker8k_Dataset", "Flickr8k_Dataset", "Images", "images")
 _YEARS = ("2017", "2014")
 
@@ -40,26 +42,43 @@ def recognise(folder: Path) -> Layout:
         return _flickr8k(folder, tokens)
     if table := _find(folder, _TABLE):
         return _flickr8k_table(folder, table)
+    if train := _find(folder, _BY_SPLIT.format(SPLITS[0])):
+        return _by_split(folder, train.parent)
     for year in _YEARS:
         if annotations := _find(folder, _COCO.format("train", year)):
             return _coco(folder, annotations.parent, year)
     raise DatasetError(
-        f"The folder '{folder}' holds neither {_TOKENS} nor {_TABLE} nor annotations/{_COCO.format('train', _YEARS[0])}; "
-        f"give the folder of Flickr8k or COCO, or the word {SHAPES}."
+        f"The folder '{folder}' holds neither {_TOKENS} nor {_TABLE} nor {_BY_SPLIT.format(SPLITS[0])} nor "
+        f"annotations/{_COCO.format('train', _YEARS[0])}; give the folder of a data set, or the word {SHAPES}."
     )
 
 
 def _flickr8k(folder: Path, tokens: Path) -> Layout:
     """The official layout: a file of numbered captions, and a list of names for each split."""
+    captions = _numbered(tokens)
+    lists = {split: [line.strip() for _, line in _lines(tokens.with_name(_LIST.format(split)))] for split in SPLITS}
+    return Layout("flickr8k", captions, lists, dict.fromkeys(SPLITS, _photographs(folder, tokens)))
+
+
+def _by_split(folder: Path, texts: Path) -> Layout:
+    """A data set named like its folder: a file of numbered captions for each split, and one folder of photographs."""
+    parts = {split: _numbered(texts / _BY_SPLIT.format(split)) for split in SPLITS}
+    captions = {name: said for part in parts.values() for name, said in part.items()}
+    name = folder.resolve().name.lower().replace(JOINS, "-")
+    lists = {split: list(part) for split, part in parts.items()}
+    return Layout(name, captions, lists, dict.fromkeys(SPLITS, _first_folder([texts / _OWN_PHOTOGRAPHS])))
+
+
+def _numbered(path: Path) -> Captions:
+    """The captions of a file in Flickr8k's line form."""
     captions: Captions = {}
-    for number, line in _lines(tokens):
+    for number, line in _lines(path):
         key, _, text = line.partition("\t")
         name, _, place = key.strip().rpartition("#")
         if not name or not place.isdigit():
-            raise DatasetError(f"{tokens.name}, line {number}: expected 'image.jpg#0<TAB>caption', but found '{line[:60]}'.")
+            raise DatasetError(f"{path.name}, line {number}: expected 'image.jpg#0<TAB>caption', but found '{line[:60]}'.")
         captions.setdefault(name, []).append(text)
-    lists = {split: [line.strip() for _, line in _lines(tokens.with_name(_LIST.format(split)))] for split in SPLITS}
-    return Layout("flickr8k", captions, lists, dict.fromkeys(SPLITS, _photographs(folder, tokens)))
+    return captions
 
 
 def _flickr8k_table(folder: Path, table: Path) -> Layout:

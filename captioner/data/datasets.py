@@ -1,31 +1,35 @@
-"""Photographs with their captions, split into train, dev and test: Flickr8k, COCO captions, or generated shapes.
+"""Photographs with their captions, split into train, dev and test: one data set, several together, or generated shapes.
 
 Parsing files is left to `captioner.data.dataset_formats`, reading pixels to `captioner.data.images`, splitting captions into
 words to `captioner.vocabulary`.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from captioner.config import JOINED, SPLITTINGS, STANDARD
 from captioner.data import shapes as drawn
-from captioner.data.dataset_formats import SHAPES, SPLITS, Layout, recognise
+from captioner.data.dataset_formats import JOINS, SHAPES, SPLITS, Layout, recognise
 from captioner.data.images import read_bytes
 from captioner.errors import DatasetError
 from captioner.vocabulary import tokenize
 
 LONGEST_CAPTION = 100  # words; training time grows with the longest caption of a batch
+# The number in a file's name by which COCO or Flickr knows the photograph; other names may be equal by chance.
+_PUBLISHED = re.compile(r"(?<!\d)(\d{12}|\d{7,11}(?=_[0-9a-f]{10}|\.))")
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One picture and its captions."""
+    """One picture and its captions; `origin` is the name of its data set."""
 
     name: str
     captions: tuple[str, ...]
     source: Path | drawn.Scene
+    origin: str = ""
 
     def read(self) -> bytes:
         """The bytes of the picture's file; a generated picture is drawn again."""
@@ -34,7 +38,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Records by split, and what was left out: missing and uncaptioned photographs, empty and long captions."""
+    """Records by split, and what was left out: photographs missing, uncaptioned or held out, and empty or long captions."""
 
     name: str
     splits: dict[str, tuple[Record, ...]]
@@ -42,6 +46,7 @@ class Dataset:
     dropped_captions: int = 0
     uncaptioned: tuple[str, ...] = ()
     long_captions: int = 0
+    held_out: tuple[str, ...] = ()
 
     def split(self, name: str) -> tuple[Record, ...]:
         if name not in self.splits:
@@ -58,6 +63,7 @@ class Dataset:
         counted = (
             ("photographs that are in the lists but not in the folder", len(self.missing), self.missing),
             ("photographs without a caption", len(self.uncaptioned), self.uncaptioned),
+            ("photographs that another data set holds out", len(self.held_out), self.held_out),
             ("captions without text", self.dropped_captions, ()),
             (f"captions of more than {LONGEST_CAPTION} words", self.long_captions, ()),
         )
@@ -69,11 +75,71 @@ def load(data: str | Path) -> Dataset:
     if str(data) == SHAPES:
         return shapes()
     if not Path(data).is_dir():
-        raise DatasetError(f"There is no folder '{data}'; give the folder of Flickr8k or COCO, or the word {SHAPES}.")
+        raise DatasetError(f"There is no folder '{data}'; give the folder of a data set, or the word {SHAPES}.")
     try:
         return _assemble(recognise(Path(data)))
     except OSError as error:
         raise DatasetError(f"The folder '{data}' cannot be read ({error.strerror}); check its permissions.") from error
+
+
+def join(datasets: Sequence[Dataset]) -> Dataset:
+    """Several data sets as one, their splits in the order given.
+
+    Where two sets use the same file name, the later photograph is named with its set. A photograph of COCO or Flickr that one
+    set holds out for dev or test is left out of the train of the others.
+    """
+    first, *others = datasets
+    if not others:
+        return first
+    names = [one.name for one in datasets]
+    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise DatasetError(f"Two data sets are called {twice[0]}; give each data set once, or rename a folder.")
+    splits: dict[str, list[Record]] = {split: [] for split in SPLITS}
+    taken: set[str] = set()
+    for one in datasets:
+        for split in SPLITS:
+            splits[split] += [_with_own_name(record, taken) for record in one.split(split)]
+        taken |= {record.name for records in one.splits.values() for record in records}
+    kept = _without_held_out(splits)
+    used = {record.name for records in kept.values() for record in records}
+    return Dataset(
+        JOINS.join(names),
+        kept,
+        sum((one.missing for one in datasets), ()),
+        sum(one.dropped_captions for one in datasets),
+        sum((one.uncaptioned for one in datasets), ()),
+        sum(one.long_captions for one in datasets),
+        tuple(record.name for split in SPLITS for record in splits[split] if record.name not in used),
+    )
+
+
+def _with_own_name(record: Record, taken: set[str]) -> Record:
+    return replace(record, name=f"{record.origin}/{record.name}") if record.name in taken else record
+
+
+def _without_held_out(splits: Mapping[str, Sequence[Record]]) -> dict[str, tuple[Record, ...]]:
+    """Leave out photographs that another set has in a later split."""
+    owners: dict[str, str] = {}  # the photograph's data set by its number
+    kept: dict[str, tuple[Record, ...]] = {}
+    for split in reversed(SPLITS):
+        numbers = [(_number(record), record) for record in splits[split]]
+        kept[split] = tuple(record for number, record in numbers if owners.get(number, record.origin) == record.origin)
+        owners |= {number: record.origin for number, record in numbers if number}
+    return {split: kept[split] for split in SPLITS}
+
+
+def _number(record: Record) -> str:
+    found = _PUBLISHED.search(record.name)
+    return found.group() if found else ""
+
+
+def names_in(joined: str) -> tuple[str, ...]:
+    """The names of the data sets that were used together under this name.
+
+    >>> names_in("flickr8k+wide-7000-1000")
+    ('flickr8k', 'wide')
+    """
+    return tuple(joined.removesuffix(f"-{JOINED}").split(JOINS))
 
 
 def resplit(dataset: Dataset, splits: str) -> Dataset:
@@ -105,7 +171,7 @@ def shapes(count_train: int = 600, count_dev: int = 100, count_test: int = 100, 
 def _drawn(split: str, count: int, seed: int, size: int) -> Iterator[Record]:
     for number in range(count):
         scene = drawn.scene(f"{seed} {split} {number}", size)
-        yield Record(f"{split}-{number:05d}.png", scene.captions, scene)
+        yield Record(f"{split}-{number:05d}.png", scene.captions, scene, SHAPES)
 
 
 def _assemble(layout: Layout) -> Dataset:
@@ -125,7 +191,9 @@ def _assemble(layout: Layout) -> Dataset:
         dropped += sum(len(layout.captions.get(name, [])) - len(captions) for name, captions in texts.items())
         too_long += sum(len(captions) - len(kept[name]) for name, captions in texts.items())
         uncaptioned += [name for name, captions in kept.items() if not captions]
-        splits[split] = tuple(Record(name, captions, folder / name) for name, captions in kept.items() if captions)
+        splits[split] = tuple(
+            Record(name, captions, folder / name, layout.name) for name, captions in kept.items() if captions
+        )
         if not splits[split]:
             raise DatasetError(f"The folder '{folder}' has no captioned photograph of the split '{split}'; add some.")
     return Dataset(layout.name, splits, tuple(missing), dropped, tuple(uncaptioned), too_long)

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -66,6 +67,7 @@ class Data:
     captions_sha256: str
     pictures_sha256: str
     files: tuple[File, ...] = ()
+    sets: Mapping[str, Mapping[str, int]] | None = None  # if there are several, the photographs of each
 
     @classmethod
     def of(cls, name: str, splits: Mapping[str, Sequence[Record]], key: Callable[[Record], str], left_out: int) -> "Data":
@@ -80,7 +82,15 @@ class Data:
             left_out,
             _sha256_of_lines(captions),
             _sha256_of_lines(pictures),
+            sets=_sets(splits),
         )
+
+
+def _sets(splits: Mapping[str, Sequence[Record]]) -> dict[str, dict[str, int]] | None:
+    """The number of photographs by data set and split; None for a single data set."""
+    counts = {split: Counter(record.origin for record in part) for split, part in splits.items()}
+    names = dict.fromkeys(name for count in counts.values() for name in count)
+    return {name: {split: count[name] for split, count in counts.items()} for name in names} if len(names) > 1 else None
 
 
 def _sha256_of_lines(rows: Iterable[Sequence[str]]) -> str:

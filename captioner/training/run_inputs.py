@@ -82,6 +82,8 @@ class RunInputs:
         facts = [*own, to_json(self.preset.up_to(self.stage)), *shared, self.sources.marks()]
         if mixed := window(len(self.train), len(self.views), self.cache.row_bytes):
             facts.append(["shards mixed at a time", mixed])  # Omitted if all are mixed: older runs did not have windows.
+        if self.data.sets:  # They decide what the dev loss is, and how often a photograph is shown.
+            facts.append(["data sets", self.data.sets])
         pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
         return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
 

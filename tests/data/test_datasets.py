@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from captioner.data import datasets
-from captioner.data.datasets import is_joined, load, resplit, shapes
+from captioner.data.datasets import Dataset, Record, is_joined, join, load, names_in, resplit, shapes
 from captioner.data.images import read
 from captioner.errors import DatasetError, ImageError
 
@@ -33,6 +33,13 @@ def official(root, photographs_folder="Flicker8k_Dataset", text_folder="Flickr8k
     for split, names in NAMES.items():
         write(text / f"Flickr_8k.{split}Images.txt", start + end.join(names) + end)
     return text
+
+
+def by_split(root):
+    photographs(root / "photographs")
+    for split, names in NAMES.items():
+        lines = [f"{name}#{i}\tCaption {i} of {name} .\n" for name in names for i in range(2)]
+        write(root / f"captions.{split}.txt", "".join(lines))
 
 
 def table(root, rows, end="\n", start=""):
@@ -68,6 +75,34 @@ def test_official_layout(tmp_path, folder, text):
     assert record.captions == ("Caption 0 of f.jpg .", "Caption 1 of f.jpg .")
     assert record.read() == b"bytes of f.jpg"
     assert dataset.missing == dataset.uncaptioned == dataset.notes == () and dataset.dropped_captions == 0
+
+
+def test_captions_by_split(tmp_path):
+    root = tmp_path / "My+Own"
+    by_split(root)
+    dataset = load(root)
+    assert dataset.name == "my-own" and names_of(dataset) == NAMES and dataset.notes == ()
+    record = dataset.split("test")[1]
+    assert record.captions == ("Caption 0 of f.jpg .", "Caption 1 of f.jpg .") and record.read() == b"bytes of f.jpg"
+    assert {record.origin for records in dataset.splits.values() for record in records} == {"my-own"}
+    (root / "photographs" / "b.jpg").unlink()
+    assert load(root).missing == ("b.jpg",)
+
+
+def test_captions_by_split_that_cannot_be_used_are_refused(tmp_path):
+    by_split(tmp_path)
+    dev = tmp_path / "captions.dev.txt"
+    write(dev, "d.jpg#0\tA dog\n\nd.jpg A dog\n")
+    refused(tmp_path, "captions.dev.txt, line 3: expected 'image.jpg#0<TAB>caption', but found")
+    write(dev, "a.jpg#0\tA dog\n")
+    refused(tmp_path, "'a.jpg' is in two splits, train and dev")
+    write(dev, "\n")
+    refused(tmp_path, "list of the split 'dev' is empty")
+    dev.unlink()
+    refused(tmp_path, "captions.dev.txt cannot be read")
+    by_split(tmp_path)
+    (tmp_path / "photographs").rename(tmp_path / "pictures")
+    refused(tmp_path, "There is no folder '.*photographs' with the photographs")
 
 
 def test_line_ends_and_byte_order_marks_are_ignored(tmp_path):
@@ -235,8 +270,8 @@ def test_json_that_is_not_coco_is_refused(tmp_path, text, match):
 
 
 def test_folders_that_hold_no_data_set_are_refused(tmp_path, monkeypatch):
-    refused(tmp_path / "nowhere", "There is no folder '.*nowhere'; give the folder of Flickr8k or COCO, or the word shapes")
-    refused(tmp_path, "holds neither Flickr8k.token.txt nor captions.txt nor annotations/captions_train2017.json; give")
+    refused(tmp_path / "nowhere", "There is no folder '.*nowhere'; give the folder of a data set, or the word shapes")
+    refused(tmp_path, "neither Flickr8k.token.txt nor captions.txt nor captions.train.txt nor annotations/captions_train2017")
     coco(tmp_path)
     (tmp_path / "val2017").rename(tmp_path / "elsewhere")
     refused(tmp_path, "There is no folder '.*val2017' with the photographs")
@@ -265,6 +300,44 @@ def test_train_and_dev_joined():
     assert not set(joined.split("train")) & set(joined.split("test"))
     with pytest.raises(DatasetError, match="split as 'thirds'.*standard, 7000-1000"):
         resplit(plain, "thirds")
+
+
+def small(name, dropped=0, **splits):
+    """A data set by the names of its photographs."""
+    records = {split: tuple(Record(one, (f"{name} {one}",), Path(one), name) for one in ones) for split, ones in splits.items()}
+    return Dataset(name, records, missing=(f"{name}.jpg",), dropped_captions=dropped)
+
+
+def test_data_sets_together():
+    one = small("one", 1, train=["a", "b"], dev=["c"], test=["d"])
+    two = small("two", 2, train=["a", "e"], dev=["d"], test=["f"])
+    both = join([one, two])
+    assert join([one]) is one and both.name == "one+two" and names_in(both.name) == ("one", "two")
+    assert names_of(both) == {"train": ["a", "b", "two/a", "e"], "dev": ["c", "two/d"], "test": ["d", "f"]}
+    assert [record.origin for record in both.split("train")] == ["one", "one", "two", "two"]
+    assert [record.captions for record in both.split("dev")] == [("one c",), ("two d",)]
+    assert both.missing == ("one.jpg", "two.jpg") and both.dropped_captions == 3 and both.held_out == ()
+    assert names_of(both.shortened(3))["train"] == ["a", "b", "two/a"]
+    joined = resplit(both, "7000-1000")
+    assert is_joined(joined.name) and names_in(joined.name) == ("one", "two") and len(joined.split("train")) == 6
+    with pytest.raises(DatasetError, match="Two data sets are called one; give each data set once, or rename a folder."):
+        join([one, two, one])
+
+
+def test_what_one_data_set_holds_out_no_other_trains_on():
+    """COCO and Flickr number their photographs; an equal name without such a number may be another photograph."""
+    one = small("one", train=["1.jpg", "000000000001.jpg"], dev=["000000000002.jpg"], test=["1000268201_693b08cb0e.jpg"])
+    two = small(
+        "two", train=["coco_000000000002.jpg", "1000268201.jpg", "coco_000000000001.jpg"], dev=["1.jpg"],
+        test=["COCO_val2014_000000000002.jpg"],
+    )  # fmt: skip
+    both = join([one, two])
+    assert names_of(both) == {
+        "train": ["1.jpg", "000000000001.jpg", "coco_000000000001.jpg"], "dev": ["two/1.jpg"],
+        "test": ["1000268201_693b08cb0e.jpg", "COCO_val2014_000000000002.jpg"],
+    }  # fmt: skip
+    assert both.held_out == ("coco_000000000002.jpg", "1000268201.jpg", "000000000002.jpg")
+    assert "left out, photographs that another data set holds out: 3 (coco_000000000002.jpg, " in both.notes[1]
 
 
 def test_the_first_training_photographs_alone():

@@ -48,6 +48,19 @@ def write_flickr8k(root: Path, *counts: int, longest: int | None = None) -> Path
     return root
 
 
+def write_by_split(root: Path, *counts: int, longest: int | None = None) -> Path:
+    """Other photographs of the same file names, with a file of captions for each split."""
+    (root / "photographs").mkdir(parents=True)
+    for split, records in shapes(*counts, seed=1).splits.items():
+        lines = []
+        for record in records:
+            (root / "photographs" / record.name).write_bytes(record.read())
+            captions = (" ".join(caption.split()[:longest]) for caption in record.captions)
+            lines += [f"{record.name}#{number}\t{caption} .\n" for number, caption in enumerate(captions)]
+        (root / f"captions.{split}.txt").write_text("".join(lines))
+    return root
+
+
 def history(name: str, losses: Losses | None = None, **changes) -> dict:
     epochs = [
         {"epoch": number, "train_loss": train, "dev_loss": dev, "seconds": 10.0 * number, "learning_rate": 0.001}

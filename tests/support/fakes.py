@@ -59,16 +59,22 @@ def small_preset(**training) -> Preset:
     return replace(tiny, decoder=SMALL_DECODER, training=replace(tiny.training, **(settings | training)))
 
 
-def small_dataset(train=12, dev=4) -> datasets.Dataset:
+def small_dataset(train=12, dev=4, name="shapes", seed=0) -> datasets.Dataset:
     """Shapes with captions of at most six words, so that only one loop has to be compiled."""
-    drawn = datasets.shapes(train, dev, 1, size=32)
+    drawn = datasets.shapes(train, dev, 1, seed, size=32)
     splits = {
-        name: tuple(
-            replace(record, captions=tuple(" ".join(caption.split()[:6]) for caption in record.captions)) for record in records
+        split: tuple(
+            replace(record, captions=tuple(" ".join(caption.split()[:6]) for caption in record.captions), origin=name)
+            for record in records
         )
-        for name, records in drawn.splits.items()
+        for split, records in drawn.splits.items()
     }
-    return replace(drawn, splits=splits)
+    return replace(drawn, name=name, splits=splits)
+
+
+def two_datasets() -> datasets.Dataset:
+    """Two small data sets together, whose photographs have the same file names."""
+    return datasets.join([small_dataset(), small_dataset(6, 2, "more", 1)])
 
 
 def small_inputs(cache_folder, preset: Preset | None = None, **more) -> RunInputs:

@@ -39,6 +39,13 @@ def test_the_hashes_are_those_of_the_documented_text(data):
     assert len(undecodable.captions_sha256) == 64
 
 
+def test_the_photographs_of_several_data_sets(data):
+    train, dev = ([Record(name, ("a dog",), Path(name), name[0]) for name in names] for names in (["a1", "b1", "b2"], ["a2"]))
+    both = Data.of("a+b", {"train": train, "dev": dev}, lambda record: "", 0)
+    assert both.sets == {"a": {"train": 1, "dev": 1}, "b": {"train": 2, "dev": 0}} and read_data(to_json(both)) == both
+    assert data.sets is None and "sets" not in to_json(data)
+
+
 def test_there_and_back(data, tmp_path):
     (tmp_path / "more.txt").write_text("a dog\n")
     file = File.of("corpus", tmp_path / "more.txt")

@@ -11,7 +11,7 @@ from captioner.data.datasets import Dataset, Record
 from captioner.errors import DatasetError
 from captioner.presets import PRESETS
 from captioner.training.run_inputs import RunInputs, Sources
-from support.fakes import StubEncoder, small_dataset, small_inputs, small_preset
+from support.fakes import StubEncoder, small_dataset, small_inputs, small_preset, two_datasets
 
 
 def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
@@ -22,6 +22,19 @@ def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
     assert list(prepared.failed) == ["gone.jpg"] and prepared.train == data.split("train") and "dog" not in prepared.vocabulary
     with pytest.raises(DatasetError, match="split 'train' of shapes has no readable photograph"):
         RunInputs(replace(data, splits=data.splits | {"train": (gone,)}), StubEncoder(), cache, small_preset())
+
+
+def test_several_data_sets(cache):
+    """Equal file names are kept apart, and the sets are part of the fingerprint."""
+    both = RunInputs(two_datasets(), StubEncoder(), cache, small_preset())
+    assert both.data_name == "shapes+more"
+    assert both.data.sets == {"shapes": {"train": 12, "dev": 4}, "more": {"train": 6, "dev": 2}}
+    assert len({record.name for record in (*both.train, *both.dev)}) == 24
+    before = both.fingerprint("learned", 1)
+    both.train = tuple(replace(record, origin="shapes") for record in both.train)
+    both.dev = tuple(replace(record, origin="shapes") for record in both.dev)
+    del both.data
+    assert both.data.sets is None and both.fingerprint("learned", 1) != before
 
 
 def test_extra_text_is_for_the_frozen_tables_only(cache, inputs, tmp_path):
