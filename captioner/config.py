@@ -129,6 +129,11 @@ class Schedule:
     clip_norm: float = 5.0
     averaging: float = 0.995
     views: int = 6
+    other_share: float = field(default=1.0, metadata=_SWITCH)  # how often an epoch shows a photograph of a further data set
+
+    def __post_init__(self) -> None:
+        if not self.other_share >= 0:
+            raise ConfigError(f"other_share must be 0 or more, not {self.other_share:g}.")
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,7 @@ class RewardConfig(Schedule):
     flaw_penalty: float = field(default=0.0, metadata=_LATER)  # for a repeated pair of words or an unfinished caption
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.samples < 2 or self.maximum_words < 1 or not (self.temperature > 0 and 0 <= self.feature_dropout < 1):
             raise ConfigError(
                 "Stage reward needs samples of 2 or more, maximum_words of 1 or more, a temperature above 0 and feature_dropout "
@@ -186,6 +192,7 @@ class AdaptationConfig(Schedule):
     dropout: float = 0.4
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not (0 < self.smallest_crop <= 1 and 0 <= self.light < 1):
             wrong = f"{self.smallest_crop:g} and {self.light:g}"
             raise ConfigError(f"smallest_crop must be above 0 and at most 1, light from 0 to below 1, not {wrong}.")

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands import arguments, choices
 from captioner.commands.report import note, print_json
 from captioner.config import FIRST, VARIANTS, AdaptationConfig
-from captioner.config_io import with_settings
+from captioner.config_io import to_json, with_settings
 from captioner.errors import DatasetError, ImageError, TrainingError
 from captioner.storage import exists, load_folder, parse_as, parse_json, remove_folder, save_folder
 from captioner.training.history import FINISHED, Epoch, TrainingState
@@ -72,7 +72,7 @@ def _adapt(request: Request, config: AdaptationConfig, waiting: Path) -> tuple[T
     vocabulary = next(iter(checkpoints.values())).vocabulary
     train, dev = (Examples.of(_readable(data, split), vocabulary, None) for split in ("train", "dev"))
     how = {"data": data.name, "photographs": [len(part.records) for part in (train, dev)], "seed": request.seed}
-    how |= {"settings": asdict(config), "decoders": {name: fingerprint(folder / name) for name in checkpoints}}
+    how |= {"settings": to_json(config), "decoders": {name: fingerprint(folder / name) for name in checkpoints}}
     decoders = {name: _decoder(checkpoint, config) for name, checkpoint in checkpoints.items()}
 
     def keep(state: TrainingState) -> None:

@@ -60,8 +60,8 @@ def data(more: str = "", **settings: Any) -> Any:
     return option(folder, "DIR", **{"required": True} | settings)
 
 
-def datasets(**settings: Any) -> Any:
-    return data("; repeatable, for several data sets together", action="append", **settings)
+def datasets(more: str = "", **settings: Any) -> Any:
+    return data(f"; repeatable, for several data sets together{more}", action="append", **settings)
 
 
 def checkpoints(help: str = "folder of trained decoders (default: the shipped ones)") -> Any:

@@ -51,7 +51,7 @@ def settings(given: Sequence[tuple[str, str]], option: str, name: str, value: in
     return found | {name: str(value)}
 
 
-def refuse_without_data(data: str | None, **options: object) -> None:
+def refuse_without_data(data: Sequence[str] | None, **options: object) -> None:
     """Refuse training options without data, instead of ignoring them."""
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
     if given and not data:
@@ -71,14 +71,22 @@ def cache(folder: Path | None) -> Path:
     return folder or default_folder()
 
 
-def dataset(folders: Sequence[str], splits: str = STANDARD) -> "Dataset":
-    """The data sets as one in the requested splits; prints a note about each omission."""
-    from captioner.data.datasets import join, load, resplit
+def datasets(folders: Sequence[str]) -> list["Dataset"]:
+    """The data sets, of which none may be given twice; prints a note about each omission."""
+    from captioner.data.datasets import join, load
 
-    found = resplit(join([load(folder) for folder in folders]), splits)
-    for line in found.notes:
-        note(f"{found.name}: {line}")
+    found = [load(folder) for folder in folders]
+    together = join(found)
+    for line in together.notes:
+        note(f"{together.name}: {line}")
     return found
+
+
+def dataset(folders: Sequence[str], splits: str = STANDARD) -> "Dataset":
+    """The data sets as one in the requested splits."""
+    from captioner.data.datasets import join, resplit
+
+    return resplit(join(datasets(folders)), splits)
 
 
 def search_config(request: Files, beam: int | None, length_preference: float | None = None) -> SearchConfig:

@@ -1,29 +1,32 @@
-"""`evaluate`: score the decoders on a split of a data set with 95% intervals; `--choose` also chooses the beam."""
+"""`evaluate`: score the decoders on a split of data sets with 95% intervals; `--choose` also chooses the beam."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.commands import arguments, card, choices
-from captioner.commands.report import note, print_json, print_table, with_interval
-from captioner.config import JOINED, STANDARD, find_variant
+from captioner.commands import arguments, card, choices, evaluation_output
+from captioner.commands.evaluation_output import Scored
+from captioner.commands.report import note, print_json
+from captioner.config import JOINED, STANDARD, SearchConfig
 from captioner.errors import ConfigError
 
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
     from captioner.data.datasets import Record
-    from captioner.scoring.evaluation import BeamTrials, Evaluation, Subjects
+    from captioner.scoring.evaluation import BeamTrials, Subjects
+    from captioner.vision.feature_cache import FeatureCache
 
+SPLITS = ("dev", "test")
 KEPT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 SUMMARY = "caption a split of a data set and score the captions"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Decoders):
-    data: str = arguments.data()
-    split: str = arguments.option("dev to choose a setting, test to report", choices=("dev", "test"), required=True)
+    data: list[str] = arguments.datasets()
+    split: str = arguments.option("dev to choose a setting, test to report", choices=SPLITS, required=True)
     variant: list[str] = arguments.variants()
     beam: int | None = arguments.beam()
     length_preference: float | None = arguments.option(
@@ -37,32 +40,50 @@ class Request(arguments.Decoders):
 
 
 def run(options: Request) -> int:
-    from captioner.config import SHIPPED
-    from captioner.data.datasets import resplit
-    from captioner.experiments.records import keep
-    from captioner.scoring.evaluation import Subjects, evaluate
     from captioner.vision.feature_cache import FeatureCache
 
     joined = _check(options)
-    config, data = choices.search_config(options, options.beam, options.length_preference), choices.dataset([options.data])
     captioner = choices.captioner(options, choices.variants(options.variant))
-    subjects = Subjects.of(data.split(options.split), FeatureCache(choices.cache(options.cache), captioner.encoder))
-    _report_failed(subjects)
-    tried = _choose(options, captioner, subjects, data.name) if options.choose else None
-    evaluation = tried.best if tried else evaluate(captioner, subjects, config)
+    cache = FeatureCache(choices.cache(options.cache), captioner.encoder)
+    scored, tried = _score(options, captioner, cache)
     if options.json:
-        _print_json(options.split, data.name, subjects, evaluation, tried, captioner.stage)
+        print_json(evaluation_output.to_json(scored, tried))
     else:
-        _print_text(f"{data.name}, {options.split}", evaluation, tried, captioner.stage)
+        evaluation_output.print_text(scored, tried)
     if options.keep:
-        for name in evaluation.scores:
-            keep(SHIPPED, options.keep, choices.decoders(options) / name, data.name, evaluation.summary(name))
+        _keep(options, scored[0])
     elif joined and options.split == "dev":
         note(f"{choices.TRAINED_ON_DEV}: these scores say nothing about unseen photographs and are not stored; use --split test.")
-    elif _may_store(options, data.name, evaluation):
-        _store(options, data.name, subjects, evaluation, resplit(data, JOINED if joined else STANDARD).split("train"))
+    elif _may_store(options, scored[0].evaluation.config):
+        _store(options, scored, joined)
         card.keep(choices.decoders(options))
     return 0
+
+
+def _score(options: Request, captioner: "Captioner", cache: "FeatureCache") -> tuple[list[Scored], "BeamTrials | None"]:
+    """The scores on each data set, and the search settings that were tried for it."""
+    from captioner.scoring.evaluation import Subjects, evaluate
+
+    sets = choices.datasets(options.data)
+    subjects = [Subjects.of(data.split(options.split), cache) for data in sets]
+    for own in subjects:
+        _report_failed(own.failed, len(own.records))
+    if options.choose:
+        tried = _choose(options, captioner, subjects, [data.name for data in sets])
+        evaluations = tried.best.evaluations
+    else:
+        config, tried = choices.search_config(options, options.beam, options.length_preference), None
+        evaluations = tuple(evaluate(captioner, own, config) for own in subjects)
+    found = zip(sets, subjects, evaluations, strict=True)
+    return [Scored(*each, options.split, captioner.stage) for each in found], tried
+
+
+def _keep(options: Request, one: Scored) -> None:
+    from captioner.config import SHIPPED
+    from captioner.experiments.records import keep
+
+    for name in one.evaluation.scores:
+        keep(SHIPPED, options.keep, choices.decoders(options) / name, one.data.name, one.evaluation.summary(name))
 
 
 def _check(options: Request) -> bool:
@@ -83,98 +104,67 @@ def _check(options: Request) -> bool:
     return joined
 
 
-def _report_failed(subjects: "Subjects") -> None:
-    for reason in subjects.failed.values():
+def _report_failed(failed: Mapping[str, str], scored: int) -> None:
+    for reason in failed.values():
         note(f"Left out: {reason}")
-    if subjects.failed:
-        note(f"Photographs left out: {len(subjects.failed)}; scored: {len(subjects.records)}.")
+    if failed:
+        note(f"Photographs left out: {len(failed)}; scored: {scored}.")
 
 
-def _choose(options: Request, captioner: "Captioner", dev: "Subjects", data: str) -> "BeamTrials":
+def _choose(options: Request, captioner: "Captioner", dev: Sequence["Subjects"], names: Sequence[str]) -> "BeamTrials":
     from captioner.captioning.search_settings import preset_search_config
+    from captioner.data.dataset_formats import JOINS
     from captioner.scoring.evaluation import choose_beam, save_beam
 
     folder = choices.decoders(options)
     tried = choose_beam(captioner, dev, preset_search_config(folder))
-    save_beam(folder, tried, data)
+    save_beam(folder, tried, JOINS.join(names))
     return tried
 
 
-def _may_store(options: Request, data: str, evaluation: "Evaluation") -> bool:
-    """Whether the scores are of the decoders' own search setting, on the data set of their stored scores."""
+def _may_store(options: Request, config: SearchConfig) -> bool:
+    """Whether this is the decoders' own search setting."""
     from captioner.captioning.search_settings import load_search_config
+
+    own = load_search_config(choices.decoders(options))
+    if replace(config, alternatives=0) == replace(own, alternatives=0):
+        return True
+    setting = f"beam {own.beam}, length preference {own.length_preference:g}, up to {own.maximum_words} words"
+    note(f"These scores are not stored: the decoders' own setting is {setting}.")
+    return False
+
+
+def _own_set(folder: Path, scored: Sequence[Scored]) -> str:
+    """The first data set that the decoders were trained on; where that was not recorded, the one that they were scored on."""
     from captioner.scoring.evaluation import load_scores
+    from captioner.training.provenance import first_data_set
 
-    folder = choices.decoders(options)
-    own = load_search_config(folder)
-    if evaluation.config != replace(own, alternatives=0):
-        setting = f"beam {own.beam}, length preference {own.length_preference:g}, up to {own.maximum_words} words"
-        note(f"These scores are not stored: the decoders' own setting is {setting}.")
-        return False
-    stored = {scores.get("data") for name in evaluation.scores for scores in load_scores(folder, name).values()}
-    if stored - {data}:
-        note(f"These scores are not stored: {folder.name} holds those of {', '.join(sorted(map(str, stored)))}.")
-    return not stored - {data}
+    variants = tuple(scored[0].evaluation.scores)
+    stored = [scores.get("data") for name in variants for split, scores in load_scores(folder, name).items() if split in SPLITS]
+    return first_data_set(folder, variants) or next(iter(stored), scored[0].data.name)
 
 
-def _store(options: Request, data: str, subjects: "Subjects", evaluation: "Evaluation", training: Sequence["Record"]) -> None:
-    """Store the scores with the decoders and, if all of them were scored, their comparison."""
-    from captioner.scoring.comparison import compare, complete, save_comparison, subject
+def _store(options: Request, scored: Sequence[Scored], joined: bool) -> None:
+    """Store the scores with the decoders, and the comparison on their own data set."""
+    from captioner.data.datasets import resplit, split_key
     from captioner.scoring.evaluation import save_scores
 
-    folder, variants = choices.decoders(options), tuple(evaluation.scores)
-    save_scores(folder, options.split, data, evaluation)
+    folder = choices.decoders(options)
+    own_set = _own_set(folder, scored)
+    for one in scored:
+        save_scores(folder, split_key(one.split, one.data.name, own_set), one.data.name, one.evaluation)
+        if one.data.name == own_set:
+            _compare(folder, one, resplit(one.data, JOINED if joined else STANDARD).split("train"))
+
+
+def _compare(folder: Path, one: Scored, training: Sequence["Record"]) -> None:
+    """Store the decoders' comparison, if all of them were scored."""
+    from captioner.scoring.comparison import compare, complete, save_comparison, subject
+
+    evaluation, variants = one.evaluation, tuple(one.evaluation.scores)
     if not complete(folder, variants):
         note("No comparison is stored: it needs all decoders of the folder, and two or more.")
         return
     note("Scoring people and one constant caption in the same way.")
-    of = subject(folder, data, evaluation.summary(variants[0]), variants)
-    save_comparison(folder, options.split, compare(of, evaluation, subjects, training))
-
-
-def _print_json(
-    split: str, data: str, subjects: "Subjects", evaluation: "Evaluation", tried: "BeamTrials | None", stage: str
-) -> None:
-    from captioner.scoring.evaluation import pairs_to_json, setting
-
-    captions = evaluation.captions.items()
-    result = {"data": data, "split": split, "stage": stage, **setting(evaluation.config), "failed": dict(subjects.failed)}
-    result["variants"] = {name: evaluation.summary(name) | {"captions": texts} for name, texts in captions}
-    result["differences"] = pairs_to_json(evaluation.differences)
-    print_json(result | ({"trials": tried.table()} if tried else {}))
-
-
-def _print_text(title: str, evaluation: "Evaluation", tried: "BeamTrials | None", stage: str) -> None:
-    if tried:
-        _print_trials(tried)
-    images = len(next(iter(evaluation.captions.values())))
-    print(f"{title}: {images} photographs, {_setting(evaluation)}, stage {stage}; 95% intervals in brackets\n")
-    print_table({find_variant(variant).title: _cells(evaluation, variant) for variant in evaluation.scores})
-    if evaluation.differences:
-        print("\nDifferences on the same photographs; significant if the interval excludes 0\n")
-        print_table(
-            {
-                f"{find_variant(first).title} - {find_variant(second).title}": {
-                    name: with_interval(found.value, (found.low, found.high)) for name, found in metrics.items()
-                }
-                for (first, second), metrics in evaluation.differences.items()
-            }
-        )
-
-
-def _setting(evaluation: "Evaluation") -> str:
-    return f"beam {evaluation.config.beam}, length preference {evaluation.config.length_preference:g}"
-
-
-def _cells(evaluation: "Evaluation", variant: str) -> dict[str, str]:
-    intervals = evaluation.intervals[variant]
-    return {name: with_interval(value, intervals.get(name)) for name, value in evaluation.scores[variant].metrics.items()}
-
-
-def _print_trials(tried: "BeamTrials") -> None:
-    columns = {"mean CIDEr": {_setting(trial): f"{trial.mean_cider:.4f}" for trial in tried.trials}}
-    for variant in tried.best.scores:
-        ciders = {_setting(trial): f"{trial.scores[variant].metrics['cider']:.4f}" for trial in tried.trials}
-        columns[find_variant(variant).title] = ciders
-    print_table(columns)
-    print()
+    of = subject(folder, one.data.name, evaluation.summary(variants[0]), variants)
+    save_comparison(folder, one.split, compare(of, evaluation, one.subjects, training))

@@ -1,6 +1,7 @@
 """`familiar`: summarise the training photographs, so that pages can tell how familiar a photograph is, and measure the novelty
 curve, which shows what that means for its captions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,29 +24,30 @@ SUMMARY = "summarise the training photographs, and measure how captions depend o
 
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Decoders):
-    data: str = arguments.data("; train is summarised, dev gives the scale")
+    data: list[str] = arguments.datasets("; train is summarised, dev gives the scale")
     cache: Path | None = arguments.cache()
 
 
 def run(options: Request) -> int:
     if choices.trained_on_dev(options):
         raise ConfigError(f"{choices.TRAINED_ON_DEV}, so none are held out to measure with; use decoders trained on train alone.")
+    from captioner.data.datasets import by_set
     from captioner.scoring.evaluation import Subjects
     from captioner.scoring.familiarity import Familiarity
     from captioner.scoring.novelty_curve import save_curve
     from captioner.vision.feature_cache import FeatureCache
     from captioner.vocabulary import tokenize
 
-    folder, data = choices.decoders(options), choices.dataset([options.data])
+    folder, data = choices.decoders(options), choices.dataset(options.data)
     captioner = choices.captioner(options, None)
     cache = FeatureCache(choices.cache(options.cache), captioner.encoder)
     failed = cache.fill(data.split("train"))
     train = [record for record in data.split("train") if record.name not in failed]
-    dev = Subjects.of(data.split("dev"), cache)
-    for reason in (*failed.values(), *dev.failed.values()):
+    dev = [Subjects.of(records, cache) for records in by_set(data, "dev").values()]
+    for reason in (*failed.values(), *(reason for own in dev for reason in own.failed.values())):
         note(f"Left out: {reason}")
     captions = [[word for caption in record.captions for word in tokenize(caption)] for record in train]
-    held_out, encoder = cache.pooled(dev.records), captioner.encoder.fingerprint
+    held_out, encoder = cache.pooled([record for own in dev for record in own.records]), captioner.encoder.fingerprint
     found, stored = Familiarity.fit(cache.pooled(train), held_out, captions, encoder, data.name), _stored(folder)
     if found.agrees(stored):
         found = stored  # Another stage's curve may be tied to this file.
@@ -67,15 +69,21 @@ def _stored(folder: "Path") -> "Familiarity | None":
         return None
 
 
-def _measure(folder: "Path", data: str, captioner: "Captioner", dev: "Subjects", novelty: "np.ndarray") -> "Curve":
-    """Score the decoders' captions of the dev photographs, found with their own search setting, against novelty."""
+def _measure(folder: "Path", data: str, captioner: "Captioner", dev: Sequence["Subjects"], novelty: "np.ndarray") -> "Curve":
+    """Score the decoders' captions of the dev photographs, found with their own search setting, against novelty.
+
+    Each data set is scored on its own; the photographs are in the same order as their novelty.
+    """
+    import numpy as np
+
     from captioner.captioning.search_settings import load_search_config
     from captioner.scoring.evaluation import evaluate
     from captioner.scoring.novelty_curve import measure, subject
 
-    evaluation = evaluate(captioner, dev, load_search_config(folder))
-    of = subject(folder, data, len(dev.records))
-    return measure(of, novelty, {name: scores.cider for name, scores in evaluation.scores.items()})
+    config = load_search_config(folder)
+    found = [evaluate(captioner, own, config).scores for own in dev]
+    ciders = {name: np.concatenate([scores[name].cider for scores in found]) for name in found[0]}
+    return measure(subject(folder, data, len(novelty)), novelty, ciders)
 
 
 def _print_json(folder: "Path", found: "Familiarity", curve: "Curve") -> None:

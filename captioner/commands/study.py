@@ -43,7 +43,7 @@ class Request(arguments.Request):
     part: list[str] = arguments.repeatable(
         f"run a part of the plan ({_PARTS}); may be given several times (default: all)", "PART"
     )
-    data: str | None = arguments.data(required=False)
+    data: list[str] | None = arguments.datasets(required=False)
     corpus: list[Path] = arguments.repeatable("as for train", "FILE", type=Path)
     checkpoints: Path = arguments.checkpoints("where the records are kept (default: checkpoints)")
     runs: Path | None = arguments.path("where to train (default: runs/study within that)")
@@ -103,7 +103,7 @@ def _runner(options: Request, plan: Plan) -> "ExperimentRunner":
     from captioner.training.run_inputs import Sources
     from captioner.vision.encoders import load_encoder
 
-    out, data = options.checkpoints, choices.dataset([options.data])
+    out, data = options.checkpoints, choices.dataset(options.data)
     encoder_of = cache(lambda name: load_encoder(options.encoder or name, weights=options.encoder_weights, near=out))
     sources, runs = Sources(tuple(options.corpus)), options.runs or out / "runs" / "study"
     return ExperimentRunner(plan, data, encoder_of, choices.cache(options.cache), sources, runs, out)

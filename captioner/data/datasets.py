@@ -142,6 +142,20 @@ def names_in(joined: str) -> tuple[str, ...]:
     return tuple(joined.removesuffix(f"-{JOINED}").split(JOINS))
 
 
+def split_key(split: str, origin: str, first: str) -> str:
+    """What the scores of a split are stored under: its own name, with the data set's before it unless that is the first."""
+    return split if origin == first else f"{origin} {split}"
+
+
+def by_set(dataset: Dataset, split: str) -> dict[str, tuple[Record, ...]]:
+    """The records of a split by data set, under their `split_key`."""
+    records = dataset.split(split)
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(split_key(split, record.origin, records[0].origin), []).append(record)
+    return {key: tuple(own) for key, own in found.items()}
+
+
 def resplit(dataset: Dataset, splits: str) -> Dataset:
     """The data set's own splits, or train joined with dev as some captioners were trained, on Flickr8k 7,000 to 1,000.
 

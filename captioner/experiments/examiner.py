@@ -35,7 +35,7 @@ _TIMED = 30  # Photographs that captioning is timed on.
 class Examiner:
     """Scores decoders that share an encoder and training photographs."""
 
-    subjects: Mapping[str, Subjects]  # by split
+    subjects: Mapping[str, Subjects]  # by split, or data set and split
     known: TrainingCaptions
     unfamiliar: Mapping[str, np.ndarray]  # by split: a mask of the fifth that is least like the training photographs
 
@@ -50,11 +50,14 @@ class Examiner:
         read = [caption for record in inputs.train for caption in record.captions]
         return cls(subjects, TrainingCaptions.of(read), unfamiliar)
 
+    def of_split(self, split: str) -> list[Subjects]:
+        """The photographs of a split, by data set."""
+        return [subjects for name, subjects in self.subjects.items() if name.split()[-1] == split]
+
     @property
     def test_mark(self) -> str:
         """A hash of the test photographs and their captions."""
-        test = self.subjects["test"]
-        pictures = [(test.cache.key(record), record.captions) for record in test.records]
+        pictures = [(test.cache.key(record), record.captions) for test in self.of_split("test") for record in test.records]
         return hashlib.sha256(json.dumps(pictures).encode()).hexdigest()[:8]
 
     def examine(self, checkpoint: Checkpoint, encoder: Encoder, search: SearchConfig, label: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from captioner.config import STAGES, STANDARD, find_stage, find_variant
@@ -93,6 +94,11 @@ class Record:
 
     def metric(self, split: str, name: str) -> float:
         return self.scores[split].metrics[name]
+
+    @property
+    def dev_cider(self) -> float:
+        """CIDEr on dev, the mean of the data sets."""
+        return fmean(scores.metrics["cider"] for name, scores in self.scores.items() if name.split()[-1] == "dev")
 
     def lacks(self, names: Iterable[str]) -> list[str]:
         """The fields among these, of the record or of its scores, that are empty."""

@@ -13,7 +13,7 @@ from captioner.captioning.captioner import Captioner
 from captioner.captioning.search_settings import SEARCH, load_search_config
 from captioner.config import REWARD, STAGES, VARIANTS, SearchConfig
 from captioner.config_io import to_json
-from captioner.data.datasets import Dataset, resplit
+from captioner.data.datasets import Dataset, by_set, resplit
 from captioner.errors import CheckpointError, DivergedError, TrainingError
 from captioner.experiments.examiner import Examiner
 from captioner.experiments.plans import CHOSEN_WITH, Plan, Trial
@@ -86,7 +86,8 @@ class ExperimentRunner:
     def _examiner(self, trial: Trial) -> Examiner:
         key = (trial.settings.encoder, trial.splits)
         if key not in self._opened:
-            splits = {split: self.dataset.split(split) for split in trial.scored_on}
+            parts = [by_set(self.dataset, split) for split in trial.scored_on]
+            splits = {name: records for part in parts for name, records in part.items()}
             self._opened[key] = Examiner.of(splits, self._inputs(trial))
         return self._opened[key]
 
@@ -162,7 +163,7 @@ class ExperimentRunner:
         if not (folder / SEARCH).is_file():
             decoders = {one.variant: load(self._trained(one)) for one in three}
             captioner = Captioner.of(decoders, self.encoder_of(trial.settings.encoder))
-            tried = choose_beam(captioner, self._examiner(trial).subjects["dev"], trial.settings.search)
+            tried = choose_beam(captioner, self._examiner(trial).of_split("dev"), trial.settings.search)
             save_beam(folder, tried, self.dataset.name, made_with=made_with)
         if read_json(folder / SEARCH).get("made_with") != made_with:
             raise TrainingError(
@@ -185,7 +186,7 @@ class ExperimentRunner:
 
     def _best(self, records: Sequence[Record], stage: str, variant: str) -> Trial:
         own = [record for record in records if record.variant == variant and self._ships(record.trial, stage)]
-        return max(own, key=lambda record: record.metric("dev", "cider")).trial
+        return max(own, key=lambda record: record.dev_cider).trial
 
     def _ships(self, trial: Trial, stage: str) -> bool:
         return (trial.preset, trial.stage) == (self.plan.preset, stage) and trial.variant in VARIANTS

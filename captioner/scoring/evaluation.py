@@ -1,4 +1,4 @@
-"""Evaluation of decoders on a split: their captions, scores and intervals, and the choice of one search setting on dev.
+"""Evaluation of decoders on a split: captions, scores and intervals, and the choice of one search setting on dev.
 
 `captioner.captioning.captioner` writes the captions; `captioner.scoring.metrics` and `bootstrap` compute the numbers.
 """
@@ -106,26 +106,63 @@ def evaluate(
 ) -> Evaluation:
     """Caption every photograph with every variant, and score the best captions."""
     config = replace(config, alternatives=0)
-    captions: dict[str, dict[str, str]] = {name: {} for name in variants or captioner.variants}
-    with Progress(label, len(subjects.records), "photographs") as progress:
-        for first in range(0, len(subjects.records), _PHOTOGRAPHS_AT_ONCE):
-            part = subjects.records[first : first + _PHOTOGRAPHS_AT_ONCE]
-            features = subjects.cache.rows(part).astype(np.float32)  # (photographs, regions, channels)
+    captions = caption_all(captioner, subjects.records, subjects.cache, config, variants or captioner.variants, label)
+    return Evaluation(config, captions, {name: subjects.scorer.score(list(texts.values())) for name, texts in captions.items()})
+
+
+def caption_all(
+    captioner: "Captioner",
+    records: Sequence[Record],
+    cache: FeatureCache,
+    config: SearchConfig,
+    variants: Sequence[str],
+    label: str = "captions",
+) -> dict[str, dict[str, str]]:
+    """The best caption of every photograph by variant, then by the photograph's name."""
+    captions: dict[str, dict[str, str]] = {name: {} for name in variants}
+    with Progress(label, len(records), "photographs") as progress:
+        for first in range(0, len(records), _PHOTOGRAPHS_AT_ONCE):
+            part = records[first : first + _PHOTOGRAPHS_AT_ONCE]
+            features = cache.rows(part).astype(np.float32)  # (photographs, regions, channels)
             for record, found in zip(part, captioner.caption_features(features, config, tuple(captions)), strict=True):
                 for name, best_first in found.items():
                     captions[name][record.name] = best_first[0].text
             progress.advance(len(part))
-    return Evaluation(config, captions, {name: subjects.scorer.score(list(texts.values())) for name, texts in captions.items()})
+    return captions
+
+
+@dataclass(frozen=True, eq=False)
+class BeamTrial:
+    """One search setting, evaluated on each data set."""
+
+    evaluations: tuple[Evaluation, ...]
+
+    @property
+    def config(self) -> SearchConfig:
+        return self.evaluations[0].config
+
+    @property
+    def mean_cider(self) -> float:
+        return float(np.mean([found.mean_cider for found in self.evaluations]))
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Each variant's metrics, averaged over the data sets."""
+        return {name: _mean([found.scores[name].metrics for found in self.evaluations]) for name in self.evaluations[0].scores}
+
+
+def _mean(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in metrics])) for name in metrics[0]}
 
 
 @dataclass(frozen=True, eq=False)
 class BeamTrials:
-    """The search settings tried on dev; the best has the highest CIDEr, averaged over the variants."""
+    """The search settings tried on dev; the best has the highest CIDEr, averaged over variants and data sets."""
 
-    trials: tuple[Evaluation, ...]
+    trials: tuple[BeamTrial, ...]
 
     @property
-    def best(self) -> Evaluation:
+    def best(self) -> BeamTrial:
         return max(self.trials, key=lambda trial: trial.mean_cider)  # Ties go to the first, which has the smallest beam.
 
     def table(self) -> list[dict[str, Any]]:
@@ -134,7 +171,7 @@ class BeamTrials:
             {
                 **setting(trial.config),
                 "mean_cider": trial.mean_cider,
-                "variants": {name: dict(scores.metrics) for name, scores in trial.scores.items()},
+                "variants": trial.metrics,
             }
             for trial in self.trials
         ]
@@ -142,12 +179,12 @@ class BeamTrials:
 
 def choose_beam(
     captioner: "Captioner",
-    dev: Subjects,
+    dev: Sequence[Subjects],
     base: SearchConfig,
     beams: Sequence[int] = BEAMS,
     length_preferences: Sequence[float] = LENGTH_PREFERENCES,
 ) -> BeamTrials:
-    """Try search settings on dev, the same for all variants, with everything else as in `base`.
+    """Try search settings on the dev split of each data set, the same for all variants, with everything else as in `base`.
 
     A beam of 1 has no use for a length preference.
     """
@@ -157,8 +194,12 @@ def choose_beam(
         for preference in (length_preferences if beam > 1 else (base.length_preference,))
     ]
     labels = [f"setting {number} of {len(settings)}" for number in range(1, len(settings) + 1)]
-    found = (evaluate(captioner, dev, config, label=label) for config, label in zip(settings, labels, strict=True))
-    return BeamTrials(tuple(found))
+    return BeamTrials(
+        tuple(
+            BeamTrial(tuple(evaluate(captioner, own, config, label=label) for own in dev))
+            for config, label in zip(settings, labels, strict=True)
+        )
+    )
 
 
 def save_beam(folder: Path, tried: BeamTrials, data: str, **more: Any) -> None:
@@ -168,10 +209,14 @@ def save_beam(folder: Path, tried: BeamTrials, data: str, **more: Any) -> None:
 
 
 def save_scores(folder: Path, split: str, data: str, evaluation: Evaluation) -> None:
-    """Store the scores of every evaluated variant; those of the other split stay."""
+    """Store the scores of every evaluated variant; those of other splits and data sets stay."""
     for variant in evaluation.scores:
-        stored = load_scores(folder, variant) | {split: {"data": data} | evaluation.summary(variant)}
-        write_json(Path(folder) / variant / SCORES, stored)
+        add_scores(folder, variant, split, {"data": data} | evaluation.summary(variant))
+
+
+def add_scores(folder: Path, variant: str, name: str, scores: Mapping[str, Any]) -> None:
+    """Add to a variant's stored scores, under a name; the others stay."""
+    write_json(Path(folder) / variant / SCORES, load_scores(folder, variant) | {name: scores})
 
 
 def load_scores(folder: Path, variant: str) -> dict[str, dict[str, Any]]:

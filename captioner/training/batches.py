@@ -5,8 +5,11 @@ neighbours in the cache, so where features exceed memory, an epoch visits them s
 filled in one go would hold them, so that the order does not depend on the cache's history.
 """
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,6 +43,24 @@ class Examples:
     def part(self, chosen: slice) -> "Examples":
         return Examples(self.records[chosen], self.captions[chosen], self.cache)
 
+    @cached_property
+    def sets(self) -> list[np.ndarray]:
+        """The numbers of each data set's photographs."""
+        origins = np.array([record.origin for record in self.records])
+        return [np.flatnonzero(origins == name) for name in dict.fromkeys(origins.tolist())]
+
+    def by_set(self) -> list["Examples"]:
+        """The examples of each data set."""
+        return [
+            replace(self, records=tuple(self.records[one] for one in own), captions=tuple(self.captions[one] for one in own))
+            for own in self.sets
+        ]
+
+    def epoch_size(self, other_share: float) -> int:
+        """How many photographs an epoch shows: each of the first data set once, of the others that many times on average."""
+        first = len(self.sets[0])
+        return first + round(other_share * (len(self.records) - first))
+
     def batch(self, chosen: Sequence[int], views: Sequence[str] | None = None) -> Batch:
         features = self.cache.rows([self.records[index] for index in chosen], views)
         return features, pack([self.captions[index] for index in chosen])
@@ -51,7 +72,7 @@ def batches(
     """The batches of one epoch, or a shard of each; None where a batch has too few photographs for all shards."""
     random = np.random.default_rng((seed, epoch))
     dropping = random if shard.count == 1 else np.random.default_rng((seed, epoch, shard.number + 1))
-    for chosen, names in shuffled(examples, config.images_per_batch, views, random):
+    for chosen, names in shuffled(examples, config.images_per_batch, views, random, config.other_share):
         own = examples.batch(chosen[shard.own], names[shard.own]) if len(chosen) > shard.number else None
         if own and config.word_dropout:
             words = own[1].words
@@ -60,15 +81,47 @@ def batches(
 
 
 def shuffled(
-    examples: Examples, size: int, views: Sequence[str], random: np.random.Generator
+    examples: Examples, size: int, views: Sequence[str], random: np.random.Generator, other_share: float = 1.0
 ) -> Iterator[tuple[np.ndarray, list[str]]]:
-    """All photographs in a new order, `size` at a time, with the name of the view of each."""
-    photographs = len(examples.records)
-    shards_at_once = window(photographs, len(views), examples.cache.row_bytes)
-    order = visiting_order(photographs, len(views), shards_at_once, random)
-    for first in range(0, photographs, size):
+    """An epoch's photographs in a new order, `size` at a time, with the name of the view of each."""
+    shards_at_once = window(len(examples.records), len(views), examples.cache.row_bytes)
+    order = epoch_order(examples, other_share, random, len(views), shards_at_once)
+    for first in range(0, len(order), size):
         chosen = order[first : first + size]
         yield chosen, [views[number] for number in random.integers(len(views), size=len(chosen))]
+
+
+def epoch_order(
+    examples: Examples, other_share: float, random: np.random.Generator, views: int = 1, shards_at_once: int = 0
+) -> np.ndarray:
+    """The numbers of an epoch's photographs, each of the first data set once; never the same twice in a row."""
+    photographs = len(examples.records)
+    order = visiting_order(photographs, views, shards_at_once, random)
+    if other_share == 1 or len(examples.sets) == 1:
+        return order
+    shown = rounds_shown(examples, other_share, random)
+    orders = [order, *(visiting_order(photographs, views, shards_at_once, random) for _ in shown[1:])]
+    rounds = [order[mask[order]] for order, mask in zip(orders, shown, strict=True)]
+    for before, after in pairwise(rounds):
+        if before[-1:] == after[:1]:
+            after[:] = np.roll(after, 1)
+    return np.concatenate(rounds)
+
+
+def rounds_shown(examples: Examples, other_share: float, random: np.random.Generator) -> np.ndarray:
+    """Which photographs each round of an epoch shows, (rounds, photographs).
+
+    One of the first data set is in a random round, one of the others in all of them or in all but a random one.
+    """
+    photographs, rounds = len(examples.records), max(1, math.ceil(other_share))
+    first = examples.sets[0]
+    others = np.setdiff1d(np.arange(photographs), first)
+    shown = np.ones((rounds, photographs), bool)
+    shown[:, first] = False
+    shown[random.integers(rounds, size=len(first)), first] = True
+    missed = random.permutation(others)[: rounds * len(others) - round(other_share * len(others))]
+    shown[random.integers(rounds, size=len(missed)), missed] = False
+    return shown
 
 
 def window(photographs: int, views: int, row_bytes: int) -> int:

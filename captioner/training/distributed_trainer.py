@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from statistics import fmean
 
 import numpy as np
 import tensorflow as tf
@@ -65,11 +66,10 @@ class DistributedTrainer(Trainer):
         return found.hexdigest()
 
     def dev_loss(self, dev: Examples) -> float:
-        """Each worker evaluates its shard; all get the loss of the whole."""
+        """Each worker evaluates its shard of every data set; all get the loss of the whole."""
         with self.averaged():
-            total, words = summed_loss(self.losses, dev.part(self.workers.shard.own))
-        total, words = self._sum_of(total, words)
-        return total / words
+            sums = [self._sum_of(*summed_loss(self.losses, part.part(self.workers.shard.own))) for part in dev.by_set()]
+        return fmean(total / words for total, words in sums)
 
     def summed_gradients(self, batch: Batch | None) -> tf.Tensor:
         """This worker's contribution to the step in one vector; zeros if the batch has no photograph for it."""

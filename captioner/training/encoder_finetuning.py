@@ -4,10 +4,12 @@ The decoders take turns, batch by batch, so that the features favour none of the
 early stop and history are those of `captioner.training.trainer`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import keras
@@ -22,7 +24,7 @@ from captioner.model.decoder import PACKED_SIGNATURE, Decoder
 from captioner.model.losses import word_losses
 from captioner.model.packing import Packed, pack
 from captioner.progress import Progress
-from captioner.training.batches import Examples
+from captioner.training.batches import Examples, epoch_order
 from captioner.training.history import Epoch, TrainingState
 from captioner.training.trainer import by_steps, optimizer, run_epoch, train
 from captioner.training.weight_averages import Named, Swapped, move_averages
@@ -38,7 +40,7 @@ def adapt(
 ) -> TrainingState:
     """Like `captioner.training.trainer.train`; `best` of the result are the encoder's fine-tuned weights."""
     network = efficientnet_lite2.build(efficientnet_lite2.read_weights())
-    adapter = Adapter(network, decoders, config, seed, -(-len(examples.records) // config.images_per_batch))
+    adapter = Adapter(network, decoders, config, seed, -(-examples.epoch_size(config.other_share) // config.images_per_batch))
     first = next(iter(decoders.values()))
     return train(first, examples, dev, config, seed, make_trainer=lambda *_: adapter, label="encoder", **more)
 
@@ -74,16 +76,19 @@ class Adapter:
         return float(step(pictures, packed.arrays())), len(packed.targets)
 
     def dev_loss(self, dev: Examples) -> float:
-        """Mean loss per real word of the averaged weights, over all decoders, on whole photographs."""
-        total, words = 0.0, 0
+        """Mean loss per real word of the averaged weights, over all decoders, on whole photographs; the mean of the data sets."""
         with Swapped(self.trained, self.averages):
-            for first in range(0, len(dev.records), _DEV_BATCH):
-                part = dev.part(slice(first, first + _DEV_BATCH))
-                pictures = np.stack([View().apply(_rgb(record), self.size) for record in part.records])
-                packed = pack(part.captions)
-                for losses in self._losses:
-                    loss = losses(len(packed.counts))(pictures, packed.arrays())
-                    total, words = total + float(loss) * len(packed.targets), words + len(packed.targets)
+            return fmean(map(self._mean_loss, dev.by_set()))
+
+    def _mean_loss(self, examples: Examples) -> float:
+        total, words = 0.0, 0
+        for first in range(0, len(examples.records), _DEV_BATCH):
+            part = examples.part(slice(first, first + _DEV_BATCH))
+            pictures = np.stack([View().apply(_rgb(record), self.size) for record in part.records])
+            packed = pack(part.captions)
+            for losses in self._losses:
+                loss = losses(len(packed.counts))(pictures, packed.arrays())
+                total, words = total + float(loss) * len(packed.targets), words + len(packed.targets)
         return total / words
 
     def averaged_weights(self) -> dict[str, np.ndarray]:
@@ -100,13 +105,19 @@ class Adapter:
 
     def _batches(self, examples: Examples, epoch: int) -> Iterator[tuple[np.ndarray, Packed]]:
         """Pictures are read in other threads while the network works on the batch before."""
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(examples.records))
+        order = epoch_order(examples, self.config.other_share, np.random.default_rng((self.seed, epoch)))
         size = self.config.images_per_batch
         parts = [order[first : first + size] for first in range(0, len(order), size)]
+        times: Counter[int] = Counter()
         with ThreadPoolExecutor(_READERS) as pool:
 
             def submit(part: np.ndarray) -> list[Future]:
-                return [pool.submit(self._picture, examples.records[image], epoch, image) for image in part]
+                return [pool.submit(self._picture, examples.records[image], epoch, image, time) for image, time in counted(part)]
+
+            def counted(part: np.ndarray) -> Iterator[tuple[int, int]]:
+                for image in part.tolist():
+                    times[image] += 1
+                    yield image, times[image]
 
             waiting = submit(parts[0])
             for part, following in zip(parts, [*parts[1:], parts[0][:0]], strict=True):
@@ -114,9 +125,9 @@ class Adapter:
                 waiting = submit(following)
                 yield pictures, pack([examples.captions[image] for image in part])
 
-    def _picture(self, record: Record, epoch: int, image: int) -> np.ndarray:
-        """A random crop, perhaps mirrored, with random contrast and brightness, all from the seed."""
-        random = np.random.default_rng((self.seed, epoch, int(image)))
+    def _picture(self, record: Record, epoch: int, image: int, time: int = 1) -> np.ndarray:
+        """A random crop, perhaps mirrored, with random contrast and brightness, all from the seed; others for a second time."""
+        random = np.random.default_rng((self.seed, epoch, int(image), *[time] * (time > 1)))
         picture = random_view(random, self.config.smallest_crop).apply(_rgb(record), self.size).astype(np.float32)
         contrast, brightness = random.uniform(1 - self.config.light, 1 + self.config.light, 2)
         mean = picture.mean()

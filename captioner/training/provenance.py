@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.config import CONTROLS, VARIANTS
-from captioner.data.datasets import Record, is_joined
+from captioner.data.datasets import Record, is_joined, names_in
 from captioner.errors import CheckpointError, TrainingError
 from captioner.model.checkpoints import HISTORY
 from captioner.storage import file_sha256, parse_as, read_json
@@ -165,6 +165,16 @@ def read_code(stored: Any) -> list[Code | None]:
 def read_data(stored: Any) -> Data | None:
     """The data of a history, or None if it was not recorded."""
     return parse_as(stored, Data | None, "The data in a history", exact=True)
+
+
+def first_data_set(folder: Path, variants: Iterable[str]) -> str | None:
+    """The first data set that these decoders were trained on; None if their versions did not record it."""
+    for name in variants:
+        path = Path(folder) / name / HISTORY
+        data = read_data(read_json(path).get("data")) if path.is_file() else None
+        if data:
+            return names_in(data.name)[0]
+    return None
 
 
 def trained_on_dev(folder: Path, variants: Sequence[str] | None = None) -> bool:

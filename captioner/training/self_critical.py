@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Sequence
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -36,20 +37,26 @@ _LOSS_IMAGES = 500  # training photographs that the loss on people's captions is
 class Rewards:
     """CIDEr-D of sampled captions against the photograph's own captions, minus `penalty` for a repetition or a cut-off end.
 
+    N-grams are weighted by the captions of the photograph's data set.
     The end word is scored too: without it, a caption could stop anywhere at no cost. CIDEr hardly notices the two flaws.
     """
 
     def __init__(self, examples: Examples, vocabulary: Vocabulary, penalty: float = 0.0):
         self.words, self.penalty = vocabulary.words, penalty
         given = [[tokenize(caption) for caption in record.captions] for record in examples.records]
-        self._scorer = Scorer([[[*caption, END_WORD] for caption in captions if caption] for captions in given])
+        ended = [[[*caption, END_WORD] for caption in captions if caption] for captions in given]
+        self._scored: dict[int, tuple[Scorer, int]] = {}  # by photograph, the scorer of its data set and its number there
+        for own in examples.sets:
+            scorer = Scorer([ended[image] for image in own])
+            self._scored |= {int(image): (scorer, place) for place, image in enumerate(own)}
 
     def __call__(self, image: int, caption: Sequence[int]) -> float:
         """The reward of one caption, with its end word if it has one, for a photograph by number."""
         words = [self.words[word] for word in caption]
         text = words[:-1] if words[-1:] == [END_WORD] else words
         flawed = self.penalty and (repeats(text) or is_cut(text))
-        return self._scorer.cider(image, words) - self.penalty * flawed
+        scorer, place = self._scored[image]
+        return scorer.cider(place, words) - self.penalty * flawed
 
 
 def advantages(rewards: np.ndarray) -> np.ndarray:
@@ -133,11 +140,12 @@ class RewardTrainer(Trainer):
     config: RewardConfig
 
     def __init__(
-        self, decoder: Decoder, config: RewardConfig, seed: int, steps_per_epoch: int, rewards: Rewards, dev_scorer: Scorer
+        self, decoder: Decoder, config: RewardConfig, seed: int, steps_per_epoch: int, rewards: Rewards, dev: Examples
     ):
         apply_temperature(decoder, config.temperature)
         super().__init__(decoder, config, seed, steps_per_epoch)
-        self.rewards, self.dev_scorer = rewards, dev_scorer
+        self.rewards = rewards
+        self.dev_scorers = [Scorer([record.captions for record in part.records]) for part in dev.by_set()]
         self.writer = Writer(decoder, config.maximum_words, config.samples)
         spec = [tf.TensorSpec((None, None, decoder.channels), tf.float16), tf.TensorSpec((2,), tf.int32)]
         features, gains = tf.TensorSpec((None, None, decoder.channels)), tf.TensorSpec((None,))
@@ -147,7 +155,7 @@ class RewardTrainer(Trainer):
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         start, total, done = time.monotonic(), 0.0, 0
         random = np.random.default_rng((self.seed, number))
-        for chosen, names in shuffled(examples, self.config.images_per_batch, views, random):
+        for chosen, names in shuffled(examples, self.config.images_per_batch, views, random, self.config.other_share):
             features = examples.cache.rows([examples.records[image] for image in chosen], names)
             total += finite(self._learn(features, chosen), number) * len(chosen)
             done += len(chosen)
@@ -192,18 +200,20 @@ class RewardTrainer(Trainer):
         return features * tf.cast(kept, tf.float32) / (1 - rate)
 
     def _dev_cider(self, dev: Examples) -> float:
-        """CIDEr of greedy captions, computed as in `captioner.scoring.evaluation`."""
+        """CIDEr of greedy captions, computed as in `captioner.scoring.evaluation`; the mean of the data sets."""
+        return fmean(map(self._mean_cider, dev.by_set(), self.dev_scorers))
+
+    def _mean_cider(self, dev: Examples, scorer: Scorer) -> float:
         captions = []
         for first in range(0, len(dev.records), _DEV_IMAGES_AT_ONCE):
             features = dev.cache.rows(dev.records[first : first + _DEV_IMAGES_AT_ONCE]).astype(np.float32)
             captions += [[self.rewards.words[word] for word in caption] for caption in self.writer.likeliest(features)]
-        return float(np.mean([self.dev_scorer.cider(image, caption) for image, caption in enumerate(captions)]))
+        return float(np.mean([scorer.cider(image, caption) for image, caption in enumerate(captions)]))
 
 
 def train_by_reward(
     decoder: Decoder, examples: Examples, dev: Examples, vocabulary: Vocabulary, config: RewardConfig, seed: int, **more: Any
 ) -> TrainingState:
     """Like `captioner.training.trainer.train`, for a decoder that has finished the first stage."""
-    rewards, dev_scorer = Rewards(examples, vocabulary, config.flaw_penalty), Scorer([record.captions for record in dev.records])
-    make_trainer = partial(RewardTrainer, rewards=rewards, dev_scorer=dev_scorer)
+    make_trainer = partial(RewardTrainer, rewards=Rewards(examples, vocabulary, config.flaw_penalty), dev=dev)
     return train(decoder, examples, dev, config, seed, make_trainer=make_trainer, **more)

@@ -8,6 +8,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
 from typing import Any
 
 import keras
@@ -46,7 +47,7 @@ def train(
 ) -> TrainingState:
     """Train until the epochs are done or dev has not improved for `patience` of them; start from `state` if given."""
     state = state or TrainingState()
-    steps_per_epoch = math.ceil(len(examples.records) / config.images_per_batch)
+    steps_per_epoch = math.ceil(examples.epoch_size(config.other_share) / config.images_per_batch)
     trainer = (make_trainer or Trainer)(decoder, config, seed, steps_per_epoch)
     if state.variables:
         restore(trainer.named_variables(), state.variables)
@@ -170,9 +171,9 @@ def losses_of(decoder: Decoder) -> Callable[[int], Compiled]:
 
 
 def mean_loss(losses: Callable[[int], Compiled], examples: Examples) -> float:
-    """Mean loss per real word over all examples."""
-    total, words = summed_loss(losses, examples)
-    return total / words
+    """Mean loss per real word; with several data sets, the mean of theirs."""
+    sums = [summed_loss(losses, part) for part in examples.by_set()]
+    return fmean(total / words for total, words in sums)
 
 
 def summed_loss(losses: Callable[[int], Compiled], examples: Examples) -> tuple[float, int]:

@@ -7,8 +7,8 @@ from PIL import Image
 
 from captioner.__main__ import main
 from captioner.training import run as runs
-from support.factories import write_flickr8k
-from support.fakes import write_stages
+from support.factories import write_by_split, write_flickr8k
+from support.fakes import trained_on, write_stages
 
 BROKEN, MISSING = "test-00001.png", "test-00002.png"
 
@@ -62,16 +62,22 @@ def data(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="session")
+def other_data(tmp_path_factory):
+    """Other generated pictures with captions by split, in a folder called own."""
+    return write_by_split(tmp_path_factory.mktemp("other") / "own", 12, 6, 6)
+
+
 @pytest.fixture(scope="module")
 def copied(tiny_run, tmp_path_factory):
     """A trained run that the tests of a module may write into."""
-    return shutil.copytree(tiny_run, tmp_path_factory.mktemp("copied") / "run")
+    return trained_on(shutil.copytree(tiny_run, tmp_path_factory.mktemp("copied") / "run"), "flickr8k")
 
 
 @pytest.fixture(scope="module")
 def staged(tiny_run, tmp_path_factory):
     """Decoders of two stages side by side."""
-    return write_stages(tiny_run, tmp_path_factory.mktemp("staged"))
+    return trained_on(write_stages(tiny_run, tmp_path_factory.mktemp("staged")), "flickr8k")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from captioner.data.datasets import shapes
 from captioner.experiments.records import read_kept
 from captioner.model.checkpoints import load_all, save
 from captioner.scoring.metrics import METRICS
-from support.fakes import TINY_EPOCHS
+from support.fakes import TINY_EPOCHS, trained_on
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ def test_evaluate_prints_metrics_intervals_and_captions(run, data, copied):
     assert [(pair["first"], pair["second"]) for pair in answer["differences"]][0] == ("learned", "word2vec")
 
 
-def test_the_table_has_all_metrics_and_only_the_decoders_own_scores_are_stored(run, data, tiny_run, tmp_path, monkeypatch):
+def test_the_table_has_all_metrics_and_only_scores_of_the_own_setting_are_stored(run, data, tiny_run, tmp_path):
     copied = shutil.copytree(tiny_run, tmp_path / "run")
     arguments = ["evaluate", "--split", "dev", "--checkpoints", copied, "--variant", "learned", "--variant", "fasttext"]
     status, output, errors = run(*arguments, "--data", data, "--beam", 1)
@@ -38,17 +38,34 @@ def test_the_table_has_all_metrics_and_only_the_decoders_own_scores_are_stored(r
     assert status == 0 and lines[0].startswith("flickr8k, dev: 16 photographs, beam 1, length preference 0.7")
     assert lines[2].split() == ["Learned", "FastText"] and "Learned - FastText" in output
     assert {line.split()[0] for line in lines if "[" in line} == set(METRICS)
-    assert "not stored: the decoders' own setting is beam 3" in errors
-    monkeypatch.setattr("captioner.data.datasets.shapes", lambda: shapes(0, 16, 0))
-    save = json.dumps({"test": {"data": "flickr8k"}})
-    (copied / "learned" / "scores.json").write_text(save)
-    status, _, errors = run(*arguments, "--data", "shapes")
-    assert status == 0 and "not stored: run holds those of flickr8k" in errors
-    assert (copied / "learned" / "scores.json").read_text() == save
+    assert "not stored: the decoders' own setting is beam 3" in errors and not (copied / "learned" / "scores.json").exists()
+
+
+def test_several_data_sets_are_scored_apart(run, data, other_data, tiny_run, tmp_path, monkeypatch):
+    """Those of the set that the decoders were trained on first keep their place, whatever the order of the options."""
+    folder = trained_on(shutil.copytree(tiny_run, tmp_path / "run"), "flickr8k+own")
+    command = ["evaluate", "--checkpoints", folder, "--data", other_data, "--data", data]
+    status, output, errors = run(*command, "--split", "dev", "--json")
+    sets = json.loads(output)["sets"]
+    assert status == 0 and list(sets) == ["own", "flickr8k"], errors
+    assert [len(answer["variants"]["learned"]["captions"]) for answer in sets.values()] == [6, 16]
+    stored = json.loads((folder / "learned" / "scores.json").read_text())
+    assert {key: (scores["data"], scores["images"]) for key, scores in stored.items()} == {
+        "own dev": ("own", 6), "dev": ("flickr8k", 16)
+    }  # fmt: skip
+    assert stored["own dev"]["metrics"] == sets["own"]["variants"]["learned"]["metrics"]
+    comparison = json.loads((folder / "comparison.json").read_text())
+    assert list(comparison) == ["dev"] and comparison["dev"]["data"] == "flickr8k"
+    monkeypatch.setattr("captioner.scoring.evaluation.choose_beam.__defaults__", ((1, 2), (1.5,)))
+    status, output, _ = run(*command, "--split", "dev", "--choose")
+    assert status == 0 and "own, dev: 6 photographs" in output and "\nflickr8k, dev: 16 photographs" in output
+    assert json.loads((folder / "search.json").read_text())["data"] == "own+flickr8k"
+    status, output, errors = run(*command, "--split", "test", "--data", data)
+    assert status == 2 and not output and "Two data sets are called flickr8k" in errors
 
 
 def test_scoring_all_decoders_stores_a_comparison(run, data, tiny_run, tmp_path):
-    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    folder = trained_on(shutil.copytree(tiny_run, tmp_path / "run"), "flickr8k")
     command = ["evaluate", "--data", data, "--checkpoints", folder, "--json"]
     status, _, errors = run(*command, "--split", "dev", "--variant", "learned")
     assert status == 0 and "No comparison is stored" in errors and not (folder / "comparison.json").exists()
@@ -63,7 +80,7 @@ def test_scoring_all_decoders_stores_a_comparison(run, data, tiny_run, tmp_path)
 
 
 def test_the_search_setting_is_chosen_on_dev_only_and_stored(run, data, tiny_run, tmp_path, monkeypatch):
-    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    folder = trained_on(shutil.copytree(tiny_run, tmp_path / "run"), "flickr8k")
     monkeypatch.setattr("captioner.scoring.evaluation.choose_beam.__defaults__", ((2, 1), (1.5,)))
     command = ["evaluate", "--data", data, "--checkpoints", folder, "--choose"]
     for arguments in (["--split", "test"], ["--split", "dev", "--beam", 2], ["--split", "dev", "--variant", "learned"]):
@@ -82,6 +99,7 @@ def test_the_choice_keeps_the_recipes_maximum_length(run, data, tiny_run, tmp_pa
     for name, found in load_all(tiny_run).items():
         preset = replace(found.preset, search=SearchConfig(beam=2, maximum_words=3))
         save(folder / name, replace(found, preset=preset), json.loads((tiny_run / name / "history.json").read_text()))
+    trained_on(folder, "flickr8k")
     monkeypatch.setattr("captioner.scoring.evaluation.choose_beam.__defaults__", ((1,), (0.7,)))
     status, output, errors = run("evaluate", "--data", data, "--checkpoints", folder, "--split", "dev", "--choose", "--json")
     said = [text.split() for result in json.loads(output)["variants"].values() for text in result["captions"].values()]

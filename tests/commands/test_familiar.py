@@ -10,7 +10,7 @@ from captioner.scoring import familiarity, novelty_curve
 
 
 @pytest.mark.slow
-def test_the_summary_judges_photographs_and_the_curve_holds_the_scores(run, data, copied, encoder):
+def test_the_summary_judges_photographs_and_the_curve_holds_the_scores(run, data, other_data, copied, encoder):
     status, output, errors = run("familiar", "--data", data, "--checkpoints", copied, "--json")
     answer = json.loads(output)
     assert status == 0 and answer["photographs"] == 48 and answer["held_out"] == 16
@@ -30,3 +30,10 @@ def test_the_summary_judges_photographs_and_the_curve_holds_the_scores(run, data
     status, output, _ = run("familiar", "--data", data, "--checkpoints", copied)
     assert status == 0 and "48 photographs in 32 kinds; 16 held out" in output
     assert "rank correlation" in output and "0 to 12" in output
+
+    both = ["--data", data, "--data", other_data, "--checkpoints", copied, "--json"]
+    answer = json.loads(run("familiar", *both)[1])
+    assert (answer["photographs"], answer["held_out"]) == (60, 22)
+    sets = json.loads(run("evaluate", *both, "--split", "dev")[1])["sets"].values()
+    one, other = (found["variants"]["learned"]["metrics"]["cider"] for found in sets)
+    assert answer["curve"]["whole"]["cider"]["learned"]["value"] == pytest.approx((16 * one + 6 * other) / 22)

@@ -116,6 +116,31 @@ def test_slow_recipes_have_fewer_epochs_on_shapes(cli, monkeypatch):
 
 
 @pytest.mark.slow
+def test_two_data_sets_from_training_to_scores(run, data, other_data, eager, tmp_path):
+    """Both stages, with every photograph of the second set twice an epoch."""
+    both, share = ["--data", data, "--data", other_data], ["--set", "other_share=2"]
+    first, second = tmp_path / "first", tmp_path / "reward"
+    command = ["train", *both, "--variant", "learned", "--epochs", 1, *share]
+    status, output, errors = run(*command, "--preset", "tiny", "--out", first)
+    assert status == 0 and "flickr8k+own: 60 training photographs, 22 dev photographs" in errors, errors
+    assert f"evaluate --data {data} --data {other_data} --split dev" in output
+    known = json.loads((first / "learned" / "history.json").read_text())["data"]
+    assert known["name"] == "flickr8k+own"
+    assert known["sets"] == {"flickr8k": {"train": 48, "dev": 16}, "own": {"train": 12, "dev": 6}}
+    card = (first / "card.md").read_text()
+    assert "train 60, dev 22; flickr8k: train 48, dev 16; own: train 12, dev 6" in card and "shown 2 times an epoch" in card
+
+    command += ["--stage", "reward", "--from", first, "--set", "samples=3", "--set", "maximum_words=30"]
+    status, _, errors = run(*command, "--out", second)
+    assert status == 0, errors
+    epoch = json.loads((second / "learned" / "history.json").read_text())["epochs"][-1]
+    status, output, errors = run("evaluate", *both, "--split", "dev", "--checkpoints", second, "--beam", 1, "--json")
+    answers = json.loads(output)["sets"]
+    ciders = [answer["variants"]["learned"]["metrics"]["cider"] for answer in answers.values()]
+    assert list(answers) == ["flickr8k", "own"] and epoch["dev_cider"] == pytest.approx(sum(ciders) / 2, abs=0.02)
+
+
+@pytest.mark.slow
 def test_the_reward_stage_starts_from_a_run(run, data, eager, tiny_run, tmp_path):
     command = ["train", "--data", data, "--variant", "word2vec", "--stage", "reward", "--out", tmp_path / "run", "--json"]
     status, output, errors = run(*command, "--from", tiny_run, "--epochs", 1, "--set", "samples=3")

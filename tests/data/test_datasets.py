@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from captioner.data import datasets
-from captioner.data.datasets import Dataset, Record, is_joined, join, load, names_in, resplit, shapes
+from captioner.data.datasets import Dataset, Record, by_set, is_joined, join, load, names_in, resplit, shapes
 from captioner.data.images import read
 from captioner.errors import DatasetError, ImageError
 
@@ -322,6 +322,12 @@ def test_data_sets_together():
     assert is_joined(joined.name) and names_in(joined.name) == ("one", "two") and len(joined.split("train")) == 6
     with pytest.raises(DatasetError, match="Two data sets are called one; give each data set once, or rename a folder."):
         join([one, two, one])
+
+
+def test_a_split_by_data_set():
+    both = join([small("one", train=["a"], dev=["c"], test=["d"]), small("two", train=["e"], dev=["g"], test=["f", "h"])])
+    found = {key: [record.name for record in records] for key, records in by_set(both, "test").items()}
+    assert found == {"test": ["d"], "two test": ["f", "h"]} and list(by_set(shapes(1, 1, 1), "dev")) == ["dev"]
 
 
 def test_what_one_data_set_holds_out_no_other_trains_on():

@@ -21,7 +21,7 @@ from captioner.training import trainer
 from captioner.training.run import Run
 from captioner.training.run_inputs import Sources
 from captioner.vision.feature_cache import FeatureCache
-from support.fakes import StubEncoder, small_dataset, small_preset
+from support.fakes import StubEncoder, small_dataset, small_preset, two_datasets
 from support.study_factory import scores, trial_record
 
 pytestmark = pytest.mark.slow
@@ -263,12 +263,24 @@ def test_a_setting_chosen_with_others_is_refused(runner, records, tmp_path):
         altered(runner, out=tmp_path).run(FIRST_ONE)
 
 
+def test_several_data_sets(runner, tmp_path):
+    """Scores of each, and the best seed by the mean of their dev CIDEr."""
+    both = altered(runner, dataset=two_datasets(), runs=tmp_path / "runs", out=tmp_path / "out")
+    record = both.run(FIRST_ONE)
+    assert {name: scores.images for name, scores in record.scores.items()} == {"dev": 4, "more dev": 2, "test": 1, "more test": 1}
+    assert record.dev_cider == pytest.approx((record.metric("dev", "cider") + record.metric("more dev", "cider")) / 2)
+    assert json.loads((both.out / FIRST / "seeds" / "search.json").read_text())["data"] == record.data == "shapes+more"
+    both.check(read_records(both.out, PLAN)[0])
+    with pytest.raises(TrainingError, match="made with other data"):
+        altered(both, dataset=small_dataset()).check(record)
+
+
 def test_the_setting_is_chosen_once_per_stage_and_on_dev(runner, records, tmp_path, monkeypatch):
     given = []
 
     def choose(captioner, subjects, base):
         assert base == TINY.search
-        given.append((captioner.stage, [record.name for record in subjects.records]))
+        given.append((captioner.stage, [record.name for own in subjects for record in own.records]))
         return choose_beam(captioner, subjects, base)
 
     monkeypatch.setattr("captioner.experiments.runner.choose_beam", choose)

@@ -19,7 +19,7 @@ from captioner.errors import CheckpointError, DatasetError
 from captioner.model.stage_folders import stages_in
 from captioner.presets import find_preset
 from captioner.scoring import bootstrap, evaluation, metrics
-from captioner.scoring.evaluation import Evaluation, Subjects, choose_beam, evaluate, load_scores, save_beam, save_scores
+from captioner.scoring.evaluation import Subjects, choose_beam, evaluate, load_scores, save_beam, save_scores
 from captioner.storage import write_json
 from captioner.vision.feature_cache import FeatureCache
 
@@ -103,7 +103,7 @@ def test_photographs_that_cannot_be_read_are_named_and_left_out(oracle):
 
 
 def test_one_setting_is_chosen_for_all_by_mean_cider(oracle):
-    study = choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), SearchConfig(), (5, 1, 3), (0.5, 1.0))
+    study = choose_beam(oracle, [Subjects.of(DEV, Numbers(DEV))], SearchConfig(), (5, 1, 3), (0.5, 1.0))
     tried = [(row["beam"], row["length_preference"]) for row in study.table()]
     assert tried == [(1, 0.7), (3, 0.5), (3, 1.0), (5, 0.5), (5, 1.0)]
     assert (study.best.config.beam, study.best.config.length_preference) == (3, 1.0)
@@ -111,9 +111,20 @@ def test_one_setting_is_chosen_for_all_by_mean_cider(oracle):
     assert row["mean_cider"] == pytest.approx(np.mean([row["variants"][name]["cider"] for name in oracle.variants]))
 
 
+def test_a_setting_is_chosen_by_the_mean_of_the_data_sets(oracle):
+    parts = [Subjects.of(part, Numbers(DEV)) for part in (DEV[:12], DEV[12:])]
+    study = choose_beam(oracle, parts, SearchConfig(), (1, 3), (1.0,))
+    means = [[found.mean_cider for found in trial.evaluations] for trial in study.trials]
+    assert [row["mean_cider"] for row in study.table()] == pytest.approx([sum(two) / 2 for two in means])
+    row, best = study.table()[1], study.best
+    ciders = [found.scores["fasttext"].metrics["cider"] for found in best.evaluations]
+    assert best.config.beam == 3 and row["variants"]["fasttext"]["cider"] == pytest.approx(sum(ciders) / 2)
+    assert ciders[0] != ciders[1] and [len(found.captions["learned"]) for found in best.evaluations] == [12, 4]
+
+
 def test_beams_are_tried_with_the_recipes_own_search_and_ties_go_to_the_smallest(oracle):
     oracle.favourite, base = None, find_preset("show-and-tell").search
-    study = choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), base, (1, 2), (0.5,))
+    study = choose_beam(oracle, [Subjects.of(DEV, Numbers(DEV))], base, (1, 2), (0.5,))
     assert {config.maximum_words for config in oracle.configs} == {20} and study.best.config.beam == 1
     assert [(row["beam"], row["length_preference"]) for row in study.table()] == [(1, 0.0), (2, 0.5)]
 
@@ -121,9 +132,9 @@ def test_beams_are_tried_with_the_recipes_own_search_and_ties_go_to_the_smallest
 def test_only_scores_of_the_whole_own_setting_may_be_stored(tmp_path, capsys):
     write_json(tmp_path / "learned" / "config.json", {"preset": to_json(find_preset("resnet152-lstm"))})
     options, own = Namespace(checkpoints=tmp_path, stage=None), SearchConfig(beam=1, maximum_words=20, alternatives=0)
-    assert _may_store(options, "shapes", Evaluation(own, {}, {}))
+    assert _may_store(options, own)
     for other in ({"maximum_words": 30}, {"method": "greedy"}, {"beam": 2}, {"length_preference": 0.0}):
-        assert not _may_store(options, "shapes", Evaluation(replace(own, **other), {}, {}))
+        assert not _may_store(options, replace(own, **other))
         assert "own setting is beam 1, length preference 0.7, up to 20 words" in capsys.readouterr().err
 
 
@@ -131,15 +142,14 @@ def test_only_scores_of_the_whole_own_setting_may_be_stored(tmp_path, capsys):
 def test_scores_of_what_ships_may_be_renewed(stage):
     stored = [load_scores(SHIPPED / stage, name)[split] for name in VARIANTS for split in ("dev", "test")]
     (beam,), (preference,) = ({scores[key] for scores in stored} for key in ("beam", "length_preference"))
-    found = Evaluation(SearchConfig(beam=beam, length_preference=preference, alternatives=0), {}, dict.fromkeys(VARIANTS))
-    assert _may_store(Namespace(checkpoints=SHIPPED, stage=stage), "flickr8k", found)
+    assert _may_store(Namespace(checkpoints=SHIPPED, stage=stage), SearchConfig(beam=beam, length_preference=preference))
 
 
 def test_the_chosen_setting_is_found_again(oracle, tmp_path):
     assert load_search_config(tmp_path) == SearchConfig()
     write_json(tmp_path / "learned" / "config.json", {"preset": to_json(find_preset("resnet152-lstm"))})
     assert load_search_config(tmp_path) == SearchConfig(beam=1, maximum_words=20)  # The recipe's, until one was chosen.
-    save_beam(tmp_path, choose_beam(oracle, Subjects.of(DEV, Numbers(DEV)), SearchConfig(), (1, 3), (1.0,)), "shapes")
+    save_beam(tmp_path, choose_beam(oracle, [Subjects.of(DEV, Numbers(DEV))], SearchConfig(), (1, 3), (1.0,)), "shapes")
     assert load_search_config(tmp_path) == SearchConfig(beam=3, length_preference=1.0, maximum_words=20)
     stored = json.loads((tmp_path / "search.json").read_text())
     assert stored["split"] == "dev" and stored["data"] == "shapes" and len(stored["trials"]) == 2

@@ -77,8 +77,8 @@ def two_datasets() -> datasets.Dataset:
     return datasets.join([small_dataset(), small_dataset(6, 2, "more", 1)])
 
 
-def small_inputs(cache_folder, preset: Preset | None = None, **more) -> RunInputs:
-    return RunInputs(small_dataset(), StubEncoder(), cache_folder, preset or small_preset(), **more)
+def small_inputs(cache_folder, preset: Preset | None = None, dataset: datasets.Dataset | None = None, **more) -> RunInputs:
+    return RunInputs(dataset or small_dataset(), StubEncoder(), cache_folder, preset or small_preset(), **more)
 
 
 @contextmanager
@@ -130,6 +130,14 @@ def write_stages(run: Path, folder: Path) -> Path:
         moved = {path: value + random.normal(0, 0.1, value.shape) for path, value in given.weights.items()}
         save(folder / REWARD / name, replace(given, weights=moved, stage=REWARD), rewarded(read_json(run / name / HISTORY)))
     write_json(folder / REWARD / "search.json", {"beam": 2, "length_preference": 0.9})
+    return folder
+
+
+def trained_on(folder: Path, name: str) -> Path:
+    """The decoders in a folder, their histories changed as if they had been trained on a data set of this name."""
+    for path in folder.rglob(HISTORY):
+        history = read_json(path)
+        write_json(path, history | {"data": history["data"] | {"name": name}})
     return folder
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -41,6 +42,55 @@ def test_the_order_is_that_of_versions_before_windows():
     drawn = list(shuffled(Examples(records, (), cache), 5, ("whole", "mirrored"), np.random.default_rng((1, 2))))
     assert [chosen.tolist() for chosen, _ in drawn] == [[6, 9, 0, 5, 3], [4, 11, 8, 10, 1], [7, 2]]
     assert ["".join(name[0] for name in names) for _, names in drawn] == ["mwmmw", "wmwmm", "mm"]
+
+
+def of_two_sets(first=60, others=40):
+    """Photographs of two data sets that take turns at first, as after `resplit`."""
+    records = synthetic.records(first + others)
+    origins = [name for pair in zip("a" * others, "b" * others, strict=True) for name in pair] + ["a"] * (first - others)
+    return Examples(tuple(replace(record, origin=name) for record, name in zip(records, origins, strict=True)), (), None)
+
+
+def epoch_of(examples, share, seed=1, **more):
+    return batches.epoch_order(examples, share, np.random.default_rng(seed), **more).tolist()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.75, 1.5, 2.0, 3.2])
+@pytest.mark.parametrize("windows", [{}, {"views": 2, "shards_at_once": 2}])
+def test_a_share_of_the_other_data_sets(share, windows, monkeypatch):
+    monkeypatch.setattr(batches, "SHARD_ROWS", 40)
+    examples = of_two_sets()
+    first, others = examples.sets
+    found = epoch_of(examples, share, **windows)
+    times = np.bincount(found, minlength=100)
+    assert (times[first] == 1).all() and set(times[others]) == {int(share), int(np.ceil(share))}
+    assert len(found) == examples.epoch_size(share) == 60 + times[others].sum() == 60 + round(40 * share)
+    assert found == epoch_of(examples, share, **windows) != epoch_of(examples, share, 2, **windows)
+    assert share % 1 == 0 or (times != np.bincount(epoch_of(examples, share, 2, **windows), minlength=100)).any()
+    assert all(one != other for seed in range(50) for one, other in pairwise(epoch_of(examples, share, seed, **windows)))
+    halves = [np.isin(half, others).mean() for half in (found[: len(found) // 2], found[len(found) // 2 :])]
+    assert windows or abs(halves[0] - halves[1]) < 0.35
+
+
+def test_tiny_data_sets_and_a_share():
+    """Rounds of one photograph or none: nothing is lost, nothing fails."""
+    examples = of_two_sets(1, 1)
+    for seed in range(20):
+        assert sorted(epoch_of(examples, 2.0, seed)) == [0, 1, 1] and epoch_of(examples, 0.0, seed) == [0]
+
+
+def test_without_a_share_the_order_is_that_of_one_data_set():
+    examples, alone = of_two_sets(), Examples(tuple(synthetic.records(100)), (), None)
+    assert epoch_of(examples, 1.0) == epoch_of(alone, 1.0) == epoch_of(alone, 2.0)
+    assert alone.epoch_size(2.0) == 100
+
+
+def test_examples_by_data_set():
+    examples = of_two_sets(3, 1)
+    examples = replace(examples, captions=tuple(((number,),) for number in range(4)))
+    parts = examples.by_set()
+    assert [[record.origin for record in part.records] for part in parts] == [["a"] * 3, ["b"]]
+    assert [part.captions for part in parts] == [(((0,),), ((2,),), ((3,),)), (((1,),),)]
 
 
 def drawn(photographs, views, at_once, seed=1):

@@ -107,6 +107,18 @@ def test_dev_loss_is_the_mean_over_the_decoders(parts):
     assert one.learn(batch) == (pytest.approx(expected, abs=1e-5), words)  # The step as it is compiled.
 
 
+def test_several_data_sets(parts):
+    """The dev loss is the mean of theirs; a photograph's second time in an epoch has another crop."""
+    vocabulary, examples, dev = parts
+    one, halves = adapter(vocabulary), (dev.part(slice(1)), dev.part(slice(1, 4)))
+    origins = zip(dev.records, "abbb", strict=True)
+    both = replace(dev, records=tuple(replace(record, origin=name) for record, name in origins))
+    assert one.dev_loss(both) == pytest.approx(np.mean([one.dev_loss(half) for half in halves]), abs=1e-6)
+    one.config = replace(SETTINGS, other_share=2.0)
+    pictures = [picture.tobytes() for batch, _ in one._batches(both, 1) for picture in batch]
+    assert len(pictures) == len(set(pictures)) == 7
+
+
 def test_it_resumes_exactly(parts, whole):
     vocabulary, *both = parts
     half = run(adapter(vocabulary), *both, epochs=1)

@@ -13,7 +13,7 @@ from captioner.data.datasets import Record
 from captioner.errors import CheckpointError, TrainingError
 from captioner.storage import write_json
 from captioner.training import provenance
-from captioner.training.provenance import Code, Data, File, code_in, read_code, read_data, to_json, trained_on_dev
+from captioner.training.provenance import Code, Data, File, code_in, first_data_set, read_code, read_data, to_json, trained_on_dev
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed.")
@@ -74,6 +74,13 @@ def test_a_history_shows_whether_dev_was_trained_on(data, tmp_path):
     for damaged in ([], {"data": 3}, {"data": apart, "started_from": [1]}):
         write_json(tmp_path / "random" / "history.json", damaged)
         assert not trained_on_dev(tmp_path, ["random"])
+
+
+def test_the_first_data_set_of_a_training(data, tmp_path):
+    assert first_data_set(tmp_path, ["learned", "word2vec"]) is None
+    write_json(tmp_path / "learned" / "history.json", {"state": "finished"})
+    write_json(tmp_path / "word2vec" / "history.json", {"data": to_json(Data(**vars(data) | {"name": "b+a-7000-1000"}))})
+    assert first_data_set(tmp_path, ["learned", "word2vec"]) == "b"
 
 
 DAMAGES = {

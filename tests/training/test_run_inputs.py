@@ -26,7 +26,7 @@ def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
 
 def test_several_data_sets(cache):
     """Equal file names are kept apart, and the sets are part of the fingerprint."""
-    both = RunInputs(two_datasets(), StubEncoder(), cache, small_preset())
+    both = small_inputs(cache, dataset=two_datasets())
     assert both.data_name == "shapes+more"
     assert both.data.sets == {"shapes": {"train": 12, "dev": 4}, "more": {"train": 6, "dev": 2}}
     assert len({record.name for record in (*both.train, *both.dev)}) == 24

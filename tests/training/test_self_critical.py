@@ -14,6 +14,7 @@ from captioner.errors import TrainingError
 from captioner.model.checkpoints import load
 from captioner.model.decoder import Decoder
 from captioner.scoring.metrics import Scorer, score
+from captioner.training.batches import Examples
 from captioner.training.run import Run, Start
 from captioner.training.self_critical import Rewards, RewardTrainer, Writer, _choose, advantages, apply_temperature, until_end
 from captioner.vocabulary import END, PADDING, START, UNKNOWN, tokenize
@@ -26,6 +27,7 @@ from support.fakes import (
     small_inputs,
     small_preset,
     stop_after_an_epoch,
+    two_datasets,
     uncompiled,
 )
 
@@ -50,7 +52,7 @@ def new_trainer(inputs, examples, decoder=None, config=SETTINGS):
     table, _ = inputs.table("learned", 1)
     decoder = decoder or Decoder(SMALL_DECODER, table.vectors, inputs.encoder.channels, False, 1)
     rewards = Rewards(examples[0], inputs.vocabulary)
-    return RewardTrainer(decoder, config, 1, 3, rewards, Scorer([record.captions for record in examples[1].records]))
+    return RewardTrainer(decoder, config, 1, 3, rewards, examples[1])
 
 
 def test_the_end_word_is_rewarded(inputs, examples):
@@ -68,6 +70,21 @@ def test_the_end_word_is_rewarded(inputs, examples):
             )
             assert rewards(image, caption) == pytest.approx((with_it - without) * len(records), abs=1e-9)
     assert rewards(0, [*ids, END]) > rewards(0, ids)
+
+
+def test_every_data_set_has_its_own_document_frequencies(inputs):
+    """Rewards and dev CIDEr of two sets are those of each alone."""
+    both = small_inputs(inputs.cache.folder.parent, inputs.preset, two_datasets())
+    train, dev = (Examples.of(part, both.vocabulary, both.cache) for part in (both.train, both.dev))
+    together, alone = Rewards(train, both.vocabulary), [Rewards(part, both.vocabulary) for part in train.by_set()]
+    caption = [*both.vocabulary.encode(tokenize(both.train[0].captions[0])), END]
+    for image in range(18):
+        assert together(image, caption) == (alone[0](image, caption) if image < 12 else alone[1](image - 12, caption))
+    joint = Rewards(replace(train, records=tuple(replace(record, origin="") for record in train.records)), both.vocabulary)
+    assert any(abs(joint(image, caption) - together(image, caption)) > 1e-3 for image in range(18))
+    trainer = new_trainer(both, (train, dev))
+    parts = [trainer._mean_cider(part, Scorer([record.captions for record in part.records])) for part in dev.by_set()]
+    assert trainer._dev_cider(dev) == pytest.approx(sum(parts) / 2)
 
 
 def test_repetitions_and_cut_off_ends_cost_the_penalty(inputs, examples):
@@ -223,7 +240,7 @@ def test_dev_cider_is_that_of_greedy_captions(inputs, first_stage, examples):
     features = examples[1].cache.rows(examples[1].records).astype(np.float32)
     config = SearchConfig(method="greedy", alternatives=0)
     texts = [found["learned"][0].text for found in captioner.caption_features(features, config)]
-    assert trainer._dev_cider(examples[1]) == pytest.approx(trainer.dev_scorer.score(texts).metrics["cider"], abs=1e-9)
+    assert trainer._dev_cider(examples[1]) == pytest.approx(trainer.dev_scorers[0].score(texts).metrics["cider"], abs=1e-9)
 
 
 @uncompiled()

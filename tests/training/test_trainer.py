@@ -9,9 +9,10 @@ import pytest
 from captioner.errors import TrainingError
 from captioner.model.decoder import Decoder
 from captioner.training import trainer as training
+from captioner.training.batches import Examples
 from captioner.training.trainer import Trainer, optimizer, train
 from captioner.vocabulary import END, START
-from support.fakes import SMALL_DECODER, small_preset, uncompiled
+from support.fakes import SMALL_DECODER, small_inputs, small_preset, two_datasets, uncompiled
 
 
 def new_decoder(inputs, frozen=False):
@@ -37,6 +38,23 @@ def test_the_dev_loss_counts_every_real_word_once(inputs, examples, monkeypatch)
                 total, words = total - float(log_probabilities[0, target]), words + 1
     monkeypatch.setattr(training, "_DEV_BATCH", 3)
     assert Trainer(decoder, settings(), 0, 3).dev_loss(dev) == pytest.approx(total / words, abs=1e-4)
+
+
+@pytest.mark.slow
+@uncompiled()
+def test_several_data_sets(tensorflow, cache):
+    """The dev loss is the mean of theirs; an epoch has a step more for the further set's photographs, shown twice."""
+    both = small_inputs(cache, dataset=two_datasets())
+    examples, dev = (Examples.of(part, both.vocabulary, both.cache) for part in (both.train, both.dev))
+    trainer = Trainer(new_decoder(both), settings(), 0, 6)
+    alone = [trainer.dev_loss(dev.part(part)) for part in (slice(4), slice(4, 6))]
+    assert abs(alone[0] - alone[1]) > 1e-4 and trainer.dev_loss(dev) == pytest.approx(sum(alone) / 2, abs=1e-6)
+    counted = []
+    state = train(new_decoder(both), examples, dev, settings(epochs=1, other_share=2.0), 1, make_trainer=lambda *given: (
+        counted.append(given[-1]) or Trainer(*given)
+    ))  # fmt: skip
+    assert counted == [6]
+    assert state.variables["optimizer/adam_w/iteration"] == 6
 
 
 @pytest.mark.slow

@@ -155,6 +155,7 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         *_moved_row(decoder),
         ("Largest step (learning rate)", f"{schedule.learning_rate:g}"),
         ("Photographs per step (batch)", f"{schedule.images_per_batch:,}"),
+        *_share_row(schedule.other_share),
         *_own_rows(settings),
         ("Weight decay", f"{schedule.weight_decay:g}"),
         ("At most", f"{schedule.epochs} epochs; stops after {schedule.patience} without a better one"),
@@ -165,6 +166,10 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
 def _moved_row(decoder: DecoderConfig) -> list[tuple[str, str]]:
     told = moved(decoder)
     return [("Otherwise than usual", "; ".join(told))] if told else []
+
+
+def _share_row(share: float) -> list[tuple[str, str]]:
+    return [("Photographs of further data sets", f"shown {share:g} times an epoch")] if share != 1 else []
 
 
 def _own_rows(settings: Settings) -> list[tuple[str, str]]:

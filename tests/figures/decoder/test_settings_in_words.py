@@ -95,6 +95,12 @@ def test_a_switch_is_told_where_it_is_moved_and_nothing_else_changes():
     assert found == MOVED
 
 
+def test_the_share_of_further_data_sets_is_told_where_it_is_set():
+    plain = PRESETS["tiny"]
+    shown = replace(plain, training=replace(plain.training, other_share=2.0))
+    assert told(shown).items() - told(plain).items() == {("Photographs of further data sets", "shown 2 times an epoch")}
+
+
 def test_attention_that_is_not_there_is_of_no_kind():
     assert moved(DecoderConfig("merge", attention="additive", activation="relu")) == ("ReLU in place of tanh in the LSTM",)
 
