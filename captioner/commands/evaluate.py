@@ -1,4 +1,4 @@
-"""`evaluate`: score the decoders on a split of data sets with 95% intervals; `--choose` also chooses the beam."""
+"""`evaluate`: score the decoders on a split of data sets with 95% intervals, and on labels; `--choose` also chooses the beam."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.commands import arguments, card, choices, evaluation_output
-from captioner.commands.evaluation_output import Scored
+from captioner.commands.evaluation_output import Labelled, Scored
 from captioner.commands.report import note, print_json
 from captioner.config import JOINED, STANDARD, SearchConfig
 from captioner.errors import ConfigError
@@ -25,8 +25,11 @@ SUMMARY = "caption a split of a data set and score the captions"
 
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Decoders):
-    data: list[str] = arguments.datasets()
-    split: str = arguments.option("dev to choose a setting, test to report", choices=SPLITS, required=True)
+    data: list[str] = arguments.datasets(required=False, default=[])
+    split: str | None = arguments.option("of the data sets: dev to choose a setting, test to report", choices=SPLITS)
+    labels: Path | None = arguments.path(
+        "folder of labelled photographs: how many captions of those held out name the object"
+    )
     variant: list[str] = arguments.variants()
     beam: int | None = arguments.beam()
     length_preference: float | None = arguments.option(
@@ -45,17 +48,21 @@ def run(options: Request) -> int:
     joined = _check(options)
     captioner = choices.captioner(options, choices.variants(options.variant))
     cache = FeatureCache(choices.cache(options.cache), captioner.encoder)
-    scored, tried = _score(options, captioner, cache)
+    scored, tried = _score(options, captioner, cache) if options.data else ([], None)
+    config = scored[0].evaluation.config if scored else choices.search_config(options, options.beam, options.length_preference)
+    labelled = _score_labelled(options, captioner, cache, config) if options.labels else None
     if options.json:
-        print_json(evaluation_output.to_json(scored, tried))
+        print_json(evaluation_output.to_json(scored, tried, labelled))
     else:
-        evaluation_output.print_text(scored, tried)
+        evaluation_output.print_text(scored, tried, labelled)
     if options.keep:
         _keep(options, scored[0])
     elif joined and options.split == "dev":
         note(f"{choices.TRAINED_ON_DEV}: these scores say nothing about unseen photographs and are not stored; use --split test.")
-    elif _may_store(options, scored[0].evaluation.config):
+    elif _may_store(options, config):
         _store(options, scored, joined)
+        if labelled:
+            _store_labelled(options, labelled)
         card.keep(choices.decoders(options))
     return 0
 
@@ -78,6 +85,22 @@ def _score(options: Request, captioner: "Captioner", cache: "FeatureCache") -> t
     return [Scored(*each, options.split, captioner.stage) for each in found], tried
 
 
+def _score_labelled(options: Request, captioner: "Captioner", cache: "FeatureCache", config: SearchConfig) -> Labelled:
+    """How many of the photographs that are held out for it have captions that name their object."""
+    from captioner.data.labels import load_labels
+    from captioner.scoring.evaluation import caption_all
+    from captioner.scoring.object_names import share_named
+
+    found = load_labels(options.labels)
+    failed = cache.fill(found.held_out)
+    records = [record for record in found.held_out if record.name not in failed]
+    _report_failed(failed, len(records))
+    labels = {record.name: record.label for record in records}
+    captions = caption_all(captioner, records, cache, replace(config, alternatives=0), captioner.variants)
+    shares = {name: share_named(texts, labels) for name, texts in captions.items()}
+    return Labelled(found.name, config, captions, shares)
+
+
 def _keep(options: Request, one: Scored) -> None:
     from captioner.config import SHIPPED
     from captioner.experiments.records import keep
@@ -88,6 +111,8 @@ def _keep(options: Request, one: Scored) -> None:
 
 def _check(options: Request) -> bool:
     """Reject options that do not go together; return whether the decoders were trained on dev, too."""
+    if bool(options.data) != bool(options.split) or not (options.data or options.labels):
+        raise ConfigError("There is nothing to score on. Give --data with --split, or --labels, or all three.")
     if options.keep and (options.split != "dev" or not KEPT_NAME.fullmatch(options.keep)):
         raise ConfigError(
             "--keep needs --split dev and a name of lower-case letters, digits and hyphens, but got "
@@ -150,7 +175,7 @@ def _store(options: Request, scored: Sequence[Scored], joined: bool) -> None:
     from captioner.scoring.evaluation import save_scores
 
     folder = choices.decoders(options)
-    own_set = _own_set(folder, scored)
+    own_set = _own_set(folder, scored) if scored else ""
     for one in scored:
         save_scores(folder, split_key(one.split, one.data.name, own_set), one.data.name, one.evaluation)
         if one.data.name == own_set:
@@ -168,3 +193,10 @@ def _compare(folder: Path, one: Scored, training: Sequence["Record"]) -> None:
     note("Scoring people and one constant caption in the same way.")
     of = subject(folder, one.data.name, evaluation.summary(variants[0]), variants)
     save_comparison(folder, one.split, compare(of, evaluation, one.subjects, training))
+
+
+def _store_labelled(options: Request, labelled: Labelled) -> None:
+    from captioner.scoring.evaluation import add_scores
+
+    for name in labelled.shares:
+        add_scores(choices.decoders(options), name, "labelled", labelled.summary(name))

@@ -1,11 +1,11 @@
-"""The output of `evaluate`: scores by data set, and tried search settings."""
+"""The output of `evaluate`: scores by data set, tried search settings, and how often captions name the object of a label."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands.report import print_table, with_interval
-from captioner.config import find_variant
+from captioner.config import SearchConfig, find_variant
 
 if TYPE_CHECKING:
     from captioner.data.datasets import Dataset
@@ -23,12 +23,32 @@ class Scored:
     stage: str
 
 
-def to_json(scored: Sequence[Scored], tried: "BeamTrials | None") -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Captions of labelled photographs by variant, and the share of them that name the object."""
+
+    data: str
+    config: SearchConfig
+    captions: Mapping[str, Mapping[str, str]]
+    shares: Mapping[str, float]
+
+    def summary(self, variant: str) -> dict[str, Any]:
+        from captioner.scoring.evaluation import setting
+
+        captions, named = self.captions[variant], self.shares[variant]
+        return {"data": self.data, "images": len(captions), **setting(self.config), "named": named}
+
+
+def to_json(scored: Sequence[Scored], tried: "BeamTrials | None", labelled: Labelled | None) -> dict[str, Any]:
     """One data set's results as they are, or those of several under their names."""
     sets = {one.data.name: _set_to_json(one) for one in scored}
     result: dict[str, Any] = {"sets": sets} if len(sets) > 1 else dict(*sets.values())
     if tried:
         result["trials"] = tried.table()
+    if labelled:
+        result["labelled"] = {
+            name: labelled.summary(name) | {"captions": dict(texts)} for name, texts in labelled.captions.items()
+        }
     return result
 
 
@@ -42,13 +62,22 @@ def _set_to_json(one: Scored) -> dict[str, Any]:
     return result | {"differences": pairs_to_json(evaluation.differences)}
 
 
-def print_text(scored: Sequence[Scored], tried: "BeamTrials | None") -> None:
-    """The tried settings, then one block for each data set."""
+def print_text(scored: Sequence[Scored], tried: "BeamTrials | None", labelled: Labelled | None) -> None:
+    """The tried settings, then one block for each data set, then the labels."""
     if tried:
         _print_trials(tried)
     for number, one in enumerate(scored):
         print("\n" * (number > 0), end="")
         _print_set(one)
+    if labelled:
+        print("\n" * bool(scored), end="")
+        _print_labelled(labelled)
+
+
+def _print_labelled(labelled: Labelled) -> None:
+    images = len(next(iter(labelled.captions.values())))
+    print(f"{labelled.data}, labels: {images} photographs held out of training, {_setting(labelled)}\n")
+    print_table({find_variant(name).title: {"names the object": f"{share:.3f}"} for name, share in labelled.shares.items()})
 
 
 def _print_set(one: Scored) -> None:
@@ -69,7 +98,7 @@ def _print_set(one: Scored) -> None:
         )
 
 
-def _setting(found: "Evaluation | BeamTrial") -> str:
+def _setting(found: "Evaluation | BeamTrial | Labelled") -> str:
     return f"beam {found.config.beam}, length preference {found.config.length_preference:g}"
 
 

@@ -56,7 +56,7 @@ def recognise(folder: Path) -> Layout:
 def _flickr8k(folder: Path, tokens: Path) -> Layout:
     """The official layout: a file of numbered captions, and a list of names for each split."""
     captions = _numbered(tokens)
-    lists = {split: [line.strip() for _, line in _lines(tokens.with_name(_LIST.format(split)))] for split in SPLITS}
+    lists = {split: [line.strip() for _, line in numbered_lines(tokens.with_name(_LIST.format(split)))] for split in SPLITS}
     return Layout("flickr8k", captions, lists, dict.fromkeys(SPLITS, _photographs(folder, tokens)))
 
 
@@ -72,7 +72,7 @@ def _by_split(folder: Path, texts: Path) -> Layout:
 def _numbered(path: Path) -> Captions:
     """The captions of a file in Flickr8k's line form."""
     captions: Captions = {}
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         key, _, text = line.partition("\t")
         name, _, place = key.strip().rpartition("#")
         if not name or not place.isdigit():
@@ -163,7 +163,7 @@ def _first_folder(candidates: list[Path]) -> Path:
     raise DatasetError(f"There is no folder '{candidates[0]}' with the photographs; create it.")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Non-empty lines with their numbers."""
     lines = enumerate(io.StringIO(read_text(path), newline=None), 1)
     return ((number, line.rstrip("\n")) for number, line in lines if line.strip())

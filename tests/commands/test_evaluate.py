@@ -30,6 +30,31 @@ def test_evaluate_prints_metrics_intervals_and_captions(run, data, copied):
     assert [(pair["first"], pair["second"]) for pair in answer["differences"]][0] == ("learned", "word2vec")
 
 
+def test_how_many_captions_name_the_object(run, data, tiny_run, tmp_path):
+    """Counted by hand in the captions of the four photographs that are held out."""
+    folder, labelled = trained_on(shutil.copytree(tiny_run, tmp_path / "run"), "flickr8k"), tmp_path / "named"
+    (labelled / "labelled").mkdir(parents=True)
+    records = shapes(0, 40, 0).split("dev")
+    for record in records:
+        (labelled / "labelled" / record.name).write_bytes(record.read())
+    (labelled / "labels.tsv").write_text("".join(f"{record.name}\tcircle or star\n" for record in records))
+    command = ["evaluate", "--checkpoints", folder, "--labels", labelled]
+    status, output, errors = run(*command, "--json")
+    answer = json.loads(output)
+    assert status == 0 and list(answer) == ["labelled"] and list(answer["labelled"]) == list(VARIANTS), errors
+    for name, found in answer["labelled"].items():
+        hits = [any(word in text for word in ("circle", "star")) for text in found["captions"].values()]
+        assert len(hits) == found["images"] == 4 and found["named"] == sum(hits) / 4
+        stored = json.loads((folder / name / "scores.json").read_text())["labelled"]
+        assert stored == {key: value for key, value in found.items() if key != "captions"} and stored["data"] == "named"
+    status, output, _ = run(*command, "--data", data, "--split", "dev", "--variant", "learned")
+    assert status == 0 and output.startswith("flickr8k, dev: 16") and "\nnamed, labels: 4 photographs held out of" in output
+    assert list(json.loads((folder / "learned" / "scores.json").read_text())) == ["labelled", "dev"]
+    for wrong in ([], ["--data", data], ["--split", "dev", "--labels", labelled]):
+        status, output, errors = run("evaluate", "--checkpoints", folder, *wrong)
+        assert status == 2 and not output and "Give --data with --split, or --labels, or all three." in errors
+
+
 def test_the_table_has_all_metrics_and_only_scores_of_the_own_setting_are_stored(run, data, tiny_run, tmp_path):
     copied = shutil.copytree(tiny_run, tmp_path / "run")
     arguments = ["evaluate", "--split", "dev", "--checkpoints", copied, "--variant", "learned", "--variant", "fasttext"]
