@@ -40,16 +40,16 @@ def pack(captions: Sequence[Sequence[Sequence[int]]]) -> Packed:
     given = [(image, [*caption, END]) for image, group in enumerate(captions) for caption in group]
     order = sorted(range(len(given)), key=lambda number: -len(given[number][1]))
     rows = [given[number] for number in order]
-    lengths = np.array([len(targets) for _, targets in rows])
-    steps = -(-int(lengths[0]) // STEP_BUCKET) * STEP_BUCKET
+    lengths = np.array([len(targets) for _, targets in rows], int)
+    steps = -(-int(lengths.max(initial=0)) // STEP_BUCKET) * STEP_BUCKET  # none if there are no captions
     counts = (lengths[None, :] > np.arange(steps)[:, None]).sum(axis=1)  # (steps,)
     alive = [range(count) for count in counts]
     targets = np.array([rows[row][1][step] for step, still in enumerate(alive) for row in still], np.int32)
     words = np.array([rows[row][1][step - 1] if step else START for step, still in enumerate(alive) for row in still], np.int32)
     images = np.array([image for image, _ in rows], np.int32)
-    word_images = np.concatenate([images[:count] for count in counts])  # (words,)
+    word_images = np.concatenate([images[:0], *(images[:count] for count in counts)])  # (words,)
     slots, places = _slots(word_images, len(captions))
-    return Packed(words, targets, counts.astype(np.int32), images, slots, places, np.array(order))
+    return Packed(words, targets, counts.astype(np.int32), images, slots, places, np.array(order, int))
 
 
 def _slots(word_images: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:

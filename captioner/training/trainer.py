@@ -71,7 +71,7 @@ def run_epoch(trainer: Any, number: int, batches: Iterable, dev: Examples, bar: 
         loss, more = trainer.learn(batch)
         total += finite(loss, number) * more
         words += more
-        bar.advance(note=f"epoch {number}, loss {total / words:.3f}")
+        bar.advance(note=f"epoch {number}, loss {total / max(words, 1):.3f}")
     dev_loss, rate = finite(trainer.dev_loss(dev), number), float(trainer.optimizer.learning_rate)
     return Epoch(number, total / words, dev_loss, time.monotonic() - start, rate, cores=cores())
 

@@ -67,3 +67,9 @@ def test_a_photograph_without_captions_has_no_words():
     packed = pack([[[5]], [], [[6, 7]]])
     assert packed.slots.shape == (3, 3) and not packed.slots[1].any()
     assert sorted(packed.words) == [START, START, 5, 6, 7] and list(packed.images) == [2, 0]
+
+
+def test_no_captions_at_all():
+    packed = pack([[], []])
+    assert [array.size for array in packed.arrays()] == [0] * 6 and packed.slots.shape == (2, 0)
+    assert {array.dtype for array in packed.arrays()} == {np.dtype(np.int32)}
