@@ -190,9 +190,12 @@ class AdaptationConfig(Schedule):
     label_smoothing: float = 0.1
     feature_dropout: float = 0.2
     dropout: float = 0.4
+    distillation: float = field(default=0.0, metadata=_SWITCH)  # weight of the original network's classes as second target
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.distillation >= 0:
+            raise ConfigError(f"distillation must be 0 or more, not {self.distillation:g}.")
         if not (0 < self.smallest_crop <= 1 and 0 <= self.light < 1):
             wrong = f"{self.smallest_crop:g} and {self.light:g}"
             raise ConfigError(f"smallest_crop must be above 0 and at most 1, light from 0 to below 1, not {wrong}.")

@@ -1,16 +1,17 @@
 """Fine-tunes the encoder's later convolutions, once, end to end with decoders of all three variants; then it is frozen again.
 
-The decoders take turns, batch by batch, so that the features favour none of them, and are thrown away afterwards. The loop,
-early stop and history are those of `captioner.training.trainer`.
+The decoders take turns, batch by batch, so that the features favour none of them, and are thrown away afterwards. With
+distillation, the network also keeps to the original's classes; a photograph without captions takes part in that alone. The
+loop, early stop and history are those of `captioner.training.trainer`.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -25,22 +26,40 @@ from captioner.model.losses import word_losses
 from captioner.model.packing import Packed, pack
 from captioner.progress import Progress
 from captioner.training.batches import Examples, epoch_order
+from captioner.training.distillation import Distillation
 from captioner.training.history import Epoch, TrainingState
 from captioner.training.trainer import by_steps, optimizer, run_epoch, train
 from captioner.training.weight_averages import Named, Swapped, move_averages
-from captioner.vision import efficientnet_lite2
+from captioner.vision.encoder import Encoder
 from captioner.vision.feature_cache import View
+from captioner.vision.keras_networks import Network
 
 _DEV_BATCH = 50
 _READERS = 2  # threads
 
 
+class Batch(NamedTuple):
+    """Some photographs and what is learned from them."""
+
+    pictures: np.ndarray  # uint8 (images, size, size, 3)
+    packed: Packed
+    classes: np.ndarray  # the original's probabilities (images, classes), without distillation (images, 0)
+
+
 def adapt(
-    decoders: Mapping[str, Decoder], examples: Examples, dev: Examples, config: AdaptationConfig, seed: int, **more: Any
+    network: Network,
+    original: Encoder,
+    decoders: Mapping[str, Decoder],
+    examples: Examples,
+    dev: Examples,
+    config: AdaptationConfig,
+    seed: int,
+    **more: Any,
 ) -> TrainingState:
     """Like `captioner.training.trainer.train`; `best` of the result are the encoder's fine-tuned weights."""
-    network = efficientnet_lite2.build(efficientnet_lite2.read_weights())
-    adapter = Adapter(network, decoders, config, seed, -(-examples.epoch_size(config.other_share) // config.images_per_batch))
+    steps = -(-examples.epoch_size(config.other_share) // config.images_per_batch)
+    distillation = Distillation(original, network.classifier, config.distillation) if config.distillation else None
+    adapter = Adapter(network.model, decoders, config, seed, steps, distillation)
     first = next(iter(decoders.values()))
     return train(first, examples, dev, config, seed, make_trainer=lambda *_: adapter, label="encoder", **more)
 
@@ -49,10 +68,16 @@ class Adapter:
     """The compiled steps of one fine-tuning, with an optimizer for the encoder and one for each decoder."""
 
     def __init__(
-        self, model: keras.Model, decoders: Mapping[str, Decoder], config: AdaptationConfig, seed: int, steps_per_epoch: int
+        self,
+        model: keras.Model,
+        decoders: Mapping[str, Decoder],
+        config: AdaptationConfig,
+        seed: int,
+        steps_per_epoch: int,
+        distillation: Distillation | None = None,
     ):
         self.model, self.decoders, self.config, self.seed = model, list(decoders.values()), config, seed
-        self.size = model.input_shape[1]
+        self.size, self.distillation = model.input_shape[1], distillation
         self.moving = _trainable(model, config.first_block)
         self.optimizer = optimizer(config, steps_per_epoch)
         self.optimizer.build(self.moving)
@@ -62,34 +87,40 @@ class Adapter:
             one.build(decoder.trainable_variables)
         self.trained = [*self.moving, *(v for decoder in self.decoders for v in decoder.trainable_variables)]
         self.averages = [tf.Variable(variable.value, trainable=False) for variable in self.trained]
-        signature = [tf.TensorSpec((None, self.size, self.size, 3), tf.uint8), PACKED_SIGNATURE]
+        pictures, classes = tf.TensorSpec((None, self.size, self.size, 3), tf.uint8), tf.TensorSpec((None, None), tf.float32)
+        features = tf.TensorSpec((None, None, model.output_shape[-1]), tf.float32)
         turns = range(len(self.decoders))
-        self._steps = [by_steps(partial(self._train_step, turn), signature) for turn in turns]
-        self._losses = [by_steps(partial(self._loss_step, turn), signature) for turn in turns]
+        self._steps = [by_steps(partial(self._train_step, turn), [pictures, PACKED_SIGNATURE, classes]) for turn in turns]
+        self._losses = [by_steps(partial(self._loss_step, turn), [features, PACKED_SIGNATURE]) for turn in turns]
+        self._encode = tf.function(self._features, [pictures], autograph=False)
 
     def epoch(self, number: int, examples: Examples, dev: Examples, _views: Sequence[str], bar: Progress) -> Epoch:
         return run_epoch(self, number, enumerate(self._batches(examples, number)), dev, bar)
 
-    def learn(self, batch: tuple[int, tuple[np.ndarray, Packed]]) -> tuple[float, int]:
-        number, (pictures, packed) = batch
+    def learn(self, numbered: tuple[int, Batch]) -> tuple[float, int]:
+        number, (pictures, packed, classes) = numbered
         step = self._steps[number % len(self.decoders)](len(packed.counts))
-        return float(step(pictures, packed.arrays())), len(packed.targets)
+        return float(step(pictures, packed.arrays(), classes)), len(packed.targets)
 
     def dev_loss(self, dev: Examples) -> float:
-        """Mean loss per real word of the averaged weights, over all decoders, on whole photographs; the mean of the data sets."""
+        """Mean loss per real word of the averaged weights, over all decoders, on whole photographs; the mean of the data sets.
+
+        With distillation, its loss per photograph is added.
+        """
         with Swapped(self.trained, self.averages):
             return fmean(map(self._mean_loss, dev.by_set()))
 
     def _mean_loss(self, examples: Examples) -> float:
-        total, words = 0.0, 0
+        total, words, distilled = 0.0, 0, 0.0
         for first in range(0, len(examples.records), _DEV_BATCH):
             part = examples.part(slice(first, first + _DEV_BATCH))
             pictures = np.stack([View().apply(_rgb(record), self.size) for record in part.records])
-            packed = pack(part.captions)
+            features, packed = self._encode(pictures), pack(part.captions)
+            distilled += float(self._distilled(features, self._classes(pictures))) * len(pictures)
             for losses in self._losses:
-                loss = losses(len(packed.counts))(pictures, packed.arrays())
+                loss = losses(len(packed.counts))(features, packed.arrays())
                 total, words = total + float(loss) * len(packed.targets), words + len(packed.targets)
-        return total / words
+        return total / words + distilled / len(examples.records)
 
     def averaged_weights(self) -> dict[str, np.ndarray]:
         """The encoder's alone; those of the decoders are not kept."""
@@ -103,27 +134,31 @@ class Adapter:
             for variable in one.variables:
                 yield f"optimizer{number}/{variable.path}", variable.value
 
-    def _batches(self, examples: Examples, epoch: int) -> Iterator[tuple[np.ndarray, Packed]]:
-        """Pictures are read in other threads while the network works on the batch before."""
+    def _batches(self, examples: Examples, epoch: int) -> Iterator[Batch]:
+        """Other threads read pictures and see them with the original while the network works on the batch before."""
         order = epoch_order(examples, self.config.other_share, np.random.default_rng((self.seed, epoch)))
         size = self.config.images_per_batch
-        parts = [order[first : first + size] for first in range(0, len(order), size)]
         times: Counter[int] = Counter()
-        with ThreadPoolExecutor(_READERS) as pool:
+        with ThreadPoolExecutor(_READERS) as readers, ThreadPoolExecutor(1) as ahead:
 
-            def submit(part: np.ndarray) -> list[Future]:
-                return [pool.submit(self._picture, examples.records[image], epoch, image, time) for image, time in counted(part)]
+            def prepare(part: np.ndarray) -> Batch:
+                given = [(examples.records[image], epoch, image, time) for image, time in counted(part)]
+                pictures = np.stack([*readers.map(lambda one: self._picture(*one), given)])
+                return Batch(pictures, pack([examples.captions[image] for image in part]), self._classes(pictures))
 
             def counted(part: np.ndarray) -> Iterator[tuple[int, int]]:
                 for image in part.tolist():
                     times[image] += 1
                     yield image, times[image]
 
-            waiting = submit(parts[0])
-            for part, following in zip(parts, [*parts[1:], parts[0][:0]], strict=True):
-                pictures = np.stack([picture.result() for picture in waiting])
-                waiting = submit(following)
-                yield pictures, pack([examples.captions[image] for image in part])
+            waiting = ahead.submit(prepare, order[:size])
+            for first in range(size, len(order), size):
+                batch, waiting = waiting.result(), ahead.submit(prepare, order[first : first + size])
+                yield batch
+            yield waiting.result()
+
+    def _classes(self, pictures: np.ndarray) -> np.ndarray:
+        return self.distillation.targets(pictures) if self.distillation else np.zeros((len(pictures), 0), np.float32)
 
     def _picture(self, record: Record, epoch: int, image: int, time: int = 1) -> np.ndarray:
         """A random crop, perhaps mirrored, with random contrast and brightness, all from the seed; others for a second time."""
@@ -133,20 +168,31 @@ class Adapter:
         mean = picture.mean()
         return np.clip((picture - mean) * contrast + mean * brightness, 0, 255).astype(np.uint8)
 
-    def _train_step(self, turn: int, pictures: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
-        decoder, own = self.decoders[turn], self.decoder_optimizers[turn]
-        seed = tf.cast(self.optimizer.iterations, tf.int32) * 1000 + self.seed
+    def _train_step(self, turn: int, pictures: tf.Tensor, packed: tuple, classes: tf.Tensor, steps: int) -> tf.Tensor:
+        own = self.decoders[turn].trainable_variables if steps else []  # A batch without captions teaches the encoder alone.
         with tf.GradientTape() as tape:
-            logits = decoder.logits(self._features(pictures), packed, steps, seed)
-            plain, smoothed = word_losses(logits, packed[1], self.config.label_smoothing)
-        gradients = tape.gradient(smoothed, [v.value for v in (*self.moving, *decoder.trainable_variables)])
+            features = self._features(pictures)
+            plain, smoothed = self._word_losses(turn, features, packed, steps) if steps else (0.0, 0.0)
+            distilled = self._distilled(features, classes)
+            loss = smoothed + distilled
+        gradients = tape.gradient(loss, [v.value for v in (*self.moving, *own)])
         self.optimizer.apply(gradients[: len(self.moving)], self.moving)
-        own.apply(gradients[len(self.moving) :], decoder.trainable_variables)
+        if own:
+            self.decoder_optimizers[turn].apply(gradients[len(self.moving) :], own)
         move_averages(self.averages, self.trained, self.optimizer.iterations, self.config.averaging)
-        return plain
+        return plain + distilled
 
-    def _loss_step(self, turn: int, pictures: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
-        return word_losses(self.decoders[turn].logits(self._features(pictures), packed, steps), packed[1], 0.0)[0]
+    def _word_losses(self, turn: int, features: tf.Tensor, packed: tuple, steps: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean loss per word with dropout, plain and smoothed."""
+        seed = tf.cast(self.optimizer.iterations, tf.int32) * 1000 + self.seed
+        logits = self.decoders[turn].logits(features, packed, steps, seed)
+        return word_losses(logits, packed[1], self.config.label_smoothing)
+
+    def _distilled(self, features: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+        return self.distillation.loss(features, classes) if self.distillation else tf.constant(0.0)
+
+    def _loss_step(self, turn: int, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
+        return word_losses(self.decoders[turn].logits(features, packed, steps), packed[1], 0.0)[0]
 
     def _features(self, pictures: tf.Tensor) -> tf.Tensor:
         grid = self.model(tf.cast(pictures, tf.float32), training=False)
