@@ -6,6 +6,7 @@ import numpy as np
 
 from captioner.data.datasets import Record
 from captioner.data.images import read, resize
+from captioner.errors import EncoderError
 from captioner.vision.encoder import Encoder
 from captioner.vision.nouns import nouns
 
@@ -28,9 +29,15 @@ def class_agreement(encoder: Encoder, original: Encoder, records: Sequence[Recor
 def _compared(encoder: Encoder, original: Encoder, records: Sequence[Record]) -> np.ndarray:
     """The three measures for each photograph, (photographs, 3)."""
     pictures = np.stack([resize(read(record.read(), record.name), original.size) for record in records])
-    seen, expected = encoder.see(pictures), original.see(pictures)
-    same_class = seen.classes.argmax(axis=1) == expected.classes.argmax(axis=1)
-    one, other = (nouns().strongest(it.classes, it.regional, 1, 0.0).numbers[:, 0] for it in (seen, expected))
-    least = np.finfo(np.float32).tiny
-    logarithms = np.log(np.maximum(expected.classes, least)) - np.log(np.maximum(seen.classes, least))
-    return np.stack([same_class, one == other, (expected.classes * logarithms).sum(axis=1)], axis=1)
+    (found, noun), (expected, expected_noun) = (_recognised(one, pictures) for one in (encoder, original))
+    same_class, least = found.argmax(axis=1) == expected.argmax(axis=1), np.finfo(np.float32).tiny
+    logarithms = np.log(np.maximum(expected, least)) - np.log(np.maximum(found, least))
+    return np.stack([same_class, noun == expected_noun, (expected * logarithms).sum(axis=1)], axis=1)
+
+
+def _recognised(encoder: Encoder, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The probabilities of the classes, (pictures, classes), and the number of the strongest noun, (pictures,)."""
+    seen = encoder.see(pictures)
+    if seen.classes is None or seen.regional is None:
+        raise EncoderError(f"The encoder {encoder.name} has no classes of its own; export it again with its classifier.")
+    return seen.classes, nouns().strongest(seen.classes, seen.regional, 1, 0.0).numbers[:, 0]

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from captioner.errors import EncoderError
 from captioner.vision.class_agreement import class_agreement
 from captioner.vision.encoder import Seen
-from support.fakes import small_dataset
+from support.fakes import StubEncoder, small_dataset
 from support.plain_classes import divergences
 
 TABBY, TIGER_CAT, BEAGLE = 281, 282, 162  # two cats and a dog
@@ -42,3 +43,8 @@ def test_a_class_that_is_never_expected_costs_nothing_and_one_that_is_never_foun
     records = small_dataset(1).split("train")
     assert class_agreement(Recognising((0.5, 0.5, 0)), Recognising((1, 0, 0)), records)["divergence"] == round(np.log(2), 4)
     assert 10 < class_agreement(Recognising((1, 0, 0)), Recognising((0.5, 0.5, 0)), records)["divergence"] < 100
+
+
+def test_an_encoder_without_classes_is_named():
+    with pytest.raises(EncoderError, match="The encoder stub has no classes"):
+        class_agreement(StubEncoder(), StubEncoder(), small_dataset(1).split("train"))
