@@ -72,7 +72,7 @@ CONTROLS: dict[str, Variant] = by_name(
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """The architecture of a decoder; the last five settings are for older recipes."""
+    """The architecture of a decoder; the settings from `attention` to `dropout_at` are for older recipes."""
 
     image_entry: Literal["attention", "merge", "init", "pre"] = "attention"
     embedding_dimensions: int = 300
@@ -89,6 +89,8 @@ class DecoderConfig:
     image_norm: Literal["none", "batch"] = field(default="none", metadata=_SWITCH)  # after the projection
     activation: Literal["tanh", "relu"] = field(default="tanh", metadata=_SWITCH)  # of the LSTM's candidate and output
     dropout_at: Literal["everything", "words"] = field(default="everything", metadata=_SWITCH)
+    word_slots: int = field(default=0, metadata=_SWITCH)  # nouns of the CNN's own classes that it may read and copy
+    slot_floor: float = field(default=0.02, metadata=_SWITCH)  # the least strength of a noun that gets a slot
 
     @property
     def attends(self) -> bool:

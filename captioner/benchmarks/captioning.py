@@ -132,7 +132,7 @@ def _recipe(captioner: "Captioner", photographs: int) -> float:
     recipes = {name: Recipe(item.build(), regions, LENGTH) for name, item in captioner.checkpoints.items()}
 
     def captions(data: bytes) -> dict[str, tuple[str, ...]]:
-        features = captioner.encode([read(data)])[0]
+        features = captioner.see([read(data)]).features[0]
         found = {name: recipe.caption(features, GREEDY.maximum_words) for name, recipe in recipes.items()}
         return {name: tuple(captioner.vocabulary.decode(ids)) for name, ids in found.items()}
 

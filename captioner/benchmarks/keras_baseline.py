@@ -103,7 +103,7 @@ class RecipeTraining:
     def _compare(self, examples: Examples, decoder: Decoder) -> float:
         """What our loss per word and the recipe's differ by, on some photographs and without dropout."""
         few = range(min(_COMPARED, len(examples.records)))
-        features, packed = examples.batch(few)
+        features, _, packed = examples.batch(few)
         logits = decoder.logits(tf.cast(features, tf.float32), packed.arrays(), len(packed.counts))
         ours = float(word_losses(logits, packed.targets, 0.0)[0])
         return abs(ours - self.recipe.loss(self.rows[: len(packed.targets)], self.features))

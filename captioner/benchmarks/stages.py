@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from captioner.captioning.beam_search import search
-from captioner.captioning.numpy_decoder import NumpyDecoder
 from captioner.config import SearchConfig
 from captioner.data.images import read, resize
+from captioner.vision.encoder import Seen
 
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
@@ -39,10 +39,10 @@ def stage_times(captioner: "Captioner", network: "Network", batches: Sequence[Se
         times: Times = {}
         times["decode"], pictures = timed(lambda batch: [read(data) for data in batch], batches)
         times["resize"], ready = timed(lambda batch: np.stack([resize(picture, size) for picture in batch]), pictures)
-        times["encode"], features = timed(captioner.encoder.encode, ready)
+        times["encode"], seen = timed(captioner.encoder.see, ready)
         searches = []
-        for name, decoder in captioner.decoders.items():
-            spent, parts = timed(partial(_seconds, decoder, config), features)
+        for name in captioner.decoders:
+            spent, parts = timed(partial(_seconds, captioner, name, config), seen)
             steps, around = map(sum, zip(*parts, strict=True))
             times[name] = spent * steps / (steps + around)
             searches.append(spent - times[name])
@@ -52,10 +52,10 @@ def stage_times(captioner: "Captioner", network: "Network", batches: Sequence[Se
     return times
 
 
-def _seconds(decoder: NumpyDecoder, config: SearchConfig, features: np.ndarray) -> tuple[float, float]:
+def _seconds(captioner: "Captioner", name: str, config: SearchConfig, seen: Seen) -> tuple[float, float]:
     """The seconds that captions take in the decoder, and in the search around it."""
     inside, start = 0.0, time.perf_counter()
-    session = decoder.session(features)
+    session = captioner.session(name, seen)
     inside += time.perf_counter() - start
 
     def step(*given: Any) -> Any:
@@ -65,7 +65,7 @@ def _seconds(decoder: NumpyDecoder, config: SearchConfig, features: np.ndarray) 
         inside += time.perf_counter() - begun
         return found
 
-    search(step, session.state, len(features), config)
+    search(step, session.state, len(seen.features), config)
     return inside, time.perf_counter() - start - inside
 
 

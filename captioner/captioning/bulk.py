@@ -16,7 +16,8 @@ from captioner.errors import ConfigError, ImageError
 from captioner.runtime import cores
 
 if TYPE_CHECKING:
-    from captioner.captioning.captioner import Caption, Captioner
+    from captioner.captioning.caption import Caption
+    from captioner.captioning.captioner import Captioner
 
     Captions = dict[str, list[Caption]]
 
@@ -26,10 +27,15 @@ Place = TypeVar("Place")
 
 
 def entries(
-    captioner: "Captioner", places: Sequence[str], read: Callable[[str], np.ndarray], config: SearchConfig, top: int = 1
+    captioner: "Captioner",
+    places: Sequence[str],
+    read: Callable[[str], np.ndarray],
+    config: SearchConfig,
+    top: int = 1,
+    told: Sequence[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """One JSON record per picture, in their order."""
-    for place, found in caption_all(captioner, places, read, config):
+    for place, found in caption_all(captioner, places, read, config, told):
         yield entry(place, found, captioner.stage, top)
 
 
@@ -45,13 +51,19 @@ def entry(image: str, found: "Captions | ImageError", stage: str, top: int) -> d
     if isinstance(found, ImageError):
         return {"image": image, "error": str(found)}
     captions = {name: [caption.to_json() for caption in best[:top]] for name, best in found.items()}
-    return {"image": image, "stage": stage, "captions": captions}
+    seen = next(iter(found.values()))[0].words_seen
+    words = [{"word": one.word, "probability": one.probability} for one in seen]
+    return {"image": image, "stage": stage, "words_seen": words, "captions": captions}
 
 
 def caption_all(
-    captioner: "Captioner", places: Sequence[Place], read: Callable[[Place], np.ndarray], config: SearchConfig
+    captioner: "Captioner",
+    places: Sequence[Place],
+    read: Callable[[Place], np.ndarray],
+    config: SearchConfig,
+    told: Sequence[str] | None = None,
 ) -> "Iterator[tuple[Place, Captions | ImageError]]":
-    """The captions of every picture, or the error.
+    """The captions of every picture, or the error; `told` words are put into its slots.
 
     `read` loads a picture at the size of the network's input, which bounds the memory of a batch, or raises an `ImageError`.
     While one batch waits for files another is in the network.
@@ -63,7 +75,7 @@ def caption_all(
     with ThreadPoolExecutor(workers, thread_name_prefix="bulk") as pool:
         try:
             for batch in batches:
-                waiting.append(pool.submit(_caption, captioner, batch, read, config))
+                waiting.append(pool.submit(_caption, captioner, batch, read, config, told))
                 if len(waiting) > workers:
                     yield from waiting.popleft().result()
             while waiting:
@@ -74,10 +86,15 @@ def caption_all(
 
 
 def _caption(
-    captioner: "Captioner", places: Sequence[Place], read: Callable[[Place], np.ndarray], config: SearchConfig
+    captioner: "Captioner",
+    places: Sequence[Place],
+    read: Callable[[Place], np.ndarray],
+    config: SearchConfig,
+    told: Sequence[str] | None,
 ) -> "list[tuple[Place, Captions | ImageError]]":
     pictures = [_read(place, read) for place in places]
-    captions = iter(captioner.caption([picture for picture in pictures if not isinstance(picture, ImageError)], config))
+    usable = [picture for picture in pictures if not isinstance(picture, ImageError)]
+    captions = iter(captioner.caption(usable, config, told=told))
     return [
         (place, picture if isinstance(picture, ImageError) else next(captions))
         for place, picture in zip(places, pictures, strict=True)

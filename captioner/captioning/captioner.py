@@ -7,56 +7,27 @@ A photograph is encoded once for all decoders. Files are read by `captioner.data
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from captioner.captioning.beam_search import follow, search
+from captioner.captioning.caption import Caption
 from captioner.captioning.hypotheses import Hypothesis
-from captioner.captioning.numpy_decoder import NumpyDecoder
+from captioner.captioning.numpy_decoder import NumpyDecoder, Session
 from captioner.captioning.search_trace import Candidate, Trace
-from captioner.config import SearchConfig
+from captioner.captioning.seen_words import SeenWord, SlotReader, told_words, words_seen
+from captioner.config import SearchConfig, find_variant
 from captioner.data.images import resize
 from captioner.errors import CheckpointError, ConfigError
 from captioner.model.checkpoints import Checkpoint, EncoderMark, load_all
+from captioner.model.word_slots import WordSlots
 from captioner.vision.encoder import Encoder, Seen
 from captioner.vision.encoders import load_encoder
 from captioner.vision.keras_applications import APPLICATIONS, START_WITH
-from captioner.vocabulary import END, END_WORD, Vocabulary
-
-
-@dataclass(frozen=True, eq=False)
-class Caption:
-    """One caption and why. The tuples over steps have one entry per word, and one for the end when it is finished."""
-
-    variant: str
-    text: str
-    words: tuple[str, ...]
-    log_probability: float
-    word_log_probabilities: tuple[float, ...]
-    alternatives: tuple[tuple[tuple[str, float], ...], ...] = field(repr=False)
-    attention: np.ndarray | None = field(repr=False)  # (steps, rows, columns)
-    finished: bool
-    milliseconds: float
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """The words, and the end where the caption has one: what the tuples over steps belong to."""
-        return self.words + ((END_WORD,) if self.finished else ())
-
-    def to_json(self) -> dict[str, Any]:
-        """The JSON form, shared by command line, page and service."""
-        words = len(self.words)
-        return {
-            "text": self.text,
-            "log_probability": self.log_probability,
-            "words": list(self.words),
-            "word_log_probabilities": list(self.word_log_probabilities[:words]),
-            "end_log_probability": self.word_log_probabilities[words] if self.finished else None,
-        }
+from captioner.vocabulary import END, Vocabulary
 
 
 class Captioner:
@@ -69,6 +40,8 @@ class Captioner:
         self._limits = threadpool_limits(1, "blas")
         self._pool = ThreadPoolExecutor(len(checkpoints), thread_name_prefix="decoder")
         self.decoders = dict(zip(checkpoints, self._pool.map(NumpyDecoder.of, checkpoints.values()), strict=True))
+        self._readers = {name: SlotReader(checkpoint) for name, checkpoint in checkpoints.items()}
+        self._config = next(iter(checkpoints.values())).preset.decoder
 
     @classmethod
     def load(
@@ -116,64 +89,84 @@ class Captioner:
     def variants(self) -> tuple[str, ...]:
         return tuple(self.decoders)
 
-    def encode(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """Checked pictures of any size, uint8 (height, width, 3), to features (pictures, regions, channels)."""
-        return self.see(pictures).features
-
     def see(self, pictures: Sequence[np.ndarray]) -> Seen:
-        """The same with the CNN's own classes."""
+        """Features and classes of checked pictures of any size, uint8 (height, width, 3)."""
         return self.encoder.see(np.stack([resize(picture, self.encoder.size) for picture in pictures]))
 
+    def words_seen(self, seen: Seen, told: Sequence[str] | None = None) -> list[tuple[SeenWord, ...]]:
+        """The words of each picture's slots."""
+        return words_seen(seen, self._config, told)
+
+    def check_told(self, told: Sequence[str] | None) -> list[str]:
+        """Refuse words that cannot be told; return a sentence for each decoder that has no vector for one of them."""
+        words = told_words(self._config, told)
+        pairs = ((reader, name, word) for word in words for name, reader in self._readers.items())
+        return [
+            f"{find_variant(name).title} has no vector for '{word}' and captions without it."
+            for reader, name, word in pairs
+            if reader.vector(word) is None
+        ]
+
     def caption(
-        self, pictures: Sequence[np.ndarray], config: SearchConfig = SearchConfig(), variants: Sequence[str] | None = None
+        self,
+        pictures: Sequence[np.ndarray],
+        config: SearchConfig = SearchConfig(),
+        variants: Sequence[str] | None = None,
+        told: Sequence[str] | None = None,
     ) -> list[dict[str, list[Caption]]]:
         """The captions of each decoder for each picture, best first; the decoders run in parallel."""
-        return self.caption_features(self.encode(pictures), config, variants) if len(pictures) else []
+        return self.caption_seen(self.see(pictures), config, variants, told=told) if len(pictures) else []
 
-    def caption_features(
+    def caption_seen(
         self,
-        features: np.ndarray,
+        seen: Seen,
         config: SearchConfig = SearchConfig(),
         variants: Sequence[str] | None = None,
         beginning: Sequence[str] = (),
+        told: Sequence[str] | None = None,
     ) -> list[dict[str, list[Caption]]]:
-        """The same from features (pictures, regions, channels) of any float type.
+        """The same from what the CNN saw, of any float type.
 
-        Every caption starts with the words of `beginning`.
+        Every caption starts with the words of `beginning`. `told` words are put into the slots, see `words_seen`.
         """
-        if not len(features):
+        if not len(seen.features):
             return []
         names, prefix = self._names(variants), self.vocabulary.encode(beginning)
-        features = features.astype(np.float32, copy=False)
-        columns = list(self._pool.map(lambda name: self._captions(name, features, config, prefix), names))
+        shown = _Shown.of(seen, self.words_seen(seen, told))
+        columns = list(self._pool.map(lambda name: self._captions(name, shown, config, prefix), names))
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def follow(
-        self, features: np.ndarray, words: Sequence[str], variants: Sequence[str] | None = None, finished: bool = True
+        self,
+        seen: Seen,
+        words: Sequence[str],
+        variants: Sequence[str] | None = None,
+        finished: bool = True,
+        told: Sequence[str] | None = None,
     ) -> dict[str, Caption]:
-        """Score given words for one picture's features (regions, channels): word probabilities and each decoder's alternatives.
+        """Score given words for one picture: word probabilities and each decoder's alternatives.
 
         An out-of-vocabulary word gets the probability of the unknown word.
         """
         ids = self.vocabulary.encode(words) + [END] * finished
-        features = features.astype(np.float32, copy=False)[None]
+        shown = _Shown.of(seen, self.words_seen(seen, told))
 
         def judge(name: str) -> Caption:
             start = time.perf_counter()
-            session = self.decoders[name].session(features)
+            session = self._session(name, shown)
             found = follow(session.step, session.state, ids)
-            return self._caption(name, found, (time.perf_counter() - start) * 1000)
+            return self._caption(name, found, (time.perf_counter() - start) * 1000, shown.words[0])
 
         names = self._names(variants)
         return dict(zip(names, self._pool.map(judge, names), strict=True))
 
     def tree(
-        self, features: np.ndarray, variant: str, config: SearchConfig, beginning: Sequence[str] = ()
+        self, seen: Seen, variant: str, config: SearchConfig, beginning: Sequence[str] = (), told: Sequence[str] | None = None
     ) -> tuple[list[Candidate], list[int]]:
-        """Every candidate of one decoder's search for one picture's features, and the path of the best caption."""
+        """Every candidate of one decoder's search for one picture, and the path of the best caption."""
         self._names((variant,))
-        trace, features = Trace(), features.astype(np.float32, copy=False)[None]
-        best = _search(self.decoders[variant], features, config, self.vocabulary.encode(beginning), trace)[0][0]
+        trace, shown = Trace(), _Shown.of(seen, self.words_seen(seen, told))
+        best = self._search(variant, shown, config, self.vocabulary.encode(beginning), trace)[0][0]
         return trace.candidates, trace.find(best.ids + (END,) * best.finished)
 
     def _names(self, variants: Sequence[str] | None) -> tuple[str, ...]:
@@ -183,20 +176,36 @@ class Captioner:
                 raise ConfigError(f"There is no decoder '{name}' here; choose among {', '.join(self.variants)}.")
         return names
 
-    def _captions(self, variant: str, features: np.ndarray, config: SearchConfig, prefix: Sequence[int]) -> list[list[Caption]]:
-        start = time.perf_counter()
-        found = _search(self.decoders[variant], features, config, prefix)
-        milliseconds = (time.perf_counter() - start) * 1000 / len(features)
-        return [[self._caption(variant, hypothesis, milliseconds) for hypothesis in beam] for beam in found]
+    def slots(self, variant: str, seen: Seen, told: Sequence[str] | None = None) -> WordSlots | None:
+        """The word slots of one decoder, None if it has none."""
+        return self._readers[variant].read(self.words_seen(seen, told))
 
-    def _caption(self, variant: str, found: Hypothesis, milliseconds: float) -> Caption:
-        words = tuple(self.vocabulary.decode(found.ids))
-        alternatives = tuple(
-            tuple((self.vocabulary.words[number], probability) for number, probability in step) for step in found.alternatives
-        )
-        attention = found.attention
-        if attention is not None:
-            attention = attention.reshape(len(attention), self.encoder.rows, self.encoder.columns)
+    def session(self, variant: str, seen: Seen, told: Sequence[str] | None = None) -> Session:
+        """The steps of one decoder's search."""
+        return self._session(variant, _Shown.of(seen, self.words_seen(seen, told)))
+
+    def _session(self, variant: str, shown: "_Shown") -> Session:
+        return self.decoders[variant].session(shown.features, self._readers[variant].read(shown.words))
+
+    def _search(
+        self, variant: str, shown: "_Shown", config: SearchConfig, prefix: Sequence[int], trace: Trace | None = None
+    ) -> list[list[Hypothesis]]:
+        """The hypotheses for each photograph, best first."""
+        session = self._session(variant, shown)
+        return search(session.step, session.state, len(shown.features), config, prefix=prefix, trace=trace)
+
+    def _captions(self, variant: str, shown: "_Shown", config: SearchConfig, prefix: Sequence[int]) -> list[list[Caption]]:
+        start = time.perf_counter()
+        found = self._search(variant, shown, config, prefix)
+        milliseconds = (time.perf_counter() - start) * 1000 / len(found)
+        pairs = zip(found, shown.words, strict=True)
+        return [[self._caption(variant, hypothesis, milliseconds, words) for hypothesis in beam] for beam, words in pairs]
+
+    def _caption(self, variant: str, found: Hypothesis, milliseconds: float, seen: Sequence[SeenWord]) -> Caption:
+        known = (*self.vocabulary.words, *(word.word for word in seen))  # One outside the vocabulary is numbered by its slot.
+        words = tuple(known[number] for number in found.ids)
+        alternatives = tuple(tuple((known[number], probability) for number, probability in step) for step in found.alternatives)
+        attention, on_slots, copied = self._parts_of(found.attention, len(seen))
         return Caption(
             variant=variant,
             text=" ".join(words),
@@ -207,12 +216,29 @@ class Captioner:
             attention=attention,
             finished=found.finished,
             milliseconds=milliseconds,
+            words_seen=tuple(seen),
+            slot_attention=on_slots,
+            copied=copied,
         )
 
+    def _parts_of(self, attention: np.ndarray | None, slots: int) -> tuple[np.ndarray | None, ...]:
+        """A step's numbers as attention to the regions, attention to the slots, and the probability of copying each."""
+        if attention is None:
+            return None, None, None
+        regions, count = self.encoder.regions, self._config.word_slots
+        grid = attention[:, :regions].reshape(len(attention), self.encoder.rows, self.encoder.columns)
+        if not count:
+            return grid, None, None
+        on_slots, copied = attention[:, regions : regions + count], attention[:, regions + count :]
+        return grid, on_slots[:, :slots], copied[:, :slots]
 
-def _search(
-    decoder: NumpyDecoder, features: np.ndarray, config: SearchConfig, prefix: Sequence[int], trace: Trace | None = None
-) -> list[list[Hypothesis]]:
-    """The hypotheses for each photograph's features (photographs, regions, channels), best first."""
-    session = decoder.session(features)
-    return search(session.step, session.state, len(features), config, prefix=prefix, trace=trace)
+
+class _Shown(NamedTuple):
+    """Some photographs as the decoders take them."""
+
+    features: np.ndarray  # (photographs, regions, channels)
+    words: list[tuple[SeenWord, ...]]
+
+    @classmethod
+    def of(cls, seen: Seen, words: list[tuple[SeenWord, ...]]) -> "_Shown":
+        return cls(seen.features.astype(np.float32, copy=False), words)

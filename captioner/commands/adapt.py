@@ -125,6 +125,8 @@ def _start(run: Path) -> Start:
     checkpoints = load_all(folder)
     if set(checkpoints) != set(VARIANTS):
         raise TrainingError(f"Fine-tuning needs the decoders {', '.join(VARIANTS)}, but {folder} lacks some. Train them first.")
+    if any(checkpoint.preset.decoder.word_slots for checkpoint in checkpoints.values()):
+        raise TrainingError(f"Fine-tuning takes decoders without word slots, but those in {folder} have some; set word_slots=0.")
     mark = next(iter(checkpoints.values())).encoder
     if mark.name not in (LITE2, ADAPTED):
         raise TrainingError(

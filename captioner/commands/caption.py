@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from captioner.captioning.listing import Entry, Listing, read_done, write
 from captioner.commands import arguments, choices
@@ -34,8 +34,9 @@ SUMMARY = "caption pictures"
 class Request(arguments.Decoders):
     description = (
         "Caption pictures. The exit status is 0 if all were captioned and 1 if some were not. With --json each picture is "
-        "{image, stage, captions} or {image, error}; a caption's log_probability is the sum of its word_log_probabilities, "
-        "one per word, and its end_log_probability, which is null for a caption cut off at the maximum length."
+        "{image, stage, words_seen, captions} or {image, error}: words_seen are the nouns in the decoders' word slots; a "
+        "caption's log_probability is the sum of its word_log_probabilities, one per word, and its end_log_probability, which "
+        "is null for a caption cut off at the maximum length."
     )
     files: list[str] = arguments.option("pictures, or folders of them", "FILE|FOLDER", flag="files", nargs="+")
     variant: list[str] = arguments.variants()
@@ -50,10 +51,24 @@ class Request(arguments.Decoders):
         choices=FORMATS,
         default=FORMATS[0],
     )
+    tell: list[str] | None = arguments.option(
+        'put WORD into a word slot, before what the CNN recognises; "" removes its words; repeatable',
+        "WORD",
+        action="append",
+    )
     out: Path | None = arguments.path("append JSON Lines to a file, a line per picture", "FILE")
     skip_done: bool = arguments.switch(
         "resume the file of --out: caption the pictures without captions there, also those that failed before"
     )
+
+
+class Wanted(NamedTuple):
+    """How pictures are captioned."""
+
+    size: int  # the side of the square that the network takes
+    config: SearchConfig
+    top: int
+    told: list[str] | None
 
 
 def run(options: Request) -> int:
@@ -66,20 +81,28 @@ def run(options: Request) -> int:
         raise ConfigError(f"--format {options.format} is not JSON; leave it out, or leave out --json and --out.")
     top = options.top or (1 if options.format == FORMATS[0] else TOP)
     config = best_of(choices.search_config(options, None), top, options.beam)
-    load = cache(partial(choices.captioner, options, choices.variants(options.variant)))
+    load = cache(partial(_load, options))
     places = [place for given in options.files for place in _pictures(given)]
     size = picture_size(choices.decoders(options))
+    wanted = Wanted(size, config, top, options.tell)
     if options.out:
-        return _write_lines(options, load, places, size, config, top)
-    entries = _entries(load, places, size, config, top)
+        return _write_lines(options, load, places, wanted)
+    entries = _entries(load, places, wanted)
     return _print_list(entries) if options.json else _report(entries, FORMS[options.format])
 
 
-def _write_lines(options: Request, load: Load, places: list[str], size: int, config: SearchConfig, top: int) -> int:
+def _load(options: Request) -> "Captioner":
+    captioner = choices.captioner(options, choices.variants(options.variant))
+    for sentence in captioner.check_told(options.tell):
+        note(sentence)
+    return captioner
+
+
+def _write_lines(options: Request, load: Load, places: list[str], wanted: Wanted) -> int:
     """Append the captions to a file; pictures that have captions there are skipped, and those that failed tried again."""
 
     def check(entry: Entry) -> None:
-        captions, written = entry.get("captions", {}), (load().stage, dict.fromkeys(load().variants, top))
+        captions, written = entry.get("captions", {}), (load().stage, dict.fromkeys(load().variants, wanted.top))
         if captions and (entry.get("stage"), {name: len(found) for name, found in captions.items()}) != written:
             reason = f"The file {options.out} was written by other decoders, of another stage or with another --top"
             raise ConfigError(f"{reason}; give another name.")
@@ -88,7 +111,7 @@ def _write_lines(options: Request, load: Load, places: list[str], size: int, con
     if options.skip_done:
         note(f"{len(done)} pictures are in {options.out} already.")
     with closing(Listing(options.out, options.skip_done)) as listing:
-        return _report(_entries(load, [place for place in places if place not in done], size, config, top), listing.add)
+        return _report(_entries(load, [place for place in places if place not in done], wanted), listing.add)
 
 
 def _print_list(entries: Iterable[Entry]) -> int:
@@ -106,29 +129,29 @@ def _print_list(entries: Iterable[Entry]) -> int:
         write(sys.stdout, "[]\n" if between == "[\n" else "\n]\n")
 
 
-def _entries(load: Load, places: list[str], size: int, config: SearchConfig, top: int) -> Iterable[Entry]:
+def _entries(load: Load, places: list[str], wanted: Wanted) -> Iterable[Entry]:
     """The entry of each picture, in order; with a progress bar if there are many."""
     from captioner.captioning.bulk import FEW
 
     with Progress("captions", len(places), "pictures") if len(places) > FEW else nullcontext() as bar:
-        for entry in _captioned(load, places, size, config, top):
+        for entry in _captioned(load, places, wanted):
             yield entry
             if bar:
                 bar.advance()
 
 
-def _captioned(load: Load, places: list[str], size: int, config: SearchConfig, top: int) -> Iterable[Entry]:
+def _captioned(load: Load, places: list[str], wanted: Wanted) -> Iterable[Entry]:
     """The decoders are loaded once a picture has been read: errors of files before it are known at once."""
     from captioner.captioning.bulk import entries, entry
 
-    read = lru_cache(maxsize=1)(partial(_read, size=size))  # Keeps that picture until its turn.
+    read = lru_cache(maxsize=1)(partial(_read, size=wanted.size))  # Keeps that picture until its turn.
     for number, place in enumerate(places):
         try:
             read(place)
         except ImageError as error:
-            yield entry(place, error, "", top)
+            yield entry(place, error, "", wanted.top)
         else:
-            yield from entries(load(), places[number:], read, config, top)
+            yield from entries(load(), places[number:], read, wanted.config, wanted.top, wanted.told)
             return
 
 

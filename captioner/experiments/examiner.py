@@ -96,9 +96,9 @@ class Examiner:
         """Median time from features to caption, one photograph at a time."""
         subjects, times = self.subjects["test"], []
         for record in subjects.records[:_TIMED]:
-            features = subjects.cache.rows([record])
+            seen = subjects.cache.seen([record])
             start = time.perf_counter()
-            captioner.caption_features(features, config)
+            captioner.caption_seen(seen, config)
             times.append((time.perf_counter() - start) * 1000)
         return median(times)
 

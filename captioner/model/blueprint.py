@@ -12,6 +12,7 @@ import numpy as np
 
 from captioner.config import DecoderConfig
 from captioner.errors import ConfigError
+from captioner.model.word_slots import inputs as slot_inputs
 
 # Far beyond any use; they keep a settings file from asking for all memory.
 LARGEST_SIZE = 8192
@@ -21,6 +22,7 @@ _MOST_ACROSS = 100  # regions
 TABLE_WEIGHT = "decoder/table"  # A learned table is stored as a table, not among the weights.
 NORM = "image_norm"
 STATISTICS = (f"{NORM}/mean", f"{NORM}/variance")  # Counted in training, not learned.
+MOST_SLOTS = 100
 _BLOCKS_ACROSS = 3
 BLOCKS = _BLOCKS_ACROSS**2
 _CHOICES = {name: get_args(kind) for name, kind in get_type_hints(DecoderConfig).items() if get_origin(kind) is Literal}
@@ -78,7 +80,19 @@ def parts(config: DecoderConfig, channels: int, words: int) -> dict[str, Part]:
         found["hidden"] = Part("dense", width, config.hidden_units, "relu")
         width = config.hidden_units
     found["words"] = Part("dense", width, words)
-    return found
+    return found | (_slot_parts(config, width) if config.word_slots else {})
+
+
+def _slot_parts(config: DecoderConfig, width: int) -> dict[str, Part]:
+    """The layers that read word slots and copy from them; `width` is that of the output layer's input."""
+    units = config.image_units
+    return {
+        "slot": Part("dense", slot_inputs(config), units, "relu"),
+        "slot_key": Part("dense", units, units, bias=False),
+        "slot_bias": Part("dense", units, 1, bias=False),
+        "copy_query": Part("dense", width, units),
+        "copy_gate": Part("dense", width, 1),
+    }
 
 
 def _image_parts(config: DecoderConfig, channels: int) -> dict[str, Part]:
@@ -143,5 +157,9 @@ def check(config: DecoderConfig) -> None:
         raise ConfigError("Attention needs every region; pooling blocks goes with image_entry merge, init and pre.")
     if config.attends and not config.additive and config.image_units % config.heads:
         raise ConfigError(f"image_units ({config.image_units}) must be a multiple of heads ({config.heads}).")
+    if not 0 <= config.word_slots <= MOST_SLOTS or not 0 <= config.slot_floor < math.inf:
+        raise ConfigError(f"word_slots is a whole number from 0 to {MOST_SLOTS}, slot_floor a number of 0 or more.")
+    if config.word_slots and (not config.attends or config.additive):
+        raise ConfigError("Word slots are rows of the attention by heads; use image_entry attention and attention heads.")
     if config.adds_image and config.image_units != config.units:
         raise ConfigError(f"With image_entry merge, image_units ({config.image_units}) and units ({config.units}) must be equal.")

@@ -85,7 +85,7 @@ class Checkpoint:
             block_means(config, self.encoder.regions)
         except ConfigError as error:
             raise CheckpointError(f"The settings of {self.variant} do not fit its files: {error} Copy it again.") from error
-        shapes[TABLE_WEIGHT] = (len(self.vocabulary), config.embedding_dimensions)
+        shapes[TABLE_WEIGHT] = (len(self.table), config.embedding_dimensions)
         given = {**self.weights, TABLE_WEIGHT: self.table.vectors}
         if odd := sorted(set(shapes) ^ set(given)):
             raise CheckpointError(
@@ -103,7 +103,8 @@ class Checkpoint:
         from captioner.model.decoder import Decoder
 
         arrays, mark, frozen = self.arrays(), self.encoder, find_variant(self.variant).frozen
-        decoder = Decoder(self.preset.decoder, arrays[TABLE_WEIGHT], mark.channels, frozen, regions=mark.regions)
+        words = len(self.vocabulary)
+        decoder = Decoder(self.preset.decoder, arrays[TABLE_WEIGHT], mark.channels, frozen, 0, mark.regions, words)
         decoder.put(arrays)
         return decoder
 
@@ -168,7 +169,8 @@ def _read(name: str, files: Mapping[str, bytes]) -> Checkpoint:
         raise CheckpointError(f"The checkpoint {name} has format {config['format']}, this version reads format {FORMAT}.")
     vocabulary = Vocabulary(parse_json(files["vocabulary.json"], f"{name}/vocabulary.json"))
     table = EmbeddingTable.from_files(files)
-    if vocabulary.fingerprint != config["vocabulary"] or table.words != vocabulary.words:
+    # Further rows are for words in slots.
+    if vocabulary.fingerprint != config["vocabulary"] or table.words[: len(vocabulary)] != vocabulary.words:
         raise CheckpointError(f"The vocabulary of the checkpoint {name} belongs to another run; copy the checkpoint again.")
     extra = {key: data for key, data in files.items() if key not in _NEEDED}
     return Checkpoint(

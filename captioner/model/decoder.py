@@ -6,7 +6,7 @@ Captions for users come from `captioner.captioning.numpy_decoder`.
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -16,12 +16,32 @@ from captioner.config import DecoderConfig
 from captioner.errors import ConfigError
 from captioner.model.additive_attention import AdditiveAttention
 from captioner.model.blueprint import NORM, block_means, parts
-from captioner.model.layers import Dropout, build, into_slots, out_of_slots
+from captioner.model.copying import NEVER, is_slot, mixture, said_slots, table_rows
+from captioner.model.layers import Dropout, build, in_order, lay_out
+from captioner.vocabulary import PADDING
 
-State = list[tf.Tensor]  # hidden state and cell state of each layer in turn, each (rows, units)
+# Hidden state and cell state of each layer in turn, each (rows, units), and with word slots which were said, (rows, slots).
+State = list[tf.Tensor]
+Slots = tuple[tf.Tensor, tf.Tensor]  # the two arrays of `WordSlots`
 
 _NUMBERS = tf.TensorSpec((None,), tf.int32)
 PACKED_SIGNATURE = (*[_NUMBERS] * 4, tf.TensorSpec((None, None), tf.int32), _NUMBERS)
+
+
+class Memory(NamedTuple):
+    """What a decoder reads of some photographs at every word."""
+
+    grid: tf.Tensor  # with attention by heads, (photographs, heads, regions and slots, depth); or as `_prepare` says
+    rows: Any = None  # of the slots' words in the table, (photographs, slots)
+    keys: Any = None  # (photographs, slots, image_units)
+    biases: Any = None  # (photographs, slots)
+
+
+class Scores(NamedTuple):
+    """From what the next words' probabilities are computed."""
+
+    logits: tf.Tensor  # (words, vocabulary)
+    copying: Any  # None without word slots; log-probabilities of copying nothing and of copying each slot, (words, 1 + slots)
 
 
 class Decoder(keras.Model):
@@ -69,45 +89,69 @@ class Decoder(keras.Model):
                 variable.assign(weights[variable.path])
 
     def logits(self, features: tf.Tensor, packed: tuple, steps: int, seed: tf.Tensor | None = None) -> tf.Tensor:
-        """The logits of every next word of packed captions, (words, vocabulary); a seed turns dropout on."""
-        words, _targets, *layout = packed
+        """The logits of every next word of packed captions, (words, vocabulary), of a decoder without word slots."""
+        return self.scores(features, packed, steps, seed).logits
+
+    def scores(
+        self, features: tf.Tensor, packed: tuple, steps: int, seed: tf.Tensor | None = None, slots: Slots | None = None
+    ) -> Scores:
+        """The scores of every next word of packed captions; a seed turns dropout on."""
+        words, _targets, *packing = packed
         drop = Dropout(seed)
         grid = self._project(features, drop)
-        state = [tf.gather(part, layout[1]) for part in self._first_state(grid)]
+        memory = self._prepare(grid, slots)
+        state = [tf.gather(part, packing[1]) for part in self._first_state(grid)]
         inputs = drop(tf.gather(self.table, words), self.config.dropout)  # (words, dimensions)
-        return self._scores(inputs, self._prepare(grid), state, layout, steps, drop)[0]
+        said = said_slots(memory.rows, words, packing[0], packing[1], steps) if self.config.word_slots else None
+        return self._scores(inputs, memory, state, said, packing, steps, drop)[0]
 
-    def start(self, features: tf.Tensor) -> tuple[tf.Tensor, State]:
+    def start(self, features: tf.Tensor, slots: Slots | None = None) -> tuple[Memory, State]:
         """The photographs as `step` takes them, and the first state, one row per photograph."""
         grid = self._project(features, Dropout(None))
-        return self._prepare(grid), self._first_state(grid)
+        memory, state = self._prepare(grid, slots), self._first_state(grid)
+        return memory, state + ([tf.zeros_like(memory.biases)] if self.config.word_slots else [])
 
-    def step(self, image: tf.Tensor, state: State, words: tf.Tensor) -> tuple[tf.Tensor, State]:
-        """One word further: log-probabilities (rows, vocabulary) and the next state.
+    def step(self, memory: Memory, state: State, words: tf.Tensor) -> tuple[tf.Tensor, State]:
+        """One word further: log-probabilities (rows, vocabulary + slots) and the next state.
 
-        Rows are grouped by photograph, in equal numbers.
+        Rows are grouped by photograph, in equal numbers. The last columns are for slots whose word is not in the
+        vocabulary; a word chosen there is given back by the column's number.
         """
         places = tf.range(tf.size(words))
-        slots = tf.reshape(places, (tf.shape(image)[0], -1))
-        layout = (tf.size(words)[None], places // tf.shape(slots)[1], slots, places)
-        scores, state = self._scores(tf.gather(self.table, words), image, state, layout, 1, Dropout(None))
-        return tf.nn.log_softmax(scores), state
+        layout = tf.reshape(places, (tf.shape(memory.grid)[0], -1))
+        packing = (tf.size(words)[None], places // tf.shape(layout)[1], layout, places)
+        if not self.config.word_slots:
+            scores, state = self._scores(tf.gather(self.table, words), memory, state, None, packing, 1, Dropout(None))
+            return tf.nn.log_softmax(scores.logits), state
+        rows = tf.gather(memory.rows, packing[1])  # (rows, slots)
+        words = table_rows(words, rows, self.vocabulary_size)
+        said = tf.maximum(state[-1], is_slot(rows, words))
+        scores, state = self._scores(tf.gather(self.table, words), memory, state[:-1], said, packing, 1, Dropout(None))
+        return mixture(scores, rows), [*state, said]
 
     def _scores(
-        self, inputs: tf.Tensor, image: tf.Tensor, state: State, layout: Any, steps: int, drop: Dropout
-    ) -> tuple[tf.Tensor, State]:
-        """The logits of the next words and the new state; `layout` is the last four arrays of `Packed.arrays`."""
-        counts, images, slots, places = layout
-        looks = self._looks(image, images) if self.config.additive else None
+        self,
+        inputs: tf.Tensor,
+        memory: Memory,
+        state: State,
+        said: tf.Tensor | None,
+        packing: Any,
+        steps: int,
+        drop: Dropout,
+    ) -> tuple[Scores, State]:
+        """The scores of the next words and the new state; `packing` is the last four arrays of `Packed.arrays`."""
+        counts, images, layout, places = packing
+        looks = self._looks(memory.grid, images) if self.config.additive else None
         sequence, state = self._read(inputs, counts, steps, state, drop, looks)
         if self.config.attends:
-            context = looks.contexts() if looks else self._contexts(sequence, image, slots, places)
+            context = looks.contexts() if looks else self._contexts(sequence, memory, said, layout, places)
             sequence = tf.concat([sequence, drop(context, self.config.later_dropout)], axis=1)
         elif self.config.adds_image:
-            sequence = sequence + tf.gather(image, places // tf.shape(slots)[1])
+            sequence = sequence + tf.gather(memory.grid, places // tf.shape(layout)[1])
         if "hidden" in self.parts:
             sequence = drop(self.parts["hidden"](sequence), self.config.later_dropout)
-        return self.parts["words"](sequence), state
+        copying = None if said is None else self._copying(sequence, memory, said, layout, places)
+        return Scores(self.parts["words"](sequence), copying), state
 
     def _project(self, features: tf.Tensor, drop: Dropout) -> tf.Tensor:
         # A channel is dropped for a whole photograph, so it makes no difference that the mean over its regions comes first.
@@ -150,11 +194,16 @@ class Decoder(keras.Model):
             after += last
         return sequence, after
 
-    def _prepare(self, grid: tf.Tensor) -> tf.Tensor:
+    def _prepare(self, grid: tf.Tensor, slots: Slots | None = None) -> Memory:
         """A grid as attention takes it: by heads, or keys and values of additive attention, (images, 2, regions, units)."""
         if self.config.additive:
-            return tf.stack([self.parts["keys"](grid), grid], axis=1)
-        return self._heads(grid) if self.config.attends else grid
+            return Memory(tf.stack([self.parts["keys"](grid), grid], axis=1))
+        if slots is None or not self.config.word_slots:
+            return Memory(self._heads(grid) if self.config.attends else grid)
+        rows, measures = slots
+        read = self.parts["slot"](tf.concat([tf.gather(self.table, rows), measures], axis=2))  # (images, slots, image_units)
+        biases = self.parts["slot_bias"](read)[:, :, 0] + tf.where(rows == PADDING, NEVER, 0.0)
+        return Memory(self._heads(tf.concat([grid, read], axis=1)), rows, self.parts["slot_key"](read), biases)
 
     def _looks(self, image: tf.Tensor, images: tf.Tensor) -> AdditiveAttention:
         """Additive attention of each row over its photograph."""
@@ -165,13 +214,26 @@ class Decoder(keras.Model):
         """The share of additive attention in the gates of the first layer, from its previous output."""
         return lambda hidden: self.parts["context"](looks(self.parts["query"](hidden)))
 
-    def _contexts(self, sequence: tf.Tensor, grid: tf.Tensor, slots: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-        """Multi-head attention over grids (images, heads, regions, depth): the context of every word, (words, image_units)."""
-        query = into_slots(self.parts["query"](sequence), slots, places)  # (images, slots, image_units)
-        weights = tf.matmul(self._heads(query), grid, transpose_b=True)  # (images, heads, slots, regions)
-        weights = tf.nn.softmax(weights / math.sqrt(self.config.image_units // self.config.heads))
-        context = tf.transpose(tf.matmul(weights, grid), (0, 2, 1, 3))  # (images, slots, heads, depth)
-        return out_of_slots(tf.reshape(context, tf.shape(query)), slots, places)
+    def _contexts(
+        self, sequence: tf.Tensor, memory: Memory, said: tf.Tensor | None, layout: tf.Tensor, places: tf.Tensor
+    ) -> tf.Tensor:
+        """Multi-head attention over regions and word slots: the context of every word, (words, image_units)."""
+        query = lay_out(self.parts["query"](sequence), layout, places)  # (images, places, image_units)
+        weights = tf.matmul(self._heads(query), memory.grid, transpose_b=True)  # (images, heads, places, regions and slots)
+        weights = weights / math.sqrt(self.config.image_units // self.config.heads)
+        if said is not None:
+            out = NEVER * tf.gather(said, layout) + tf.where(memory.rows == PADDING, NEVER, 0.0)[:, None]
+            regions = tf.shape(weights)[3] - tf.shape(out)[2]
+            weights = weights + tf.pad(out, [[0, 0], [0, 0], [regions, 0]])[:, None]
+        context = tf.transpose(tf.matmul(tf.nn.softmax(weights), memory.grid), (0, 2, 1, 3))  # (images, places, heads, depth)
+        return in_order(tf.reshape(context, tf.shape(query)), layout, places)
+
+    def _copying(self, sequence: tf.Tensor, memory: Memory, said: tf.Tensor, layout: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+        """The log-probabilities of copying nothing and of copying each word slot, (words, 1 + word slots)."""
+        query = lay_out(self.parts["copy_query"](sequence), layout, places)  # (images, places, image_units)
+        scores = tf.matmul(query, memory.keys, transpose_b=True) / math.sqrt(self.config.image_units)
+        scores = in_order(scores + memory.biases[:, None], layout, places) + NEVER * said
+        return tf.nn.log_softmax(tf.concat([self.parts["copy_gate"](sequence), scores], axis=1))
 
     def _heads(self, units: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(units)

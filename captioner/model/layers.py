@@ -130,10 +130,10 @@ def late_gradient(projected: tf.Tensor, recurrent: tf.Tensor, before: list[tf.Te
     return attach(projected, recurrent)
 
 
-def into_slots(words: tf.Tensor, slots: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-    """Lay out words (words, units) by photograph, (images, slots, units); the content of empty slots is meaningless.
+def lay_out(words: tf.Tensor, layout: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    """Lay out words (words, units) by photograph, (images, places, units); the content of empty places is meaningless.
 
-    A word has one place, so its gradient is looked up there; TensorFlow would add up over all slots.
+    A word has one place, so its gradient is looked up there; TensorFlow would add up over all places.
     """
 
     @tf.custom_gradient
@@ -141,20 +141,20 @@ def into_slots(words: tf.Tensor, slots: tf.Tensor, places: tf.Tensor) -> tf.Tens
         def backward(upstream: tf.Tensor) -> tf.Tensor:
             return tf.gather(tf.reshape(upstream, (-1, upstream.shape[-1])), places)
 
-        return tf.gather(words, slots), backward
+        return tf.gather(words, layout), backward
 
     return lay(words)
 
 
-def out_of_slots(laid: tf.Tensor, slots: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-    """Collect the slots of photographs, (images, slots, units), in the order of the words: the inverse of `into_slots`."""
+def in_order(laid: tf.Tensor, layout: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    """Collect the places of photographs, (images, places, units), in the order of the words: the inverse of `lay_out`."""
 
     @tf.custom_gradient
     def collect(laid: tf.Tensor) -> tuple:
         def backward(upstream: tf.Tensor) -> tf.Tensor:
-            own = tf.reshape(tf.range(tf.size(slots)), tf.shape(slots))
-            taken = tf.equal(tf.gather(places, slots), own)[:, :, None]
-            return tf.where(taken, tf.gather(upstream, slots), 0.0)
+            own = tf.reshape(tf.range(tf.size(layout)), tf.shape(layout))
+            taken = tf.equal(tf.gather(places, layout), own)[:, :, None]
+            return tf.where(taken, tf.gather(upstream, layout), 0.0)
 
         return tf.gather(tf.reshape(laid, (-1, laid.shape[-1])), places), backward
 

@@ -1,6 +1,15 @@
 """Word-level cross-entropy, plain and label-smoothed, with a fused gradient."""
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
+
+from captioner.vocabulary import PADDING, UNKNOWN
+
+if TYPE_CHECKING:
+    from captioner.model.decoder import Scores
+
+NEVER = -1e9  # added to a score, it rules the word or slot out
 
 
 def cross_entropy(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
@@ -17,24 +26,48 @@ def word_losses(logits: tf.Tensor, targets: tf.Tensor, smoothing: float) -> tupl
     if smoothing == 0:
         plain = tf.reduce_mean(cross_entropy(logits, targets))
         return plain, plain
-    return _smoothed(logits, targets, smoothing)
+    each, leads = _losses_and_leads(logits, targets)
+    plain = tf.reduce_mean(each)
+    return plain, plain + smoothing * tf.reduce_mean(leads)
 
 
-def _smoothed(logits: tf.Tensor, targets: tf.Tensor, smoothing: float) -> tuple[tf.Tensor, tf.Tensor]:
+def mixture_losses(
+    scores: "Scores", targets: tf.Tensor, rows: tf.Tensor, smoothing: float = 0.0
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The cross-entropy of each word, plain and with label smoothing, (words,) each, where words may be copied from slots.
+
+    `targets` (words,) and the slots' words `rows` (words, slots) are rows of the table. Label smoothing concerns the
+    vocabulary's part of the mixture.
+    """
+    vocabulary = scores.logits.shape[1]
+    copied = tf.logical_and(rows == targets[:, None], rows != PADDING)
+    # A word outside the vocabulary that a slot holds is copied, not said to be unknown.
+    beyond = tf.logical_and(targets >= vocabulary, tf.reduce_any(copied, axis=1))
+    each, leads = _losses_and_leads(scores.logits, tf.where(targets < vocabulary, targets, UNKNOWN))
+    written = scores.copying[:, 0] - each + tf.where(beyond, NEVER, 0.0)
+    parts = tf.concat([written[:, None], tf.where(copied, scores.copying[:, 1:], NEVER)], axis=1)
+    mixed = -tf.reduce_logsumexp(parts, axis=1)
+    return mixed, (1 - smoothing) * mixed + smoothing * (each + leads)
+
+
+def _losses_and_leads(logits: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Each word's cross-entropy, and by how much its logit exceeds the mean of all, (words,) each.
+
+    The target of label smoothing is (1 - smoothing) for the word and smoothing / vocabulary for every word, so its
+    cross-entropy is the plain one plus smoothing times this lead.
+    """
+
     @tf.custom_gradient
     def losses(logits: tf.Tensor) -> tuple:
         each, slopes = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=targets)
         rows = tf.stack([tf.range(tf.shape(targets)[0]), targets], axis=1)
-        plain = tf.reduce_mean(each)
-        # The target is (1 - smoothing) for the word and smoothing / vocabulary for every word.
-        smoothed = plain + smoothing * tf.reduce_mean(tf.gather_nd(logits, rows) - tf.reduce_mean(logits, axis=1))
+        leads = tf.gather_nd(logits, rows) - tf.reduce_mean(logits, axis=1)
 
-        def backward(of_plain: tf.Tensor, of_smoothed: tf.Tensor) -> tf.Tensor:
-            words, vocabulary = (tf.cast(size, logits.dtype) for size in tf.unstack(tf.shape(logits)))
-            spread = of_smoothed * smoothing / words
-            gradient = slopes * ((of_plain + of_smoothed) / words) - spread / vocabulary
-            return tf.tensor_scatter_nd_add(gradient, rows, tf.fill(tf.shape(targets), spread))
+        def backward(of_each: tf.Tensor, of_leads: tf.Tensor) -> tf.Tensor:
+            vocabulary = tf.cast(tf.shape(logits)[1], logits.dtype)
+            gradient = slopes * of_each[:, None] - (of_leads / vocabulary)[:, None]
+            return tf.tensor_scatter_nd_add(gradient, rows, of_leads)
 
-        return (plain, smoothed), backward
+        return (each, leads), backward
 
     return losses(logits)

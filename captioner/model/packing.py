@@ -22,12 +22,12 @@ class Packed:
     targets: np.ndarray  # (words,) the word that should come out
     counts: np.ndarray  # (steps,) captions still going on at each step, falling; zeros fill up the bucket
     images: np.ndarray  # (captions,) the photograph of each caption, longest caption first
-    slots: np.ndarray  # (images, most words of one image): which word stands there, 0 where none does
-    places: np.ndarray  # (words,) the slot of each word, counted through all images
+    layout: np.ndarray  # (images, most words of one image): which word stands there, 0 where none does
+    places: np.ndarray  # (words,) the place of each word in the layout, counted through all images
     captions: np.ndarray  # (captions,) which of the captions given each row is, counted through all photographs
 
     def arrays(self) -> tuple[np.ndarray, ...]:
-        return self.words, self.targets, self.counts, self.images, self.slots, self.places
+        return self.words, self.targets, self.counts, self.images, self.layout, self.places
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Repeat one value per caption, in the order given, for each of its words: (words,)."""
@@ -48,17 +48,17 @@ def pack(captions: Sequence[Sequence[Sequence[int]]]) -> Packed:
     words = np.array([rows[row][1][step - 1] if step else START for step, still in enumerate(alive) for row in still], np.int32)
     images = np.array([image for image, _ in rows], np.int32)
     word_images = np.concatenate([images[:0], *(images[:count] for count in counts)])  # (words,)
-    slots, places = _slots(word_images, len(captions))
-    return Packed(words, targets, counts.astype(np.int32), images, slots, places, np.array(order, int))
+    layout, places = _layout(word_images, len(captions))
+    return Packed(words, targets, counts.astype(np.int32), images, layout, places, np.array(order, int))
 
 
-def _slots(word_images: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:
+def _layout(word_images: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:
     """Group the words by photograph: a table of word numbers per photograph, and each word's place in that table."""
     sizes = np.bincount(word_images, minlength=images)
     order = np.argsort(word_images, kind="stable")
     within = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    slots = np.zeros((images, sizes.max()), np.int32)
-    slots[word_images[order], within] = order
+    layout = np.zeros((images, sizes.max()), np.int32)
+    layout[word_images[order], within] = order
     places = np.empty(len(order), np.int32)
-    places[order] = word_images[order] * slots.shape[1] + within
-    return slots, places
+    places[order] = word_images[order] * layout.shape[1] + within
+    return layout, places

@@ -123,8 +123,8 @@ def caption_all(
     with Progress(label, len(records), "photographs") as progress:
         for first in range(0, len(records), _PHOTOGRAPHS_AT_ONCE):
             part = records[first : first + _PHOTOGRAPHS_AT_ONCE]
-            features = cache.rows(part).astype(np.float32)  # (photographs, regions, channels)
-            for record, found in zip(part, captioner.caption_features(features, config, tuple(captions)), strict=True):
+            found_of_all = captioner.caption_seen(cache.seen(part), config, tuple(captions))
+            for record, found in zip(part, found_of_all, strict=True):
                 for name, best_first in found.items():
                     captions[name][record.name] = best_first[0].text
             progress.advance(len(part))

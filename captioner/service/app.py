@@ -137,7 +137,7 @@ def _add_captions(app: FastAPI, service: Service) -> None:
         """Captions of one or several photographs, in the order in which they were sent."""
         engine = service.ready
         try:
-            options = engine.options(asked.beam, asked.top, tuple(dict.fromkeys(asked.variants)))
+            options = engine.options(asked.beam, asked.top, tuple(dict.fromkeys(asked.variants)), asked.tell)
         except ConfigError as error:
             raise Problem(problems.BAD_REQUEST, str(error)) from error
         async with service.in_time():

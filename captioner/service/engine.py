@@ -21,7 +21,8 @@ from captioner.runtime import cores
 from captioner.service.queue import Batcher, WorkQueue
 
 if TYPE_CHECKING:
-    from captioner.captioning.captioner import Caption, Captioner
+    from captioner.captioning.caption import Caption
+    from captioner.captioning.captioner import Captioner
 
 MOST_TOGETHER, PATIENCE = 32, 0.003  # photographs, seconds
 _AT_ONCE = 2  # While one batch is encoded, the other is captioned.
@@ -36,6 +37,7 @@ class CaptionOptions:
 
     config: SearchConfig
     variants: tuple[str, ...]
+    told: tuple[str, ...] | None = None  # words for the slots
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +68,13 @@ class Engine:
         self.captioner.caption([np.zeros((size, size, 3), np.uint8)] * cores(), self.search)
         return self
 
-    def options(self, beam: int | None, top: int, variants: Sequence[str]) -> CaptionOptions:
-        """Raises a `ConfigError` for a decoder that is not loaded or a beam that is too narrow."""
+    def options(self, beam: int | None, top: int, variants: Sequence[str], told: Sequence[str] = ()) -> CaptionOptions:
+        """Raises a `ConfigError` for a decoder that is not loaded, a beam that is too narrow or a word that cannot be told."""
+        self.captioner.check_told(told)
         missing = [name for name in variants if name not in self.captioner.variants]
         if missing:
             raise ConfigError(f"There is no decoder '{missing[0]}' here.")
-        return CaptionOptions(best_of(self.search, top, beam), tuple(variants) or self.captioner.variants)
+        return CaptionOptions(best_of(self.search, top, beam), tuple(variants) or self.captioner.variants, tuple(told) or None)
 
     def prepare(self, data: bytes, name: str, options: CaptionOptions) -> Job:
         """Decode an uploaded file; raises an `ImageError` if it is not a picture."""
@@ -89,12 +92,12 @@ class Engine:
 
     def _work(self, jobs: Sequence[Job]) -> list[Captions]:
         start = time.perf_counter()
-        features = self.captioner.encoder.encode(np.stack([job.pixels for job in jobs]))
+        seen = self.captioner.encoder.see(np.stack([job.pixels for job in jobs]))
         encoded = time.perf_counter()
         found: list[Captions] = [{} for _ in jobs]
         for options in dict.fromkeys(job.options for job in jobs):
             places = [place for place, job in enumerate(jobs) if job.options == options]
-            captions = self.captioner.caption_features(features[places], options.config, options.variants)
+            captions = self.captioner.caption_seen(seen.part(places), options.config, options.variants, told=options.told)
             for place, one in zip(places, captions, strict=True):
                 found[place] = one
         for part, seconds in (("encode", encoded - start), ("search", time.perf_counter() - encoded)):

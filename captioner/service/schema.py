@@ -15,6 +15,7 @@ from captioner.service.problems import MEDIA_TYPE, Kind
 MOST_FILES, MOST_CAPTIONS = 16, 10
 _NAMES = tuple(VARIANTS)
 _BEAM = "how many beginnings are followed at once, as many as `top` or more; else what was chosen for the decoders"
+_TELL = "words for the decoders' word slots, before what the CNN recognises; an empty one removes its words"
 _Width = Annotated[int, Field(ge=1, le=MOST_CAPTIONS)]  # Bounds on an optional type would not reach the OpenAPI document.
 
 
@@ -24,6 +25,7 @@ class Parameters(BaseModel, extra="forbid"):
     beam: Annotated[_Width | SkipJsonSchema[None], Field(description=_BEAM)] = None
     top: Annotated[int, Field(ge=1, le=MOST_CAPTIONS, description="up to so many captions of each decoder")] = 1
     variants: Annotated[list[Literal[_NAMES]], Field(description="these decoders only")] = []
+    tell: Annotated[list[str], Field(description=_TELL)] = []
 
 
 class Caption(BaseModel):
@@ -36,11 +38,19 @@ class Caption(BaseModel):
     end_log_probability: float | None = Field(description="null where the caption was cut off at the greatest length")
 
 
+class SeenWord(BaseModel):
+    """A noun in the decoders' word slots."""
+
+    word: str
+    probability: float
+
+
 class Captioned(BaseModel):
     """A photograph with the best captions of each decoder, best first."""
 
     image: str
     stage: str
+    words_seen: list[SeenWord]
     captions: dict[str, list[Caption]]
 
 

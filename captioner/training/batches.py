@@ -16,12 +16,14 @@ import numpy as np
 from captioner.config import TrainingConfig
 from captioner.data.datasets import Record
 from captioner.model.packing import Packed, pack
+from captioner.model.word_slots import SlotFinder, WordSlots
 from captioner.training.worker_group import Shard
 from captioner.vision.feature_cache import FeatureCache
 from captioner.vision.feature_shards import SHARD_ROWS
 from captioner.vocabulary import UNKNOWN, Vocabulary, tokenize
 
-Batch = tuple[np.ndarray, Packed]  # features (images, regions, channels), and the captions' words
+# Features (images, regions, channels), the two arrays of the word slots, and the captions' words.
+Batch = tuple[np.ndarray, tuple[np.ndarray, np.ndarray], Packed]
 
 MIXED_BYTES = 16 * 2**30  # Features up to this size are shuffled as a whole; a training machine can hold them in memory.
 WINDOW_BYTES = 4 * 2**30  # Larger ones are shuffled within windows of this size.
@@ -34,14 +36,27 @@ class Examples:
     records: tuple[Record, ...]
     captions: tuple[tuple[tuple[int, ...], ...], ...]  # per photograph, per caption, the words' numbers
     cache: FeatureCache | None  # None where the encoder is fine-tuned and reads the pictures.
+    finder: SlotFinder | None = None  # None for a decoder without word slots
 
     @classmethod
-    def of(cls, records: Sequence[Record], vocabulary: Vocabulary, cache: FeatureCache | None) -> "Examples":
+    def of(
+        cls,
+        records: Sequence[Record],
+        vocabulary: Vocabulary,
+        cache: FeatureCache | None,
+        finder: SlotFinder | None = None,
+    ) -> "Examples":
+        """`vocabulary` holds every word that has a row in the table."""
         captions = tuple(tuple(tuple(vocabulary.encode(tokenize(text))) for text in record.captions) for record in records)
-        return cls(tuple(records), captions, cache)
+        return cls(tuple(records), captions, cache, finder)
 
     def part(self, chosen: slice) -> "Examples":
-        return Examples(self.records[chosen], self.captions[chosen], self.cache)
+        return replace(self, records=self.records[chosen], captions=self.captions[chosen])
+
+    def photographs(self, chosen: Sequence[int], views: Sequence[str] | None = None) -> tuple[np.ndarray, WordSlots]:
+        """The features and the word slots of photographs by number."""
+        seen = self.cache.seen([self.records[index] for index in chosen], views)
+        return seen.features, self.finder.find(seen) if self.finder else WordSlots.none(len(chosen))
 
     @cached_property
     def sets(self) -> list[np.ndarray]:
@@ -62,8 +77,8 @@ class Examples:
         return first + round(other_share * (len(self.records) - first))
 
     def batch(self, chosen: Sequence[int], views: Sequence[str] | None = None) -> Batch:
-        features = self.cache.rows([self.records[index] for index in chosen], views)
-        return features, pack([self.captions[index] for index in chosen])
+        features, slots = self.photographs(chosen, views)
+        return features, slots[:2], pack([self.captions[index] for index in chosen])
 
 
 def batches(
@@ -75,7 +90,7 @@ def batches(
     for chosen, names in shuffled(examples, config.images_per_batch, views, random, config.other_share):
         own = examples.batch(chosen[shard.own], names[shard.own]) if len(chosen) > shard.number else None
         if own and config.word_dropout:
-            words = own[1].words
+            words = own[2].words
             words[dropping.random(len(words)) < config.word_dropout] = UNKNOWN
         yield own
 

@@ -18,7 +18,7 @@ from safetensors.numpy import save as save_tensors
 
 from captioner.config import Schedule
 from captioner.errors import TrainingError
-from captioner.model.decoder import Decoder
+from captioner.model.decoder import Decoder, Slots
 from captioner.progress import Progress
 from captioner.runtime import cores
 from captioner.storage import parse_as
@@ -75,18 +75,18 @@ class DistributedTrainer(Trainer):
         """This worker's contribution to the step in one vector; zeros if the batch has no photograph for it."""
         if batch is None:
             return tf.zeros(self.size, self._kind)
-        features, packed = batch
-        return self._step(len(packed.counts))(features, packed.arrays())
+        features, slots, packed = batch
+        return self._step(len(packed.counts))(features, slots, packed.arrays())
 
     def learn(self, batch: Batch | None) -> tuple[float, int]:
         loss, words = self.move_by(self.workers.sum(self.summed_gradients(batch))).numpy()
         return float(loss), int(words)
 
-    def _train_step(self, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
+    def _train_step(self, features: tf.Tensor, slots: Slots, packed: tuple, steps: int) -> tf.Tensor:
         """The gradients of the summed loss, flattened into one vector; then the plain sum, and the number of words."""
         words = tf.cast(tf.shape(packed[1])[0], self._kind)
         with tf.GradientTape() as tape:
-            plain, smoothed = self._losses(features, packed, steps)
+            plain, smoothed = self._losses(features, slots, packed, steps)
             summed = smoothed * words
         variables = self.decoder.trainable_variables
         gradients = map(tf.convert_to_tensor, tape.gradient(summed, [variable.value for variable in variables]))

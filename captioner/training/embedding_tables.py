@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from captioner.config import Preset
+from captioner.config import Preset, find_variant
+from captioner.vision.nouns import nouns
 from captioner.vocabulary import SPECIAL_WORDS
 from embeddings.corpus import SkipGram
 from embeddings.files import find_file
@@ -53,15 +54,27 @@ class Sources:
 
 
 def starting_table(words: tuple[str, ...], preset: Preset, sources: Sources, text: Text, variant: str, seed: int) -> Table:
-    """The word table that a variant starts with; `text` gives the training captions alone if called with True."""
+    """The word table that a variant starts with; `text` gives the training captions alone if called with True.
+
+    A frozen table has rows for words in slots as well, after the vocabulary's.
+    """
     decoder = preset.decoder
     if variant in _METHODS:
-        vectors = _from_text(words, preset, sources, text, *_METHODS[variant])
+        method, captions_only = _METHODS[variant]
+        extra = _beyond(words) if decoder.word_slots and find_variant(variant).frozen else ()
+        vectors = _from_text((*words, *extra), preset, sources, text, method, captions_only)
+        words += tuple(noun for noun in extra if vectors.lookup(noun) is not None)
         table = build_table(words, SPECIAL_WORDS, vectors.lookup, decoder.row_scale, seed, vectors.source)
         subwords = getattr(vectors, "subwords", None)  # FastText's
         return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}
     table = learned_start(words, decoder.embedding_dimensions, decoder.row_scale, seed)
     return (_marked_random(table, seed) if variant == "random" else table), {}
+
+
+def _beyond(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The nouns that can stand in a slot and are not in the vocabulary."""
+    known = set(words)
+    return tuple(noun for noun in nouns().words if noun not in known)
 
 
 def _marked_random(table: EmbeddingTable, seed: int) -> EmbeddingTable:

@@ -26,12 +26,14 @@ from captioner.model.checkpoints import (
     read_tensors,
     save,
 )
+from captioner.model.word_slots import SlotFinder
 from captioner.storage import exists, load_folder, parse_as, read_json, remove_folder, save_folder, tensor_pieces, write_json
 from captioner.training import provenance
 from captioner.training.embedding_tables import Table
 from captioner.training.history import FINISHED, RUNNING, STOPPED, Epoch, TrainingState
 from captioner.training.provenance import Code, File
 from captioner.training.run_inputs import RunInputs
+from captioner.vocabulary import Vocabulary
 from embeddings.table import EmbeddingTable
 
 if TYPE_CHECKING:
@@ -134,11 +136,12 @@ class Run:
         frozen = find_variant(self.variant).frozen
         channels, regions = shared.encoder.channels, shared.encoder.regions
         config = self._preset(table).decoder
-        decoder = Decoder(config, table.vectors, channels, frozen, self.seed, regions)
+        decoder = Decoder(config, table.vectors, channels, frozen, self.seed, regions, len(shared.vocabulary))
         if self.start:
             decoder.put(self.start.checkpoint.arrays(config))
-        examples = Examples.of(shared.train, shared.vocabulary, shared.cache)
-        dev = Examples.of(shared.dev, shared.vocabulary, shared.cache)
+        finder, known = SlotFinder.of(config, table.words), Vocabulary(table.words)
+        examples = Examples.of(shared.train, known, shared.cache, finder)
+        dev = Examples.of(shared.dev, known, shared.cache, finder)
 
         def keep(state: TrainingState) -> None:
             if self.watch:  # First: if interrupted in between, it sees the same epoch again and misses none.
@@ -148,16 +151,18 @@ class Run:
         more = {"views": shared.views, "state": state, "label": self.variant, "shown": self.workers.first}
         if self.workers.first:
             more["after_epoch"] = keep
-        return self._train_stage(decoder, examples, dev, more)
+        return self._train_stage(decoder, examples, dev, known, more)
 
-    def _train_stage(self, decoder: "Decoder", examples: "Examples", dev: "Examples", more: dict[str, Any]) -> TrainingState:
+    def _train_stage(
+        self, decoder: "Decoder", examples: "Examples", dev: "Examples", known: Vocabulary, more: dict[str, Any]
+    ) -> TrainingState:
         from captioner.training.distributed_trainer import DistributedTrainer
         from captioner.training.self_critical import train_by_reward
         from captioner.training.trainer import train
 
         shared = self.inputs
         if shared.stage == REWARD:
-            return train_by_reward(decoder, examples, dev, shared.vocabulary, shared.preset.reward, self.seed, **more)
+            return train_by_reward(decoder, examples, dev, known, shared.preset.reward, self.seed, **more)
         if self.workers.several:
             more["make_trainer"] = partial(DistributedTrainer, workers=self.workers)
         return train(decoder, examples, dev, shared.preset.training, self.seed, **more)

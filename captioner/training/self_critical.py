@@ -15,8 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from captioner.config import REWARD, RewardConfig
-from captioner.model.decoder import PACKED_SIGNATURE, Decoder
-from captioner.model.losses import cross_entropy
+from captioner.model.copying import slots_of_words, slots_signature, table_rows
+from captioner.model.decoder import PACKED_SIGNATURE, Decoder, Slots
+from captioner.model.losses import cross_entropy, mixture_losses
 from captioner.model.packing import pack
 from captioner.progress import Progress
 from captioner.runtime import cores
@@ -81,24 +82,30 @@ class Writer:
     def __init__(self, decoder: Decoder, maximum_words: int, samples: int):
         self.decoder, self.maximum_words = decoder, maximum_words
         self.never = never_written(decoder.vocabulary_size)
-        features, seed = tf.TensorSpec((None, None, decoder.channels)), tf.TensorSpec((2,), tf.int32)
-        self._likeliest = tf.function(lambda features: self._loop(features, None, 1), [features], autograph=False)
-        self._drawn = tf.function(lambda features, seed: self._loop(features, seed, samples), [features, seed], autograph=False)
+        given = [tf.TensorSpec((None, None, decoder.channels)), slots_signature(decoder)]
+        seed = tf.TensorSpec((2,), tf.int32)
+        self._likeliest = tf.function(lambda *photographs: self._loop(*photographs, None, 1), given, autograph=False)
+        self._drawn = tf.function(lambda *given: self._loop(*given, samples), [*given, seed], autograph=False)
 
-    def likeliest(self, features: np.ndarray) -> list[list[int]]:
-        """One caption for each photograph, without its end word."""
-        return [until_end(row)[0] for row in self._likeliest(features).numpy()]
+    def likeliest(self, features: np.ndarray, slots: Slots) -> list[list[int]]:
+        """One caption for each photograph as rows of the table, without its end word."""
+        return [until_end(row)[0] for row in self._likeliest(features, slots).numpy()]
 
-    def drawn(self, features: tf.Tensor, seed: np.ndarray) -> np.ndarray:
+    def drawn(self, features: tf.Tensor, slots: Slots, seed: np.ndarray) -> np.ndarray:
         """Sampled captions, photograph by photograph, (photographs * samples, steps), filled up with end words."""
-        return self._drawn(features, seed).numpy()
+        return self._drawn(features, slots, seed).numpy()
 
-    def _loop(self, features: tf.Tensor, seed: tf.Tensor | None, samples: int) -> tf.Tensor:
-        image, state = self.decoder.start(features)
+    def _loop(self, features: tf.Tensor, slots: Slots, seed: tf.Tensor | None, samples: int) -> tf.Tensor:
+        memory, state = self.decoder.start(features, slots)
+        never = np.pad(self.never, (0, self.decoder.config.word_slots))
+        rows = tf.repeat(slots[0], samples, axis=0)
 
         def write(step: tf.Tensor, words: tf.Tensor, written: tf.TensorArray, state: list) -> tuple:
-            scores, state = self.decoder.step(image, state, words)
-            following = tf.where(words == END, END, _choose(scores + self.never, seed, step))
+            scores, state = self.decoder.step(memory, state, words)
+            chosen = _choose(scores + never, seed, step)
+            if self.decoder.config.word_slots:
+                chosen = table_rows(chosen, rows, self.decoder.vocabulary_size)
+            following = tf.where(words == END, END, chosen)
             return step + 1, following, written.write(step, following), state
 
         def unfinished(step: tf.Tensor, words: tf.Tensor, _written: tf.TensorArray, _state: list) -> tf.Tensor:
@@ -149,15 +156,15 @@ class RewardTrainer(Trainer):
         self.writer = Writer(decoder, config.maximum_words, config.samples)
         spec = [tf.TensorSpec((None, None, decoder.channels), tf.float16), tf.TensorSpec((2,), tf.int32)]
         features, gains = tf.TensorSpec((None, None, decoder.channels)), tf.TensorSpec((None,))
-        self._rewarded = by_steps(self._policy_step, [features, PACKED_SIGNATURE, gains])
+        self._rewarded = by_steps(self._policy_step, [features, slots_signature(decoder), PACKED_SIGNATURE, gains])
         self._dropped = tf.function(self._drop_channels, spec, autograph=False)
 
     def epoch(self, number: int, examples: Examples, dev: Examples, views: Sequence[str], bar: Progress) -> Epoch:
         start, total, done = time.monotonic(), 0.0, 0
         random = np.random.default_rng((self.seed, number))
         for chosen, names in shuffled(examples, self.config.images_per_batch, views, random, self.config.other_share):
-            features = examples.cache.rows([examples.records[image] for image in chosen], names)
-            total += finite(self._learn(features, chosen), number) * len(chosen)
+            features, slots = examples.photographs(chosen, names)
+            total += finite(self._learn(features, slots[:2], chosen), number) * len(chosen)
             done += len(chosen)
             bar.advance(note=f"epoch {number}, reward {total / done:.3f}")
         with self.averaged():
@@ -166,11 +173,11 @@ class RewardTrainer(Trainer):
         rate = float(self.optimizer.learning_rate)
         return Epoch(number, *losses, time.monotonic() - start, rate, REWARD, total / done, cider, cores())
 
-    def _learn(self, features: np.ndarray, chosen: np.ndarray) -> float:
+    def _learn(self, features: np.ndarray, slots: Slots, chosen: np.ndarray) -> float:
         """Sample captions of these photographs and take one step towards the better ones; the mean reward."""
         seed = np.array([self.seed, int(self.optimizer.iterations)], np.int32)
         kept = self._dropped(features, seed)
-        captions = [until_end(row) for row in self.writer.drawn(kept, seed)]
+        captions = [until_end(row) for row in self.writer.drawn(kept, slots, seed)]
         samples = self.config.samples
         rewards = np.array(
             [self.rewards(chosen[row // samples], words + [END] * ended) for row, (words, ended) in enumerate(captions)],
@@ -180,14 +187,18 @@ class RewardTrainer(Trainer):
         gains = packed.spread(advantages(rewards.reshape(-1, samples)).ravel())
         cut_off = packed.spread(np.array([not ended for _, ended in captions]))
         gains[cut_off & (packed.targets == END)] = 0  # The end word was not sampled.
-        entropy = float(self._rewarded(len(packed.counts))(kept, packed.arrays(), gains))
+        entropy = float(self._rewarded(len(packed.counts))(kept, slots, packed.arrays(), gains))
         return float(rewards.mean()) if math.isfinite(entropy) else math.nan
 
-    def _policy_step(self, features: tf.Tensor, packed: tuple, gains: tf.Tensor, steps: int) -> tf.Tensor:
+    def _policy_step(self, features: tf.Tensor, slots: Slots, packed: tuple, gains: tf.Tensor, steps: int) -> tf.Tensor:
         """One step towards captions with a gain; the mean cross-entropy of a sampled word."""
         with tf.GradientTape() as tape:
-            logits = self.decoder.logits(features, packed, steps) + self.writer.never
-            each = cross_entropy(logits, packed[1])  # (words,)
+            scores = self.decoder.scores(features, packed, steps, slots=slots)
+            scores = scores._replace(logits=scores.logits + self.writer.never)
+            if scores.copying is None:
+                each = cross_entropy(scores.logits, packed[1])  # (words,)
+            else:
+                each = mixture_losses(scores, packed[1], slots_of_words(slots, packed))[0]
             loss = tf.reduce_mean(gains * each)
         self._move(tape, loss)
         return tf.reduce_mean(each)
@@ -206,8 +217,9 @@ class RewardTrainer(Trainer):
     def _mean_cider(self, dev: Examples, scorer: Scorer) -> float:
         captions = []
         for first in range(0, len(dev.records), _DEV_IMAGES_AT_ONCE):
-            features = dev.cache.rows(dev.records[first : first + _DEV_IMAGES_AT_ONCE]).astype(np.float32)
-            captions += [[self.rewards.words[word] for word in caption] for caption in self.writer.likeliest(features)]
+            features, slots = dev.photographs(range(first, min(first + _DEV_IMAGES_AT_ONCE, len(dev.records))))
+            found = self.writer.likeliest(features.astype(np.float32), slots[:2])
+            captions += [[self.rewards.words[word] for word in caption] for caption in found]
         return float(np.mean([scorer.cider(image, caption) for image, caption in enumerate(captions)]))
 
 

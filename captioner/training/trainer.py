@@ -17,8 +17,9 @@ import tensorflow as tf
 
 from captioner.config import Schedule, TrainingConfig
 from captioner.errors import DivergedError
-from captioner.model.decoder import PACKED_SIGNATURE, Decoder
-from captioner.model.losses import word_losses
+from captioner.model.copying import slots_of_words, slots_signature
+from captioner.model.decoder import PACKED_SIGNATURE, Decoder, Slots
+from captioner.model.losses import mixture_losses, word_losses
 from captioner.progress import Progress
 from captioner.runtime import cores
 from captioner.training.batches import Batch, Examples, batches
@@ -96,8 +97,8 @@ class Trainer:
 
     def learn(self, batch: Batch | None) -> tuple[float, int]:
         """Take one step; the mean loss per word before it, and the number of words."""
-        features, packed = batch
-        return float(self._step(len(packed.counts))(features, packed.arrays())), len(packed.targets)
+        features, slots, packed = batch
+        return float(self._step(len(packed.counts))(features, slots, packed.arrays())), len(packed.targets)
 
     def dev_loss(self, dev: Examples) -> float:
         """Mean loss per real word of the averaged weights, without dropout."""
@@ -123,17 +124,15 @@ class Trainer:
         for variable in self.optimizer.variables:
             yield f"optimizer/{variable.path}", variable.value
 
-    def _train_step(self, features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
+    def _train_step(self, features: tf.Tensor, slots: Slots, packed: tuple, steps: int) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            plain, smoothed = self._losses(features, packed, steps)
+            plain, smoothed = self._losses(features, slots, packed, steps)
         self._move(tape, smoothed)
         return plain
 
-    def _losses(self, features: tf.Tensor, packed: tuple, steps: int) -> tuple[tf.Tensor, tf.Tensor]:
+    def _losses(self, features: tf.Tensor, slots: Slots, packed: tuple, steps: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean loss per word with dropout, plain and smoothed."""
-        features = tf.cast(features, self.decoder.compute_dtype)
-        logits = self.decoder.logits(features, packed, steps, self._dropout_seed())
-        return word_losses(logits, packed[1], self.config.label_smoothing)
+        return mean_losses(self.decoder, features, slots, packed, steps, self.config.label_smoothing, self._dropout_seed())
 
     def _dropout_seed(self) -> tf.Tensor:
         return tf.cast(self.optimizer.iterations, tf.int32) * 1000 + self.seed
@@ -164,10 +163,27 @@ def by_steps(body: Callable, signature: list) -> Callable[[int], Compiled]:
 def losses_of(decoder: Decoder) -> Callable[[int], Compiled]:
     """By the number of steps, the compiled loss per word of a decoder without dropout."""
 
-    def loss(features: tf.Tensor, packed: tuple, steps: int) -> tf.Tensor:
-        return word_losses(decoder.logits(tf.cast(features, decoder.compute_dtype), packed, steps), packed[1], 0.0)[0]
+    def loss(features: tf.Tensor, slots: Slots, packed: tuple, steps: int) -> tf.Tensor:
+        return mean_losses(decoder, features, slots, packed, steps)[0]
 
     return by_steps(loss, _signature(decoder))
+
+
+def mean_losses(
+    decoder: Decoder,
+    features: tf.Tensor,
+    slots: Slots,
+    packed: tuple,
+    steps: int,
+    smoothing: float = 0.0,
+    seed: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean loss per word, plain and with label smoothing; a seed turns dropout on."""
+    scores = decoder.scores(tf.cast(features, decoder.compute_dtype), packed, steps, seed, slots)
+    if scores.copying is None:
+        return word_losses(scores.logits, packed[1], smoothing)
+    plain, smoothed = mixture_losses(scores, packed[1], slots_of_words(slots, packed), smoothing)
+    return tf.reduce_mean(plain), tf.reduce_mean(smoothed)
 
 
 def mean_loss(losses: Callable[[int], Compiled], examples: Examples) -> float:
@@ -180,14 +196,14 @@ def summed_loss(losses: Callable[[int], Compiled], examples: Examples) -> tuple[
     """The summed loss of all real words, and their number."""
     total, words = 0.0, 0
     for first in range(0, len(examples.records), _DEV_BATCH):
-        features, packed = examples.batch(range(first, min(first + _DEV_BATCH, len(examples.records))))
-        total += float(losses(len(packed.counts))(features, packed.arrays())) * len(packed.targets)
+        features, slots, packed = examples.batch(range(first, min(first + _DEV_BATCH, len(examples.records))))
+        total += float(losses(len(packed.counts))(features, slots, packed.arrays())) * len(packed.targets)
         words += len(packed.targets)
     return total, words
 
 
 def _signature(decoder: Decoder) -> list:
-    return [tf.TensorSpec((None, None, decoder.channels), tf.float16), PACKED_SIGNATURE]
+    return [tf.TensorSpec((None, None, decoder.channels), tf.float16), slots_signature(decoder), PACKED_SIGNATURE]
 
 
 def optimizer(config: Schedule, steps_per_epoch: int) -> keras.optimizers.Optimizer:

@@ -13,7 +13,7 @@ from captioner.config import Variant
 from captioner.vocabulary import END_WORD
 
 if TYPE_CHECKING:
-    from captioner.captioning.captioner import Caption
+    from captioner.captioning.caption import Caption
 
 _UNITS = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"), (1, ""))
 _LARGEST = 1e15

@@ -19,7 +19,7 @@ from captioner.views.resources import Stamp, kept, load_engine, stamp
 from captioner.vision.encoder import Seen
 
 if TYPE_CHECKING:
-    from captioner.captioning.captioner import Caption
+    from captioner.captioning.caption import Caption
 
 _CAPTIONS_KEPT, _FEATURES_KEPT = 256, 64
 
@@ -36,10 +36,10 @@ class Results:
     @property
     def features(self) -> np.ndarray:
         """(regions, channels)"""
-        return self._seen.features[0]
+        return self.seen.features[0]
 
     @property
-    def _seen(self) -> Seen:
+    def seen(self) -> Seen:
         return _see(self.photograph.digest, self.captioner.encoder.fingerprint, self)
 
     def captions(self, config: SearchConfig, beginning: Sequence[str] = ()) -> Captions:
@@ -62,7 +62,7 @@ class Results:
 
     def classes(self) -> np.ndarray | None:
         """The probabilities of the CNN's own 1,000 classes, where it came with its classifier."""
-        return None if self._seen.classes is None else self._seen.classes[0]
+        return None if self.seen.classes is None else self.seen.classes[0]
 
 
 @kept(_FEATURES_KEPT)
@@ -72,17 +72,17 @@ def _see(digest: str, encoder: str, _results: Results) -> Seen:
 
 @kept(_CAPTIONS_KEPT)
 def _captions(digest: str, stamp: Stamp, config: SearchConfig, beginning: tuple[str, ...], _results: Results) -> Captions:
-    return _results.queue.run(_results.captioner.caption_features, _results.features[None], config, None, beginning)[0]
+    return _results.queue.run(_results.captioner.caption_seen, _results.seen, config, None, beginning)[0]
 
 
 @kept(_CAPTIONS_KEPT)
 def _followed(digest: str, stamp: Stamp, words: tuple[str, ...], finished: bool, _results: Results) -> dict[str, "Caption"]:
-    return _results.queue.run(_results.captioner.follow, _results.features, words, None, finished)
+    return _results.queue.run(_results.captioner.follow, _results.seen, words, None, finished)
 
 
 @kept(_FEATURES_KEPT)
 def _tree(digest: str, stamp: Stamp, variant: str, config: SearchConfig, _results: Results) -> tuple[list[Candidate], list[int]]:
-    return _results.queue.run(_results.captioner.tree, _results.features, variant, config)
+    return _results.queue.run(_results.captioner.tree, _results.seen, variant, config)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

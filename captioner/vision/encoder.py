@@ -7,7 +7,7 @@ making the exported network to `captioner.vision.encoders` and `captioner.vision
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -51,8 +51,19 @@ class Seen(NamedTuple):
     """The CNN's outputs for pictures. The classes are None for a network without a classifier of its own."""
 
     features: np.ndarray  # (pictures, regions, channels)
-    classes: np.ndarray | None  # probabilities for the mean feature, (pictures, 1000)
-    regional: np.ndarray | None  # the mean probability in the regions where a class is strongest, (pictures, 1000)
+    classes: np.ndarray | None = None  # probabilities for the mean feature, (pictures, 1000)
+    regional: np.ndarray | None = None  # the mean probability in the regions where a class is strongest, (pictures, 1000)
+
+    def astype(self, kind: type[np.floating]) -> "Seen":
+        return self._each(lambda part: part.astype(kind, copy=False))
+
+    def part(self, chosen: slice | Sequence[int] | np.ndarray) -> "Seen":
+        """The same for some of the pictures."""
+        return self._each(lambda part: part[chosen])
+
+    def _each(self, change: Callable[[np.ndarray], np.ndarray]) -> "Seen":
+        classes, regional = (part if part is None else change(part) for part in self[1:])
+        return Seen(change(self.features), classes, regional)
 
 
 class Encoder:
@@ -88,6 +99,11 @@ class Encoder:
     @property
     def regions(self) -> int:
         return self.rows * self.columns
+
+    @property
+    def class_count(self) -> int:
+        """The number of classes of the network's own classifier, 0 without one."""
+        return self._shapes.get(CLASSES, (0,))[-1]
 
     def encode(self, pictures: np.ndarray) -> np.ndarray:
         """Squashed pictures, uint8 (pictures, size, size, 3), to features, float32 (pictures, regions, channels)."""
@@ -130,7 +146,8 @@ class Encoder:
                 interpreter = Interpreter(model_content=self.network, num_threads=threads)
                 interpreter.allocate_tensors()
             run = interpreter.get_signature_runner()
-            shapes = {name: tuple(it["shape"]) for name, it in (run.get_input_details() | run.get_output_details()).items()}
+            details = run.get_input_details() | run.get_output_details()
+            self._shapes = shapes = {name: tuple(it["shape"]) for name, it in details.items()}
         except (ValueError, RuntimeError) as error:
             raise EncoderError(f"The file {NETWORK} cannot be run ({error}); copy the encoder again.") from error
         expected = {PICTURE: (1, self.size, self.size, 3), GRID: (1, self.rows, self.columns, self.channels)}

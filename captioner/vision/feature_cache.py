@@ -1,8 +1,9 @@
 """The feature cache: the encoder's features of every picture, computed once, kept on disk and memory-mapped.
 
-A cache is a folder per encoder and input size, filled in shards. A shard is a float16 array and a list of keys; a key is the
-hash of a picture's bytes and the name of the view. A shard counts once its list exists, so an interruption loses only the
-shard in progress. Mapping the arrays is left to `captioner.vision.feature_shards`.
+A cache is a folder per encoder and input size, filled in shards. A shard is a float16 array of features, one of class
+probabilities where the network has a classifier, and a list of keys; a key is the hash of a picture's bytes and the name of
+the view. A shard counts once its list exists, so an interruption loses only the shard in progress. Mapping the arrays is left
+to `captioner.vision.feature_shards`.
 """
 
 import hashlib
@@ -25,9 +26,10 @@ from captioner.errors import CheckpointError, FeatureError, ImageError
 from captioner.progress import Progress
 from captioner.runtime import is_alive
 from captioner.storage import read_as
-from captioner.vision.encoder import Encoder
+from captioner.vision.encoder import Encoder, Seen
 from captioner.vision.feature_shards import SHARD_ROWS, Shards
 
+FEATURES, CLASSES_FILE = ".npy", ".classes.npy"
 _BATCH = 32
 _PART = ".part"  # suffix of a file in progress; host and process come before it
 _HOST = re.sub(r"\W", "-", platform.node())
@@ -111,6 +113,14 @@ class FeatureCache:
         names = views if views is not None else [WHOLE] * len(records)
         return self._shards.read([self._rows[view][self.key(record)] for record, view in zip(records, names, strict=True)])
 
+    def seen(self, records: Sequence[Record], views: Sequence[str] | None = None) -> Seen:
+        """The features with the CNN's own classes, float16."""
+        names = views if views is not None else [WHOLE] * len(records)
+        rows = [self._rows[view][self.key(record)] for record, view in zip(records, names, strict=True)]
+        if not self._classes:
+            return Seen(self._shards.read(rows))
+        return Seen(self._shards.read(rows), *self._classes.read(rows).swapaxes(0, 1))
+
     def pooled(self, records: Sequence[Record]) -> np.ndarray:
         """The mean over the regions of each whole picture, float32 (records, channels)."""
         parts = (records[first : first + _BATCH] for first in range(0, len(records), _BATCH))
@@ -119,6 +129,8 @@ class FeatureCache:
     def reload(self) -> None:
         """Open all shards in the folder, sorted, so that every process uses the same one of two duplicates."""
         self._shards = Shards((self.encoder.regions, self.encoder.channels))
+        classes = self.encoder.class_count
+        self._classes = Shards((2, classes)) if classes else None  # Probabilities in the picture, and in its best regions.
         self._rows: dict[str, dict[str, int]] = {}  # by view, then by the hash of the picture
         for index in sorted(self.folder.glob("*.json")):
             self._open(index)
@@ -148,7 +160,8 @@ class FeatureCache:
     def _add(self, wanted: list[Wanted], refused: dict[str, str], progress: Progress, pool: ThreadPoolExecutor) -> None:
         """Encode one shard; other threads decode pictures while the network works on the batch before."""
         pictures = pool.map(self._picture, wanted)
-        keys, blocks = [], []
+        keys: list[str] = []
+        blocks: list[Seen] = []
         for first in range(0, len(wanted), _BATCH):
             good = []
             for record, view in wanted[first : first + _BATCH]:
@@ -159,10 +172,10 @@ class FeatureCache:
                     keys.append(f"{self.key(record)} {view}")
                     good.append(picture)
             if good:
-                blocks.append(self.encoder.encode(np.stack(good)).astype(np.float16))
+                blocks.append(self.encoder.see(np.stack(good)).astype(np.float16))
             progress.advance(len(wanted[first : first + _BATCH]))
         if keys:
-            self._write(keys, np.concatenate(blocks))
+            self._write(keys, blocks)
 
     def _picture(self, wanted: Wanted) -> np.ndarray | ImageError:
         record, view = wanted
@@ -171,12 +184,17 @@ class FeatureCache:
         except ImageError as error:
             return error
 
-    def _write(self, keys: list[str], features: np.ndarray) -> None:
-        """Write a shard: first the array, then its list of keys, each under its name only when complete."""
+    def _write(self, keys: list[str], blocks: list[Seen]) -> None:
+        """Write a shard: first the arrays, then its list of keys, each under its name only when complete."""
         name = content_key("\n".join(keys).encode())
+        arrays = {FEATURES: np.concatenate([block.features for block in blocks])}
+        if self._classes:
+            parts = ([getattr(block, name) for block in blocks] for name in ("classes", "regional"))
+            arrays[CLASSES_FILE] = np.stack([np.concatenate(part) for part in parts], axis=1)
         try:
-            with _whole_file(self.folder / f"{name}.npy") as file:
-                np.save(file, features)
+            for suffix, array in arrays.items():
+                with _whole_file(self.folder / f"{name}{suffix}") as file:
+                    np.save(file, array)
             with _whole_file(self.folder / f"{name}.json") as file:
                 file.write(json.dumps(keys).encode())
         except OSError as error:
@@ -185,12 +203,16 @@ class FeatureCache:
         self._open(self.folder / f"{name}.json")
 
     def _open(self, index: Path) -> None:
-        """Open a shard; one whose array does not match its keys is ignored, and computed again."""
+        """Open a shard; one whose arrays do not match its keys is ignored, and computed again."""
         try:
             keys = read_as(index, list[str])
         except CheckpointError:
             return
-        first = self._shards.add(index.with_suffix(".npy"), len(keys))
+        if self._classes and not self._classes.fits(index.with_suffix(CLASSES_FILE), len(keys)):
+            return
+        first = self._shards.add(index.with_suffix(FEATURES), len(keys))
+        if self._classes and first is not None:
+            self._classes.add(index.with_suffix(CLASSES_FILE), len(keys))
         for row, key in enumerate(keys if first is not None else (), first or 0):
             picture, _, view = key.partition(" ")
             self._rows.setdefault(view, {})[sys.intern(picture)] = row

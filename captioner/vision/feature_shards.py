@@ -45,17 +45,26 @@ class Shards:
 
     def add(self, path: Path, rows: int) -> int | None:
         """Open an array and return the number of its first row, or None if it does not have `rows` rows of this shape."""
-        try:
-            array = np.load(path, mmap_mode="r")
-        except Exception:  # NumPy can raise almost anything for a damaged header.
-            return None
-        if not isinstance(array, np.memmap) or array.shape != (rows, *self.shape) or array.dtype != np.float16:
+        array = self._open(path, rows)
+        if array is None:
             return None
         first = self._rows
         self._files.append(_File(path, array.offset, rows))
         self._firsts.append(first)
         self._rows += rows
         return first
+
+    def fits(self, path: Path, rows: int) -> bool:
+        """Whether `add` would take this array."""
+        return self._open(path, rows) is not None
+
+    def _open(self, path: Path, rows: int) -> np.memmap | None:
+        try:
+            array = np.load(path, mmap_mode="r")
+        except Exception:  # NumPy can raise almost anything for a damaged header.
+            return None
+        fits = isinstance(array, np.memmap) and array.shape == (rows, *self.shape) and array.dtype == np.float16
+        return array if fits else None
 
     def read(self, rows: Sequence[int]) -> np.ndarray:
         """A copy of these rows, float16 (rows, regions, channels)."""

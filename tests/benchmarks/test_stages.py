@@ -39,13 +39,13 @@ def test_every_stage_is_measured_by_itself(clock, monkeypatch):
     decoder = captioner.decoders["word2vec"]
     start = decoder.session
 
-    def session(features):
-        begun = start(features)
+    def session(features, slots):
+        begun = start(features, slots)
         monkeypatch.setattr(begun, "step", clock.slow(begun.step, 0.5))
         return begun
 
     monkeypatch.setattr(decoder, "session", clock.slow(session, 1))
-    monkeypatch.setattr(captioner.encoder, "encode", clock.slow(captioner.encoder.encode, 5))
+    monkeypatch.setattr(captioner.encoder, "see", clock.slow(captioner.encoder.see, 5))
     monkeypatch.setattr(stages, "search", clock.slow(stages.search, 3))
     network = SimpleNamespace(encode=clock.slow(len, 20))
     config = SearchConfig(method="greedy", maximum_words=STEPS)

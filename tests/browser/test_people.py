@@ -3,7 +3,8 @@
 import pytest
 
 from browsing import CARDS, PAGES, chosen, quiet, scrolls_sideways, upload, visiting, wait_for_captions
-from captioner.captioning.captioner import Caption, Captioner
+from captioner.captioning.caption import Caption
+from captioner.captioning.captioner import Captioner
 from captioner.captioning.search_settings import load_search_config
 from captioner.config import VARIANTS
 from captioner.data.datasets import shapes

@@ -43,7 +43,7 @@ class Echo:
     def __init__(self):
         self.together = []
 
-    def caption(self, pictures, config):
+    def caption(self, pictures, config, told=None):
         self.together.append(len(pictures))
         return [int(one[0]) for one in pictures]
 

@@ -9,6 +9,7 @@ import pytest
 from captioner.config import VARIANTS, SearchConfig, find_variant
 from captioner.errors import CheckpointError, ConfigError
 from captioner.model.checkpoints import Checkpoint, EncoderMark, save
+from captioner.vision.encoder import Seen
 from captioner.vocabulary import END, PADDING, SPECIAL_WORDS, START, UNKNOWN, Vocabulary
 from embeddings.table import learned_start
 from support.fakes import MARK, SMALL_DECODER, StubEncoder, small_checkpoint, small_preset
@@ -74,7 +75,7 @@ def test_the_fast_path_says_what_the_slow_one_says(pictures, image_entry, seed):
     captioner, decoder = Captioner(StubEncoder(), {"learned": checkpoint}), checkpoint.build()
     texts = set()
     for picture in pictures[:4]:
-        features = captioner.encode([picture])
+        features = captioner.see([picture]).features
         ids, gains = slowly(decoder, features, GREEDY.maximum_words)
         caption = captioner.caption([picture], GREEDY)[0]["learned"][0]
         assert caption.steps == tuple(WORDS.decode(ids)) and caption.finished == (ids[-1] == END)
@@ -134,14 +135,14 @@ def check_caption(caption):
 def test_only_some_decoders_and_no_pictures(captioner, pictures):
     some = ["fasttext", "learned"]
     assert [list(found) for found in captioner.caption(pictures[:2], GREEDY, some)] == [some, some]
-    assert captioner.caption([], GREEDY) == [] == captioner.caption_features(np.zeros((0, 9, 6), np.float16))
+    assert captioner.caption([], GREEDY) == [] == captioner.caption_seen(Seen(np.zeros((0, 9, 6), np.float16)))
     with pytest.raises(ConfigError, match="no decoder 'glove' here; choose among learned, word2vec, fasttext"):
         captioner.caption(pictures[:1], GREEDY, ["glove"])
 
 
 def test_features_of_the_cache_do_as_well(captioner, pictures):
-    features = captioner.encode(pictures[:2])
-    whole, half = (captioner.caption_features(given, GREEDY) for given in (features, features.astype(np.float16)))
+    seen = captioner.see(pictures[:2])
+    whole, half = (captioner.caption_seen(given, GREEDY) for given in (seen, Seen(seen.features.astype(np.float16))))
     for one, other in zip(whole, half, strict=True):
         assert one["learned"][0].log_probability == pytest.approx(other["learned"][0].log_probability, abs=0.05)
 
@@ -184,9 +185,9 @@ def test_decoders_that_were_trained(tiny_run, encoder):
 
 
 def test_following_its_own_caption_a_decoder_repeats_its_probabilities(captioner, pictures):
-    features = captioner.encode(pictures[:1])
-    for name, found in captioner.caption_features(features, GREEDY)[0].items():
-        followed = captioner.follow(features[0], found[0].words, finished=found[0].finished)
+    seen = captioner.see(pictures[:1])
+    for name, found in captioner.caption_seen(seen, GREEDY)[0].items():
+        followed = captioner.follow(seen, found[0].words, finished=found[0].finished)
         assert tuple(followed) == captioner.variants
         assert followed[name].word_log_probabilities == pytest.approx(found[0].word_log_probabilities, abs=1e-5)
         assert followed[name].words == found[0].words and followed[name].finished == found[0].finished
@@ -194,26 +195,26 @@ def test_following_its_own_caption_a_decoder_repeats_its_probabilities(captioner
 
 
 def test_an_unknown_word_is_judged_as_the_unknown_word(captioner, pictures):
-    features = captioner.encode(pictures[:1])[0]
-    strange, same = (captioner.follow(features, ["a", word, "sits"]) for word in ("zebra", "<unk>"))
+    seen = captioner.see(pictures[:1])
+    strange, same = (captioner.follow(seen, ["a", word, "sits"]) for word in ("zebra", "<unk>"))
     for name in captioner.variants:
         assert strange[name].word_log_probabilities == same[name].word_log_probabilities
         assert strange[name].words == ("a", "<unk>", "sits")
 
 
 def test_all_decoders_go_on_from_the_same_beginning(captioner, pictures):
-    features = captioner.encode(pictures[:2])
-    for found in captioner.caption_features(features, GREEDY, beginning=("the", "cat")):
+    seen = captioner.see(pictures[:2])
+    for found in captioner.caption_seen(seen, GREEDY, beginning=("the", "cat")):
         for name, best_first in found.items():
             assert best_first[0].words[:2] == ("the", "cat") and best_first[0].variant == name
 
 
 def test_the_tree_of_a_decoder_leads_to_its_caption(captioner, pictures):
-    features, config = captioner.encode(pictures[:1]), SearchConfig(beam=3, maximum_words=9)
-    for name, found in captioner.caption_features(features, config, beginning=("the",))[0].items():
-        candidates, path = captioner.tree(features[0], name, config, ("the",))
+    seen, config = captioner.see(pictures[:1]), SearchConfig(beam=3, maximum_words=9)
+    for name, found in captioner.caption_seen(seen, config, beginning=("the",))[0].items():
+        candidates, path = captioner.tree(seen, name, config, ("the",))
         words = [captioner.vocabulary.words[candidates[number].word] for number in path]
         assert tuple(words) == found[0].steps
         assert candidates[path[-1]].total == pytest.approx(found[0].log_probability, abs=1e-5)
     with pytest.raises(ConfigError, match="no decoder 'glove'"):
-        captioner.tree(features[0], "glove", config)
+        captioner.tree(seen, "glove", config)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from captioner.captioning.beam_search import FORBIDDEN, search
-from captioner.captioning.numpy_decoder import NumpyDecoder, product
+from captioner.captioning.numpy_decoder import NumpyDecoder
+from captioner.captioning.numpy_layers import product
 from captioner.config import SearchConfig
 from captioner.model.blueprint import TABLE_WEIGHT, parts, weight_shapes
 from captioner.vocabulary import END
@@ -83,11 +84,11 @@ def test_few_rows_and_many_are_multiplied_alike(rows, before):
 
 
 def test_large_numbers_do_not_overflow():
-    from captioner.captioning.numpy_decoder import _cell, _normaliser
+    from captioner.captioning.numpy_layers import cell, normaliser
 
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        cell = _cell(np.float32([[1e4, -1e4, 1e4, 1e4]]), np.float32([[1.0]]), np.tanh)
+        found = cell(np.float32([[1e4, -1e4, 1e4, 1e4]]), np.float32([[1.0]]), np.tanh)
         logs = np.float32([[0.0, 90.0]])
-        logs -= _normaliser(logs)
-    np.testing.assert_allclose([cell.output[0, 0], cell.memory[0, 0]], [np.tanh(1.0), 1.0], rtol=1e-6)
+        logs -= normaliser(logs)
+    np.testing.assert_allclose([found.output[0, 0], found.memory[0, 0]], [np.tanh(1.0), 1.0], rtol=1e-6)
     np.testing.assert_allclose(logs, [[-90.0, 0.0]], atol=1e-6)

@@ -28,7 +28,7 @@ def test_a_bad_file_is_skipped(run, pictures, copied):
     names = [pictures / name for name in ("b.png", "gone.png", "a.JPG", "b.png", "broken.png")]
     assert status == 1 and [entry["image"] for entry in entries] == [str(name) for name in names]
     assert [entry["image"] for entry in entries if "error" in entry] == [str(names[1]), str(names[4])]
-    assert all(set(entry) in ({"image", "error"}, {"image", "stage", "captions"}) for entry in entries)
+    assert all(set(entry) in ({"image", "error"}, {"image", "stage", "words_seen", "captions"}) for entry in entries)
     assert list(entries[0]["captions"]) == list(VARIANTS)
     caption, again = (entry["captions"]["learned"][0] for entry in (entries[0], entries[3]))
     assert caption["words"] == again["words"] and caption["log_probability"] == pytest.approx(again["log_probability"])

@@ -23,7 +23,7 @@ from stress import ROOT, Answers, alone, in_threads, memory_mb, options, with_pr
 from captioner.benchmarks.captioning import photograph
 
 if TYPE_CHECKING:
-    from captioner.captioning.captioner import Caption
+    from captioner.captioning.caption import Caption
 
 PROGRAM = ("-m", "captioner")
 CLIENTS, SECONDS = 64, 60

@@ -17,7 +17,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 if TYPE_CHECKING:
-    from captioner.captioning.captioner import Caption, Captioner
+    from captioner.captioning.caption import Caption
+    from captioner.captioning.captioner import Captioner
     from captioner.config import SearchConfig
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from captioner.model.layers import Dropout, LstmLayer, Normalisation, into_slots, late_gradient, out_of_slots
+from captioner.model.layers import Dropout, LstmLayer, Normalisation, in_order, late_gradient, lay_out
 from captioner.model.packing import pack
 
 
@@ -28,25 +28,25 @@ def there_and_back(into, out):
     return lambda words: out(tf.cumsum(tf.tanh(into(words)), axis=2))
 
 
-def test_words_go_into_slots_and_out_again_with_the_gradient_of_plain_lookups(packed):
+def test_words_are_laid_out_and_out_again_with_the_gradient_of_plain_lookups(packed):
     words = np.random.default_rng(0).normal(size=(len(packed.words), 3)).astype(np.float32)
-    slots, places = packed.slots, packed.places
+    layout, places = packed.layout, packed.places
     ways = {
-        "ours": (lambda one: into_slots(one, slots, places), lambda one: out_of_slots(one, slots, places)),
-        "plain": (lambda one: tf.gather(one, slots), lambda one: tf.gather(tf.reshape(one, (-1, 3)), places)),
+        "ours": (lambda one: lay_out(one, layout, places), lambda one: in_order(one, layout, places)),
+        "plain": (lambda one: tf.gather(one, layout), lambda one: tf.gather(tf.reshape(one, (-1, 3)), places)),
     }
     ours, plain = (gradient(there_and_back(*ways[name]), words) for name in ("ours", "plain"))
-    assert slots.size > len(words)  # There are empty slots, which must take no part.
+    assert layout.size > len(words)  # There are empty places, which must take no part.
     assert (ours[0] == plain[0]).all()
     np.testing.assert_allclose(ours[1], plain[1], rtol=1e-5)
 
 
 def test_what_is_not_taken_out_of_a_slot_gets_no_gradient(packed):
-    laid = np.random.default_rng(1).normal(size=(*packed.slots.shape, 2)).astype(np.float32)
-    ours = gradient(lambda one: out_of_slots(one, packed.slots, packed.places), laid)
+    laid = np.random.default_rng(1).normal(size=(*packed.layout.shape, 2)).astype(np.float32)
+    ours = gradient(lambda one: in_order(one, packed.layout, packed.places), laid)
     plain = gradient(lambda one: tf.gather(tf.reshape(one, (-1, 2)), packed.places), laid)
     np.testing.assert_array_equal(ours[1], plain[1])
-    assert (ours[1] == 0).all(axis=2).sum() == packed.slots.size - len(packed.words)
+    assert (ours[1] == 0).all(axis=2).sum() == packed.layout.size - len(packed.words)
 
 
 def test_the_recurrent_weights_get_their_gradient_in_one_product():

@@ -41,20 +41,20 @@ def test_every_real_word_is_there_once_and_nothing_else(seed):
         assert count == len(alive)
         for row in alive:
             assert (packed.words[word], packed.targets[word]) == (inputs[row, step], targets[row, step])
-            assert packed.places[word] // packed.slots.shape[1] == images[row]
-            assert packed.slots.ravel()[packed.places[word]] == word
+            assert packed.places[word] // packed.layout.shape[1] == images[row]
+            assert packed.layout.ravel()[packed.places[word]] == word
             word += 1
     assert word == len(packed.words) == len(packed.targets) == len(packed.places) == lengths.sum()
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_slots_group_words_by_photograph(seed):
+def test_the_layout_groups_words_by_photograph(seed):
     captions = drawn(seed)
     packed = pack(captions)
     totals = [sum(len(caption) + 1 for caption in group) for group in captions]
-    assert packed.slots.shape == (len(captions), max(totals)) and len(set(packed.places)) == len(packed.places)
-    for slots, total in zip(packed.slots, totals, strict=True):
-        assert len(set(slots[:total])) == total and not slots[total:].any()
+    assert packed.layout.shape == (len(captions), max(totals)) and len(set(packed.places)) == len(packed.places)
+    for layout, total in zip(packed.layout, totals, strict=True):
+        assert len(set(layout[:total])) == total and not layout[total:].any()
 
 
 def test_steps_come_in_buckets_and_numbers_as_the_network_takes_them():
@@ -65,11 +65,11 @@ def test_steps_come_in_buckets_and_numbers_as_the_network_takes_them():
 
 def test_a_photograph_without_captions_has_no_words():
     packed = pack([[[5]], [], [[6, 7]]])
-    assert packed.slots.shape == (3, 3) and not packed.slots[1].any()
+    assert packed.layout.shape == (3, 3) and not packed.layout[1].any()
     assert sorted(packed.words) == [START, START, 5, 6, 7] and list(packed.images) == [2, 0]
 
 
 def test_no_captions_at_all():
     packed = pack([[], []])
-    assert [array.size for array in packed.arrays()] == [0] * 6 and packed.slots.shape == (2, 0)
+    assert [array.size for array in packed.arrays()] == [0] * 6 and packed.layout.shape == (2, 0)
     assert {array.dtype for array in packed.arrays()} == {np.dtype(np.int32)}

@@ -21,6 +21,7 @@ from captioner.presets import find_preset
 from captioner.scoring import bootstrap, evaluation, metrics
 from captioner.scoring.evaluation import Subjects, choose_beam, evaluate, load_scores, save_beam, save_scores
 from captioner.storage import write_json
+from captioner.vision.encoder import Seen
 from captioner.vision.feature_cache import FeatureCache
 
 DEV = shapes(48, 16, 16).split("dev")
@@ -34,11 +35,11 @@ class Parrot:
     def __init__(self, sayings, favourite=3):
         self.sayings, self.favourite, self.batches, self.configs = sayings, favourite, [], []
 
-    def caption_features(self, features, config, variants=None):
-        self.batches.append(len(features))
+    def caption_seen(self, seen, config, variants=None):
+        self.batches.append(len(seen.features))
         self.configs.append(config)
         good = config.beam == self.favourite and config.length_preference == 1.0
-        said = [self.sayings[int(row[0, 0])] if good else "a cat" for row in features]
+        said = [self.sayings[int(row[0, 0])] if good else "a cat" for row in seen.features]
         return [{name: [SimpleNamespace(text=text)] for name in variants} for text in said]
 
 
@@ -51,8 +52,8 @@ class Numbers:
     def fill(self, records):
         return {name: f"'{name}' is damaged." for name in self.failed}
 
-    def rows(self, records):
-        return np.array([[[self.numbers[record.name]]] for record in records], np.float16)  # (records, 1, 1)
+    def seen(self, records):
+        return Seen(np.array([[[self.numbers[record.name]]] for record in records], np.float16))  # (records, 1, 1)
 
 
 @pytest.fixture

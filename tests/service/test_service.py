@@ -88,7 +88,7 @@ def test_beam_top_and_variants(service):
         name = next(iter(wrong))
         assert name in problem(service.post(photograph(), params=wrong), 422, "bad-request")["detail"]
     told = problem(service.post(photograph(), params={"variant": "learned", "tops": 2}), 422, "bad-request")["detail"]
-    assert "variant: there is no such parameter; there are beam, top, variants; tops: there" in told
+    assert "variant: there is no such parameter; there are beam, top, variants, tell; tops: there" in told
 
 
 def test_one_bad_file_spoils_nothing(service):

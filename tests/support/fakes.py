@@ -28,7 +28,7 @@ class StubEncoder:
     """Its features are the mean colours on a 3 x 3 grid and their squares; it counts the pictures."""
 
     name, size, fingerprint = "stub", 24, "0123456789abcdef"
-    rows, columns, regions, channels = 3, 3, 9, 6
+    rows, columns, regions, channels, class_count = 3, 3, 9, 6, 0
 
     def __init__(self):
         self.pictures = 0
@@ -166,8 +166,8 @@ def stop_after_an_epoch(run, monkeypatch) -> None:
 
 def interrupt_reading(cache, number, monkeypatch) -> None:
     """Interrupt the process when the cache is read for the time of this number."""
-    rows, calls = cache.rows, iter(range(1, number + 1))
-    monkeypatch.setattr(cache, "rows", lambda *given: _interrupt() if next(calls) == number else rows(*given))
+    seen, calls = cache.seen, iter(range(1, number + 1))
+    monkeypatch.setattr(cache, "seen", lambda *given: _interrupt() if next(calls) == number else seen(*given))
 
 
 def _interrupt():

@@ -10,9 +10,12 @@ def sigmoid(values):
 
 
 class PlainDecoder:
-    """A decoder for one photograph and one word at a time."""
+    """A decoder for one photograph and one word at a time.
 
-    def __init__(self, config, weights, features):
+    With word slots, `slots` holds for each the table's row of its word, its vector and its measures; None where it is empty.
+    """
+
+    def __init__(self, config, weights, features, slots=()):
         self.config = config
         self.weights = {name: np.asarray(value, np.float64) for name, value in weights.items()}
         entry = self.config.image_entry
@@ -31,6 +34,8 @@ class PlainDecoder:
                 self.memory[layer] = np.tanh(self.dense(f"start_c{layer}", pooled))
         if entry == "pre":
             self.lstm(self.image)
+        self.slots, self.said = slots, set()
+        self.read = [slot and np.maximum(self.dense("slot", np.concatenate(slot[1:])), 0) for slot in slots]
 
     @staticmethod
     def blocks(features):
@@ -67,20 +72,48 @@ class PlainDecoder:
         look = np.exp(fits) / np.exp(fits).sum()
         return sum(weight * region for weight, region in zip(look, self.image, strict=True)), look
 
+    @property
+    def open_slots(self):
+        """The numbers of the slots whose word was not said yet."""
+        return [number for number, slot in enumerate(self.slots) if slot and slot[0] not in self.said]
+
     def attend(self, query):
-        """The context, and the mean over heads of where each of them looked."""
+        """The context, and the mean over heads of where each of them looked: at the regions, then at the slots."""
         depth = self.config.image_units // self.config.heads
         contexts, looks = [], []
+        seen = np.array([*self.image, *(self.read[number] for number in self.open_slots)])
         for head in range(self.config.heads):
             part = slice(head * depth, (head + 1) * depth)
-            scores = np.array([query[part] @ region[part] for region in self.image]) / np.sqrt(depth)
+            scores = np.array([query[part] @ region[part] for region in seen]) / np.sqrt(depth)
             looks.append(np.exp(scores) / np.exp(scores).sum())
-            contexts.append(looks[-1] @ self.image[:, part])
-        return np.concatenate(contexts), np.mean(looks, axis=0)
+            contexts.append(looks[-1] @ seen[:, part])
+        look = np.zeros(len(self.image) + len(self.slots))
+        look[[*range(len(self.image)), *(len(self.image) + number for number in self.open_slots)]] = np.mean(looks, axis=0)
+        return np.concatenate(contexts), look
+
+    def mixed(self, output):
+        """The probability of every word of the vocabulary and then of each slot's word outside of it, and of each copy."""
+        scores = self.dense("words", output)
+        probabilities = np.zeros(len(scores) + len(self.slots))
+        probabilities[: len(scores)] = np.exp(scores) / np.exp(scores).sum()
+        gate, query = np.exp(self.dense("copy_gate", output)[0]), self.dense("copy_query", output)
+        fits = {}
+        for number in self.open_slots:
+            key = self.read[number] @ self.weights["slot_key/kernel"]
+            bias = (self.read[number] @ self.weights["slot_bias/kernel"])[0]
+            fits[number] = np.exp(key @ query / np.sqrt(self.config.image_units) + bias)
+        total, copied = gate + sum(fits.values()), np.zeros(len(self.slots))
+        probabilities *= gate / total
+        for number, fit in fits.items():
+            word = self.slots[number][0]
+            copied[number] = fit / total
+            probabilities[word if word < len(scores) else len(scores) + number] += fit / total
+        return probabilities, copied
 
     def step(self, word):
-        """The scores of the next word, and where the decoder looked."""
+        """The scores of the next word, and where the decoder looked; with slots its probability, and then what it copies."""
         vector, look = self.weights["decoder/table"][word], None
+        self.said.add(word)
         if self.config.image_entry == "attention" and self.config.attention == "additive":
             context, look = self.look_before()
             output = np.concatenate([self.lstm(vector, context), context])
@@ -94,6 +127,9 @@ class PlainDecoder:
                 output = output + self.image
         if self.config.hidden_units:
             output = np.maximum(self.dense("hidden", output), 0)
+        if self.slots:
+            probabilities, copied = self.mixed(output)
+            return probabilities, np.concatenate([look, copied])
         return self.dense("words", output), look
 
 

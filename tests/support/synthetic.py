@@ -30,7 +30,7 @@ class SilentEncoder:
     name, size, fingerprint = "synthetic", 260, "0" * 16
 
     def __init__(self, rows: int = 9, columns: int = 9, channels: int = 1280):  # the default encoder's grid
-        self.rows, self.columns, self.regions, self.channels = rows, columns, rows * columns, channels
+        self.rows, self.columns, self.regions, self.channels, self.class_count = rows, columns, rows * columns, channels, 0
 
     @property
     def photograph_bytes(self) -> int:

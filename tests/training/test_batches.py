@@ -172,13 +172,13 @@ def test_batches_follow_from_seed_and_epoch_alone(inputs, examples):
         return list(batches.batches(train, replace(settings, **changes), seed, epoch, ("whole", "mirrored")))
 
     first, again = batched(1, 1), batched(1, 1)
-    assert [len(features) for features, _ in first] == [5, 5, 2]
-    for (features, packed), (other, other_packed) in zip(first, again, strict=True):
+    assert [len(features) for features, _, _ in first] == [5, 5, 2]
+    for (features, _, packed), (other, _, other_packed) in zip(first, again, strict=True):
         np.testing.assert_array_equal(features, other)
         assert all((one == two).all() for one, two in zip(packed.arrays(), other_packed.arrays(), strict=True))
     assert len({batched(seed, epoch)[0][0].tobytes() for seed, epoch in ((1, 1), (1, 2), (2, 1))}) == 3
-    targets = sorted(word for _, packed in first for word in packed.targets)
+    targets = sorted(word for _, _, packed in first for word in packed.targets)
     assert targets == sorted(word for group in train.captions for caption in group for word in (*caption, END))
-    dropped = np.concatenate([packed.words == UNKNOWN for _, packed in batched(1, 1, word_dropout=0.5)])
+    dropped = np.concatenate([packed.words == UNKNOWN for _, _, packed in batched(1, 1, word_dropout=0.5)])
     assert 0.4 < dropped.mean() < 0.6
-    assert not any((packed.words == UNKNOWN).any() for _, packed in batched(1, 1, word_dropout=0.0))
+    assert not any((packed.words == UNKNOWN).any() for _, _, packed in batched(1, 1, word_dropout=0.0))

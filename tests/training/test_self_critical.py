@@ -13,6 +13,7 @@ from captioner.config import FIRST, REWARD, RewardConfig, SearchConfig
 from captioner.errors import TrainingError
 from captioner.model.checkpoints import load
 from captioner.model.decoder import Decoder
+from captioner.model.word_slots import WordSlots
 from captioner.scoring.metrics import Scorer, score
 from captioner.training.batches import Examples
 from captioner.training.run import Run, Start
@@ -121,7 +122,7 @@ def test_the_temperature_divides_every_logit():
 @pytest.mark.parametrize("entry", ["attention", "merge", "init", "pre"])
 def test_the_likeliest_caption_is_the_greedy_one(entry):
     decoder, features = small_checkpoint(image_entry=entry).build(), np.random.default_rng(1).random((7, 9, 6), np.float32)
-    written = Writer(decoder, 8, 2).likeliest(features)
+    written = Writer(decoder, 8, 2).likeliest(features, WordSlots.none(7)[:2])
     for row, caption in zip(features, written, strict=True):
         image, state = decoder.start(row[None])
         words, current = [], START
@@ -137,11 +138,12 @@ def test_the_likeliest_caption_is_the_greedy_one(entry):
 def test_captions_are_sampled_by_the_probabilities_of_their_words():
     """Thousands of samples against the probabilities of single steps, renormalised without the forbidden words."""
     decoder, features = small_checkpoint().build(), np.random.default_rng(2).random((2, 9, 6), np.float32)
-    drawn = Writer(decoder, 6, 4000).drawn(features, np.array([3, 4], np.int32))
+    slots = WordSlots.none(2)[:2]
+    drawn = Writer(decoder, 6, 4000).drawn(features, slots, np.array([3, 4], np.int32))
     assert drawn.shape[0] == 8000 and not np.isin(drawn, (PADDING, START, UNKNOWN)).any()
-    again = Writer(decoder, 6, 4000).drawn(features, np.array([3, 4], np.int32))
+    again = Writer(decoder, 6, 4000).drawn(features, slots, np.array([3, 4], np.int32))
     np.testing.assert_array_equal(drawn, again)
-    assert (drawn != Writer(decoder, 6, 4000).drawn(features, np.array([3, 5], np.int32))[:, : drawn.shape[1]]).any()
+    assert (drawn != Writer(decoder, 6, 4000).drawn(features, slots, np.array([3, 5], np.int32))[:, : drawn.shape[1]]).any()
     for number, captions in enumerate(np.split(drawn, 2)):
         image, state = decoder.start(features[number : number + 1])
         first, after = decoder.step(image, state, np.array([START]))
@@ -178,10 +180,10 @@ def check_shares(words, probabilities):
 def test_the_gradient_is_that_of_the_sampled_captions(inputs, examples, monkeypatch):
     """Against the plain sum of gains times log-probabilities, word by word."""
     trainer = new_trainer(inputs, examples)
-    chosen, features = np.arange(4), examples[0].cache.rows(examples[0].records[:4])
+    chosen, no_slots, features = np.arange(4), WordSlots.none(4)[:2], examples[0].cache.rows(examples[0].records[:4])
     seed = np.array([1, 0], np.int32)
     kept = trainer._dropped(features, seed)
-    drawn = [until_end(row) for row in trainer.writer.drawn(kept, seed)]
+    drawn = [until_end(row) for row in trainer.writer.drawn(kept, no_slots, seed)]
     rewards = np.array([trainer.rewards(row // 5, words + [END] * ended) for row, (words, ended) in enumerate(drawn)])
     gains = advantages(rewards.reshape(-1, 5)).ravel()
     assert any(not ended for _, ended in drawn) and any(ended for _, ended in drawn)
@@ -203,7 +205,7 @@ def test_the_gradient_is_that_of_the_sampled_captions(inputs, examples, monkeypa
 
     monkeypatch.setattr(trainer.optimizer, "apply", lambda gradients, _: seen.append(gradients))
     with uncompiled():
-        assert trainer._learn(features, chosen) == pytest.approx(rewards.mean(), abs=1e-6)
+        assert trainer._learn(features, no_slots, chosen) == pytest.approx(rewards.mean(), abs=1e-6)
     for variable, found, wanted in zip(variables, seen[0], expected, strict=True):
         np.testing.assert_allclose(tf.convert_to_tensor(found), tf.convert_to_tensor(wanted), atol=2e-6, err_msg=variable.path)
 
@@ -237,9 +239,9 @@ def test_dev_cider_is_that_of_greedy_captions(inputs, first_stage, examples):
     checkpoint = load(first_stage / "learned")
     trainer = new_trainer(inputs, examples, checkpoint.build(), replace(SETTINGS, temperature=1.0, maximum_words=30))
     captioner = Captioner(StubEncoder(), {"learned": checkpoint})
-    features = examples[1].cache.rows(examples[1].records).astype(np.float32)
+    seen = examples[1].cache.seen(examples[1].records)
     config = SearchConfig(method="greedy", alternatives=0)
-    texts = [found["learned"][0].text for found in captioner.caption_features(features, config)]
+    texts = [found["learned"][0].text for found in captioner.caption_seen(seen, config)]
     assert trainer._dev_cider(examples[1]) == pytest.approx(trainer.dev_scorers[0].score(texts).metrics["cider"], abs=1e-9)
 
 

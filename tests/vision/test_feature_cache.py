@@ -14,6 +14,7 @@ from captioner.data.datasets import Record
 from captioner.data.images import read, resize
 from captioner.errors import FeatureError, ImageError
 from captioner.vision import feature_cache
+from captioner.vision.encoder import Seen
 from captioner.vision.feature_cache import VIEWS, FeatureCache, View, default_folder
 from support.fakes import StubEncoder
 
@@ -61,6 +62,31 @@ def test_rows_are_the_features_of_the_encoder(folder, records):
         np.testing.assert_allclose(rows, [direct(record) for record in records[::-1]], atol=1e-3)
     second.fill(records[:2], ["whole", "mirrored"])
     assert second.encoder.pictures == 2
+
+
+class Classifying(StubEncoder):
+    """Three classes, whose probabilities are made of the mean colours."""
+
+    class_count = 3
+
+    def see(self, pictures):
+        features = self.encode(pictures)
+        classes = features.mean(axis=1)[:, :3]
+        return Seen(features, classes, classes / 2)
+
+
+def test_the_classes_of_a_network_with_a_classifier_are_kept_beside_the_features(folder, records):
+    """Shards of an earlier version, without them, are computed again."""
+    FeatureCache(folder, StubEncoder()).fill(records)
+    cache = FeatureCache(folder, Classifying())
+    assert len(cache) == 0 and cache.fill(records, ["whole", "mirrored"]) == {} and len(cache) == 18
+    again = FeatureCache(folder, Classifying())
+    seen = again.seen(records[::-1], ["whole"] * 9)
+    features = np.array([direct(record) for record in records[::-1]])
+    np.testing.assert_allclose(seen.features, features, atol=1e-3)
+    np.testing.assert_allclose(seen.classes, features.mean(axis=1)[:, :3], atol=1e-3)
+    np.testing.assert_allclose(seen.regional, features.mean(axis=1)[:, :3] / 2, atol=1e-3)
+    assert FeatureCache(folder, StubEncoder()).seen(records).classes is None
 
 
 def test_views(folder, records):

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioner.captioning.beam_search import FORBIDDEN, State
-from captioner.captioning.numpy_decoder import AttentionValues, LstmValues, NumpyDecoder, Values, state_after
+from captioner.captioning.numpy_decoder import NumpyDecoder
+from captioner.captioning.numpy_layers import AttentionValues, LstmValues, Values, mixture
 from captioner.config import SearchConfig
+from captioner.model.word_slots import WordSlots
 from captioner.vocabulary import END, START
 
 
@@ -23,46 +25,58 @@ class Step:
     added: np.ndarray | None  # (units,)
     hidden: np.ndarray | None  # (hidden_units,)
     scores: np.ndarray  # (vocabulary,), the logits
-    log_probabilities: np.ndarray  # (vocabulary,)
+    log_probabilities: np.ndarray  # (vocabulary,), of the mixture with word slots
+    copied: np.ndarray | None  # the probability of copying each word slot, (slots,)
     chosen: int
 
     def likeliest(self, count: int) -> list[int]:
-        return np.argsort(-self.scores, kind="stable")[:count].tolist()
+        return np.argsort(-self.log_probabilities, kind="stable")[:count].tolist()
 
 
 def greedy_steps(
-    decoder: NumpyDecoder, features: np.ndarray, maximum_words: int = SearchConfig.maximum_words
+    decoder: NumpyDecoder,
+    features: np.ndarray,
+    maximum_words: int = SearchConfig.maximum_words,
+    slots: WordSlots | None = None,
 ) -> tuple[Step, ...]:
     """The likeliest word at every step, to the end or the longest caption, for one photograph's features (regions, channels)."""
-    image, state = decoder.start(features[None].astype(np.float32))
-    added = image[0] if decoder.config.adds_image else None
+    memory, state = decoder.start(features[None].astype(np.float32), slots)
+    added = memory.grid[0] if decoder.config.adds_image else None
     steps: list[Step] = []
     word = START
     while len(steps) < maximum_words and word != END:
-        values = decoder.forward(image, state, np.array([word]))
-        steps.append(_step(word, decoder.vectors[word], state, values, added))
-        word, state = steps[-1].chosen, state_after(values.cells)
+        values = decoder.forward(memory, state, np.array([word]))
+        columns = None if memory.slots is None else memory.slots.columns
+        steps.append(_step(word, decoder.vector(word, slots), state, values, added, columns))
+        word, state = steps[-1].chosen, values.state
     return tuple(steps)
 
 
-def _step(word: int, vector: np.ndarray, state: State, values: Values, added: np.ndarray | None) -> Step:
+def _step(
+    word: int, vector: np.ndarray, state: State, values: Values, added: np.ndarray | None, columns: np.ndarray | None
+) -> Step:
     """The values without their axis of one row."""
-    scores, look = values.logits[0], values.look
+    scores, look = values.logits[0].copy(), values.look
     log_probabilities = scores - scores.max()
     log_probabilities -= np.log(np.exp(log_probabilities).sum())
-    allowed = scores.copy()
+    regions = None
+    if columns is not None:
+        mixed, normalisers = mixture(values.logits, values.copying, columns)
+        log_probabilities, regions = (mixed - normalisers)[0], -columns.shape[1]
+    allowed = log_probabilities.copy()
     allowed[list(FORBIDDEN)] = -np.inf
     return Step(
         word=word,
         vector=vector,
         before=tuple(part[0] for part in state),
         cells=tuple(LstmValues(*(part[0] for part in cell)) for cell in values.cells),
-        look=look and AttentionValues(look.query[0], look.weights[0, :, 0], look.context[0]),
-        attention=look and look.attention[0],
+        look=look and AttentionValues(look.query[0], look.weights[0, :, 0, :regions], look.context[0]),
+        attention=look and look.attention[0, :regions],
         added=added,
         hidden=None if values.hidden is None else values.hidden[0],
         scores=scores,
         log_probabilities=log_probabilities,
+        copied=None if values.copying is None else np.exp(values.copying[0, 1:]),
         chosen=int(allowed.argmax()),
     )
 

@@ -13,7 +13,7 @@ from captioner.views.results import Results
 from captioner.vocabulary import END_WORD, tokenize
 
 if TYPE_CHECKING:
-    from captioner.captioning.captioner import Caption
+    from captioner.captioning.caption import Caption
 
 _LONGEST, _MOST_WORDS = 300, 40
 _SCALE = 16.0  # bits; a bar as long as its cell

@@ -25,7 +25,7 @@ from captioner.views.resources import load_engine, open_page, refusals, refuse
 from captioner.views.results import Captions, Results
 
 if TYPE_CHECKING:
-    from captioner.captioning.captioner import Caption
+    from captioner.captioning.caption import Caption
 
 _MORE = 4
 _CARD_HEIGHT = 285  # pixels, of a caption in two lines

@@ -18,7 +18,7 @@ from captioner.vocabulary import END_WORD
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioner.captioning.captioner import Caption
+    from captioner.captioning.caption import Caption
 
 _WORD, _WORD_OF, _WORD_KEPT = "at", "at-of", "at-kept"  # A word's place, from 1 in the address.
 _WHAT_IF, _GO_ON = "what-if", "go-on"

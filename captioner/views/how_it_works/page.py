@@ -138,8 +138,9 @@ def _choose_step(count: int) -> int:
 @kept(_KEPT * len(VARIANTS))
 def _take(digest: str, variant: str, stamp: Stamp, _results: Results) -> tuple[Step, ...]:
     """All steps of the decoder's sentence about the photograph."""
-    decoder, features = _results.captioner.decoders[variant], _results.features
-    return _results.queue.run(lambda: greedy_steps(decoder, features))
+    captioner, seen = _results.captioner, _results.seen
+    slots = captioner.slots(variant, seen)
+    return _results.queue.run(lambda: greedy_steps(captioner.decoders[variant], seen.features[0], slots=slots))
 
 
 @kept(_KEPT)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from captioner.captioning.beam_search import FORBIDDEN
-from captioner.captioning.numpy_decoder import LstmValues
+from captioner.captioning.numpy_layers import LstmValues
 from captioner.figures.decoder.decoding_step import Step
 from captioner.views.how_it_works.looking import photograph
 from captioner.views.how_it_works.scene import SHOWN, Body, Scene, number, share, vector

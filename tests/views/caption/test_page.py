@@ -108,7 +108,7 @@ def test_the_search_is_drawn_when_it_is_unfolded(app):
 
 def test_what_is_prepared_before_any_visit_is_what_the_first_one_shows(app, copy, monkeypatch):
     page.prepare()
-    for work in ("__init__", "encode", "caption_features"):
+    for work in ("__init__", "see", "caption_seen"):
         monkeypatch.delattr(Captioner, work)
     assert all(sentences(app.run())) and not refusals(app)
 

@@ -1,0 +1,105 @@
+"""The words that a photograph's slots hold: nouns that the CNN recognises, and words that a user tells."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from captioner.config import DecoderConfig
+from captioner.errors import ConfigError
+from captioner.model.checkpoints import Checkpoint
+from captioner.model.word_slots import NO_ROW, WordSlots
+from captioner.vision.encoder import Seen
+from captioner.vision.nouns import nouns
+from captioner.vocabulary import PADDING, tokenize
+from embeddings.errors import EmbeddingError
+from embeddings.subwords import SUBWORDS_FILE, Subwords
+
+_CERTAIN = 1.0  # the probability of a told word
+
+
+class SeenWord(NamedTuple):
+    """A noun for which there is a slot, with its probability in the picture and in its strongest regions."""
+
+    word: str
+    probability: float
+    regional: float
+
+
+def words_seen(seen: Seen, config: DecoderConfig, told: Sequence[str] | None = None) -> list[tuple[SeenWord, ...]]:
+    """The words of each picture's slots, told ones first. An empty told word removes those of the CNN."""
+    own = [SeenWord(word, _CERTAIN, _CERTAIN) for word in told_words(config, told)]
+    if not config.word_slots or "" in (told or ()) or seen.classes is None or seen.regional is None:
+        return [tuple(own) for _ in seen.features]
+    numbers, probabilities = nouns().strongest(seen.classes, seen.regional, config.word_slots, config.slot_floor)
+    return [_merged(own, *pair, config.word_slots) for pair in zip(numbers, probabilities, strict=True)]
+
+
+def told_words(config: DecoderConfig, told: Sequence[str] | None) -> list[str]:
+    """Told words as the tables spell them, without the empty one."""
+    if told and not config.word_slots:
+        raise ConfigError("These decoders have no word slots, so they cannot be told a word; use decoders that have some.")
+    words = list(dict.fromkeys(_one_word(text) for text in told or () if text.strip()))
+    if len(words) > config.word_slots:
+        raise ConfigError(f"These decoders have {config.word_slots} word slots, but received {len(words)} words; tell fewer.")
+    return words
+
+
+def _one_word(text: str) -> str:
+    if len(words := tokenize(text)) != 1:
+        raise ConfigError(f"A slot holds one word, but received {text!r}; tell several words one by one.")
+    return words[0]
+
+
+def _merged(own: Sequence[SeenWord], numbers: np.ndarray, probabilities: np.ndarray, count: int) -> tuple[SeenWord, ...]:
+    """Told words, and then nouns by number, -1 for none, that are not among them."""
+    pairs = zip(numbers.tolist(), probabilities.tolist(), strict=True)
+    found = [SeenWord(nouns().words[number], *pair) for number, pair in pairs if number >= 0]
+    told = {word.word for word in own}
+    return (*own, *(word for word in found if word.word not in told))[:count]
+
+
+class SlotReader:
+    """Finds the vectors of words for one decoder's slots: rows of its table, or what FastText composes of pieces."""
+
+    def __init__(self, checkpoint: Checkpoint):
+        self._table, self._subwords = checkpoint.table, checkpoint.extra.get(SUBWORDS_FILE)
+        self._slots = checkpoint.preset.decoder.word_slots
+
+    @cached_property
+    def _pieces(self) -> Subwords | None:
+        return Subwords.from_bytes(self._subwords) if self._subwords else None
+
+    def vector(self, word: str) -> np.ndarray | None:
+        """A word's vector, (dimensions,), None if this decoder has none."""
+        if word in self._table:
+            return self._table.vector(word)
+        try:
+            return self._pieces.vector(word) if self._pieces else None
+        except EmbeddingError:
+            return None
+
+    def read(self, words: Sequence[Sequence[SeenWord]]) -> WordSlots | None:
+        """The slots of some pictures; words without a vector leave theirs empty."""
+        if not self._slots:
+            return None
+        rows = np.full((len(words), self._slots), PADDING, np.int32)
+        probabilities = np.zeros((*rows.shape, 2), np.float32)
+        composed: dict[tuple[int, int], np.ndarray] = {}
+        for picture, seen in enumerate(words):
+            for slot, word in enumerate(seen):
+                probabilities[picture, slot] = word[1:]
+                if word.word in self._table:
+                    rows[picture, slot] = self._table.row(word.word)
+                elif (vector := self.vector(word.word)) is not None:
+                    rows[picture, slot] = NO_ROW
+                    composed[picture, slot] = vector
+        return WordSlots.of(rows, probabilities, self._with(composed, rows) if composed else None)
+
+    def _with(self, composed: dict[tuple[int, int], np.ndarray], rows: np.ndarray) -> np.ndarray:
+        """The vectors of all slots, (pictures, slots, dimensions)."""
+        vectors = self._table.vectors[rows]
+        for place, vector in composed.items():
+            vectors[place] = vector
+        return vectors
