@@ -9,7 +9,7 @@ import numpy as np
 from captioner.config import DecoderConfig
 from captioner.errors import ConfigError
 from captioner.model.checkpoints import Checkpoint
-from captioner.model.word_slots import NO_ROW, WordSlots
+from captioner.model.word_slots import NO_ROW, WordSlots, strongest_nouns
 from captioner.vision.encoder import Seen
 from captioner.vision.nouns import nouns
 from captioner.vocabulary import PADDING, tokenize
@@ -30,25 +30,25 @@ class SeenWord(NamedTuple):
 def words_seen(seen: Seen, config: DecoderConfig, told: Sequence[str] | None = None) -> list[tuple[SeenWord, ...]]:
     """The words of each picture's slots, told ones first. An empty told word removes those of the CNN."""
     own = [SeenWord(word, _CERTAIN, _CERTAIN) for word in told_words(config, told)]
-    if not config.word_slots or "" in (told or ()) or seen.classes is None or seen.regional is None:
+    if not config.word_slots or any(not text.strip() for text in told or ()):
         return [tuple(own) for _ in seen.features]
-    numbers, probabilities = nouns().strongest(seen.classes, seen.regional, config.word_slots, config.slot_floor)
+    numbers, probabilities = strongest_nouns(seen, config.word_slots, config.slot_floor)
     return [_merged(own, *pair, config.word_slots) for pair in zip(numbers, probabilities, strict=True)]
 
 
 def told_words(config: DecoderConfig, told: Sequence[str] | None) -> list[str]:
     """Told words as the tables spell them, without the empty one."""
     if told and not config.word_slots:
-        raise ConfigError("These decoders have no word slots, so they cannot be told a word; use decoders that have some.")
+        raise ConfigError("These decoders have no word slots; leave out the words, or use decoders that have some.")
     words = list(dict.fromkeys(_one_word(text) for text in told or () if text.strip()))
     if len(words) > config.word_slots:
-        raise ConfigError(f"These decoders have {config.word_slots} word slots, but received {len(words)} words; tell fewer.")
+        raise ConfigError(f"These decoders have {config.word_slots} word slots, but received {len(words)} words; give fewer.")
     return words
 
 
 def _one_word(text: str) -> str:
     if len(words := tokenize(text)) != 1:
-        raise ConfigError(f"A slot holds one word, but received {text!r}; tell several words one by one.")
+        raise ConfigError(f"A slot holds one word, but received {text!r}; give several words one by one.")
     return words[0]
 
 

@@ -212,12 +212,22 @@ def load_all(folder: Path, variants: tuple[str, ...] | None = None, stage: str |
                 f"The decoders {first.variant} and {name} come from different runs (their vocabulary or encoder differs); "
                 "use three of one run."
             )
+        if slots_of(checkpoint) != slots_of(first):
+            raise CheckpointError(
+                f"The decoders {first.variant} and {name} differ in their word slots (word_slots or slot_floor); "
+                "use three of one run."
+            )
         if checkpoint.stage != first.stage:
             raise CheckpointError(
                 f"The decoders {first.variant} ({first.stage}) and {name} ({checkpoint.stage}) are of different stages of "
                 "training; give each stage its own folder."
             )
     return found
+
+
+def slots_of(checkpoint: Checkpoint) -> tuple[int, float]:
+    """The number of its word slots and their floor."""
+    return checkpoint.preset.decoder.word_slots, checkpoint.preset.decoder.slot_floor
 
 
 def finished_history(folder: Path) -> dict[str, Any]:

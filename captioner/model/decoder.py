@@ -111,23 +111,24 @@ class Decoder(keras.Model):
         memory, state = self._prepare(grid, slots), self._first_state(grid)
         return memory, state + ([tf.zeros_like(memory.biases)] if self.config.word_slots else [])
 
-    def step(self, memory: Memory, state: State, words: tf.Tensor) -> tuple[tf.Tensor, State]:
+    def step(self, memory: Memory, state: State, words: tf.Tensor, added: Any = 0.0) -> tuple[tf.Tensor, State]:
         """One word further: log-probabilities (rows, vocabulary + slots) and the next state.
 
         Rows are grouped by photograph, in equal numbers. The last columns are for slots whose word is not in the
-        vocabulary; a word chosen there is given back by the column's number.
+        vocabulary; a word chosen there is given back by the column's number. `added` to the vocabulary's scores can rule
+        out words; without slots the log-probabilities are then not normalised.
         """
         places = tf.range(tf.size(words))
         layout = tf.reshape(places, (tf.shape(memory.grid)[0], -1))
         packing = (tf.size(words)[None], places // tf.shape(layout)[1], layout, places)
         if not self.config.word_slots:
             scores, state = self._scores(tf.gather(self.table, words), memory, state, None, packing, 1, Dropout(None))
-            return tf.nn.log_softmax(scores.logits), state
+            return tf.nn.log_softmax(scores.logits) + added, state
         rows = tf.gather(memory.rows, packing[1])  # (rows, slots)
         words = table_rows(words, rows, self.vocabulary_size)
         said = tf.maximum(state[-1], is_slot(rows, words))
         scores, state = self._scores(tf.gather(self.table, words), memory, state[:-1], said, packing, 1, Dropout(None))
-        return mixture(scores, rows), [*state, said]
+        return mixture(scores._replace(logits=scores.logits + added), rows), [*state, said]
 
     def _scores(
         self,

@@ -41,6 +41,7 @@ def mixture_losses(
     """
     vocabulary = scores.logits.shape[1]
     copied = tf.logical_and(rows == targets[:, None], rows != PADDING)
+    copied = tf.logical_and(copied, scores.copying[:, 1:] > NEVER / 2)  # A word is copied once.
     # A word outside the vocabulary that a slot holds is copied, not said to be unknown.
     beyond = tf.logical_and(targets >= vocabulary, tf.reduce_any(copied, axis=1))
     each, leads = _losses_and_leads(scores.logits, tf.where(targets < vocabulary, targets, UNKNOWN))

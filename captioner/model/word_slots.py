@@ -13,7 +13,7 @@ import numpy as np
 from captioner.config import DecoderConfig
 from captioner.errors import ConfigError
 from captioner.vision.encoder import Seen
-from captioner.vision.nouns import nouns
+from captioner.vision.nouns import Strongest, nouns
 from captioner.vocabulary import PADDING
 
 MEASURES = 4  # numbers beside a slot's vector: the noun's two probabilities, and their logarithms
@@ -69,7 +69,12 @@ class SlotFinder:
     def find(self, seen: Seen) -> WordSlots:
         if not self.count:
             return WordSlots.none(len(seen.features))
-        if seen.classes is None or seen.regional is None:
-            raise ConfigError("Word slots need a CNN with a classifier of its own; choose another encoder, or word_slots=0.")
-        numbers, probabilities = nouns().strongest(seen.classes, seen.regional, self.count, self.floor)
+        numbers, probabilities = strongest_nouns(seen, self.count, self.floor)
         return WordSlots.of(self.rows[numbers], probabilities)
+
+
+def strongest_nouns(seen: Seen, count: int, floor: float) -> Strongest:
+    """The nouns for the slots of photographs."""
+    if seen.classes is None or seen.regional is None:
+        raise ConfigError("Word slots need a CNN with a classifier of its own; choose another encoder, or word_slots=0.")
+    return nouns().strongest(seen.classes, seen.regional, count, floor)

@@ -55,7 +55,11 @@ def share_named(captions: Mapping[str, str], labels: Mapping[str, str]) -> float
 def class_nouns() -> dict[str, str]:
     """The nouns of the CNN's classes by the classes' names."""
     rows = [line.split("\t") for line in TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    return {name: noun for _, name, noun in rows if noun != NOTHING}
+    found: dict[str, str] = {}
+    for _, name, noun in rows:  # The crane that is a bird comes before the other one.
+        if noun != NOTHING:
+            found.setdefault(name, noun)
+    return found
 
 
 @cache

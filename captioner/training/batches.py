@@ -118,7 +118,7 @@ def epoch_order(
     orders = [order, *(visiting_order(photographs, views, shards_at_once, random) for _ in shown[1:])]
     rounds = [order[mask[order]] for order, mask in zip(orders, shown, strict=True)]
     for before, after in pairwise(rounds):
-        if before[-1:] == after[:1]:
+        if before.size and after.size and before[-1] == after[0]:
             after[:] = np.roll(after, 1)
     return np.concatenate(rounds)
 

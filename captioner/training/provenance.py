@@ -122,9 +122,10 @@ def code_in(root: Path) -> Code:
 
 
 def _source(root: Path) -> str:
-    """One hash over the paths and contents of all Python files, whatever their line endings, which git may change."""
+    """One hash over the paths and contents of all Python files and tables, whatever their line endings, which git may change."""
     digest = hashlib.sha256()
-    for path in sorted(path for package in PACKAGES for path in (root / package).rglob("*.py")):
+    kinds = [(package, kind) for package in PACKAGES for kind in ("*.py", "*.tsv")]
+    for path in sorted(path for package, kind in kinds for path in (root / package).rglob(kind)):
         own = hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
         digest.update(f"{path.relative_to(root).as_posix()} {own}\n".encode())
     return digest.hexdigest()

@@ -20,6 +20,7 @@ from captioner.training.provenance import Data
 from captioner.training.worker_group import SingleWorker
 from captioner.vision.encoder import Encoder
 from captioner.vision.feature_cache import VIEWS, FeatureCache
+from captioner.vision.nouns import nouns
 from captioner.vocabulary import Vocabulary, tokenize
 from embeddings.corpus import read_lines
 
@@ -84,6 +85,8 @@ class RunInputs:
             facts.append(["shards mixed at a time", mixed])  # Omitted if all are mixed: older runs did not have windows.
         if self.data.sets:  # They decide what the dev loss is, and how often a photograph is shown.
             facts.append(["data sets", self.data.sets])
+        if self.preset.decoder.word_slots:
+            facts.append(["nouns", nouns().noun_of_class])
         pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
         return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
 

@@ -97,16 +97,13 @@ class Writer:
 
     def _loop(self, features: tf.Tensor, slots: Slots, seed: tf.Tensor | None, samples: int) -> tf.Tensor:
         memory, state = self.decoder.start(features, slots)
-        never = np.pad(self.never, (0, self.decoder.config.word_slots))
         rows = tf.repeat(slots[0], samples, axis=0)
 
         def write(step: tf.Tensor, words: tf.Tensor, written: tf.TensorArray, state: list) -> tuple:
-            scores, state = self.decoder.step(memory, state, words)
-            chosen = _choose(scores + never, seed, step)
-            if self.decoder.config.word_slots:
-                chosen = table_rows(chosen, rows, self.decoder.vocabulary_size)
-            following = tf.where(words == END, END, chosen)
-            return step + 1, following, written.write(step, following), state
+            scores, state = self.decoder.step(memory, state, words, self.never)
+            following = tf.where(words == END, END, _choose(scores, seed, step))
+            in_table = table_rows(following, rows, self.decoder.vocabulary_size) if self.decoder.config.word_slots else following
+            return step + 1, following, written.write(step, in_table), state
 
         def unfinished(step: tf.Tensor, words: tf.Tensor, _written: tf.TensorArray, _state: list) -> tf.Tensor:
             return tf.logical_and(step < self.maximum_words, tf.reduce_any(words != END))

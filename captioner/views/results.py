@@ -42,6 +42,11 @@ class Results:
     def seen(self) -> Seen:
         return _see(self.photograph.digest, self.captioner.encoder.fingerprint, self)
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """By number: the vocabulary's words, and those in the photograph's slots."""
+        return (*self.captioner.vocabulary.words, *(one.word for one in self.captioner.words_seen(self.seen)[0]))
+
     def captions(self, config: SearchConfig, beginning: Sequence[str] = ()) -> Captions:
         """Of every decoder, best first."""
         return _captions(self.photograph.digest, self.stamp, config, tuple(beginning), self)

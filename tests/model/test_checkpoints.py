@@ -253,6 +253,11 @@ def test_all_decoders_of_a_folder(tmp_path, made):
         load_all(tmp_path, ("learned", "fasttext"))
 
 
+def slotted(checkpoint):
+    preset = checkpoint.preset
+    return replace(checkpoint, preset=replace(preset, decoder=replace(preset.decoder, word_slots=4)))
+
+
 OTHER_MARK = replace(EncoderMark.of(StubEncoder()), fingerprint="f")
 
 
@@ -262,6 +267,7 @@ OTHER_MARK = replace(EncoderMark.of(StubEncoder()), fingerprint="f")
         (lambda: make("word2vec", vocabulary=Vocabulary(OTHER_WORDS)), "come from different runs"),
         (lambda: replace(make("word2vec"), encoder=OTHER_MARK), "come from different runs"),
         (lambda: replace(make("word2vec"), stage=REWARD), r"learned \(first\) and word2vec \(reward\) are of different stages"),
+        (lambda: slotted(make("word2vec")), "learned and word2vec differ in their word slots"),
         (lambda: make("fasttext"), "folder word2vec holds the decoder 'fasttext'"),
     ],
 )

@@ -186,7 +186,7 @@ def _show_tree(results: Results, name: str, config: SearchConfig) -> None:
         "power of its length. The highest score wins; it need not have been ahead at every word."
     )
     candidates, way = results.tree(name, config)
-    table = tree_table(candidates, way, results.captioner.vocabulary.words, config.length_preference)
+    table = tree_table(candidates, way, results.words, config.length_preference)
     with st.container(key="search"):
         with st.container(key="tree"):
             st.vega_lite_chart(tree_chart(table, VARIANTS[name].colour), width="content", alt=summary(table))

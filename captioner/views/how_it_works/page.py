@@ -29,7 +29,7 @@ from captioner.views.resources import Stamp, kept, open_page, refusals, refuse, 
 from captioner.views.results import Results
 
 if TYPE_CHECKING:
-    from captioner.captioning.captioner import Captioner
+    pass
 
 _HEIGHT_OF_A_STEP = 600
 _KEPT = 12  # photographs
@@ -95,7 +95,7 @@ def _show_step(folder: Path, variants: list[Variant]) -> None:
         with st.skeleton(height=_HEIGHT_OF_A_STEP):
             results = Results(folder, photograph)
             steps = _take(photograph.digest, variant.name, results.stamp, results)
-        _show_stations(photograph, variant, steps, results.captioner)
+        _show_stations(photograph, variant, steps, results)
 
 
 def _choose_photograph(size: int) -> Photograph:
@@ -113,11 +113,12 @@ def _choose(label: str, titles: list[str], key: str, first: str | None = None) -
     return st.segmented_control(label, titles, default=first or titles[0], required=True, key=key, bind="query-params", wrap=True)
 
 
-def _show_stations(photograph: Photograph, variant: Variant, steps: tuple[Step, ...], captioner: "Captioner") -> None:
+def _show_stations(photograph: Photograph, variant: Variant, steps: tuple[Step, ...], results: Results) -> None:
+    captioner = results.captioner
     scene = Scene(
         variant=variant,
         config=captioner.checkpoints[variant.name].preset.decoder,
-        words=captioner.vocabulary.words,
+        words=results.words,
         steps=steps,
         place=_choose_step(len(steps)) - 1,
         rows=captioner.encoder.rows,

@@ -135,7 +135,7 @@ def _hidden(scene: Scene) -> Iterator[Body]:
 
 def _softmax(scene: Scene) -> Body:
     step = scene.step
-    best = step.likeliest(_LIKELIEST)
+    best = [word for word in step.likeliest(_LIKELIEST) if word < len(step.scores)]
     shifted = step.scores - step.scores.max()
     total = float(np.exp(shifted).sum())
     rows = [
@@ -144,7 +144,7 @@ def _softmax(scene: Scene) -> Body:
             number(step.scores[word], 2),
             number(shifted[word], 2),
             number(math.exp(shifted[word])),
-            share(math.exp(step.log_probabilities[word])),
+            share(math.exp(shifted[word]) / total),
             style="result" if word == step.chosen else "",
         )
         for word in best
@@ -159,6 +159,10 @@ def _softmax(scene: Scene) -> Body:
         "sum over all words.</p>"
         '<p class="formula"><i>p</i> = <i>e</i><sup><i>s</i> − max</sup> / Σ <i>e</i><sup><i>s</i> − max</sup></p>'
     )
+    if step.copied is not None:
+        pairs = zip(scene.words[len(step.scores) :], step.copied, strict=False)
+        listed = ", ".join(f"{html.escape(word)} {share(probability)}" for word, probability in pairs)
+        text += f"<p>Or the word is copied from the nouns that the CNN recognises: {listed or 'none here'}.</p>"
     head = ("Word", "score s", "s − max", "e to that", f"divided by {number(total)}")
     return "From scores to probabilities", text, _table(head, rows, "The likeliest words and their probabilities")
 
