@@ -164,6 +164,7 @@ def test_the_code_of_this_program_is_read_once(monkeypatch):
     """The hash is that of lines as sha256sum would write them."""
     found = provenance.code()
     monkeypatch.setattr(provenance, "code_in", lambda root: pytest.fail("read again"))
-    paths = (path for package in ("captioner", "embeddings") for path in (ROOT / package).rglob("*.py"))
+    files = (path for package in ("captioner", "embeddings") for path in (ROOT / package).rglob("*"))
+    paths = (path for path in files if path.suffix in (".py", ".tsv"))
     lines = (f"{path.relative_to(ROOT)} {sha256(path.read_text(encoding='utf-8'))}\n" for path in sorted(paths))
     assert provenance.code() is found and found.source == sha256("".join(lines))
