@@ -39,13 +39,13 @@ def test_shards_make_up_every_batch(inputs, examples, count, at_once):
     """Of twelve photographs; the last workers get none of a batch with fewer photographs than workers."""
     (whole,) = parts_of(inputs, examples, 1, images_per_batch=at_once)
     parts = parts_of(inputs, examples, count, images_per_batch=at_once)
-    for step, (features, packed) in enumerate(whole):
+    for step, (features, _, packed) in enumerate(whole):
         given = [part[step] for part in parts if part[step] is not None]
         assert len(given) == min(count, len(features))
-        for number, (own, _) in enumerate(given):
+        for number, (own, _, _) in enumerate(given):
             np.testing.assert_array_equal(own, features[number::count])
-        assert sorted(word for _, own in given for word in own.targets) == sorted(packed.targets)
-    assert sum(len(features) for features, _ in whole) == 12
+        assert sorted(word for _, _, own in given for word in own.targets) == sorted(packed.targets)
+    assert sum(len(features) for features, _, _ in whole) == 12
 
 
 def test_batch_normalisation_is_refused(inputs):
@@ -56,7 +56,7 @@ def test_batch_normalisation_is_refused(inputs):
 def test_workers_differ_in_dropped_words_and_masks(inputs, examples):
     parts = parts_of(inputs, examples, 2, images_per_batch=12, word_dropout=0.5)
     kept = parts_of(inputs, examples, 2, images_per_batch=12)
-    dropped = [(own[0][1].words != full[0][1].words) for own, full in zip(parts, kept, strict=True)]
+    dropped = [(own[0][2].words != full[0][2].words) for own, full in zip(parts, kept, strict=True)]
     assert all(0.2 < mask.mean() < 0.8 for mask in dropped)
     assert dropped[0].shape != dropped[1].shape or (dropped[0] != dropped[1]).any()
     ordering = np.random.default_rng((1, 1)).random(len(dropped[0])) < 0.5
@@ -76,7 +76,7 @@ def of_set(record, name):
 
 def plain_gradients(one, batch, smoothing):
     """The gradients of the mean loss of a whole batch, by TensorFlow's own loss with labels smoothed by hand."""
-    features, packed = batch
+    features, _, packed = batch
     size = one.decoder.vocabulary_size
     labels = (1 - smoothing) * tf.one_hot(packed.targets, size) + smoothing / size
     variables = [variable.value for variable in one.decoder.trainable_variables]
@@ -97,7 +97,7 @@ def test_the_sum_of_the_shards_is_the_gradient_of_the_batch(inputs, examples, co
     for step, batch in enumerate(whole):
         added = np.sum([one.summed_gradients(part[step]).numpy() for part in parts_of(inputs, examples, count)], axis=0)
         expected, loss = plain_gradients(one, batch, one.config.label_smoothing)
-        words = len(batch[1].targets)
+        words = len(batch[2].targets)
         assert added[-1] == words and added[-2] / words == pytest.approx(loss, rel=1e-5)
         np.testing.assert_allclose(added[:-2] / words, expected, atol=1e-6)
 
