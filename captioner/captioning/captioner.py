@@ -98,7 +98,7 @@ class Captioner:
         return words_seen(seen, self._config, told)
 
     def check_told(self, told: Sequence[str] | None) -> list[str]:
-        """Refuse words that cannot be told; return a sentence for each decoder that has no vector for one of them."""
+        """Raise a `ConfigError` for words that fit no slot; return a sentence for each decoder that lacks a word's vector."""
         words = told_words(self._config, told)
         pairs = ((reader, name, word) for word in words for name, reader in self._readers.items())
         return [

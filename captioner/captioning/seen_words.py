@@ -16,7 +16,7 @@ from captioner.vocabulary import PADDING, tokenize
 from embeddings.errors import EmbeddingError
 from embeddings.subwords import SUBWORDS_FILE, Subwords
 
-_CERTAIN = 1.0  # the probability of a told word
+_CERTAIN = 1.0  # the probability of a user's word
 
 
 class SeenWord(NamedTuple):
@@ -28,7 +28,7 @@ class SeenWord(NamedTuple):
 
 
 def words_seen(seen: Seen, config: DecoderConfig, told: Sequence[str] | None = None) -> list[tuple[SeenWord, ...]]:
-    """The words of each picture's slots, told ones first. An empty told word removes those of the CNN."""
+    """The words in each picture's slots: the user's words, then the CNN's nouns. An empty word leaves the nouns out."""
     own = [SeenWord(word, _CERTAIN, _CERTAIN) for word in told_words(config, told)]
     if not config.word_slots or any(not text.strip() for text in told or ()):
         return [tuple(own) for _ in seen.features]

@@ -138,7 +138,7 @@ def _start(run: Path) -> Start:
     if network.fingerprint != mark.fingerprint:
         raise TrainingError(
             f"The decoders in {folder} were trained with another {mark.name} ({mark.fingerprint}, found {network.fingerprint}). "
-            "Put the folder of theirs beside them."
+            "Put their encoder folder beside them."
         )
     return Start(folder, checkpoints, network, read_adapted(place) if place else {})
 

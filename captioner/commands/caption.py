@@ -52,7 +52,7 @@ class Request(arguments.Decoders):
         default=FORMATS[0],
     )
     tell: list[str] | None = arguments.option(
-        'put WORD into a word slot, before what the CNN recognises; "" removes its words; repeatable',
+        'put WORD into a word slot, before the nouns of the CNN; "" leaves the nouns out; repeatable',
         "WORD",
         action="append",
     )

@@ -40,7 +40,7 @@ class Labelled:
 
 
 def to_json(scored: Sequence[Scored], tried: "BeamTrials | None", labelled: Labelled | None) -> dict[str, Any]:
-    """One data set's results as they are, or those of several under their names."""
+    """The results of a single data set, or the results of several by name."""
     sets = {one.data.name: _set_to_json(one) for one in scored}
     result: dict[str, Any] = {"sets": sets} if len(sets) > 1 else dict(*sets.values())
     if tried:

@@ -209,7 +209,7 @@ def save_beam(folder: Path, tried: BeamTrials, data: str, **more: Any) -> None:
 
 
 def save_scores(folder: Path, split: str, data: str, evaluation: Evaluation) -> None:
-    """Store the scores of every evaluated variant; those of other splits and data sets stay."""
+    """Store the scores of every evaluated variant and keep the stored scores of other splits and data sets."""
     for variant in evaluation.scores:
         add_scores(folder, variant, split, {"data": data} | evaluation.summary(variant))
 

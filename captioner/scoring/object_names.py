@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from captioner.vision.nouns import NOTHING, TABLE
+from captioner.vision.nouns import nouns
 from captioner.vocabulary import tokenize
 
 OTHER_NAMES = Path(__file__).with_name("object_names.tsv")
@@ -54,10 +54,9 @@ def share_named(captions: Mapping[str, str], labels: Mapping[str, str]) -> float
 @cache
 def class_nouns() -> dict[str, str]:
     """The nouns of the CNN's classes by the classes' names."""
-    rows = [line.split("\t") for line in TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     found: dict[str, str] = {}
-    for _, name, noun in rows:  # The crane that is a bird comes before the other one.
-        if noun != NOTHING:
+    for name, noun in zip(nouns().class_names, nouns().noun_of_class, strict=True):
+        if noun:  # The crane that is a bird comes before the other one.
             found.setdefault(name, noun)
     return found
 

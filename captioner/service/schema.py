@@ -15,7 +15,7 @@ from captioner.service.problems import MEDIA_TYPE, Kind
 MOST_FILES, MOST_CAPTIONS = 16, 10
 _NAMES = tuple(VARIANTS)
 _BEAM = "how many beginnings are followed at once, as many as `top` or more; else what was chosen for the decoders"
-_TELL = "words for the decoders' word slots, before what the CNN recognises; an empty one removes its words"
+_TELL = "words for the word slots, before the CNN's nouns; an empty word leaves the nouns out"
 _Width = Annotated[int, Field(ge=1, le=MOST_CAPTIONS)]  # Bounds on an optional type would not reach the OpenAPI document.
 
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from captioner.config import REWARD, RewardConfig
 from captioner.model.copying import slots_of_words, slots_signature, table_rows
 from captioner.model.decoder import PACKED_SIGNATURE, Decoder, Slots
-from captioner.model.losses import cross_entropy, mixture_losses
+from captioner.model.losses import NEVER, cross_entropy, mixture_losses
 from captioner.model.packing import pack
 from captioner.progress import Progress
 from captioner.runtime import cores
@@ -30,7 +30,6 @@ from captioner.vocabulary import END, END_WORD, PADDING, START, UNKNOWN, Vocabul
 
 stateless_fold_in = tf.random.experimental.stateless_fold_in
 
-_NEVER = -1e9  # Added to the logits of words that are never written.
 _DEV_IMAGES_AT_ONCE = 100
 _LOSS_IMAGES = 500  # training photographs that the loss on people's captions is measured on
 
@@ -124,7 +123,7 @@ def _choose(scores: tf.Tensor, seed: tf.Tensor | None, step: tf.Tensor) -> tf.Te
 def never_written(vocabulary_size: int) -> np.ndarray:
     """Addends for the logits that rule out padding, the start word and the unknown word."""
     added = np.zeros(vocabulary_size, np.float32)
-    added[[PADDING, START, UNKNOWN]] = _NEVER
+    added[[PADDING, START, UNKNOWN]] = NEVER
     return added
 
 

@@ -27,6 +27,7 @@ class Nouns:
     """The distinct nouns, whose indices are their numbers, and the noun of each class."""
 
     words: tuple[str, ...]
+    class_names: tuple[str, ...]
     noun_of_class: tuple[str, ...]  # empty where captions do not name the class
     matrix: np.ndarray  # float32 (classes, nouns): 1 where the class has the noun
 
@@ -50,10 +51,11 @@ class Nouns:
 def nouns() -> Nouns:
     """The shipped table."""
     rows = [line.split("\t") for line in TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    names = tuple(name for _, name, _ in rows)
     of_class = tuple("" if noun == NOTHING else noun for _, _, noun in rows)
     words = tuple(dict.fromkeys(filter(None, of_class)))
     matrix = np.zeros((len(of_class), len(words)), np.float32)
     for number, noun in enumerate(of_class):
         if noun:
             matrix[number, words.index(noun)] = 1
-    return Nouns(words, of_class, matrix)
+    return Nouns(words, names, of_class, matrix)
