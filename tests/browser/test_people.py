@@ -137,8 +137,7 @@ def test_somebody_with_a_keyboard_alone_does_everything(visit):
     page.keyboard.press("Enter")
     page.wait_for_url("**why=Word2Vec*")
     quiet(page)
-    words = page.locator(".st-key-at [role=radio]")
-    tab_to(page, words.first.inner_text())
+    tab_to(page, "", ".st-key-at [role=radiogroup]")
     page.keyboard.press("ArrowRight")
     if page.evaluate("document.activeElement.ariaChecked") == "true":
         page.keyboard.press("ArrowRight")
