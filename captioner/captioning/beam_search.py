@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from captioner.captioning.hypotheses import Hypothesis, Lattice, Layer, Leaf, take_best
 from captioner.captioning.search_trace import Considered, Fate, Trace
@@ -45,7 +46,7 @@ def search(
     images: int,
     config: SearchConfig,
     forbidden: Sequence[int] = FORBIDDEN,
-    prefix: Sequence[int] = (),
+    prefix: ArrayLike = (),
     trace: Trace | None = None,
 ) -> list[list[Hypothesis]]:
     """Caption `images` images, whose first state has one row each; return the hypotheses of each, best first.
@@ -59,16 +60,17 @@ def search(
     - Forbidden words are never chosen; the probabilities reported are the step's own, not renormalised.
     - No image's result depends on its batch. Sampling therefore starts every image's generator with the same seed:
       equal images get equal captions, and another seed gives another sample.
-    - Every caption begins with the words of `prefix`, whatever their probability, forbidden or not; an end word in it is
-      the end. The words of the prefix count towards `maximum_words`.
+    - Every caption begins with the words of `prefix`, (words,), or its image's own, (images, words), whatever their
+      probability, forbidden or not; an end word in it is the end. They count towards `maximum_words`.
     - `trace` records every continuation that was considered, for a single image.
     """
     check(config)
     if trace is not None and images != 1:
         raise ConfigError(f"A search can be traced for one photograph at a time, not for {images}.")
-    if len(prefix) > config.maximum_words:
-        raise ConfigError(f"A caption may have {config.maximum_words} words, but its beginning has {len(prefix)}; shorten it.")
-    run = _Search(step, config, np.unique(np.asarray(forbidden, dtype=np.intp)), images, tuple(prefix), trace)
+    if (given := np.shape(prefix)[-1]) > config.maximum_words:
+        raise ConfigError(f"A caption may have {config.maximum_words} words, but its beginning has {given}; shorten it.")
+    prefixes = np.broadcast_to(np.asarray(prefix, np.int32), (images, given))
+    run = _Search(step, config, np.unique(np.asarray(forbidden, dtype=np.intp)), prefixes, trace)
     run.grow(state)
     return [run.lattice.read(leaves, run.beam, config.length_preference) for leaves in run.leaves]
 
@@ -122,11 +124,11 @@ class _Search:
         step: Step,
         config: SearchConfig,
         forbidden: np.ndarray,
-        images: int,
-        prefix: tuple[int, ...] = (),
+        prefixes: np.ndarray,
         trace: Trace | None = None,
     ):
-        self.step, self.config, self.forbidden, self.prefix, self.trace = step, config, forbidden, prefix, trace
+        images = len(prefixes)
+        self.step, self.config, self.forbidden, self.prefixes, self.trace = step, config, forbidden, prefixes, trace
         self.beam = config.beam if config.method == "beam" else 1
         self.uniform = np.random.default_rng(config.seed).random(config.maximum_words) if config.method == "sample" else None
         self.leaves: list[list[Leaf]] = [[] for _ in range(images)]
@@ -151,10 +153,11 @@ class _Search:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Add a layer; return the images that go on and the log-probabilities of their hypotheses."""
         place = len(self.lattice)
-        if place < len(self.prefix):
-            gains = scores[:, self.prefix[place]] - normalisers[:, 0]
+        if place < self.prefixes.shape[1]:
+            words = self.prefixes[live, place]
+            gains = scores[np.arange(len(live)), words] - normalisers[:, 0]
             self._best(scores, normalisers, self.config.alternatives)
-            return self._force(live, totals, self.prefix[place], gains)
+            return self._force(live, totals, words, gains)
         if self.uniform is None:
             words, gains = self._best(scores, normalisers, max(2 * self.beam, self.config.alternatives))
         else:
@@ -201,17 +204,16 @@ class _Search:
         self.lattice.layers.append(Layer(words.take(kept).astype(np.int32), parents.take(kept), gains.take(kept)))
         return live, sums
 
-    def _force(self, live: np.ndarray, totals: np.ndarray, word: int, gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Add the prefix's word, and nothing else, to the one hypothesis of each image."""
-        rows, totals = np.arange(len(live)), totals + gains[:, None]
+    def _force(self, live: np.ndarray, totals: np.ndarray, words: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Add the prefixes' words, and nothing else, to the one hypothesis of each image."""
+        rows, ends, totals = np.arange(len(live)), words == END, totals + gains[:, None]
         if self.trace is not None:
-            fate: Fate = "finished" if word == END else "kept"
-            self.trace.note([Considered(0, word, float(gains[0]), float(totals[0, 0]), fate)])
-        if word == END:
-            self._finish(live, rows[:, None], np.ones((len(live), 1), bool), gains[:, None])
-            return live[:0], totals[:0]
-        self.lattice.layers.append(Layer(np.full(len(live), word, np.int32), rows, gains))
-        return live, totals
+            fate: Fate = "finished" if ends[0] else "kept"
+            self.trace.note([Considered(0, int(words[0]), float(gains[0]), float(totals[0, 0]), fate)])
+        self._finish(live, rows[:, None], ends[:, None], gains[:, None])
+        if not ends.all():
+            self.lattice.layers.append(Layer(words[~ends], rows[~ends], gains[~ends]))
+        return live[~ends], totals[~ends]
 
     def _considered(self, choices: Choices, kept: np.ndarray) -> Iterator[Considered]:
         """The continuations of the one image; those that go on come in the order of the next layer's rows."""

@@ -131,9 +131,8 @@ class Captioner:
         """
         if not len(seen.features):
             return []
-        names, prefix = self._names(variants), self.vocabulary.encode(beginning)
-        shown = _Shown.of(seen, self.words_seen(seen, told))
-        columns = list(self._pool.map(lambda name: self._captions(name, shown, config, prefix), names))
+        names, shown = self._names(variants), _Shown.of(seen, self.words_seen(seen, told))
+        columns = list(self._pool.map(lambda name: self._captions(name, shown, config, beginning), names))
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def follow(
@@ -146,14 +145,13 @@ class Captioner:
     ) -> dict[str, Caption]:
         """Score given words for one picture: word probabilities and each decoder's alternatives.
 
-        An out-of-vocabulary word gets the probability of the unknown word.
+        An out-of-vocabulary word that no slot holds, or that is said again, gets the probability of the unknown word.
         """
-        ids = self.vocabulary.encode(words) + [END] * finished
         shown = _Shown.of(seen, self.words_seen(seen, told))
 
         def judge(name: str) -> Caption:
             start = time.perf_counter()
-            session = self._session(name, shown)
+            session, ids = self._session(name, shown), self._readers[name].encode(words, shown.words[0]) + [END] * finished
             found = follow(session.step, session.state, ids)
             return self._caption(name, found, (time.perf_counter() - start) * 1000, shown.words[0])
 
@@ -166,7 +164,7 @@ class Captioner:
         """Every candidate of one decoder's search for one picture, and the path of the best caption."""
         self._names((variant,))
         trace, shown = Trace(), _Shown.of(seen, self.words_seen(seen, told))
-        best = self._search(variant, shown, config, self.vocabulary.encode(beginning), trace)[0][0]
+        best = self._search(variant, shown, config, beginning, trace)[0][0]
         return trace.candidates, trace.find(best.ids + (END,) * best.finished)
 
     def _names(self, variants: Sequence[str] | None) -> tuple[str, ...]:
@@ -188,15 +186,15 @@ class Captioner:
         return self.decoders[variant].session(shown.features, self._readers[variant].read(shown.words))
 
     def _search(
-        self, variant: str, shown: "_Shown", config: SearchConfig, prefix: Sequence[int], trace: Trace | None = None
+        self, variant: str, shown: "_Shown", config: SearchConfig, beginning: Sequence[str], trace: Trace | None = None
     ) -> list[list[Hypothesis]]:
         """The hypotheses for each photograph, best first."""
-        session = self._session(variant, shown)
+        session, prefix = self._session(variant, shown), [self._readers[variant].encode(beginning, one) for one in shown.words]
         return search(session.step, session.state, len(shown.features), config, prefix=prefix, trace=trace)
 
-    def _captions(self, variant: str, shown: "_Shown", config: SearchConfig, prefix: Sequence[int]) -> list[list[Caption]]:
+    def _captions(self, variant: str, shown: "_Shown", config: SearchConfig, beginning: Sequence[str]) -> list[list[Caption]]:
         start = time.perf_counter()
-        found = self._search(variant, shown, config, prefix)
+        found = self._search(variant, shown, config, beginning)
         milliseconds = (time.perf_counter() - start) * 1000 / len(found)
         pairs = zip(found, shown.words, strict=True)
         return [[self._caption(variant, hypothesis, milliseconds, words) for hypothesis in beam] for beam, words in pairs]

@@ -12,7 +12,7 @@ from captioner.model.checkpoints import Checkpoint
 from captioner.model.word_slots import NO_ROW, WordSlots, strongest_nouns
 from captioner.vision.encoder import Seen
 from captioner.vision.nouns import nouns
-from captioner.vocabulary import PADDING, tokenize
+from captioner.vocabulary import PADDING, UNKNOWN, tokenize
 from embeddings.errors import EmbeddingError
 from embeddings.subwords import SUBWORDS_FILE, Subwords
 
@@ -65,7 +65,7 @@ class SlotReader:
 
     def __init__(self, checkpoint: Checkpoint):
         self._table, self._subwords = checkpoint.table, checkpoint.extra.get(SUBWORDS_FILE)
-        self._slots = checkpoint.preset.decoder.word_slots
+        self._slots, self._vocabulary = checkpoint.preset.decoder.word_slots, checkpoint.vocabulary
 
     @cached_property
     def _pieces(self) -> Subwords | None:
@@ -79,6 +79,12 @@ class SlotReader:
             return self._pieces.vector(word) if self._pieces else None
         except EmbeddingError:
             return None
+
+    def encode(self, caption: Sequence[str], seen: Sequence[SeenWord]) -> list[int]:
+        """The numbers of a picture's words: outside the vocabulary, that of its slot after all others; it is copied once."""
+        words = enumerate((one.word for one in seen), len(self._vocabulary))
+        own = {word: number for number, word in words if word not in self._vocabulary and self.vector(word) is not None}
+        return [self._vocabulary.id(word) if word in self._vocabulary else own.pop(word, UNKNOWN) for word in caption]
 
     def read(self, words: Sequence[Sequence[SeenWord]]) -> WordSlots | None:
         """The slots of some pictures; words without a vector leave theirs empty."""

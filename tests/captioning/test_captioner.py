@@ -12,7 +12,16 @@ from captioner.model.checkpoints import Checkpoint, EncoderMark, save
 from captioner.vision.encoder import Seen
 from captioner.vocabulary import END, PADDING, SPECIAL_WORDS, START, UNKNOWN, Vocabulary
 from embeddings.table import learned_start
-from support.fakes import MARK, SMALL_DECODER, StubEncoder, small_checkpoint, small_preset
+from support.fakes import (
+    COLOURS,
+    MARK,
+    SMALL_DECODER,
+    Recogniser,
+    StubEncoder,
+    slotted_checkpoints,
+    small_checkpoint,
+    small_preset,
+)
 
 WORDS = Vocabulary((*SPECIAL_WORDS, *"a the dog cat runs sits on grass".split()))
 GREEDY = SearchConfig(method="greedy", maximum_words=9)
@@ -200,6 +209,40 @@ def test_an_unknown_word_is_judged_as_the_unknown_word(captioner, pictures):
     for name in captioner.variants:
         assert strange[name].word_log_probabilities == same[name].word_log_probabilities
         assert strange[name].words == ("a", "<unk>", "sits")
+
+
+@pytest.fixture(scope="module")
+def slotted():
+    from captioner.captioning.captioner import Captioner
+
+    return Captioner(Recogniser(), slotted_checkpoints())
+
+
+def coloured(*nouns):
+    return [np.full((24, 24, 3), COLOURS[noun], np.uint8) for noun in nouns]
+
+
+@pytest.mark.parametrize("told", [None, ("zebra",)])
+def test_a_copied_word_outside_the_vocabulary_is_followed_by_its_slot(slotted, told):
+    seen = slotted.see(coloured("dog" if told else "zebra"))
+    found = slotted.caption_seen(seen, GREEDY, told=told)[0]["word2vec"][0]
+    followed = slotted.follow(seen, found.words, finished=found.finished, told=told)
+    assert "zebra" in found.words and followed["word2vec"].words == found.words
+    assert followed["word2vec"].word_log_probabilities == pytest.approx(found.word_log_probabilities, abs=1e-5)
+    place = found.words.index("zebra")
+    assert found.copied[place].max() > 0.5 and followed["learned"].words[place] == "<unk>"  # It has no vector for the word.
+    twice = slotted.follow(seen, ["zebra", "zebra"], told=told)["word2vec"]
+    assert twice.words == ("zebra", "<unk>") and min(twice.word_log_probabilities) > -1000, "A word is copied once."
+
+
+def test_a_beginning_has_the_words_of_each_photographs_own_slots(slotted):
+    seen = slotted.see(coloured("dog", "zebra"))
+    together = slotted.caption_seen(seen, GREEDY, beginning=("the", "zebra"))
+    assert [found["word2vec"][0].words[:2] for found in together] == [("the", "<unk>"), ("the", "zebra")]
+    assert [found["learned"][0].words[:2] for found in together] == [("the", "<unk>")] * 2
+    candidates, path = slotted.tree(seen.part([1]), "word2vec", GREEDY, ("the", "zebra"))
+    assert candidates[path[1]].word == len(slotted.vocabulary)
+    assert candidates[path[-1]].total == pytest.approx(together[1]["word2vec"][0].log_probability, abs=1e-5)
 
 
 def test_all_decoders_go_on_from_the_same_beginning(captioner, pictures):

@@ -16,29 +16,22 @@ from captioner.training.batches import Examples
 from captioner.training.run import Run, Start
 from captioner.training.run_inputs import RunInputs, Sources
 from captioner.training.self_critical import Writer
-from captioner.vision.encoder import Seen
-from captioner.vision.nouns import nouns
 from captioner.vocabulary import Vocabulary
-from support.fakes import SMALL_DECODER, StubEncoder, check_equal, small_preset, stop_after_an_epoch, uncompiled
+from support.fakes import (
+    COLOURS,
+    SMALL_DECODER,
+    Recogniser,
+    StubEncoder,
+    check_equal,
+    small_preset,
+    stop_after_an_epoch,
+    uncompiled,
+)
 
 pytestmark = pytest.mark.slow
 
-COLOURS = {"dog": (250, 20, 20), "cat": (20, 250, 20), "zebra": (20, 20, 250)}
-CLASSES = {noun: nouns().noun_of_class.index(noun) for noun in COLOURS}
 OTHERS = ("fish", "bird", "lion")  # nouns of the corpus alone that come before the zebra
 CAPTIONS = ("a {} sits on grass", "the {} runs")
-
-
-class Recogniser(StubEncoder):
-    """Recognises a dog, a cat or a zebra by the picture's colour; the features do not tell it."""
-
-    class_count, fingerprint = 1000, "recogniser000000"
-
-    def see(self, pictures):
-        classes = np.zeros((len(pictures), self.class_count), np.float32)
-        found = pictures.reshape(len(pictures), -1, 3).mean(axis=1).argmax(axis=1)
-        classes[np.arange(len(pictures)), np.array(list(CLASSES.values()))[found]] = 0.8
-        return Seen(0 * self.encode(pictures) + 1, classes, classes / 2)
 
 
 @pytest.fixture(scope="module")

@@ -38,13 +38,13 @@ def show(results: Results) -> None:
         st.caption(f"The first {_MOST_WORDS} of {len(words)} words are judged.")
         words = words[:_MOST_WORDS]
     if words:
-        known = [word in results.captioner.vocabulary for word in words] + [True]
-        _show_judgement(words, known, results.followed(words))
+        _show_judgement(words, results.followed(words))
     elif text.strip():
         st.caption("There is no word in this; a word is made of letters or digits.")
 
 
-def _show_judgement(words: list[str], known: list[bool], followed: dict[str, "Caption"]) -> None:
+def _show_judgement(words: list[str], followed: dict[str, "Caption"]) -> None:
+    steps, known = (*words, END_WORD), known_to_all(words, followed)
     totals = {name: _known_sum(caption, known) for name, caption in followed.items()}
     strange = [word for word, is_known in zip(words, known, strict=False) if not is_known]
     if strange:
@@ -54,23 +54,29 @@ def _show_judgement(words: list[str], known: list[bool], followed: dict[str, "Ca
     judged = 2 * len(strange) <= len(words)
     st.html(f'<p class="verdict">{verdict(totals)}</p>' if judged else f"<p>{_TOO_STRANGE}</p>")
     rows = [
-        html_tables.row(cards.written(word), *(_cell(caption, place, known[place]) for caption in followed.values()))
-        for place, word in enumerate((*words, END_WORD))
+        html_tables.row(cards.written(word), *(_cell(caption, place, word) for caption in followed.values()))
+        for place, word in enumerate(steps)
     ]
     if judged:
-        whole = "all the words they know" if strange else "the whole sentence"
+        whole = "all the words that they all know" if strange else "the whole sentence"
         rows.append(html_tables.row(whole, *(f"<b>{cards.odds(total)}</b>" for total in totals.values())))
     headings = ["word", *(cards.rule(VARIANTS[name]) + html.escape(VARIANTS[name].title) for name in followed)]
     label = "How likely each decoder found each word; the longer the bar, the greater its surprise"
     st.html(html_tables.table(headings, rows, label))
 
 
+def known_to_all(words: list[str], followed: dict[str, "Caption"]) -> list[bool]:
+    """Whether all decoders know each word and the end; they may know one outside the vocabulary that is in a word slot."""
+    read = zip(*(caption.words for caption in followed.values()), strict=True)
+    return [all(one == word for one in ones) for word, ones in zip(words, read, strict=True)] + [True]
+
+
 def _known_sum(caption: "Caption", known: list[bool]) -> float:
     return math.fsum(gain for gain, is_known in zip(caption.word_log_probabilities, known, strict=True) if is_known)
 
 
-def _cell(caption: "Caption", place: int, known: bool) -> str:
-    if not known:
+def _cell(caption: "Caption", place: int, word: str) -> str:
+    if caption.steps[place] != word:
         return "unknown"
     gain = caption.word_log_probabilities[place]
     return cards.odds(gain) + cards.strip(min(1.0, -gain / math.log(2) / _SCALE), VARIANTS[caption.variant].colour)
@@ -92,7 +98,6 @@ def verdict(totals: dict[str, float]) -> str:
 def unknown_sentence(words: list[str]) -> str:
     """
     >>> unknown_sentence(["lawnmower", "zebra"])
-    'No decoder knows lawnmower, zebra: they read them as “some unknown word”, and do not count them.'
+    'Not counted, because a decoder does not know it and reads “some unknown word”: lawnmower, zebra.'
     """
-    them = "it" if len(words) == 1 else "them"
-    return f"No decoder knows {', '.join(words)}: they read {them} as “some unknown word”, and do not count {them}."
+    return f"Not counted, because a decoder does not know it and reads “some unknown word”: {', '.join(words)}."
