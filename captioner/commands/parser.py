@@ -14,6 +14,7 @@ from captioner.commands import (
     evaluate,
     export_encoder,
     familiar,
+    pseudo_caption,
     score,
     serve,
     study,
@@ -21,7 +22,9 @@ from captioner.commands import (
 )
 
 ERROR = 2  # the exit status after an error with a message
-COMMANDS = (train, adapt, export_encoder, evaluate, caption, study, score, familiar, describe, card, bench, serve, doctor)
+COMMANDS = (
+    train, adapt, export_encoder, evaluate, caption, pseudo_caption, study, score, familiar, describe, card, bench, serve, doctor
+)  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):

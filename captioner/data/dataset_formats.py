@@ -19,7 +19,7 @@ SPLITS = ("train", "dev", "test")
 JOINS = "+"  # between the names of data sets that are used together
 
 _TOKENS, _LIST, _TABLE, _COCO = "Flickr8k.token.txt", "Flickr_8k.{}Images.txt", "captions.txt", "captions_{}{}.json"
-_BY_SPLIT, _OWN_PHOTOGRAPHS = "captions.{}.txt", "photographs"
+BY_SPLIT, OWN_PHOTOGRAPHS = "captions.{}.txt", "photographs"
 _PHOTOGRAPHS = ("Flickr8k_Dataset/Flicker8k_Dataset", "Flicker8k_Dataset", "Flickr8k_Dataset", "Images", "images")
 _YEARS = ("2017", "2014")
 
@@ -42,13 +42,13 @@ def recognise(folder: Path) -> Layout:
         return _flickr8k(folder, tokens)
     if table := _find(folder, _TABLE):
         return _flickr8k_table(folder, table)
-    if train := _find(folder, _BY_SPLIT.format(SPLITS[0])):
+    if train := _find(folder, BY_SPLIT.format(SPLITS[0])):
         return _by_split(folder, train.parent)
     for year in _YEARS:
         if annotations := _find(folder, _COCO.format("train", year)):
             return _coco(folder, annotations.parent, year)
     raise DatasetError(
-        f"The folder '{folder}' holds neither {_TOKENS} nor {_TABLE} nor {_BY_SPLIT.format(SPLITS[0])} nor "
+        f"The folder '{folder}' holds neither {_TOKENS} nor {_TABLE} nor {BY_SPLIT.format(SPLITS[0])} nor "
         f"annotations/{_COCO.format('train', _YEARS[0])}; give the folder of a data set, or the word {SHAPES}."
     )
 
@@ -61,12 +61,18 @@ def _flickr8k(folder: Path, tokens: Path) -> Layout:
 
 
 def _by_split(folder: Path, texts: Path) -> Layout:
-    """A data set named like its folder: a file of numbered captions for each split, and one folder of photographs."""
-    parts = {split: _numbered(texts / _BY_SPLIT.format(split)) for split in SPLITS}
+    """A data set named like its folder: a file of numbered captions for each split, and one folder of photographs.
+
+    Without the files of dev and test it only adds to the training photographs of other data sets.
+    """
+    files = {split: texts / BY_SPLIT.format(split) for split in SPLITS}
+    train, *others = SPLITS
+    splits = SPLITS if any(files[split].is_file() for split in others) else (train,)
+    parts = {split: _numbered(files[split]) for split in splits}
     captions = {name: said for part in parts.values() for name, said in part.items()}
     name = folder.resolve().name.lower().replace(JOINS, "-")
     lists = {split: list(part) for split, part in parts.items()}
-    return Layout(name, captions, lists, dict.fromkeys(SPLITS, _first_folder([texts / _OWN_PHOTOGRAPHS])))
+    return Layout(name, captions, lists, dict.fromkeys(parts, _first_folder([texts / OWN_PHOTOGRAPHS])))
 
 
 def _numbered(path: Path) -> Captions:

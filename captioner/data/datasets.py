@@ -98,7 +98,7 @@ def join(datasets: Sequence[Dataset]) -> Dataset:
     taken: set[str] = set()
     for one in datasets:
         for split in SPLITS:
-            splits[split] += [_with_own_name(record, taken) for record in one.split(split)]
+            splits[split] += [_with_own_name(record, taken) for record in one.splits.get(split, ())]
         taken |= {record.name for records in one.splits.values() for record in records}
     kept = _without_held_out(splits)
     used = {record.name for records in kept.values() for record in records}

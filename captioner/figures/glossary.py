@@ -33,6 +33,7 @@ GLOSSARY: dict[str, str] = {
     "repeats itself": "share of captions with the same word pair twice",
     "breaks off": "share of captions that end in a word that needs another, such as “with a”",
     "repeats itself or breaks off": "share of captions with either flaw",
+    "says a word twice": "share of captions that use a noun, verb or adjective twice, such as “a pizza on top of a pizza”",
     "seen in training": "share of captions that occur word for word among the training captions",
     "rare words found": f"recall of rare words ({RARE[0]} to {RARE[1]} occurrences in the training captions) that people used "
     "for the photograph; for people, of those that the others used; the rows below split it by frequency",

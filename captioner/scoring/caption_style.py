@@ -30,6 +30,14 @@ UNENDING = frozenset(
     """.split()
 )
 
+# Words that captions repeat for their grammar, or to count and to tell apart: "one dog chases another dog in its mouth".
+FUNCTION_WORDS = UNENDING | frozenset(
+    """
+    on by down up out off around behind outside inside away back together i you he she it we they him her them us who what
+    there here which one two three four five another other others both many several much more most only just very so too not
+    """.split()
+)
+
 
 @dataclass(frozen=True)
 class CaptionStyle:
@@ -45,6 +53,7 @@ class CaptionStyle:
     copied: float | None = None  # share that is also a training caption
     cut: float | None = None  # share that ends in one of UNENDING
     flawed: float | None = None  # share that repeats or is cut, or both
+    says_twice: float | None = None  # share that says a word twice which is not among FUNCTION_WORDS
     rare: float | None = None  # share of the rare words used by people that was found; then by band
     rare_5_9: float | None = None
     rare_10_19: float | None = None
@@ -57,8 +66,8 @@ def style_of(captions: Sequence[str], training: Set[Words] = frozenset()) -> Cap
     >>> found = style_of(["a dog runs", "a dog and a dog", "a cat in a"], {("a", "dog", "runs")})
     >>> found.mean_words, found.distinct_captions, found.different_words
     (4.0, 3, 6)
-    >>> [round(share, 2) for share in (found.repeating, found.copied, found.cut, found.flawed)]
-    [0.33, 0.33, 0.33, 0.67]
+    >>> [round(share, 2) for share in (found.repeating, found.copied, found.cut, found.flawed, found.says_twice)]
+    [0.33, 0.33, 0.33, 0.67, 0.33]
     """
     texts = [tuple(tokenize(caption)) for caption in captions]
     return CaptionStyle(
@@ -69,6 +78,7 @@ def style_of(captions: Sequence[str], training: Set[Words] = frozenset()) -> Cap
         copied=sum(words in training for words in texts) / len(texts) if training else None,
         cut=sum(map(is_cut, texts)) / len(texts),
         flawed=sum(repeats(words) or is_cut(words) for words in texts) / len(texts),
+        says_twice=sum(map(says_twice, texts)) / len(texts),
     )
 
 
@@ -143,6 +153,15 @@ def repeats(words: Sequence[str]) -> bool:
     (True, False)
     """
     return any(times > 1 for times in Counter(pairwise(words)).values())
+
+
+def says_twice(words: Sequence[str]) -> bool:
+    """Whether a content word, one that is not among FUNCTION_WORDS, occurs twice.
+
+    >>> says_twice("a pizza on top of a pizza".split()), says_twice("a man on a bike on a road".split())
+    (True, False)
+    """
+    return any(times > 1 for times in Counter(word for word in words if word not in FUNCTION_WORDS).values())
 
 
 def is_cut(words: Sequence[str]) -> bool:

@@ -28,11 +28,24 @@ def accepted(label: str, noun: str = "") -> set[Name]:
     [('chair',), ('grand', 'piano'), ('piano',), ('room',)]
     """
     names = [noun] if noun else []
-    for part in _BETWEEN.split(label):
-        words = [word for word in tokenize(part) if word not in _NOT_NAMES]
+    for words in _parts(label):
         name = " ".join(words)
         names += [name] if name in other_names() else [name, *words[-1:]]
     return {tuple(tokenize(one)) for name in names if name for one in (name, *other_names().get(name, ()))}
+
+
+def last_words(label: str) -> list[str]:
+    """The last word of each part of a label, which says what it is.
+
+    >>> last_words("pair of running shoes, with laces")
+    ['shoes', 'laces']
+    """
+    return list(dict.fromkeys(words[-1] for words in _parts(label) if words))
+
+
+def _parts(label: str) -> list[list[str]]:
+    """The names in a label, each as its words."""
+    return [[word for word in tokenize(part) if word not in _NOT_NAMES] for part in _BETWEEN.split(label)]
 
 
 def named(caption: str, names: set[Name]) -> bool:

@@ -100,6 +100,8 @@ def test_captions_by_split_that_cannot_be_used_are_refused(tmp_path):
     refused(tmp_path, "list of the split 'dev' is empty")
     dev.unlink()
     refused(tmp_path, "captions.dev.txt cannot be read")
+    (tmp_path / "captions.test.txt").unlink()
+    assert list(load(tmp_path).splits) == ["train"]
     by_split(tmp_path)
     (tmp_path / "photographs").rename(tmp_path / "pictures")
     refused(tmp_path, "There is no folder '.*photographs' with the photographs")

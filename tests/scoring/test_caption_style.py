@@ -28,7 +28,7 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 def test_by_hand():
     captions = ["A dog runs.", "a dog runs", "two red dogs and two red cats", ""]
     found = style_of(captions, {("a", "dog", "runs")})
-    assert found == CaptionStyle(13 / 4, 3, 8, repeating=1 / 4, copied=2 / 4, cut=0, flawed=1 / 4)
+    assert found == CaptionStyle(13 / 4, 3, 8, repeating=1 / 4, copied=2 / 4, cut=0, flawed=1 / 4, says_twice=1 / 4)
     assert doctest.testmod(caption_style).failed == 0
 
 
@@ -80,6 +80,6 @@ def test_words_that_only_one_uses():
 
 def test_the_mean_of_sets():
     first, second = style_of(["a dog", "a dog"], {("a", "dog")}), style_of(["a cat", "a fat cat in a"], {("a", "dog")})
-    assert mean([first, second]) == CaptionStyle(pytest.approx(2.75), 1.5, 3.0, 0.0, 0.5, 0.25, 0.25)
+    assert mean([first, second]) == CaptionStyle(pytest.approx(2.75), 1.5, 3.0, 0.0, 0.5, 0.25, 0.25, 0.0)
     without_training = style_of(["a cat runs by"])
     assert without_training.copied is None and mean([first, without_training]).copied is None

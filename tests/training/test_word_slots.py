@@ -8,11 +8,14 @@ from PIL import Image
 
 from captioner.captioning.captioner import Captioner
 from captioner.config import REWARD, RewardConfig, SearchConfig
-from captioner.data.datasets import Dataset, Record
+from captioner.data.datasets import Dataset, Record, join
+from captioner.data.datasets import load as load_dataset
+from captioner.data.labels import Labelled
 from captioner.errors import ConfigError
 from captioner.model.checkpoints import load
 from captioner.model.word_slots import SlotFinder
 from captioner.training.batches import Examples
+from captioner.training.pseudo_captions import save, told, write_captions
 from captioner.training.run import Run, Start
 from captioner.training.run_inputs import RunInputs, Sources
 from captioner.training.self_critical import Writer
@@ -105,6 +108,25 @@ def test_a_word_can_be_told_and_the_decoder_without_its_vector_says_so(run, data
     for wrong, sentence in ((("a dog",), "holds one word"), (("a", "b", "c"), "have 2 word slots, but received 3")):
         with pytest.raises(ConfigError, match=sentence):
             one.check_told(wrong)
+
+
+def test_what_decoders_write_when_told_the_label_is_a_data_set(run, inputs, dataset, tmp_path):
+    """Learned has no vector for the zebra's word, and its captions of zebras are left out; a label may be a phrase."""
+    labels = {"dog": "pair of dogs", "cat": "cat", "zebra": "zebra"}
+    photographs = [Labelled(one.name, (), one.source, "", labels[noun]) for one, noun in zip(dataset.split("test"), COLOURS, strict=True)]
+    assert not inputs.cache.fill(photographs)
+    found = dict(write_captions(captioner(run), photographs, inputs.cache, SearchConfig()))
+    assert set(found) == set(photographs)
+    for record, texts in found.items():
+        noun = told(record.label)[0].removesuffix("s")
+        assert texts and all(text.split().count(noun) == 1 for text in texts), record.label
+    assert len(found[photographs[2]]) == 1
+    save(tmp_path / "Made", {record.name: record.source for record in found}, {record.name: t for record, t in found.items()})
+    made = load_dataset(tmp_path / "Made")
+    assert made.name == "made" and list(made.splits) == ["train"] and made.notes == ()
+    assert {one.name: one.captions for one in made.split("train")} == {record.name: texts for record, texts in found.items()}
+    assert made.split("train")[0].read() in {record.read() for record in photographs}
+    assert {one.origin for one in join([dataset, made]).split("train")} == {"", "made"}
 
 
 def test_greedy_captions_of_the_training_graph_are_those_of_the_search(run, inputs, dataset):

@@ -81,6 +81,7 @@ _FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "repeats itself": ("wording_repeating", _share),
     "breaks off": ("wording_cut", _share),
     "repeats itself or breaks off": ("wording_flawed", _share),
+    "says a word twice": ("wording_says_twice", _share),
     "different captions": ("wording_distinct_captions", _count),
     "different words": ("wording_different_words", _count),
     "rare words found": ("wording_rare", _share),

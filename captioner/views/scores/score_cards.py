@@ -56,6 +56,7 @@ def wording_table(wording: Mapping[str, CaptionStyle], images: int) -> str:
         "repeats itself": tuple(_share(one.repeating) for one in held),
         "breaks off": tuple(_share(one.cut) for one in held),
         "repeats itself or breaks off": tuple(_share(one.flawed) for one in held),
+        "says a word twice": tuple(_share(one.says_twice) for one in held),
         "seen in training": tuple(_share(one.copied) for one in held),
     }
     bands = {name: f"of those seen {least} to {most} times" for name, (least, most) in BANDS.items()}
