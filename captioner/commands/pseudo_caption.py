@@ -25,7 +25,7 @@ class Request(arguments.Decoders):
 def run(options: Request) -> int:
     if options.out.exists():
         raise ConfigError(f"There is a folder {options.out} already; give another name.")
-    from captioner.data.labels import load_labels
+    from captioner.data.labels import Labelled, load_labels
     from captioner.progress import Progress
     from captioner.training.pseudo_captions import save, write_captions
     from captioner.vision.feature_cache import FeatureCache
@@ -39,14 +39,13 @@ def run(options: Request) -> int:
     records = [record for record in found.train if record.name not in failed]
     config = replace(choices.search_config(options, options.beam), alternatives=0)
     with Progress("captions", len(records), "photographs") as bar:
-        captions = {}
+        kept: dict[Labelled, tuple[str, ...]] = {}
         for record, texts in write_captions(captioner, records, cache, config):
-            captions[record.name] = texts
+            kept |= {record: texts} if texts else {}
             bar.advance()
-    kept = {name: texts for name, texts in sorted(captions.items()) if texts}
     if not kept:
         raise DatasetError("No caption names its photograph's object; train the decoders longer, or with more word slots.")
-    save(options.out, {record.name: record.source for record in records}, kept)
+    save(options.out, kept)
     counts = {"photographs": len(records), "kept": len(kept), "captions": sum(map(len, kept.values()))}
     if options.json:
         print_json({"out": str(options.out)} | counts)

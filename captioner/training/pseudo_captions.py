@@ -3,7 +3,6 @@
 Labels are read by `captioner.data.labels`, and what a label accepts is left to `captioner.scoring.object_names`.
 """
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -19,8 +18,6 @@ from captioner.vision.feature_cache import FeatureCache
 if TYPE_CHECKING:
     from captioner.captioning.caption import Caption
     from captioner.captioning.captioner import Captioner
-
-Captions = dict[str, tuple[str, ...]]  # by the photograph's name
 
 
 def told(label: str) -> list[str]:
@@ -53,11 +50,11 @@ def is_good(caption: "Caption", names: set[tuple[str, ...]]) -> bool:
     return caption.finished and named(caption.text, names) and not (is_cut(caption.words) or says_twice(caption.words))
 
 
-def save(folder: Path, photographs: Mapping[str, Path], captions: Mapping[str, Sequence[str]]) -> None:
+def save(folder: Path, found: Mapping[Labelled, Sequence[str]]) -> None:
     """Write a data set with a split for training alone, with copies of the photographs."""
     pictures = folder / OWN_PHOTOGRAPHS
     pictures.mkdir(parents=True)
-    for name in captions:
-        shutil.copyfile(photographs[name], pictures / name)
-    lines = (f"{name}#{number}\t{text}\n" for name, texts in captions.items() for number, text in enumerate(texts))
+    for record in found:
+        (pictures / record.name).write_bytes(record.read())
+    lines = (f"{record.name}#{number}\t{text}\n" for record, texts in found.items() for number, text in enumerate(texts))
     (folder / BY_SPLIT.format("train")).write_text("".join(lines), encoding="utf-8")

@@ -113,7 +113,8 @@ def test_a_word_can_be_told_and_the_decoder_without_its_vector_says_so(run, data
 def test_what_decoders_write_when_told_the_label_is_a_data_set(run, inputs, dataset, tmp_path):
     """Learned has no vector for the zebra's word, and its captions of zebras are left out; a label may be a phrase."""
     labels = {"dog": "pair of dogs", "cat": "cat", "zebra": "zebra"}
-    photographs = [Labelled(one.name, (), one.source, "", labels[noun]) for one, noun in zip(dataset.split("test"), COLOURS, strict=True)]
+    pairs = zip(dataset.split("test"), labels.values(), strict=True)
+    photographs = [Labelled(one.name, (), one.source, "", label) for one, label in pairs]
     assert not inputs.cache.fill(photographs)
     found = dict(write_captions(captioner(run), photographs, inputs.cache, SearchConfig()))
     assert set(found) == set(photographs)
@@ -121,7 +122,7 @@ def test_what_decoders_write_when_told_the_label_is_a_data_set(run, inputs, data
         noun = told(record.label)[0].removesuffix("s")
         assert texts and all(text.split().count(noun) == 1 for text in texts), record.label
     assert len(found[photographs[2]]) == 1
-    save(tmp_path / "Made", {record.name: record.source for record in found}, {record.name: t for record, t in found.items()})
+    save(tmp_path / "Made", found)
     made = load_dataset(tmp_path / "Made")
     assert made.name == "made" and list(made.splits) == ["train"] and made.notes == ()
     assert {one.name: one.captions for one in made.split("train")} == {record.name: texts for record, texts in found.items()}

@@ -73,6 +73,7 @@ def test_texts_are_escaped_and_empty_ones_leave_nothing():
 def test_every_row_and_every_term_has_its_line():
     shown = score_cards.glossary()
     assert shown.count("<dt>") == len(GLOSSARY) and all(f"<dt>{name}</dt>" in shown for name in GLOSSARY)
-    worded = cells(score_cards.wording_table({"learned": CaptionStyle(11.03, 762, 274, 0.12, 0.096, 0.01, 0.13, 0.05, 0.07)}, 1000))
+    style = CaptionStyle(11.03, 762, 274, 0.12, 0.096, 0.01, 0.13, 0.05, 0.07)
+    worded = cells(score_cards.wording_table({"learned": style}, 1000))
     names = set(GLOSSARY)
     assert {"trainable parameters", "frozen parameters", "seconds an epoch", *worded} <= names and len(worded) == 9
