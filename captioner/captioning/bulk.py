@@ -35,8 +35,9 @@ def entries(
     told: Sequence[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """One JSON record per picture, in their order."""
+    notes = captioner.check_told(told)
     for place, found in caption_all(captioner, places, read, config, told):
-        yield entry(place, found, captioner.stage, top)
+        yield entry(place, found, captioner.stage, top, told, notes)
 
 
 def best_of(config: SearchConfig, top: int, beam: int | None) -> SearchConfig:
@@ -46,14 +47,25 @@ def best_of(config: SearchConfig, top: int, beam: int | None) -> SearchConfig:
     return replace(config, beam=max(config.beam, top) if beam is None else beam, alternatives=0)
 
 
-def entry(image: str, found: "Captions | ImageError", stage: str, top: int) -> dict[str, Any]:
-    """The JSON record of one picture, shared by command line and service: its best captions, or the error."""
+def entry(
+    image: str,
+    found: "Captions | ImageError",
+    stage: str,
+    top: int,
+    told: Sequence[str] | None = None,
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The JSON record of one picture, shared by command line and service: its best captions, or the error.
+
+    `notes` are sentences about the `told` words.
+    """
     if isinstance(found, ImageError):
         return {"image": image, "error": str(found)}
     captions = {name: [caption.to_json() for caption in best[:top]] for name, best in found.items()}
     seen = next(iter(found.values()))[0].words_seen
     words = [{"word": one.word, "probability": one.probability} for one in seen]
-    return {"image": image, "stage": stage, "words_seen": words, "captions": captions}
+    told_words = {"told": list(told or ()), "words_seen": words, "notes": list(notes)}
+    return {"image": image, "stage": stage, **told_words, "captions": captions}
 
 
 def caption_all(

@@ -97,14 +97,14 @@ class Captioner:
         """The words of each picture's slots."""
         return words_seen(seen, self._config, told)
 
-    def check_told(self, told: Sequence[str] | None) -> list[str]:
+    def check_told(self, told: Sequence[str] | None, variants: Sequence[str] | None = None) -> list[str]:
         """Raise a `ConfigError` for words that fit no slot; return a sentence for each decoder that lacks a word's vector."""
-        words = told_words(self._config, told)
-        pairs = ((reader, name, word) for word in words for name, reader in self._readers.items())
+        names = self._names(variants)
         return [
             f"{find_variant(name).title} has no vector for '{word}' and captions without it."
-            for reader, name, word in pairs
-            if reader.vector(word) is None
+            for word in told_words(self._config, told)
+            for name in names
+            if self._readers[name].vector(word) is None
         ]
 
     def caption(

@@ -52,8 +52,8 @@ def _no_room(error: OSError) -> ConfigError:
     return ConfigError(f"Cannot write the captions ({error.strerror}); make room, and resume with --out and --skip-done.")
 
 
-def read_done(path: Path, check: Callable[[Entry], None]) -> set[str]:
-    """The photographs whose captions a file holds; `check` gets every entry, and may raise.
+def read_done(path: Path, wanted: Callable[[Entry], bool]) -> set[str]:
+    """The photographs whose captions a file holds; `wanted` gets every entry, says whether it is one of them, and may raise.
 
     Removes a last line that was cut off, after all others have been checked, and changes nothing else.
     """
@@ -64,8 +64,7 @@ def read_done(path: Path, check: Callable[[Entry], None]) -> set[str]:
                 if not line.endswith(b"\n") and (line.startswith(_BEGINNING) or _BEGINNING.startswith(line)):
                     break
                 entry = _parse(line, path, number)
-                check(entry)
-                if "captions" in entry:
+                if wanted(entry) and "captions" in entry:
                     done.add(entry["image"])
                 end += len(line)
             file.truncate(end)

@@ -34,9 +34,10 @@ SUMMARY = "caption pictures"
 class Request(arguments.Decoders):
     description = (
         "Caption pictures. The exit status is 0 if all were captioned and 1 if some were not. With --json each picture is "
-        "{image, stage, words_seen, captions} or {image, error}: words_seen are the nouns in the decoders' word slots; a "
-        "caption's log_probability is the sum of its word_log_probabilities, one per word, and its end_log_probability, which "
-        "is null for a caption cut off at the maximum length."
+        "{image, stage, told, words_seen, notes, captions} or {image, error}: told are the words of --tell, words_seen those in "
+        "the decoders' word slots, and notes say which decoder has no vector for a told word. A caption's log_probability is "
+        "the sum of its word_log_probabilities, one per word, and its end_log_probability, which is null for a caption cut off "
+        "at the maximum length."
     )
     files: list[str] = arguments.option("pictures, or folders of them", "FILE|FOLDER", flag="files", nargs="+")
     variant: list[str] = arguments.variants()
@@ -58,7 +59,7 @@ class Request(arguments.Decoders):
     )
     out: Path | None = arguments.path("append JSON Lines to a file, a line per picture", "FILE")
     skip_done: bool = arguments.switch(
-        "resume the file of --out: caption the pictures without captions there, also those that failed before"
+        "resume the file of --out: caption the pictures without captions there, those that failed and those with another --tell"
     )
 
 
@@ -101,13 +102,14 @@ def _load(options: Request) -> "Captioner":
 def _write_lines(options: Request, load: Load, places: list[str], wanted: Wanted) -> int:
     """Append the captions to a file; pictures that have captions there are skipped, and those that failed tried again."""
 
-    def check(entry: Entry) -> None:
+    def wanted_already(entry: Entry) -> bool:
         captions, written = entry.get("captions", {}), (load().stage, dict.fromkeys(load().variants, wanted.top))
         if captions and (entry.get("stage"), {name: len(found) for name, found in captions.items()}) != written:
             reason = f"The file {options.out} was written by other decoders, of another stage or with another --top"
             raise ConfigError(f"{reason}; give another name.")
+        return entry.get("told", []) == list(wanted.told or ())
 
-    done = read_done(options.out, check) if options.skip_done else set()
+    done = read_done(options.out, wanted_already) if options.skip_done else set()
     if options.skip_done:
         note(f"{len(done)} pictures are in {options.out} already.")
     with closing(Listing(options.out, options.skip_done)) as listing:

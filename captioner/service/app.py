@@ -143,8 +143,8 @@ def _add_captions(app: FastAPI, service: Service) -> None:
         async with service.in_time():
             files = await _read(service, request, options)
             found = iter(await service.caption(_usable(service, files)))
-        stage, top = engine.captioner.stage, asked.top
-        return [entry(name, job if isinstance(job, ImageError) else next(found), stage, top) for name, job in files]
+        facts = engine.captioner.stage, asked.top, asked.tell, options.notes
+        return [entry(name, job if isinstance(job, ImageError) else next(found), *facts) for name, job in files]
 
 
 def _complete_description(app: FastAPI, asks_for_keys: bool) -> None:

@@ -16,7 +16,6 @@ from captioner.captioning.bulk import best_of
 from captioner.captioning.search_settings import load_search_config
 from captioner.config import SearchConfig
 from captioner.data.images import read
-from captioner.errors import ConfigError
 from captioner.runtime import cores
 from captioner.service.queue import Batcher, WorkQueue
 
@@ -38,6 +37,7 @@ class CaptionOptions:
     config: SearchConfig
     variants: tuple[str, ...]
     told: tuple[str, ...] | None = None  # words for the slots
+    notes: tuple[str, ...] = ()  # which decoder has no vector for a told word
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +70,8 @@ class Engine:
 
     def options(self, beam: int | None, top: int, variants: Sequence[str], told: Sequence[str] = ()) -> CaptionOptions:
         """Raises a `ConfigError` for a decoder that is not loaded, a beam that is too narrow or a word that cannot be told."""
-        self.captioner.check_told(told)
-        missing = [name for name in variants if name not in self.captioner.variants]
-        if missing:
-            raise ConfigError(f"There is no decoder '{missing[0]}' here.")
-        return CaptionOptions(best_of(self.search, top, beam), tuple(variants) or self.captioner.variants, tuple(told) or None)
+        notes, names = tuple(self.captioner.check_told(told, variants)), tuple(variants) or self.captioner.variants
+        return CaptionOptions(best_of(self.search, top, beam), names, tuple(told) or None, notes)
 
     def prepare(self, data: bytes, name: str, options: CaptionOptions) -> Job:
         """Decode an uploaded file; raises an `ImageError` if it is not a picture."""

@@ -10,13 +10,15 @@ from pydantic.json_schema import SkipJsonSchema
 
 from captioner.config import VARIANTS
 from captioner.data.images import FORMATS, MAXIMUM_BYTES
+from captioner.model.blueprint import MOST_SLOTS
 from captioner.service.problems import MEDIA_TYPE, Kind
 
-MOST_FILES, MOST_CAPTIONS = 16, 10
+MOST_FILES, MOST_CAPTIONS, LONGEST_WORD = 16, 10, 50
 _NAMES = tuple(VARIANTS)
 _BEAM = "how many beginnings are followed at once, as many as `top` or more; else what was chosen for the decoders"
 _TELL = "words for the word slots, before the CNN's nouns; an empty word leaves the nouns out"
 _Width = Annotated[int, Field(ge=1, le=MOST_CAPTIONS)]  # Bounds on an optional type would not reach the OpenAPI document.
+_Word = Annotated[str, Field(max_length=LONGEST_WORD)]
 
 
 class Parameters(BaseModel, extra="forbid"):
@@ -25,7 +27,7 @@ class Parameters(BaseModel, extra="forbid"):
     beam: Annotated[_Width | SkipJsonSchema[None], Field(description=_BEAM)] = None
     top: Annotated[int, Field(ge=1, le=MOST_CAPTIONS, description="up to so many captions of each decoder")] = 1
     variants: Annotated[list[Literal[_NAMES]], Field(description="these decoders only")] = []
-    tell: Annotated[list[str], Field(description=_TELL)] = []
+    tell: Annotated[list[_Word], Field(max_length=MOST_SLOTS, description=_TELL)] = []
 
 
 class Caption(BaseModel):
@@ -50,7 +52,9 @@ class Captioned(BaseModel):
 
     image: str
     stage: str
+    told: list[str] = Field(description="the request's own words for the word slots")
     words_seen: list[SeenWord]
+    notes: list[str] = Field(description="which decoder has no vector for a told word")
     captions: dict[str, list[Caption]]
 
 

@@ -16,7 +16,7 @@ LINES = [json.dumps(entry) + "\n" for entry in [*ENTRIES, FAILED]]
 
 
 def accept(_entry):
-    pass
+    return True
 
 
 @pytest.fixture
@@ -56,9 +56,10 @@ def test_a_missing_file_is_begun_and_one_that_is_there_is_not_overwritten(path):
     assert path.read_text() == LINES[0]
 
 
-def test_what_failed_is_not_done(path):
+def test_what_failed_or_is_not_wanted_is_not_done(path):
     path.write_text("".join(LINES))
     assert read_done(path, accept) == {entry["image"] for entry in ENTRIES}
+    assert read_done(path, lambda entry: entry != ENTRIES[0]) == {entry["image"] for entry in ENTRIES[1:]}
 
 
 @pytest.mark.parametrize(

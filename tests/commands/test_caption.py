@@ -16,6 +16,8 @@ from PIL import Image
 from captioner.captioning.bulk import MANY
 from captioner.commands.caption import FORMS
 from captioner.config import VARIANTS
+from captioner.model.checkpoints import save
+from support.fakes import COLOURS, Recogniser, slotted_checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = re.compile(r"(\d)\) (.+) \(p=(\d\.\d{6})\)")
@@ -28,7 +30,8 @@ def test_a_bad_file_is_skipped(run, pictures, copied):
     names = [pictures / name for name in ("b.png", "gone.png", "a.JPG", "b.png", "broken.png")]
     assert status == 1 and [entry["image"] for entry in entries] == [str(name) for name in names]
     assert [entry["image"] for entry in entries if "error" in entry] == [str(names[1]), str(names[4])]
-    assert all(set(entry) in ({"image", "error"}, {"image", "stage", "words_seen", "captions"}) for entry in entries)
+    captioned = {"image", "stage", "told", "words_seen", "notes", "captions"}
+    assert all(set(entry) in ({"image", "error"}, captioned) for entry in entries)
     assert list(entries[0]["captions"]) == list(VARIANTS)
     caption, again = (entry["captions"]["learned"][0] for entry in (entries[0], entries[3]))
     assert caption["words"] == again["words"] and caption["log_probability"] == pytest.approx(again["log_probability"])
@@ -109,6 +112,45 @@ def test_a_file_of_other_captions_is_not_resumed(run, pictures, staged, tmp_path
         assert status == 2 and "give another name" in errors and out.read_bytes() == whole
     status, _, errors = run("caption", pictures / "b.png", "--checkpoints", staged, "--skip-done")
     assert status == 2 and "--out FILE" in errors
+
+
+@pytest.fixture
+def slotted(cli, tmp_path, monkeypatch):
+    """The command line with decoders that have word slots, and a picture of a dog for them."""
+    for name, checkpoint in slotted_checkpoints().items():
+        save(tmp_path / "run" / name, checkpoint, {})
+    monkeypatch.setattr("captioner.captioning.captioner.load_encoder", lambda *_, **__: Recogniser())
+    monkeypatch.setattr("captioner.model.stage_folders.picture_size", lambda _: Recogniser.size)
+    Image.new("RGB", (40, 40), COLOURS["dog"]).save(tmp_path / "dog.png")
+    return lambda *more: cli("caption", tmp_path / "dog.png", "--checkpoints", tmp_path / "run", *more)
+
+
+NOTE = "Learned has no vector for 'zebra' and captions without it."
+
+
+def test_a_word_can_be_told(slotted):
+    status, output, errors = slotted("--tell", "Zebra", "--json")
+    (entry,) = json.loads(output)
+    assert status == 0 and NOTE in errors and entry["notes"] == [NOTE] and entry["told"] == ["Zebra"]
+    assert [word["word"] for word in entry["words_seen"]] == ["zebra", "dog"] and entry["words_seen"][0]["probability"] == 1
+    assert "zebra" in entry["captions"]["word2vec"][0]["words"] and "zebra" not in entry["captions"]["learned"][0]["words"]
+    (entry,) = json.loads(slotted("--tell", "", "--json")[1])
+    assert entry["words_seen"] == entry["notes"] == [] and entry["told"] == [""]
+    (entry,) = json.loads(slotted("--json", "--variant", "word2vec", "--tell", "zebra")[1])
+    assert entry["notes"] == []
+    status, output, errors = slotted("--tell", "a dog")
+    assert status == 2 and not output and "holds one word" in errors
+
+
+def test_captions_with_other_told_words_are_written_again(slotted, tmp_path):
+    out = tmp_path / "captions.jsonl"
+    command = ["--out", out, "--skip-done"]
+    for told in ([], ["--tell", "zebra"], ["--tell", ""], ["--tell", "zebra"], []):
+        assert slotted(*command, *told)[0] == 0
+    assert [entry["told"] for entry in read_lines(out)] == [[], ["zebra"], [""]]
+    older = [{key: value for key, value in entry.items() if key != "told"} for entry in read_lines(out)[:1]]
+    out.write_text(json.dumps(older[0]) + "\n")
+    assert slotted(*command)[0] == 0 and read_lines(out) == older, "Earlier versions did not write the told words."
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The service over a real socket: its answers, its problems, its counts and its log, its limits, and how it starts and ends."""
 
 import hashlib
+import io
 import itertools
 import json
 import socket
@@ -12,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 import requests
+from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from captioner.captioning.captioner import Captioner
@@ -19,13 +21,15 @@ from captioner.captioning.search_settings import load_search_config
 from captioner.config import VARIANTS
 from captioner.data.images import read
 from captioner.errors import CheckpointError
+from captioner.model.blueprint import MOST_SLOTS
 from captioner.service import service as limits
 from captioner.service.engine import Engine
 from captioner.service.guard import MOST_BYTES
 from captioner.service.problems import MEDIA_TYPE
 from captioner.service.queue import WorkQueue
-from captioner.service.schema import MOST_CAPTIONS, MOST_FILES
+from captioner.service.schema import LONGEST_WORD, MOST_CAPTIONS, MOST_FILES
 from captioner.views import server as page
+from support.fakes import COLOURS, Recogniser, slotted_checkpoints
 from support.serving import photograph, ready, serving, wait
 
 KEY, OTHER_KEY = "a-key-that-is-long-enough", "another-key-of-good-length"
@@ -89,6 +93,25 @@ def test_beam_top_and_variants(service):
         assert name in problem(service.post(photograph(), params=wrong), 422, "bad-request")["detail"]
     told = problem(service.post(photograph(), params={"variant": "learned", "tops": 2}), 422, "bad-request")["detail"]
     assert "variant: there is no such parameter; there are beam, top, variants, tell; tops: there" in told
+
+
+def test_a_word_can_be_told(service):
+    data = io.BytesIO()
+    Image.new("RGB", (40, 40), COLOURS["dog"]).save(data, "PNG")
+    with ready(lambda: Engine(Captioner(Recogniser(), slotted_checkpoints()))) as served:
+        (entry,) = served.post(data.getvalue(), params={"tell": "zebra"}).json()
+        assert entry["notes"] == ["Learned has no vector for 'zebra' and captions without it."] and entry["told"] == ["zebra"]
+        assert [word["word"] for word in entry["words_seen"]] == ["zebra", "dog"]
+        (entry,) = served.post(data.getvalue(), params={"tell": ["zebra", ""], "variants": "word2vec"}).json()
+        assert entry["notes"] == [] and [word["word"] for word in entry["words_seen"]] == ["zebra"]
+        for wrong, sentence in (
+            (["a"] * (MOST_SLOTS + 1), f"tell: List should have at most {MOST_SLOTS} items"),
+            ("a" * (LONGEST_WORD + 1), f"tell: String should have at most {LONGEST_WORD} characters"),
+            (["a", "b", "c"], "have 2 word slots, but received 3 words"),
+            ("a dog", "holds one word"),
+        ):
+            assert sentence in problem(served.post(data.getvalue(), params={"tell": wrong}), 422, "bad-request")["detail"]
+    assert "no word slots" in problem(service.post(photograph(), params={"tell": "dog"}), 422, "bad-request")["detail"]
 
 
 def test_one_bad_file_spoils_nothing(service):
