@@ -47,21 +47,22 @@ def kept(load):
         yield served.address
 
 
-def narrow(case):
-    """Whether the beam is smaller than the number of captions, which a schema cannot exclude."""
-    beam, top = (str((case.query or {}).get(name)) for name in ("beam", "top"))
-    return beam.isdecimal() and top.isdecimal() and int(beam) < int(top)
+def contradictory(case):
+    """Whether the beam is below the number of captions, or decoders without slots are told words: no schema excludes it."""
+    query = case.query or {}
+    beam, top = (str(query.get(name)) for name in ("beam", "top"))
+    return "tell" in query or (beam.isdecimal() and top.isdecimal() and int(beam) < int(top))
 
 
 @FREE.parametrize()
 @FEW
 def test_it_answers_as_it_says(case, free):
-    if not narrow(case):
+    if not contradictory(case):
         case.call_and_validate(base_url=free)
 
 
 @KEPT.parametrize()
 @settings(FEW, max_examples=5)
 def test_it_answers_as_it_says_to_those_with_a_key_alone(case, kept):
-    if not narrow(case):
+    if not contradictory(case):
         case.call_and_validate(base_url=kept, headers={"X-API-Key": KEY, "Authorization": f"Bearer {KEY}"})
