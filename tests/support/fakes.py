@@ -126,7 +126,8 @@ OLDER = [
 # And every shape that a decoder can have.
 _ENTRIES = ("attention", "merge", "init", "pre")
 _SIZES = [{"layers": layers, "hidden_units": hidden} for layers in (1, 2) for hidden in (5, 0)]
-SHAPES = [{"image_entry": entry, **sizes} for entry in _ENTRIES for sizes in _SIZES] + OLDER
+_SLOTS = [{"image_entry": "attention", "word_slots": 2, "hidden_units": hidden} for hidden in (5, 0)]
+SHAPES = [{"image_entry": entry, **sizes} for entry in _ENTRIES for sizes in _SIZES] + _SLOTS + OLDER
 
 
 def small_checkpoint(

@@ -47,6 +47,13 @@ _ADDITIVE_TEXTS = {
     "attention": ("Attention", "Mixes the {regions} regions, those most that fit best."),
     "context": ("Into the gates", "Turns the mixture into what it adds to the LSTM’s gates, beside the word."),
 }
+_SLOT_TEXTS = {
+    "slot": ("Word slots", "Reads the {slots} strongest nouns of the CNN’s own classifier: word vectors and probabilities."),
+    "attention": ("Attention", "Mixes those of {regions} regions and {slots} word slots that fit the query, in {heads} heads."),
+    "copy": ("Copying", "How likely the next word is a copy from each slot, or from none."),
+    "words": ("Softmax", "Gives every word a score, turns the scores into probabilities, and mixes them with those of copies."),
+}
+_COPYING = ("slot_key", "slot_bias", "copy_query", "copy_gate")  # the parts of the layer "copy"
 
 
 @dataclass(frozen=True)
@@ -123,9 +130,9 @@ def _cnn_parameters(name: str) -> int | None:
 def _decoder(checkpoint: Checkpoint) -> Iterator[Layer]:
     """The layers in the order in which they are drawn."""
     checkpoint.arrays()  # Refuses weights that do not fit the settings.
-    config, rows = checkpoint.preset.decoder, len(checkpoint.vocabulary)
+    config, rows = checkpoint.preset.decoder, len(checkpoint.table)
     frozen = {_STATISTICS, *([TABLE_WEIGHT] if find_variant(checkpoint.variant).frozen else [])}
-    found = parts(config, checkpoint.encoder.channels, rows)
+    found = parts(config, checkpoint.encoder.channels, len(checkpoint.vocabulary))
     for key, sources in _flow(config, found).items():
         name, role = _text(key, checkpoint, found)
         count, arithmetic = _parameters(key, config, found, rows)
@@ -142,6 +149,7 @@ def _flow(config: DecoderConfig, found: Mapping[str, Part]) -> dict[str, tuple[s
     if "start_h0" in found:
         flow["start"] = (seen,)
     below = TABLE_WEIGHT
+    flow |= {"slot": (TABLE_WEIGHT,)} if config.word_slots else {}
     flow[below] = ("words",)
     if config.additive:
         flow |= {"keys": (seen,), "query": ("start",), "energy": ("query", "keys"), "attention": ("energy", seen)}
@@ -155,7 +163,7 @@ def _flow(config: DecoderConfig, found: Mapping[str, Part]) -> dict[str, tuple[s
     output: tuple[str, ...] = (below,)
     if config.attends:
         if not config.additive:
-            flow |= {"query": output, "attention": ("query", seen)}
+            flow |= {"query": output, "attention": ("query", seen, *(["slot"] if config.word_slots else []))}
         output = (below, "attention")
     elif config.adds_image:
         flow["sum"] = (below, seen)
@@ -163,6 +171,9 @@ def _flow(config: DecoderConfig, found: Mapping[str, Part]) -> dict[str, tuple[s
     if "hidden" in found:
         flow["hidden"] = output
         output = ("hidden",)
+    if config.word_slots:
+        flow["copy"] = (*output, "slot")
+        output = (*output, "copy")
     return flow | {"words": output}
 
 
@@ -171,12 +182,13 @@ def _text(key: str, checkpoint: Checkpoint, found: Mapping[str, Part]) -> tuple[
     config, mark = checkpoint.preset.decoder, checkpoint.encoder
     if key == "image":
         return "Projection", _projection(config, mark, found["image"])
-    texts = _TEXTS | _ADDITIVE_TEXTS if config.additive else _TEXTS
+    texts = _TEXTS | (_ADDITIVE_TEXTS if config.additive else {}) | (_SLOT_TEXTS if config.word_slots else {})
     name, role = texts["lstm" if key.startswith("lstm") else key]
     if key.startswith("lstm"):
         name += f" {int(key.removeprefix('lstm')) + 1}" * (config.layers > 1)
         role += " It calculates with ReLU in place of the hyperbolic tangent." * (found[key].activation == "relu")
-    return name, role.format(words=len(checkpoint.vocabulary), regions=mark.regions, heads=config.heads)
+    sizes = {"words": len(checkpoint.table), "regions": mark.regions, "heads": config.heads, "slots": config.word_slots}
+    return name, role.format(**sizes)
 
 
 def _projection(config: DecoderConfig, mark: EncoderMark, image: Part) -> str:
@@ -202,6 +214,9 @@ def _shape(key: str, checkpoint: Checkpoint, found: Mapping[str, Part]) -> tuple
         "energy": (regions,),
         "attention": (config.image_units,),
         "sum": (config.units,),
+        "slot": (config.word_slots, config.image_units),
+        "copy": (config.word_slots + 1,),
+        "words": (found["words"].outputs + config.word_slots,),
     }
     return others[key] if key in others else (found[key].outputs,)
 
@@ -217,6 +232,9 @@ def _parameters(key: str, config: DecoderConfig, found: Mapping[str, Part], rows
         return times * _count(part), f"{times} × {_arithmetic(part)}"
     if key == "context":
         return _count(found[key]), f"{config.image_units:,} × 4 × {config.units:,}"
+    if key == "copy":
+        own = [found[name] for name in _COPYING]
+        return sum(map(_count, own)), " + ".join(map(_arithmetic, own))
     return (_count(found[key]), _arithmetic(found[key])) if key in found else (0, "")
 
 

@@ -155,8 +155,8 @@ def _draw_wires(boxes: Sequence[Box], layout: Layout) -> Iterator[str]:
 
 
 def _along_a_rail(one: Box, other: Box, layout: Layout) -> str:
-    """The outer rail of a side is for the photograph itself and for the word that goes back; the inner one for the rest."""
-    photograph = ("image", NORM)
+    """The outer rail of a side is for what attention reads and for the word that goes back; the inner one for the rest."""
+    photograph = ("image", NORM, "slot")
     left_side = one.layer.key in (*photograph, "start")
     away = layout.rail * (1.75 if one.layer.key in (*photograph, "words") else 0.9)
     rail = one.left - away if left_side else one.left + one.width + away

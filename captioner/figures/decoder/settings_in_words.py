@@ -68,11 +68,11 @@ def read_settings(folder: Path) -> Settings:
     try:
         config = read_json(folder / CONFIG)
         preset, encoder = preset_from_json(config["preset"]), EncoderMark.from_json(config["encoder"])
-        (rows, _dimensions), seed = shapes[TABLE_WEIGHT], int(config["seed"])
+        (_, words), seed = shapes["words/kernel"], int(config["seed"])  # The table may have more rows, for word slots.
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise CheckpointError(f"The settings of {variant.title} in {folder} cannot be read; copy them again.") from error
     parameters = count_parameters(shapes, variant.frozen)
-    return Settings(variant, seed, preset, encoder, rows - len(SPECIAL_WORDS), parameters, read_stage(folder))
+    return Settings(variant, seed, preset, encoder, words - len(SPECIAL_WORDS), parameters, read_stage(folder))
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def shape_in_words(config: DecoderConfig) -> str:
     """What a decoder is built like, in one line."""
     layers = "one layer" if config.layers == 1 else f"{config.layers} layers"
     shape = f"the photograph enters by {config.image_entry}; {layers} of {config.units:,} units; dropout {config.dropout:g}"
-    return "; ".join((shape, *moved(config)))
+    return "; ".join((shape, *moved(config), *([f"{config.word_slots} word slots"] if config.word_slots else [])))
 
 
 def in_words(settings: list[Settings]) -> list[tuple[str, str]]:
@@ -153,6 +153,7 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
         ("Numbers per word (dimensions)", f"{decoder.embedding_dimensions:,}"),
         ("Memory (LSTM units)", f"{decoder.units:,}" + f" in each of {decoder.layers} layers" * (decoder.layers > 1)),
         *_moved_row(decoder),
+        *_slots_row(decoder),
         ("Largest step (learning rate)", f"{schedule.learning_rate:g}"),
         ("Photographs per step (batch)", f"{schedule.images_per_batch:,}"),
         *_share_row(schedule.other_share),
@@ -166,6 +167,11 @@ def _rows(settings: Settings) -> list[tuple[str, str]]:
 def _moved_row(decoder: DecoderConfig) -> list[tuple[str, str]]:
     told = moved(decoder)
     return [("Otherwise than usual", "; ".join(told))] if told else []
+
+
+def _slots_row(decoder: DecoderConfig) -> list[tuple[str, str]]:
+    told = f"{decoder.word_slots}, from a strength of {decoder.slot_floor:g} on"
+    return [("Nouns that the CNN names (word slots)", told)] if decoder.word_slots else []
 
 
 def _share_row(share: float) -> list[tuple[str, str]]:

@@ -42,7 +42,19 @@ def test_every_source_is_a_layer_and_the_last_one_is_the_words(shape):
     assert ("attention" in keys) == (image_entry == "attention") and ("sum" in keys) == (image_entry == "merge")
     assert ("start" in keys) == (image_entry in ("attention", "init"))
     assert ("hidden" in keys) == bool(shape.get("hidden_units", 5))
-    assert found[-1].key == "words" and found[-1].shape == (len(SMALL_VOCABULARY),)
+    slots = shape.get("word_slots", 0)
+    assert ("slot" in keys) == ("copy" in keys) == bool(slots)
+    assert found[-1].key == "words" and found[-1].shape == (len(SMALL_VOCABULARY) + slots,)
+
+
+def test_the_table_of_a_decoder_with_word_slots_is_longer_than_its_vocabulary():
+    checkpoint, architecture = read("word2vec", word_slots=2, beyond=("zebra",))
+    layers = {layer.key: layer for layer in architecture.columns[0].layers}
+    assert architecture.columns[0].parameters == checkpoint.build().count_params()
+    assert layers[TABLE_WEIGHT].parameters == (len(SMALL_VOCABULARY) + 1) * 6 and "13 words" in layers[TABLE_WEIGHT].role
+    assert layers["attention"].sources == ("query", "image", "slot") and "2 word slots" in layers["attention"].role
+    assert layers["slot"].sources == (TABLE_WEIGHT,) and layers["copy"].sources == ("hidden", "slot")
+    assert layers["words"].sources == ("hidden", "copy")
 
 
 def test_where_the_photograph_goes():
@@ -66,7 +78,8 @@ def test_the_shapes_of_what_ships():
     assert photograph.shape == (260, 260, 3) and grid.shape == cnn.shape == (9, 9, 1280) and cnn.state == FROZEN
     projection = architecture.columns[0].layers[0]
     assert projection.shape == (81, width) and projection.parameters == 1281 * width
-    assert len({column.parameters for column in architecture.columns}) == 1
+    tables = {name: checkpoint.table.vectors.size for name, checkpoint in checkpoints.items()}
+    assert len({column.parameters - tables[column.variant.name] for column in architecture.columns}) == 1
 
 
 def test_the_cnn_is_counted_as_keras_counts_it(encoder):

@@ -20,6 +20,7 @@ from captioner.figures.decoder.settings_in_words import (
     read_facts,
     read_parameters,
     read_settings,
+    shape_in_words,
 )
 from captioner.figures.glossary import GLOSSARY
 from captioner.model.blueprint import Parameters
@@ -101,6 +102,17 @@ def test_the_share_of_further_data_sets_is_told_where_it_is_set():
     assert told(shown).items() - told(plain).items() == {("Photographs of further data sets", "shown 2 times an epoch")}
 
 
+def test_word_slots_are_told_where_there_are_some(tmp_path):
+    plain = PRESETS["tiny"]
+    slotted = replace(plain, decoder=replace(plain.decoder, word_slots=4, slot_floor=0.05))
+    row = ("Nouns that the CNN names (word slots)", "4, from a strength of 0.05 on")
+    assert told(slotted).items() - told(plain).items() == {row}
+    assert shape_in_words(slotted.decoder) == shape_in_words(plain.decoder) + "; 4 word slots"
+    checkpoint = small_checkpoint("word2vec", word_slots=2, beyond=("zebra",))
+    save(tmp_path / "word2vec", checkpoint, {})
+    assert read_settings(tmp_path / "word2vec").words == len(checkpoint.vocabulary) - 4, "The zebra is in the table alone."
+
+
 def test_attention_that_is_not_there_is_of_no_kind():
     assert moved(DecoderConfig("merge", attention="additive", activation="relu")) == ("ReLU in place of tanh in the LSTM",)
 
@@ -153,9 +165,10 @@ def test_damaged_files_are_a_sentence(run, file, content):
 
 
 def test_what_ships_has_as_many_numbers_either_way():
+    """All but the tables, which have rows for nouns outside the vocabulary where there are word slots."""
     learned, word2vec, fasttext = (read_parameters(SHIPPED / FIRST / name) for name in VARIANTS)
-    assert word2vec == fasttext and learned.frozen == 0
-    assert learned.trainable == word2vec.trainable + word2vec.frozen
+    table = load(SHIPPED / FIRST / "learned").table.vectors
+    assert word2vec.trainable == fasttext.trainable == learned.trainable - table.size and learned.frozen == 0
 
 
 def test_what_batch_normalisation_counts_is_frozen_and_the_glossary_says_so(tmp_path):
