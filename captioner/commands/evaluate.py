@@ -37,7 +37,8 @@ class Request(arguments.Decoders):
     )
     choose: bool = arguments.switch("try beam sizes and length preferences first, and store the best as the decoders' own")
     keep: str | None = arguments.option(
-        "store settings, history and dev scores, without weights, under this name among the tried runs", "NAME"
+        "store settings, history and the dev scores on each data set, without weights, under this name among the tried runs",
+        "NAME",
     )
     cache: Path | None = arguments.cache()
 
@@ -56,7 +57,7 @@ def run(options: Request) -> int:
     else:
         evaluation_output.print_text(scored, tried, labelled)
     if options.keep:
-        _keep(options, scored[0])
+        _keep(options, scored)
     elif joined and options.split == "dev":
         note(f"{choices.TRAINED_ON_DEV}: these scores say nothing about unseen photographs and are not stored; use --split test.")
     elif _may_store(options, config):
@@ -101,12 +102,19 @@ def _score_labelled(options: Request, captioner: "Captioner", cache: "FeatureCac
     return Labelled(found.name, config, captions, shares)
 
 
-def _keep(options: Request, one: Scored) -> None:
+def _keep(options: Request, scored: Sequence[Scored]) -> None:
+    """Record the scores on every data set; the one that the decoders were trained on is `dev`, or else the first."""
     from captioner.config import SHIPPED
+    from captioner.data.dataset_formats import JOINS
+    from captioner.data.datasets import split_key
     from captioner.experiments.records import keep
 
-    for name in one.evaluation.scores:
-        keep(SHIPPED, options.keep, choices.decoders(options) / name, one.data.name, one.evaluation.summary(name))
+    folder, names = choices.decoders(options), [one.data.name for one in scored]
+    own = _own_set(folder, scored)
+    first = own if own in names else names[0]
+    for name in scored[0].evaluation.scores:
+        scores = {split_key(one.split, one.data.name, first): one.evaluation.summary(name) for one in scored}
+        keep(SHIPPED, options.keep, folder / name, JOINS.join(names), scores)
 
 
 def _check(options: Request) -> bool:

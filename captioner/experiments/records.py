@@ -183,8 +183,8 @@ def save_record(folder: Path, plan: Plan, record: Record) -> None:
     _save(_path(folder, plan.name), record, lambda one: plan.order[one.trial])
 
 
-def keep(folder: Path, name: str, run: Path, data: str, scores: Mapping[str, Any]) -> None:
-    """Record a trained decoder of no plan under a name, with its scores on dev and without its weights."""
+def keep(folder: Path, name: str, run: Path, data: str, scores: Mapping[str, Mapping[str, Any]]) -> None:
+    """Record a trained decoder of no plan under a name, with its scores on the dev photographs of each data set."""
     config, history = read_json(run / CONFIG), finished_history(run)
     settings, stage = replace(preset_from_json(config["preset"]), encoder=config["encoder"]["name"]), read_stage(run)
     record = Record(
@@ -196,7 +196,7 @@ def keep(folder: Path, name: str, run: Path, data: str, scores: Mapping[str, Any
         encoder=settings.encoder,
         made_with=history.get("made_with", ""),
         name=name,
-        scores={"dev": Scores(**scores)},
+        scores={split: Scores(**found) for split, found in scores.items()},
         **taken(history),
     )
     _save(_path(folder, KEPT), record, lambda one: (one.name, one.variant))

@@ -167,7 +167,7 @@ def test_decoders_trained_on_dev_are_scored_on_test_only(run, data, eager, tmp_p
     assert list(json.loads((out / "learned" / "scores.json").read_text())) == ["test"]
 
 
-def test_a_tried_run_is_recorded_beside_the_shipped_ones(run, tmp_path, tiny_run, monkeypatch):
+def test_a_tried_run_is_recorded_beside_the_shipped_ones(run, tmp_path, tiny_run, other_data, monkeypatch):
     """With its dev scores, and without weights; the decoders' own scores stay as they were."""
     monkeypatch.setattr("captioner.data.datasets.shapes", lambda: shapes(0, 16, 0))
     folder = shutil.copytree(tiny_run, tmp_path / "run")
@@ -179,6 +179,11 @@ def test_a_tried_run_is_recorded_beside_the_shipped_ones(run, tmp_path, tiny_run
     assert (kept.name, kept.trial.preset, kept.variant, kept.data) == ("first-try", "tiny", "learned", "shapes")
     assert kept.scores["dev"].beam == 1 and kept.epochs == TINY_EPOCHS and len(list((tmp_path / "shipped").rglob("*.*"))) == 1
     assert sorted(path.name for path in (folder / "learned").iterdir()) == before
+    sets = ["evaluate", "--data", other_data, *command[1:]]
+    assert run(*sets, "--split", "dev", "--keep", "two-sets")[0] == 0
+    _, both = read_kept(tmp_path / "shipped")
+    assert {split: scores.images for split, scores in both.scores.items()} == {"own dev": 6, "dev": 16}
+    assert (both.name, both.data) == ("two-sets", "own+shapes") and both.scores["dev"] == kept.scores["dev"]
     for wrong in (["--split", "test", "--keep", "first-try"], ["--split", "dev", "--keep", "../outside"]):
         status, _, errors = run(*command, *wrong)
         assert status == 2 and wrong[-1] in errors

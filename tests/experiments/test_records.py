@@ -143,7 +143,7 @@ def test_a_run_of_no_plan_is_kept_under_its_name(tmp_path):
         for epoch in epochs[1:]:
             epoch |= {"cores": cores} if cores else {}
         (run / "history.json").write_text(json.dumps({"epochs": epochs, "earlier": 1, "best_epoch": 2}))
-        keep(tmp_path, name, run, "flickr8k", summary)
+        keep(tmp_path, name, run, "flickr8k", {"dev": summary})
     first, second = read_kept(tmp_path)
     assert (first.name, first.cores, second.name, second.cores) == ("a", 2, "b", None)
     assert first.losses == tuple(losses[1:]) and first.seconds == 120 and first.best_epoch == 1
