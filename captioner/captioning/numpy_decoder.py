@@ -100,13 +100,13 @@ class NumpyDecoder:
         read = self.parts["slot"](np.concatenate([vectors, slots.measures], axis=2).reshape(math.prod(shape), -1))
         np.maximum(read, 0, out=read)
         keys = self.parts["slot_key"](read).reshape(*shape, -1)
-        empty = NEVER * slots.empty
-        biases = self.parts["slot_bias"](read).reshape(shape) + empty
+        masks = NEVER * slots.empty
+        biases = self.parts["slot_bias"](read).reshape(shape) + masks
         known = (slots.rows < self.vocabulary) & (slots.rows > PADDING)
         columns = np.where(known, slots.rows, self.vocabulary + np.arange(slots.rows.shape[1]))
         beyond = not (known | slots.empty).all()
         gates = self.parts["lstm0"](vectors.reshape(math.prod(shape), -1)).reshape(*shape, -1) if beyond else None
-        return read.reshape(*shape, -1), SlotMemory(columns, keys, biases, empty, gates)
+        return read.reshape(*shape, -1), SlotMemory(columns, keys, biases, masks, gates)
 
     def _first_state(self, image: np.ndarray) -> State:
         if self.starts:
@@ -173,8 +173,8 @@ class NumpyDecoder:
         scaled = (query * np.float32(1 / math.sqrt(depth))).reshape(images, -1, heads, depth)
         weights = product(scaled.swapaxes(1, 2), grid.swapaxes(2, 3))  # (images, heads, rows, regions and word slots)
         if memory.slots is not None and said is not None:
-            barred = memory.slots.empty[:, None] + NEVER * said.reshape(images, -1, said.shape[1])
-            weights[..., -said.shape[1] :] += barred[:, None]
+            masks = memory.slots.masks[:, None] + NEVER * said.reshape(images, -1, said.shape[1])
+            weights[..., -said.shape[1] :] += masks[:, None]
         softmax(weights)
         context = product(weights, grid).swapaxes(1, 2)  # (images, rows, heads, depth)
         return AttentionValues(query, weights, context.reshape(len(output), -1))

@@ -80,7 +80,7 @@ class SlotMemory(NamedTuple):
     columns: np.ndarray  # of the scores: the word's number, or for a word outside the vocabulary a column after it
     keys: np.ndarray  # (images, slots, image_units)
     biases: np.ndarray  # of copying
-    empty: np.ndarray  # a very low number where the slot is empty
+    masks: np.ndarray  # a very low number where the slot is empty, else 0
     gates: np.ndarray | None  # what the LSTM reads of the words, (images, slots, 4 * units), if one is outside the vocabulary
 
 
@@ -93,9 +93,9 @@ class Memory(NamedTuple):
     def part(self, images: np.ndarray) -> "Memory":
         if self.slots is None:
             return Memory(self.grid[images])
-        columns, keys, biases, empty, gates = self.slots
+        columns, keys, biases, masks, gates = self.slots
         gates = None if gates is None else gates[images]
-        return Memory(self.grid[images], SlotMemory(columns[images], keys[images], biases[images], empty[images], gates))
+        return Memory(self.grid[images], SlotMemory(columns[images], keys[images], biases[images], masks[images], gates))
 
 
 def state_after(cells: Iterable[LstmValues]) -> State:
