@@ -23,12 +23,12 @@ _HISTORY, _LARGEST = "history.json", 1 << 20
 @dataclass(frozen=True, kw_only=True)
 class Request(arguments.Request):
     description = (
-        "Export a CNN to the file that captions are made with, without TensorFlow, and measure how well the two agree. "
-        "Fine-tuning and training export theirs; this is for another precision. Decoders accept only the encoder that they "
-        "were trained with."
+        "Export a CNN to the file that captions are made with, without TensorFlow, and measure how well the two agree. The "
+        "folder --out gets encoder.tflite (the network) and encoder.json (its facts). Fine-tuning and training export theirs; "
+        "this is for another precision. Decoders accept only the encoder that they were trained with."
     )
     encoder: str = arguments.option(
-        f"{ADAPTED}, whose weights are in --out, or the name of another CNN (default: {ADAPTED})", "NAME", default=ADAPTED
+        f"name of the CNN; the weights of {ADAPTED} are read from --out (default: {ADAPTED})", "NAME", default=ADAPTED
     )
     encoder_weights: Path | None = arguments.encoder_weights()
     precision: str = arguments.option(
@@ -39,7 +39,9 @@ class Request(arguments.Request):
     data: str | None = arguments.data(
         "; its dev photographs are compared, and its train photographs set int8's ranges", required=False
     )
-    out: Path = arguments.path("folder of the encoder, which is written", required=True)
+    out: Path = arguments.path(
+        f"folder that is written; for {ADAPTED} the one that adapt wrote, whose other files stay", required=True
+    )
 
 
 def run(request: Request) -> int:
