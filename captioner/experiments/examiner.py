@@ -18,6 +18,7 @@ from captioner.config import SearchConfig
 from captioner.data.datasets import Record as Photograph
 from captioner.experiments.records import Scores
 from captioner.model.checkpoints import Checkpoint
+from captioner.model.word_slots import SlotFinder
 from captioner.scoring import familiarity
 from captioner.scoring.caption_style import TrainingCaptions, occurrences
 from captioner.scoring.evaluation import Evaluation, Subjects, evaluate
@@ -25,6 +26,7 @@ from captioner.training.batches import Examples
 from captioner.training.run_inputs import RunInputs
 from captioner.training.trainer import losses_of, mean_loss
 from captioner.vision.encoder import Encoder
+from captioner.vocabulary import Vocabulary
 
 _UNFAMILIAR = 0.2  # The share of photographs in the group least like the training photographs.
 _DIGITS = 4  # Decimals of each photograph's CIDEr: a mean of a thousand needs no more.
@@ -65,10 +67,11 @@ class Examiner:
         captioner, config = Captioner.of({checkpoint.variant: checkpoint}, encoder), replace(search, alternatives=0)
         decoder = checkpoint.build()
         trainable = sum(int(np.prod(variable.shape)) for variable in decoder.trainable_variables)
+        finder, known = SlotFinder.of(decoder.config, checkpoint.table.words), Vocabulary(checkpoint.table.words)
         scores = {}
         for split, subjects in self.subjects.items():
             found = evaluate(captioner, subjects, config, label=f"{label}, {split}")
-            examples = Examples.of(subjects.records, checkpoint.vocabulary, subjects.cache)
+            examples = Examples.of(subjects.records, known, subjects.cache, finder)
             scores[split] = self._scores(found, checkpoint.variant, split, mean_loss(losses_of(decoder), examples))
         return {
             "scores": scores,
