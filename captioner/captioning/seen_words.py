@@ -61,7 +61,10 @@ def _merged(own: Sequence[SeenWord], numbers: np.ndarray, probabilities: np.ndar
 
 
 class SlotReader:
-    """Finds the vectors of words for one decoder's slots: rows of its table, or what FastText composes of pieces."""
+    """Finds the vectors of words for one decoder's slots: rows of its table, or what FastText composes of pieces.
+
+    Training has neither told words nor composed vectors, and finds rows by the nouns' numbers alone: `SlotFinder`.
+    """
 
     def __init__(self, checkpoint: Checkpoint):
         self._table, self._subwords = checkpoint.table, checkpoint.extra.get(SUBWORDS_FILE)
