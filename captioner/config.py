@@ -162,7 +162,7 @@ class RewardConfig(Schedule):
     temperature: float = field(default=0.6, metadata={"stored": "temper"})  # below 1, to offset label smoothing
     feature_dropout: float = 0.0
     maximum_words: int = 20
-    flaw_penalty: float = field(default=0.0, metadata=_LATER)  # for a repeated pair of words or an unfinished caption
+    flaw_penalty: float = field(default=0.0, metadata=_LATER)  # for a pair or content word said twice, or a cut-off end
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,7 +11,7 @@ from captioner.commands import arguments, card, choices
 from captioner.commands.report import in_turn, note, print_json, print_table
 from captioner.config import CONTROLS
 from captioner.errors import CheckpointError, ConfigError, TrainingError
-from captioner.experiments.plans import MOST_SEEDS, PLANS, SEEDS, Plan, repeated_seeds
+from captioner.experiments.plans import ABLATION, MOST_SEEDS, PLANS, RECIPES, SEEDS, Plan, repeated_seeds
 from captioner.presets import PRESETS
 from captioner.training.worker_group import refuse_several
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SUMMARY = "run or report an experiment: the three decoders with several seeds, or older recipes"
 _FOR_SEEDS, _FOR_OTHERS = "for --plan seeds", "for the other plans"
 _COUNTS = ("seeds", "reward_seeds", "control_seeds", "frozen_seeds")
+_IN_TABLE = {RECIPES.name: "95% intervals in brackets", ABLATION.name: "means over seeds"}
 _PARTS = "; ".join(f"{name}: {', '.join(plan.parts)}" for name, plan in PLANS.items())
 
 
@@ -36,7 +37,8 @@ class Request(arguments.Request):
     description = "Train and score the missing trials of an experiment, and report all; without --data, only report."
     interrupted = arguments.RESUMABLE.format("the command")
     plan: str = arguments.option(
-        "seeds: the three decoders with several seeds, and controls; recipes: older recipes (default: seeds)",
+        "seeds: the three decoders with several seeds, and controls; recipes: older recipes; ablation: word slots and further "
+        "data sets (default: seeds)",
         choices=tuple(PLANS),
         default=SEEDS,
     )
@@ -44,6 +46,9 @@ class Request(arguments.Request):
         f"run a part of the plan ({_PARTS}); may be given several times (default: all)", "PART"
     )
     data: list[str] | None = arguments.datasets(required=False)
+    labels: Path | None = arguments.path(
+        "folder of labelled photographs: also count captions of those held out that name the object"
+    )
     corpus: list[Path] = arguments.repeatable("as for train", "FILE", type=Path)
     checkpoints: Path = arguments.checkpoints("where the records are kept (default: checkpoints)")
     runs: Path | None = arguments.path("where to train (default: runs/study within that)")
@@ -62,7 +67,7 @@ def run(options: Request) -> int:
     from captioner.experiments.records import read_records
 
     plan, out = _plan(options), options.checkpoints
-    given = {name: getattr(options, name) for name in ("part", "corpus", "ship", "encoder", "encoder_weights")}
+    given = {name: getattr(options, name) for name in ("part", "labels", "corpus", "ship", "encoder", "encoder_weights")}
     choices.refuse_without_data(options.data, **given)
     choices.check_files(options.corpus)
     if options.data:
@@ -99,6 +104,7 @@ def _runner(options: Request, plan: Plan) -> "ExperimentRunner":
     from captioner.runtime import start_tensorflow
 
     start_tensorflow(repeatable=True)
+    from captioner.data.labels import load_labels
     from captioner.experiments.runner import ExperimentRunner
     from captioner.training.run_inputs import Sources
     from captioner.vision.encoders import load_encoder
@@ -106,7 +112,8 @@ def _runner(options: Request, plan: Plan) -> "ExperimentRunner":
     out, data = options.checkpoints, choices.dataset(options.data)
     encoder_of = cache(lambda name: load_encoder(options.encoder or name, weights=options.encoder_weights, near=out))
     sources, runs = Sources(tuple(options.corpus)), options.runs or out / "runs" / "study"
-    return ExperimentRunner(plan, data, encoder_of, choices.cache(options.cache), sources, runs, out)
+    labelled = load_labels(options.labels).held_out if options.labels else ()
+    return ExperimentRunner(plan, data, encoder_of, choices.cache(options.cache), sources, runs, out, labelled)
 
 
 def _run_missing(runner: "ExperimentRunner", options: Request) -> None:
@@ -161,8 +168,8 @@ def _print_text(plan: Plan, records: Sequence["Record"], options: Request) -> No
         print(f"{finished} of {planned} trials; mean over seeds, standard deviation in brackets\n")
         _print_study(conclude(records, plan))
     else:
-        print(f"{finished} of {planned} trials; 95% intervals in brackets")
-        _print_recipes(records, options)
+        print(f"{finished} of {planned} trials; {_IN_TABLE[plan.name]}")
+        _print_ablation(records) if plan == ABLATION else _print_recipes(records, options)
 
 
 def _print_study(study: "Study") -> None:
@@ -177,6 +184,14 @@ def _print_study(study: "Study") -> None:
     for pair in study.pairs:
         found, significant = gap(pair), "significant" if pair.counts else "not significant"
         print(f"  {pair.stage}: {found.better} above {found.worse} by {found}, {significant}")
+
+
+def _print_ablation(records: Sequence["Record"]) -> None:
+    from captioner.figures.scores import ablation_table
+
+    for data, rows in groupby(ablation_table.rows(records), key=lambda row: row.pop("trained on")):
+        print(f"\nTrained on {data}\n")
+        print_table({f"{row.pop('vectors')}, word slots: {row.pop('word slots')}": row for row in rows})
 
 
 def _print_recipes(records: Sequence["Record"], options: Request) -> None:

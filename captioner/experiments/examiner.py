@@ -16,16 +16,19 @@ import numpy as np
 from captioner.captioning.captioner import Captioner
 from captioner.config import SearchConfig
 from captioner.data.datasets import Record as Photograph
+from captioner.data.labels import Labelled
 from captioner.experiments.records import Scores
 from captioner.model.checkpoints import Checkpoint
 from captioner.model.word_slots import SlotFinder
 from captioner.scoring import familiarity
 from captioner.scoring.caption_style import TrainingCaptions, occurrences
-from captioner.scoring.evaluation import Evaluation, Subjects, evaluate
+from captioner.scoring.evaluation import Evaluation, Subjects, caption_all, evaluate
+from captioner.scoring.object_names import share_named
 from captioner.training.batches import Examples
 from captioner.training.run_inputs import RunInputs
 from captioner.training.trainer import losses_of, mean_loss
 from captioner.vision.encoder import Encoder
+from captioner.vision.feature_cache import FeatureCache
 from captioner.vocabulary import Vocabulary
 
 _UNFAMILIAR = 0.2  # The share of photographs in the group least like the training photographs.
@@ -40,9 +43,11 @@ class Examiner:
     subjects: Mapping[str, Subjects]  # by split, or data set and split
     known: TrainingCaptions
     unfamiliar: Mapping[str, np.ndarray]  # by split: a mask of the fifth that is least like the training photographs
+    labelled: tuple[Labelled, ...]  # photographs that are held out
+    cache: FeatureCache
 
     @classmethod
-    def of(cls, splits: Mapping[str, Sequence[Photograph]], inputs: RunInputs) -> "Examiner":
+    def of(cls, splits: Mapping[str, Sequence[Photograph]], inputs: RunInputs, labelled: Sequence[Labelled] = ()) -> "Examiner":
         cache = inputs.cache
         subjects = {split: Subjects.of(records, cache) for split, records in splits.items()}
         known = familiarity.principal_components(cache.pooled(inputs.train))
@@ -50,7 +55,9 @@ class Examiner:
             split: _highest(familiarity.novelty(cache.pooled(part.records), *known)) for split, part in subjects.items()
         }
         read = [caption for record in inputs.train for caption in record.captions]
-        return cls(subjects, TrainingCaptions.of(read), unfamiliar)
+        failed = cache.fill(labelled)
+        readable = tuple(record for record in labelled if record.name not in failed)
+        return cls(subjects, TrainingCaptions.of(read), unfamiliar, readable, cache)
 
     def of_split(self, split: str) -> list[Subjects]:
         """The photographs of a split, by data set."""
@@ -75,11 +82,20 @@ class Examiner:
             scores[split] = self._scores(found, checkpoint.variant, split, mean_loss(losses_of(decoder), examples))
         return {
             "scores": scores,
+            "named": self._named(captioner, config, label),
             "words": len(checkpoint.vocabulary),
             "trainable": trainable,
             "frozen": decoder.count_params() - trainable,
             "ms_per_caption": self._milliseconds(captioner, config),
         }
+
+    def _named(self, captioner: Captioner, config: SearchConfig, label: str) -> float | None:
+        """The share of the labelled photographs whose caption names the object."""
+        if not self.labelled:
+            return None
+        found = caption_all(captioner, self.labelled, self.cache, config, captioner.variants, f"{label}, labelled")
+        (captions,) = found.values()
+        return share_named(captions, {record.name: record.label for record in self.labelled})
 
     def _scores(self, found: Evaluation, variant: str, split: str, loss: float) -> Scores:
         captions, scores, unfamiliar = found.captions[variant], found.scores[variant], self.unfamiliar[split]

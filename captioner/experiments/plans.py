@@ -164,4 +164,22 @@ RECIPES = Plan(
     },
     needs=("trained_on", "words", "trainable", "frozen", "fastest_epoch", "cores", "ms_per_caption", "intervals"),
 )
-PLANS: dict[str, Plan] = {plan.name: plan for plan in (repeated_seeds(), RECIPES)}
+
+
+def _shortened(variant: str, word_slots: int, other_share: float) -> Trial:
+    """Five epochs on whole photographs. A share of 0 leaves out the further data sets; their words and vectors stay."""
+    found = find_preset("triptych")
+    training = replace(found.training, epochs=5, views=1, other_share=other_share)
+    return Trial.of(replace(found, decoder=replace(found.decoder, word_slots=word_slots), training=training), variant)
+
+
+# What further data sets and word slots bring, each with and without the other.
+ABLATION = Plan(
+    "ablation",
+    {
+        name: {_shortened(variant, slots, share): 2 for slots in (0, 4) for variant in VARIANTS}
+        for name, share in (("first set", 0.0), ("all sets", 1.0))
+    },
+    needs=("trained_on", "words", "intervals"),
+)
+PLANS: dict[str, Plan] = {plan.name: plan for plan in (repeated_seeds(), RECIPES, ABLATION)}

@@ -73,6 +73,7 @@ class Record:
     trainable: int | None = None  # parameters
     frozen: int | None = None
     ms_per_caption: float | None = None
+    named: float | None = None  # share of captions of labelled photographs that name the object
     scores: dict[str, Scores] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from captioner.captioning.search_settings import SEARCH, load_search_config
 from captioner.config import REWARD, STAGES, VARIANTS, SearchConfig
 from captioner.config_io import to_json
 from captioner.data.datasets import Dataset, by_set, resplit
+from captioner.data.labels import Labelled
 from captioner.errors import CheckpointError, DivergedError, TrainingError
 from captioner.experiments.examiner import Examiner
 from captioner.experiments.plans import CHOSEN_WITH, Plan, Trial
@@ -40,6 +41,7 @@ class ExperimentRunner:
     sources: Sources
     runs: Path
     out: Path
+    labelled: tuple[Labelled, ...] = ()  # photographs, held out of training, whose objects captions should name
     _opened: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
     _failed: dict[Trial, TrainingError] = field(default_factory=dict, init=False, repr=False)
 
@@ -88,7 +90,7 @@ class ExperimentRunner:
         if key not in self._opened:
             parts = [by_set(self.dataset, split) for split in trial.scored_on]
             splits = {name: records for part in parts for name, records in part.items()}
-            self._opened[key] = Examiner.of(splits, self._inputs(trial))
+            self._opened[key] = Examiner.of(splits, self._inputs(trial), self.labelled)
         return self._opened[key]
 
     def _trained_with(self, trial: Trial) -> str:

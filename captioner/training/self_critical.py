@@ -21,7 +21,7 @@ from captioner.model.losses import NEVER, cross_entropy, mixture_losses
 from captioner.model.packing import pack
 from captioner.progress import Progress
 from captioner.runtime import cores
-from captioner.scoring.caption_style import is_cut, repeats
+from captioner.scoring.caption_style import is_cut, repeats, says_twice
 from captioner.scoring.metrics import Scorer
 from captioner.training.batches import Examples, shuffled
 from captioner.training.history import Epoch, TrainingState
@@ -35,10 +35,10 @@ _LOSS_IMAGES = 500  # training photographs that the loss on people's captions is
 
 
 class Rewards:
-    """CIDEr-D of sampled captions against the photograph's own captions, minus `penalty` for a repetition or a cut-off end.
+    """CIDEr-D of sampled captions against the photograph's own captions, minus `penalty` for a word said twice or a cut-off end.
 
     N-grams are weighted by the captions of the photograph's data set.
-    The end word is scored too: without it, a caption could stop anywhere at no cost. CIDEr hardly notices the two flaws.
+    The end word is scored too: without it, a caption could stop anywhere at no cost. CIDEr hardly notices the flaws.
     """
 
     def __init__(self, examples: Examples, vocabulary: Vocabulary, penalty: float = 0.0):
@@ -54,7 +54,7 @@ class Rewards:
         """The reward of one caption, with its end word if it has one, for a photograph by number."""
         words = [self.words[word] for word in caption]
         text = words[:-1] if words[-1:] == [END_WORD] else words
-        flawed = self.penalty and (repeats(text) or is_cut(text))
+        flawed = self.penalty and (repeats(text) or is_cut(text) or says_twice(text))
         scorer, place = self._scored[image]
         return scorer.cider(place, words) - self.penalty * flawed
 

@@ -14,7 +14,7 @@ from captioner.presets import OLDER_RECIPES, PRESETS
 from captioner.scoring.metrics import METRICS
 from captioner.training import run as runs
 from support.fakes import StubEncoder, small_dataset, small_preset
-from support.recipe_factory import write_recipes
+from support.recipe_factory import write_ablation, write_recipes
 from support.study_factory import write_study
 
 
@@ -101,6 +101,15 @@ def test_the_recipes_are_told_as_tables_and_sentences(tmp_path, capsys):
     assert len(without.out) < with_study and "35 of 35 trials" in without.out and "study.json" in without.err
 
 
+def test_the_ablation_is_told_as_a_table_for_each_choice_of_data(tmp_path, capsys):
+    write_ablation(tmp_path)
+    assert main(["study", "--plan", "ablation", "--checkpoints", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("24 of 24 trials; means over seeds\n\nTrained on flickr8k\n")
+    assert told.count("\nTrained on ") == 2 and "\nTrained on flickr8k, wide and made\n" in told
+    assert told.count("Word2Vec, word slots: none") == told.count("FastText, word slots: 4") == 2
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -111,7 +120,7 @@ def test_the_recipes_are_told_as_tables_and_sentences(tmp_path, capsys):
         (["--encoder", "VGG16"], "--encoder cannot be used with --plan seeds"),
         (["--plan", "recipes", "--seeds", "0", "--ship"], "--seeds and --ship cannot be used with --plan recipes"),
         (["--data", "shapes", "--part", "table"], "'seeds' has no part 'table'; choose one of three, controls, original"),
-        (["--plan", "parrots"], "seeds, recipes"),
+        (["--plan", "parrots"], "seeds, recipes, ablation"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(tmp_path, capsys, given, told):
@@ -119,4 +128,4 @@ def test_options_that_do_not_fit_are_refused(tmp_path, capsys, given, told):
         status = main(["study", "--checkpoints", str(tmp_path), *given])
     except SystemExit as stopped:
         status = stopped.code
-    assert status == 2 and told in capsys.readouterr().err.replace("'seeds', 'recipes'", "seeds, recipes")
+    assert status == 2 and told.replace("'", "") in capsys.readouterr().err.replace("'", "")

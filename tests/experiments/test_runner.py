@@ -9,6 +9,8 @@ import pytest
 
 from captioner.captioning.captioner import Captioner
 from captioner.config import CONTROLS, FIRST, JOINED, REWARD, VARIANTS, RewardConfig, SearchConfig
+from captioner.data.images import read
+from captioner.data.labels import Labelled
 from captioner.errors import TrainingError
 from captioner.experiments.plans import Plan, Trial, repeated_seeds
 from captioner.experiments.records import read_records
@@ -21,7 +23,7 @@ from captioner.training import trainer
 from captioner.training.run import Run
 from captioner.training.run_inputs import Sources
 from captioner.vision.feature_cache import FeatureCache
-from support.fakes import StubEncoder, small_dataset, small_preset, two_datasets
+from support.fakes import Recogniser, StubEncoder, small_dataset, small_preset, two_datasets
 from support.study_factory import scores, trial_record
 
 pytestmark = pytest.mark.slow
@@ -31,6 +33,7 @@ SMALL = replace(small_preset(epochs=2), name="small", search=SearchConfig(beam=2
 PLAN = repeated_seeds("tiny", 2, 1, 0)
 FIRST_ONE = Trial("tiny", "learned")
 CONTROLLED = tuple(Trial("tiny", name) for name in ("random", "word2vec-start"))
+SLOTTED = Trial("small", "word2vec", overrides=(("decoder.word_slots", 2),))
 NARROW = Trial("small", "word2vec", overrides=(("decoder.embedding_dimensions", 4),))
 RECIPES = Plan("recipes", {"mine": {NARROW: 1, Trial("small", "random", splits=JOINED): 1, Trial("small", "random"): 1}})
 
@@ -103,6 +106,22 @@ def test_a_record_says_what_the_decoder_does(runner, records):
         dev_loss = history["epochs"][history["best_epoch"] - 1]["dev_loss"]
         assert record.scores["dev"].loss == pytest.approx(dev_loss, abs=0.01)
         assert json.loads((runner.out / record.trial.place / "history.json").read_text()) == history
+
+
+def test_a_decoder_with_word_slots_is_examined_with_them(runner, tmp_path):
+    """The word "zebra" has a row in the frozen table alone."""
+    plan = Plan("slots", {"own": {SLOTTED: 1}})
+    (tmp_path / "corpus.txt").write_text("a zebra on a table\n" * 5)
+    sources, folders = Sources((tmp_path / "corpus.txt",)), {name: tmp_path / name for name in ("cache", "runs", "out")}
+    labelled = tuple(Labelled(one.name, (), one.source, "", "circle") for one in runner.dataset.split("train"))
+    mine = altered(runner, plan=plan, encoder_of=lambda _name: Recogniser(), sources=sources, labelled=labelled, **folders)
+    record = mine.run(SLOTTED)
+    assert record.scores["dev"].loss == pytest.approx(record.losses[record.best_epoch - 1][1], abs=0.01)
+    checkpoint = load(folder_of(mine, SLOTTED))
+    captioner = Captioner(Recogniser(), {"word2vec": checkpoint})
+    captions = captioner.caption([read(one.read()) for one in labelled], SMALL.search)
+    assert record.named == sum("circle" in found["word2vec"][0].words for found in captions) / 12
+    assert "zebra" in checkpoint.table.words
 
 
 def test_what_is_kept_of_a_training_is_what_its_files_say(recipes, narrow):

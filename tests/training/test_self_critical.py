@@ -88,12 +88,13 @@ def test_every_data_set_has_its_own_document_frequencies(inputs):
     assert trainer._dev_cider(dev) == pytest.approx(sum(parts) / 2)
 
 
-def test_repetitions_and_cut_off_ends_cost_the_penalty(inputs, examples):
+def test_words_said_twice_and_cut_off_ends_cost_the_penalty(inputs, examples):
     plain, strict = (Rewards(examples[0], inputs.vocabulary, penalty) for penalty in (0.0, 0.5))
     words = inputs.vocabulary.encode(tokenize(examples[0].records[0].captions[0]))
-    article = inputs.vocabulary.encode(["a"])
-    assert words[:2] != words[2:4]
-    for caption, cost in ((words, 0), (words[:2] + words[:2], 0.5), (words + article, 0.5), (article, 0.5), ([], 0)):
+    article, twice = (inputs.vocabulary.encode(tokenize(text)) for text in ("a", "red and red"))
+    assert words[:2] != words[2:4] and UNKNOWN not in twice
+    costs = ((words, 0), (words[:2] + words[:2], 0.5), (twice, 0.5), (words + article, 0.5), (article, 0.5), ([], 0))
+    for caption, cost in costs:
         for end in ([], [END]):
             assert strict(0, caption + end) == pytest.approx(plain(0, caption + end) - cost)
 
