@@ -145,6 +145,7 @@ class TrainingConfig(Schedule):
     label_smoothing: float = 0.1
     word_dropout: float = 0.0
     minimum_count: int = 5
+    shortest_caption: int = field(default=1, metadata=_SWITCH)  # in words; shorter ones of people are not trained on
 
 
 @dataclass(frozen=True)

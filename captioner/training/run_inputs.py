@@ -5,7 +5,8 @@ Training one of the decoders is left to `captioner.training.run`, the word table
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -44,12 +45,12 @@ class RunInputs:
         self.cache = FeatureCache(cache_folder, encoder)
         self.views = tuple(VIEWS)[: max(1, preset.schedule(stage).views)]
         failed = self._fill(dataset)
-        self.train = _usable(dataset, "train", failed)
+        self.train = _with_sentences(_usable(dataset, "train", failed), preset.training.shortest_caption)
         self.dev = _usable(dataset, "dev", failed)
         self.failed = failed
-        self.vocabulary = Vocabulary.build(self._sentences(), preset.training.minimum_count)
+        self.vocabulary = Vocabulary.build(self._captions(), preset.training.minimum_count)
 
-    def _sentences(self) -> Iterator[list[str]]:
+    def _captions(self) -> Iterator[list[str]]:
         return (tokenize(caption) for record in self.train for caption in record.captions)
 
     def _fill(self, dataset: Dataset) -> dict[str, str]:
@@ -66,7 +67,7 @@ class RunInputs:
         """The training captions and every line of the extra text, as words; not kept, for they may be large."""
         files = () if captions_only else self.sources.corpus
         extra = (tokenize(line) for path in files for line in read_lines(path))
-        return [*self._sentences(), *filter(None, extra)]
+        return [*self._captions(), *filter(None, extra)]
 
     def table(self, variant: str, seed: int) -> Table:
         """The word table that a variant starts with."""
@@ -89,6 +90,15 @@ class RunInputs:
             facts.append(["nouns", nouns().noun_of_class])
         pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
         return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
+
+
+def _with_sentences(records: Iterable[Record], shortest: int) -> tuple[Record, ...]:
+    """The photographs that have captions of so many words or more, with these alone."""
+    kept = ((record, tuple(text for text in record.captions if len(tokenize(text)) >= shortest)) for record in records)
+    found = tuple(replace(record, captions=captions) for record, captions in kept if captions)
+    if not found:
+        raise DatasetError(f"No training caption has {shortest} words or more; lower shortest_caption.")
+    return found
 
 
 def _usable(dataset: Dataset, split: str, failed: Mapping[str, str]) -> tuple[Record, ...]:

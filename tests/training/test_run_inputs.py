@@ -24,6 +24,19 @@ def test_pictures_that_cannot_be_read_are_left_out(cache, tmp_path):
         RunInputs(replace(data, splits=data.splits | {"train": (gone,)}), StubEncoder(), cache, small_preset())
 
 
+def test_short_captions_are_left_out_of_training_alone(cache):
+    data = small_dataset(train=3)
+    one, two, three = data.split("train")
+    changed = (one, replace(two, captions=("Dog!", "a red circle")), replace(three, captions=("a dog", "dogs")))
+    data = replace(data, splits={"train": changed, "dev": (replace(data.split("dev")[0], captions=("star",)),)})
+    found = small_inputs(cache, small_preset(shortest_caption=3), data)
+    assert [record.captions for record in found.train] == [one.captions, ("a red circle",)] and "dog" not in found.vocabulary
+    with pytest.raises(DatasetError, match="No training caption has 99 words or more; lower shortest_caption."):
+        small_inputs(cache, small_preset(shortest_caption=99), data)
+    assert found.dev[0].captions == ("star",)
+    assert "dog" in small_inputs(cache, small_preset(), data).vocabulary
+
+
 def test_several_data_sets(cache):
     """Equal file names are kept apart, and the sets are part of the fingerprint."""
     both = small_inputs(cache, dataset=two_datasets())
