@@ -146,6 +146,7 @@ class TrainingConfig(Schedule):
     word_dropout: float = 0.0
     minimum_count: int = 5
     shortest_caption: int = field(default=1, metadata=_SWITCH)  # in words; shorter ones of people are not trained on
+    sentences: int = field(default=0, metadata=_SWITCH)  # of the extra text, without photographs, in each batch
 
 
 @dataclass(frozen=True)

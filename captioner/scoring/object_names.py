@@ -83,11 +83,11 @@ def other_names() -> dict[str, tuple[str, ...]]:
 
 def _is_at(words: list[str], name: Name) -> bool:
     *before, last = name
-    return words[: len(before)] == before and len(words) > len(before) and words[len(before)] in _forms(last)
+    return words[: len(before)] == before and len(words) > len(before) and words[len(before)] in forms(last)
 
 
 @cache
-def _forms(word: str) -> frozenset[str]:
+def forms(word: str) -> frozenset[str]:
     """The word, its plural and its singular; some that do not exist do no harm."""
     found = {word, f"{word}s", f"{word}es", _IRREGULAR.get(word, word)}
     ends = (("y", "ies"), ("f", "ves"), ("fe", "ves"), ("man", "men"))

@@ -17,6 +17,7 @@ from captioner.config import TrainingConfig
 from captioner.data.datasets import Record
 from captioner.model.packing import Packed, pack
 from captioner.model.word_slots import SlotFinder, WordSlots
+from captioner.training.sentences import Sentences
 from captioner.training.worker_group import Shard
 from captioner.vision.feature_cache import FeatureCache
 from captioner.vision.feature_shards import SHARD_ROWS
@@ -37,6 +38,7 @@ class Examples:
     captions: tuple[tuple[tuple[int, ...], ...], ...]  # per photograph, per caption, the words' numbers
     cache: FeatureCache | None  # None where the encoder is fine-tuned and reads the pictures.
     finder: SlotFinder | None = None  # None for a decoder without word slots
+    sentences: Sentences | None = None  # None if batches hold photographs alone
 
     @classmethod
     def of(
@@ -89,10 +91,21 @@ def batches(
     dropping = random if shard.count == 1 else np.random.default_rng((seed, epoch, shard.number + 1))
     for chosen, names in shuffled(examples, config.images_per_batch, views, random, config.other_share):
         own = examples.batch(chosen[shard.own], names[shard.own]) if len(chosen) > shard.number else None
+        if own and examples.sentences:
+            own = with_sentences(own, examples, chosen[shard.own], dropping, config.sentences)
         if own and config.word_dropout:
             words = own[2].words
             words[dropping.random(len(words)) < config.word_dropout] = UNKNOWN
         yield own
+
+
+def with_sentences(batch: Batch, examples: Examples, chosen: Sequence[int], random: np.random.Generator, count: int) -> Batch:
+    """The batch with sentences as further photographs, whose features are zero."""
+    features, slots, _ = batch
+    captions, drawn = examples.sentences.draw(random, count, WordSlots(*slots))
+    together = tuple(np.concatenate(pair) for pair in zip(slots, drawn[:2], strict=True))
+    packed = pack([*(examples.captions[image] for image in chosen), *([caption] for caption in captions)])
+    return np.concatenate([features, np.zeros((count, *features.shape[1:]), features.dtype)]), together, packed
 
 
 def shuffled(

@@ -108,7 +108,7 @@ class Run:
         self.folder = Path(out) / variant
         self.resume_folder = Path(out) / ".resume" / variant
         # A run that starts from another one has its vectors, whose files are in that run's history.
-        files = () if start else tuple(File.of(role, path) for role, path in inputs.sources.used_by(variant))
+        files = () if start else tuple(File.of(role, path) for role, path in inputs.files(variant))
         self._data = provenance.to_json(replace(inputs.data, files=files))
         self._code: list[Code | None] = [provenance.code()]
 
@@ -142,6 +142,8 @@ class Run:
         finder, known = SlotFinder.of(config, table.words), Vocabulary(table.words)
         examples = Examples.of(shared.train, known, shared.cache, finder)
         dev = Examples.of(shared.dev, known, shared.cache, finder)
+        if shared.reads_sentences:
+            examples = replace(examples, sentences=shared.sentences(known, finder))
 
         def keep(state: TrainingState) -> None:
             if self.watch:  # First: if interrupted in between, it sees the same epoch again and misses none.

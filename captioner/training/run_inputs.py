@@ -13,11 +13,13 @@ from pathlib import Path
 from captioner.config import FIRST, Preset
 from captioner.config_io import to_json
 from captioner.data.datasets import Dataset, Record
-from captioner.errors import DatasetError
+from captioner.errors import ConfigError, DatasetError
+from captioner.model.word_slots import SlotFinder
 from captioner.training import provenance
 from captioner.training.batches import window
 from captioner.training.embedding_tables import Sources, Table, starting_table
 from captioner.training.provenance import Data
+from captioner.training.sentences import Sentences
 from captioner.training.worker_group import SingleWorker
 from captioner.vision.encoder import Encoder
 from captioner.vision.feature_cache import VIEWS, FeatureCache
@@ -65,9 +67,30 @@ class RunInputs:
 
     def text(self, captions_only: bool = False) -> list[list[str]]:
         """The training captions and every line of the extra text, as words; not kept, for they may be large."""
-        files = () if captions_only else self.sources.corpus
-        extra = (tokenize(line) for path in files for line in read_lines(path))
-        return [*self._captions(), *filter(None, extra)]
+        return [*self._captions(), *([] if captions_only else self.extra_text())]
+
+    def extra_text(self) -> Iterator[list[str]]:
+        """Every line of the extra text, as words."""
+        return filter(None, (tokenize(line) for path in self.sources.corpus for line in read_lines(path)))
+
+    @property
+    def reads_sentences(self) -> bool:
+        return self.stage == FIRST and self.preset.training.sentences > 0
+
+    def files(self, variant: str) -> list[tuple[str, Path]]:
+        """The files of text and vectors that a decoder learns from, each with its role."""
+        own = self.sources.used_by(variant)
+        return [*dict.fromkeys([*own, *(("corpus", path) for path in self.sources.corpus if self.reads_sentences)])]
+
+    def sentences(self, vocabulary: Vocabulary, finder: SlotFinder) -> Sentences:
+        """The extra text as examples; `vocabulary` holds every word that has a row in the table."""
+        found = Sentences.of(self.extra_text(), vocabulary, finder)
+        if not found.captions:
+            raise ConfigError(
+                "The extra text has no sentence to learn from; give --corpus a text that uses the nouns of word slots, or set "
+                "sentences=0."
+            )
+        return found
 
     def table(self, variant: str, seed: int) -> Table:
         """The word table that a variant starts with."""
