@@ -60,17 +60,24 @@ def named(caption: str, names: set[Name]) -> bool:
 
 def share_named(captions: Mapping[str, str], labels: Mapping[str, str]) -> float:
     """The share of the captions, by photograph, that name the object of the photograph's label."""
-    names = {label: accepted(label, class_nouns().get(label, "")) for label in set(labels.values())}
+    names = {label: accepted(label, noun_of(label)) for label in set(labels.values())}
     return sum(named(caption, names[labels[photograph]]) for photograph, caption in captions.items()) / len(captions)
 
 
+def noun_of(label: str) -> str:
+    """The CNN's noun for the class that the label names, in the singular or plural; empty if there is no such class."""
+    *before, last = tokenize(label) or [""]
+    names = (" ".join([*before, form]) for form in (last, *sorted(forms(last))))
+    return next((_class_nouns()[name] for name in names if name in _class_nouns()), "")
+
+
 @cache
-def class_nouns() -> dict[str, str]:
-    """The nouns of the CNN's classes by the classes' names."""
+def _class_nouns() -> dict[str, str]:
+    """The nouns of the CNN's classes by the words of the classes' names."""
     found: dict[str, str] = {}
     for name, noun in zip(nouns().class_names, nouns().noun_of_class, strict=True):
         if noun:  # The crane that is a bird comes before the other one.
-            found.setdefault(name, noun)
+            found.setdefault(" ".join(tokenize(name)), noun)
     return found
 
 

@@ -12,12 +12,14 @@ from captioner.config import SearchConfig
 from captioner.data.dataset_formats import BY_SPLIT, OWN_PHOTOGRAPHS
 from captioner.data.labels import Labelled
 from captioner.scoring.caption_style import is_cut, says_twice
-from captioner.scoring.object_names import accepted, class_nouns, last_words, named
+from captioner.scoring.object_names import accepted, last_words, named, noun_of
 from captioner.vision.feature_cache import FeatureCache
 
 if TYPE_CHECKING:
     from captioner.captioning.caption import Caption
     from captioner.captioning.captioner import Captioner
+
+_SHORTEST = 4  # words; a lone noun teaches no sentence
 
 
 def told(label: str) -> list[str]:
@@ -26,7 +28,7 @@ def told(label: str) -> list[str]:
     >>> told("espresso"), told("room with chair or grand piano")
     (['coffee'], ['room', 'chair', 'piano'])
     """
-    noun = class_nouns().get(label)
+    noun = noun_of(label)
     return [noun] if noun else last_words(label)
 
 
@@ -38,7 +40,7 @@ def write_captions(
     slots = next(iter(captioner.checkpoints.values())).preset.decoder.word_slots
     for label, group in groupby(by_label, key=lambda record: record.label):
         part = list(group)
-        names = accepted(label, class_nouns().get(label, ""))
+        names = accepted(label, noun_of(label))
         found = captioner.caption_seen(cache.seen(part), config, told=told(label)[:slots])
         for record, captions in zip(part, found, strict=True):
             best = (best_first[0] for best_first in captions.values())
@@ -46,8 +48,9 @@ def write_captions(
 
 
 def is_good(caption: "Caption", names: set[tuple[str, ...]]) -> bool:
-    """Whether a caption names the object, ends, and says nothing twice."""
-    return caption.finished and named(caption.text, names) and not (is_cut(caption.words) or says_twice(caption.words))
+    """Whether a caption is a sentence that names the object, ends, and says nothing twice."""
+    whole = caption.finished and len(caption.words) >= _SHORTEST and not is_cut(caption.words)
+    return whole and named(caption.text, names) and not says_twice(caption.words)
 
 
 def save(folder: Path, found: Mapping[Labelled, Sequence[str]]) -> None:

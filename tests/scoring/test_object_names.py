@@ -2,7 +2,7 @@
 
 import pytest
 
-from captioner.scoring.object_names import accepted, named, other_names, share_named
+from captioner.scoring.object_names import accepted, named, noun_of, other_names, share_named
 
 YES = [
     ("cat", "A Cat's toy and two cats"),
@@ -53,6 +53,12 @@ def test_the_nouns_of_the_cnn_count():
     captions = {"1.jpg": "a dog", "2.jpg": "a dog", "3.jpg": "a bed", "4.jpg": "a boy"}
     labels = {"1.jpg": "Samoyed", "2.jpg": "sofa", "3.jpg": "bed", "4.jpg": "lamp", "5.jpg": "cat"}
     assert share_named(captions, labels) == 0.5  # The CNN's table has the Samoyed as a dog.
+
+
+def test_a_label_in_the_plural_is_the_class_too():
+    """The table calls a zucchini, a cucumber and a pomegranate by words that people use."""
+    assert [noun_of(label) for label in ("zucchinis", "Cucumbers", "pomegranates")] == ["vegetables", "vegetables", "fruit"]
+    assert noun_of("bell peppers") == "peppers" and noun_of("Arctic fox") == "fox" and noun_of("no class") == ""
 
 
 def test_other_names_are_words_of_captions():
