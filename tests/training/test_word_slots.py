@@ -34,7 +34,7 @@ from support.fakes import (
 pytestmark = pytest.mark.slow
 
 OTHERS = ("fish", "bird", "lion")  # nouns of the corpus alone that come before the zebra
-CAPTIONS = ("a {} sits on grass", "the {} runs")
+CAPTIONS = ("a {} sits on grass", "the {} runs on grass")
 
 
 @pytest.fixture(scope="module")
