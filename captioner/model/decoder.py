@@ -95,10 +95,16 @@ class Decoder(keras.Model):
     def scores(
         self, features: tf.Tensor, packed: tuple, steps: int, seed: tf.Tensor | None = None, slots: Slots | None = None
     ) -> Scores:
-        """The scores of every next word of packed captions; a seed turns dropout on."""
+        """The scores of every next word of packed captions; a seed turns dropout on.
+
+        If there are more slots than features, the last photographs are empty: their features are zero.
+        """
         words, _targets, *packing = packed
         drop = Dropout(seed)
         grid = self._project(features, drop)
+        if slots is not None:
+            blank = self._project(tf.zeros((1, tf.shape(features)[1], self.channels), features.dtype), Dropout(None))
+            grid = tf.concat([grid, tf.repeat(blank, tf.shape(slots[0])[0] - tf.shape(features)[0], axis=0)], axis=0)
         memory = self._prepare(grid, slots)
         state = [tf.gather(part, packing[1]) for part in self._first_state(grid)]
         inputs = drop(tf.gather(self.table, words), self.config.dropout)  # (words, dimensions)

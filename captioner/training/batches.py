@@ -100,12 +100,12 @@ def batches(
 
 
 def with_sentences(batch: Batch, examples: Examples, chosen: Sequence[int], random: np.random.Generator, count: int) -> Batch:
-    """The batch with sentences as further photographs, whose features are zero."""
+    """The batch with sentences as further photographs, which have slots but no features."""
     features, slots, _ = batch
     captions, drawn = examples.sentences.draw(random, count, WordSlots(*slots))
     together = tuple(np.concatenate(pair) for pair in zip(slots, drawn[:2], strict=True))
     packed = pack([*(examples.captions[image] for image in chosen), *([caption] for caption in captions)])
-    return np.concatenate([features, np.zeros((count, *features.shape[1:]), features.dtype)]), together, packed
+    return features, together, packed
 
 
 def shuffled(

@@ -96,6 +96,16 @@ def test_tensorflow_trains_the_same_mixture(arrays, features, slots):
     np.testing.assert_allclose(smoothed, 0.9 * plain_losses + 0.1 * uniform, atol=1e-5)
 
 
+def test_photographs_beyond_the_features_are_empty(arrays, features, slots):
+    decoder, packed = tensorflow_decoder(arrays), pack([[[5, 8, 5]], [[BEYOND, 6]], [[9]]])
+    blank = np.concatenate([features[:1], np.zeros_like(features[1:])])
+    expected, found = (
+        decoder.scores(given, packed.arrays(), len(packed.counts), slots=slots[:2]) for given in (blank, features[:1])
+    )
+    for name in ("logits", "copying"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-5)
+
+
 def probability_of(probabilities, target, slots, said):
     """That of a word of the vocabulary, of a word copied for the first time, or of the unknown word."""
     if target < WORDS:

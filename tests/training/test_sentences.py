@@ -73,8 +73,8 @@ def test_a_batch_holds_photographs_and_then_sentences(inputs):
     plain, mixed = ([*batches(one, config, 1, 1, inputs.views)] for one in (examples, replace(examples, sentences=found)))
     assert len(plain) == len(mixed)
     for (before, _, packed), (features, slots, both) in zip(plain[:1], mixed[:1], strict=True):
-        np.testing.assert_array_equal(features[:-2], before)
-        assert not features[-2:].any() and features.dtype == before.dtype and len(slots[0]) == len(features)
+        np.testing.assert_array_equal(features, before)
+        assert len(slots[0]) == len(slots[1]) == len(features) + 2
         assert len(both.targets) == len(packed.targets) + 2 * 4 and both.images.max() == len(before) + 1
 
 
