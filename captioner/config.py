@@ -145,8 +145,14 @@ class TrainingConfig(Schedule):
     label_smoothing: float = 0.1
     word_dropout: float = 0.0
     minimum_count: int = 5
-    shortest_caption: int = field(default=1, metadata=_SWITCH)  # in words; shorter ones of people are not trained on
+    shortest_caption: int = field(default=1, metadata=_SWITCH)  # in words; shorter ones are left out of training
     sentences: int = field(default=0, metadata=_SWITCH)  # of the extra text, without photographs, in each batch
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sentences < 0 or self.shortest_caption < 1:
+            wrong = f"{self.sentences} and {self.shortest_caption}"
+            raise ConfigError(f"sentences must be 0 or more, shortest_caption 1 or more, not {wrong}.")
 
 
 @dataclass(frozen=True)

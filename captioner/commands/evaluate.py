@@ -14,7 +14,7 @@ from captioner.errors import ConfigError
 
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
-    from captioner.data.datasets import Record
+    from captioner.data.datasets import Dataset, Record
     from captioner.scoring.evaluation import BeamTrials, Subjects
     from captioner.vision.feature_cache import FeatureCache
 
@@ -72,7 +72,7 @@ def _score(options: Request, captioner: "Captioner", cache: "FeatureCache") -> t
     """The scores on each data set, and the search settings that were tried for it."""
     from captioner.scoring.evaluation import Subjects, evaluate
 
-    sets = choices.datasets(options.data)
+    sets = _with_split(choices.datasets(options.data), options.split)
     subjects = [Subjects.of(data.split(options.split), cache) for data in sets]
     for own in subjects:
         _report_failed(own.failed, len(own.records))
@@ -84,6 +84,15 @@ def _score(options: Request, captioner: "Captioner", cache: "FeatureCache") -> t
         evaluations = tuple(evaluate(captioner, own, config) for own in subjects)
     found = zip(sets, subjects, evaluations, strict=True)
     return [Scored(*each, options.split, captioner.stage) for each in found], tried
+
+
+def _with_split(sets: Sequence["Dataset"], split: str) -> list["Dataset"]:
+    """The data sets that have the split; one for training alone is left out, unless there is no other."""
+    kept = [data for data in sets if split in data.splits] or list(sets)
+    for data in sets:
+        if data not in kept:
+            note(f"{data.name} has no split '{split}' and is not scored.")
+    return kept
 
 
 def _score_labelled(options: Request, captioner: "Captioner", cache: "FeatureCache", config: SearchConfig) -> Labelled:

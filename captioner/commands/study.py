@@ -71,6 +71,8 @@ def run(options: Request) -> int:
     choices.refuse_without_data(options.data, **given)
     choices.check_files(options.corpus)
     if options.data:
+        if plan == ABLATION and len(options.data) < 2:
+            raise ConfigError("The ablation compares the first data set with all of them; give --data twice or more.")
         refuse_several("A study")
         _run_missing(_runner(options, plan), options)
     records = read_records(out, plan)

@@ -30,7 +30,7 @@ UNENDING = frozenset(
     """.split()
 )
 
-# Words that captions repeat for their grammar, or to count and to tell apart: "one dog chases another dog in its mouth".
+# Words that captions repeat for their grammar, or to count and to tell apart: "one with a hat and one in a coat".
 FUNCTION_WORDS = UNENDING | frozenset(
     """
     on by down up out off around behind outside inside away back together i you he she it we they him her them us who what

@@ -92,7 +92,7 @@ def batches(
     for chosen, names in shuffled(examples, config.images_per_batch, views, random, config.other_share):
         own = examples.batch(chosen[shard.own], names[shard.own]) if len(chosen) > shard.number else None
         if own and examples.sentences:
-            own = with_sentences(own, examples, chosen[shard.own], dropping, config.sentences)
+            own = with_sentences(own, examples, chosen[shard.own], dropping, len(range(config.sentences)[shard.own]))
         if own and config.word_dropout:
             words = own[2].words
             words[dropping.random(len(words)) < config.word_dropout] = UNKNOWN

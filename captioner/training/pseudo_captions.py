@@ -48,7 +48,7 @@ def write_captions(
 
 
 def is_good(caption: "Caption", names: set[tuple[str, ...]]) -> bool:
-    """Whether a caption is a sentence that names the object, ends, and says nothing twice."""
+    """Whether a caption is a sentence that names the object, ends, and says no content word twice."""
     whole = caption.finished and len(caption.words) >= _SHORTEST and not is_cut(caption.words)
     return whole and named(caption.text, names) and not says_twice(caption.words)
 

@@ -142,7 +142,7 @@ class Run:
         finder, known = SlotFinder.of(config, table.words), Vocabulary(table.words)
         examples = Examples.of(shared.train, known, shared.cache, finder)
         dev = Examples.of(shared.dev, known, shared.cache, finder)
-        if shared.reads_sentences:
+        if shared.reads_sentences(self.variant):
             examples = replace(examples, sentences=shared.sentences(known, finder))
 
         def keep(state: TrainingState) -> None:

@@ -10,11 +10,12 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from captioner.config import FIRST, Preset
+from captioner.config import FIRST, REWARD, Preset
 from captioner.config_io import to_json
 from captioner.data.datasets import Dataset, Record
 from captioner.errors import ConfigError, DatasetError
 from captioner.model.word_slots import SlotFinder
+from captioner.scoring.caption_style import FUNCTION_WORDS
 from captioner.training import provenance
 from captioner.training.batches import window
 from captioner.training.embedding_tables import Sources, Table, starting_table
@@ -47,7 +48,7 @@ class RunInputs:
         self.cache = FeatureCache(cache_folder, encoder)
         self.views = tuple(VIEWS)[: max(1, preset.schedule(stage).views)]
         failed = self._fill(dataset)
-        self.train = _with_sentences(_usable(dataset, "train", failed), preset.training.shortest_caption)
+        self.train = _without_short_captions(_usable(dataset, "train", failed), preset.training.shortest_caption)
         self.dev = _usable(dataset, "dev", failed)
         self.failed = failed
         self.vocabulary = Vocabulary.build(self._captions(), preset.training.minimum_count)
@@ -73,17 +74,19 @@ class RunInputs:
         """Every line of the extra text, as words."""
         return filter(None, (tokenize(line) for path in self.sources.corpus for line in read_lines(path)))
 
-    @property
-    def reads_sentences(self) -> bool:
-        return self.stage == FIRST and self.preset.training.sentences > 0
+    def reads_sentences(self, variant: str) -> bool:
+        """Whether a decoder learns from sentences of the extra text, which controls for the captions alone do not."""
+        return self.stage == FIRST and self.preset.training.sentences > 0 and not variant.endswith("-captions")
 
     def files(self, variant: str) -> list[tuple[str, Path]]:
         """The files of text and vectors that a decoder learns from, each with its role."""
-        own = self.sources.used_by(variant)
-        return [*dict.fromkeys([*own, *(("corpus", path) for path in self.sources.corpus if self.reads_sentences)])]
+        read = self.sources.corpus if self.reads_sentences(variant) else ()
+        return [*dict.fromkeys([*self.sources.used_by(variant), *(("corpus", path) for path in read)])]
 
     def sentences(self, vocabulary: Vocabulary, finder: SlotFinder) -> Sentences:
         """The extra text as examples; `vocabulary` holds every word that has a row in the table."""
+        if not finder.count:
+            raise ConfigError("Sentences of the extra text teach the use of word slots; set word_slots=4, say, or sentences=0.")
         found = Sentences.of(self.extra_text(), vocabulary, finder)
         if not found.captions:
             raise ConfigError(
@@ -109,13 +112,15 @@ class RunInputs:
             facts.append(["shards mixed at a time", mixed])  # Omitted if all are mixed: older runs did not have windows.
         if self.data.sets:  # They decide what the dev loss is, and how often a photograph is shown.
             facts.append(["data sets", self.data.sets])
+        if self.stage == REWARD and self.preset.reward.flaw_penalty:
+            facts.append(["content words that are said twice cost the penalty", sorted(FUNCTION_WORDS)])
         if self.preset.decoder.word_slots:
             facts.append(["nouns", nouns().noun_of_class])
         pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
         return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
 
 
-def _with_sentences(records: Iterable[Record], shortest: int) -> tuple[Record, ...]:
+def _without_short_captions(records: Iterable[Record], shortest: int) -> tuple[Record, ...]:
     """The photographs that have captions of so many words or more, with these alone."""
     kept = ((record, tuple(text for text in record.captions if len(tokenize(text)) >= shortest)) for record in records)
     found = tuple(replace(record, captions=captions) for record, captions in kept if captions)

@@ -14,6 +14,8 @@ from captioner.scoring.object_names import forms
 from captioner.vision.nouns import nouns
 from captioner.vocabulary import PADDING, UNKNOWN, Vocabulary
 
+# Forms of nouns that mostly mean something else in captions: a colour, a verb, spectacles.
+_OTHER_MEANINGS = ("orange", "watch", "watches", "swing", "swings", "drink", "drinks", "can", "glasses", "clothes", "iron")
 SHORTEST, LONGEST = 5, 20  # words; longer sentences are rare, and slow down a whole batch
 _UNSURE = 0.1  # Weaker slots may hold a wrong noun.
 
@@ -29,7 +31,8 @@ class Sentences:
     def of(cls, lines: Iterable[Sequence[str]], vocabulary: Vocabulary, finder: SlotFinder) -> "Sentences":
         """The lines of usual length whose words are all known and that have a noun for a slot."""
         rows = {form: row for noun, row in zip(nouns().words, finder.rows.tolist(), strict=False) for form in forms(noun)}
-        rows |= dict(zip(nouns().words, finder.rows.tolist(), strict=False))  # "glasses" are not several of "glass".
+        rows |= dict(zip(nouns().words, finder.rows.tolist(), strict=False))  # A noun of its own is no plural of another.
+        rows |= dict.fromkeys(_OTHER_MEANINGS, PADDING)
         found = []
         for line in lines:
             caption = tuple(vocabulary.encode(line))
@@ -39,17 +42,17 @@ class Sentences:
         return cls(*zip(*found, strict=True)) if found else cls((), ())
 
     def draw(self, random: np.random.Generator, count: int, like: WordSlots) -> tuple[list[tuple[int, ...]], WordSlots]:
-        """Some sentences with their slots, which are as many and as strong as those of photographs, `like`.
+        """Some sentences with their slots, which are as many and as strong as those of a photograph of `like`.
 
         The strongest hold the sentence's nouns in a random order; a weak one may hold a noun of another sentence.
         """
         chosen, patterns = random.integers(len(self.captions), size=count), random.integers(len(like.rows), size=count)
         rows, measures = np.full((count, like.rows.shape[1]), PADDING, np.int32), like.measures[patterns]
-        for own, pattern, one, strengths in zip(rows, patterns, chosen, measures, strict=True):
-            there = int((like.rows[pattern] != PADDING).sum())
-            held = random.permutation(self.nouns[one])[:there]
-            own[: len(held)] = held
-            for slot in range(len(held), there):
+        for own, one, strengths in zip(rows, chosen, measures, strict=True):
+            filled = np.flatnonzero(strengths.any(axis=1))
+            held = random.permutation(self.nouns[one])[: len(filled)]
+            own[filled[: len(held)]] = held
+            for slot in filled[len(held) :]:
                 wrong = random.choice(self.nouns[random.integers(len(self.nouns))])
                 if strengths[slot, 0] < _UNSURE and wrong not in own:
                     own[slot] = wrong

@@ -113,7 +113,7 @@ def test_the_text_says_what_the_card_says(folder):
     data = values(text, "Data")
     assert data["Data set"] == "flickr8k" and data["Captions"] == "train 30,000, dev 4,998"
     assert data["sha256 of names and captions"] == f"`{'c' * 64}`" and data["sha256 of names and pictures"] == f"`{'b' * 64}`"
-    assert data["Files behind the word vectors"] == f"corpus more.txt, 1,234 bytes, sha256 `{'f' * 64}`"
+    assert data["Files of text and word vectors"] == f"corpus more.txt, 1,234 bytes, sha256 `{'f' * 64}`"
     assert data["Fingerprint of settings, data, extra text and encoder"].startswith("Learned: `mark of learned`; Word2Vec: ")
     code = values(text, "Code")["Trained with"]
     assert code.startswith("commit `0123456789ab` with later changes; source files sha256 `aaa")

@@ -12,11 +12,12 @@ from captioner.training.batches import Examples, batches
 from captioner.training.run import Run
 from captioner.training.run_inputs import RunInputs, Sources
 from captioner.training.sentences import Sentences
+from captioner.training.worker_group import Shard
 from captioner.vocabulary import PADDING, SPECIAL_WORDS, Vocabulary
 from support.fakes import SMALL_DECODER, Recogniser, small_dataset, small_preset
 
 CONFIG = replace(SMALL_DECODER, word_slots=3)
-WORDS = Vocabulary((*SPECIAL_WORDS, *"a the and on by cat cats dog tables mat table glass glasses sunglasses runs zebra".split()))
+WORDS = Vocabulary((*SPECIAL_WORDS, *"a the and on by cat cats dog tables mat table glass glasses rock rocks runs zebra".split()))
 FINDER = SlotFinder.of(CONFIG, WORDS.words)
 
 
@@ -37,12 +38,12 @@ def test_sentences_of_known_words_that_name_something():
 
 
 def test_a_noun_of_its_own_is_no_plural():
-    assert sentences("the sunglasses and a glass runs").nouns == ((row("sunglasses"), row("glass")),)
+    assert sentences("the rocks and a rock by glasses").nouns == ((row("rocks"), row("rock")),)
 
 
 def patterns():
-    """Photographs with three strong slots, one strong and two weak ones, and one slot."""
-    strengths = np.array([[0.9, 0.5, 0.2], [0.8, 0.05, 0.03], [0.4, 0.0, 0.0]])
+    """Photographs with three strong slots, one strong and two weak ones, one slot, and a gap before two."""
+    strengths = np.array([[0.9, 0.5, 0.2], [0.8, 0.05, 0.03], [0.4, 0.0, 0.0], [0.0, 0.3, 0.04]])
     rows = np.where(strengths > 0, row("mat"), PADDING)
     return WordSlots.of(rows, np.stack([strengths, strengths], axis=2))
 
@@ -53,17 +54,22 @@ def test_the_strongest_slots_hold_the_nouns_of_the_sentence():
     nouns = dict(zip(found.captions, found.nouns, strict=True))
     weak, firsts = 0, set()
     for caption, rows, measures in zip(captions, slots.rows, slots.measures, strict=True):
-        pattern = next(place for place, one in enumerate(like.measures) if one[0, 0] == measures[0, 0])
-        there = int((like.rows[pattern] != PADDING).sum())
-        own = min(there, len(nouns[caption]))
-        assert set(rows[:own]) <= set(nouns[caption]) and len(set(rows[:own])) == own
-        wrong = rows[own:][rows[own:] != PADDING]
-        assert not set(wrong) & set(rows[:own]) and (measures[own:, 0][rows[own:] != PADDING] < 0.1).all()
-        assert (rows[there:] == PADDING).all() and not measures[rows == PADDING].any()
-        np.testing.assert_array_equal(measures[rows != PADDING], like.measures[pattern][rows != PADDING])
-        weak += len(wrong)
-        firsts.add((caption, rows[0]))
+        held = rows[rows != PADDING]
+        pattern = next(one for one in like.measures if (one[rows != PADDING] == measures[rows != PADDING]).all())
+        filled = pattern.any(axis=1)
+        assert not (rows[~filled] != PADDING).any() and not measures[rows == PADDING].any() and len({*held}) == len(held)
+        own = min(filled.sum(), len(nouns[caption]))
+        assert {*held[:own]} <= {*nouns[caption]} and (measures[rows != PADDING][own:, 0] < 0.1).all()
+        weak += len(held) - own
+        firsts.add((caption, held[0]))
     assert weak > 50 and len(firsts) == 4 and {*captions} == {*found.captions}
+
+
+def test_workers_share_the_sentences_of_a_batch(inputs):
+    examples = replace(Examples.of(inputs.train, inputs.vocabulary, inputs.cache), sentences=Sentences(((5, 6, 7),), ((5,),)))
+    config = replace(inputs.preset.training, sentences=3, images_per_batch=6)
+    first = [next(batches(examples, config, 1, 1, inputs.views, Shard(number, 2))) for number in range(2)]
+    assert [len(slots[0]) - len(features) for features, slots, _ in first] == [2, 1]
 
 
 def test_a_batch_holds_photographs_and_then_sentences(inputs):
@@ -93,12 +99,18 @@ def data(tmp_path):
 def test_sentences_are_read_in_the_first_stage_by_every_decoder(data, eager, tmp_path):
     first = data()
     assert first.files("learned") == first.files("word2vec") == [("corpus", tmp_path / "corpus.txt")]
-    assert data(REWARD).files("learned") == [] and not data(REWARD).reads_sentences
-    run = Run(first, "word2vec", 1, tmp_path / "run")
-    assert run.execute().epochs[0].train_loss > 0
+    assert data(REWARD).files("learned") == [] and not data(REWARD).reads_sentences("learned")
+    assert first.files("word2vec-captions") == []
+    losses = []
+    for count in (0, 3):
+        first.preset = replace(first.preset, training=replace(first.preset.training, sentences=count))
+        losses.append(Run(first, "word2vec", 1, tmp_path / str(count)).execute().epochs[0].train_loss)
+    assert losses[0] != losses[1]
 
 
-def test_a_text_that_names_nothing_is_refused(data):
+def test_what_cannot_teach_the_use_of_slots_is_refused(data):
     without = data(sources=Sources())
+    with pytest.raises(ConfigError, match="teach the use of word slots; set word_slots=4, say, or sentences=0"):
+        without.sentences(without.vocabulary, SlotFinder.of(SMALL_DECODER, without.vocabulary.words))
     with pytest.raises(ConfigError, match="no sentence to learn from; give --corpus a text that uses the nouns"):
         without.sentences(without.vocabulary, SlotFinder.of(CONFIG, without.vocabulary.words))

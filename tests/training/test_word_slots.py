@@ -1,21 +1,23 @@
 """Decoders with word slots, from training through the reward stage to captions: they say what the CNN recognises."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from captioner.__main__ import main
 from captioner.captioning.captioner import Captioner
 from captioner.config import REWARD, RewardConfig, SearchConfig
 from captioner.data.datasets import Dataset, Record, join
 from captioner.data.datasets import load as load_dataset
-from captioner.data.labels import Labelled
+from captioner.data.labels import Labelled, load_labels
 from captioner.errors import ConfigError
 from captioner.model.checkpoints import load
 from captioner.model.word_slots import SlotFinder
 from captioner.training.batches import Examples
-from captioner.training.pseudo_captions import save, told, write_captions
+from captioner.training.pseudo_captions import told, write_captions
 from captioner.training.run import Run, Start
 from captioner.training.run_inputs import RunInputs, Sources
 from captioner.training.self_critical import Writer
@@ -110,7 +112,7 @@ def test_a_word_can_be_told_and_the_decoder_without_its_vector_says_so(run, data
             one.check_told(wrong)
 
 
-def test_what_decoders_write_when_told_the_label_is_a_data_set(run, inputs, dataset, tmp_path):
+def test_what_decoders_write_when_told_the_label_is_a_data_set(run, inputs, dataset, tmp_path, monkeypatch, capsys):
     """Learned has no vector for the zebra's word, and its captions of zebras are left out; a label may be a phrase."""
     labels = {"dog": "pair of dogs", "cat": "cat", "zebra": "zebra"}
     pairs = zip(dataset.split("test"), labels.values(), strict=True)
@@ -122,10 +124,18 @@ def test_what_decoders_write_when_told_the_label_is_a_data_set(run, inputs, data
         noun = told(record.label)[0].removesuffix("s")
         assert texts and all(text.split().count(noun) == 1 for text in texts), record.label
     assert len(found[photographs[2]]) == 1
-    save(tmp_path / "Made", found)
+    (tmp_path / "labels.tsv").write_text("".join(f"{one.name}\t{one.label}\n" for one in photographs))
+    shutil.copytree(photographs[0].source.parent, tmp_path / "labelled")
+    monkeypatch.setattr("captioner.captioning.captioner.load_encoder", lambda name, **_: Recogniser())
+    given = {"--labels": tmp_path, "--checkpoints": run, "--out": tmp_path / "Made", "--cache": tmp_path / "cache"}
+    assert main(["pseudo-caption", *(str(part) for pair in given.items() for part in pair)]) == 0
+    learned_from = {one.name for one in load_labels(tmp_path).train}
+    assert f"of {len(learned_from)} of {len(learned_from)} photographs" in capsys.readouterr().out
     made = load_dataset(tmp_path / "Made")
     assert made.name == "made" and list(made.splits) == ["train"] and made.notes == ()
-    assert {one.name: one.captions for one in made.split("train")} == {record.name: texts for record, texts in found.items()}
+    assert {one.name: one.captions for one in made.split("train")} == {
+        record.name: texts for record, texts in found.items() if record.name in learned_from
+    }
     assert made.split("train")[0].read() in {record.read() for record in photographs}
     assert {one.origin for one in join([dataset, made]).split("train")} == {"", "made"}
 

@@ -49,7 +49,7 @@ _ADDITIVE_TEXTS = {
 }
 _SLOT_TEXTS = {
     "slot": ("Word slots", "Reads the {slots} strongest nouns of the CNN’s own classifier: word vectors and probabilities."),
-    "attention": ("Attention", "Mixes those of {regions} regions and {slots} word slots that fit the query, in {heads} heads."),
+    "attention": ("Attention", "Mixes the regions ({regions}) and word slots ({slots}) that fit the query, in {heads} heads."),
     "copy": ("Copying", "How likely the next word is a copy from each slot, or from none."),
     "words": ("Softmax", "Gives every word a score, turns the scores into probabilities, and mixes them with those of copies."),
 }

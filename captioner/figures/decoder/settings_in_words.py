@@ -170,7 +170,7 @@ def _moved_row(decoder: DecoderConfig) -> list[tuple[str, str]]:
 
 
 def _slots_row(decoder: DecoderConfig) -> list[tuple[str, str]]:
-    told = f"{decoder.word_slots}, from a strength of {decoder.slot_floor:g} on"
+    told = f"{decoder.word_slots}, each with a strength of at least {decoder.slot_floor:g}"
     return [("Nouns that the CNN names (word slots)", told)] if decoder.word_slots else []
 
 
@@ -187,7 +187,10 @@ def _own_rows(settings: Settings) -> list[tuple[str, str]]:
             ("Scores of words divided by (temperature)", f"{reward.temperature:g}"),
             ("Left out by chance (dropout)", f"of the photograph {reward.feature_dropout:g}"),
         ]
+    read = f"{training.sentences} sentences of the extra text, with their nouns in word slots"
     return [
+        *([("Beside the photographs of a step", read)] if training.sentences else []),
+        *([("Shortest caption", f"{training.shortest_caption} words")] if training.shortest_caption > 1 else []),
         ("Left out by chance (dropout)", f"{decoder.dropout:g}; of the photograph {decoder.feature_dropout:g}"),
         ("Label smoothing", f"{training.label_smoothing:g}"),
     ]

@@ -14,9 +14,11 @@ Row = dict[str, str]
 
 
 def rows(records: Sequence[Record]) -> list[Row]:
-    """Means over the seeds of each decoder, in the order of the plan."""
+    """Means over the seeds of each decoder, in the order of the plan; a run that diverged has none."""
     groups: dict[Trial, list[Record]] = {}
     for record in sorted(records, key=lambda one: ABLATION.order[one.trial]):
+        if record.gave_up:
+            continue
         groups.setdefault(replace(record.trial, seed=1), []).append(record)
     return [_row(group) for group in groups.values()]
 
@@ -28,10 +30,11 @@ def _row(group: Sequence[Record]) -> Row:
     row = {"trained on": listed(used), "word slots": str(settings.decoder.word_slots or "none"), "vectors": first.title}
     row["seeds"] = str(len(group))
     tests = [split for split in first.scores if split.split()[-1] == "test"]
-    for name, split in zip(sets, tests, strict=False):  # A set for training alone has no test.
-        row[f"{name} test CIDEr"] = number(fmean(one.metric(split, "cider") for one in group))
-    if first.named is not None:
-        row["names the object"] = _share([one.named or 0 for one in group])
+    for split in tests:
+        name = split if " " in split else f"{sets[0]} {split}"
+        row[f"{name} CIDEr"] = number(fmean(one.metric(split, "cider") for one in group))
+    if named := [one.named for one in group if one.named is not None]:
+        row["names the object"] = _share(named)
     wording = [one.scores[split].wording for one in group for split in tests]
     row |= {title: _share([found[name] or 0 for found in wording]) for name, title in _WORDING.items()}
     distinct = [sum(one.scores[split].wording["distinct_captions"] or 0 for split in tests) for one in group]

@@ -98,6 +98,6 @@ def verdict(totals: dict[str, float]) -> str:
 def unknown_sentence(words: list[str]) -> str:
     """
     >>> unknown_sentence(["lawnmower", "zebra"])
-    'Not counted, because a decoder does not know it and reads “some unknown word”: lawnmower, zebra.'
+    'Not counted, because a decoder reads “some unknown word” in its place: lawnmower, zebra.'
     """
-    return f"Not counted, because a decoder does not know it and reads “some unknown word”: {', '.join(words)}."
+    return f"Not counted, because a decoder reads “some unknown word” in its place: {', '.join(words)}."

@@ -52,7 +52,7 @@ def test_the_table_of_a_decoder_with_word_slots_is_longer_than_its_vocabulary():
     layers = {layer.key: layer for layer in architecture.columns[0].layers}
     assert architecture.columns[0].parameters == checkpoint.build().count_params()
     assert layers[TABLE_WEIGHT].parameters == (len(SMALL_VOCABULARY) + 1) * 6 and "13 words" in layers[TABLE_WEIGHT].role
-    assert layers["attention"].sources == ("query", "image", "slot") and "2 word slots" in layers["attention"].role
+    assert layers["attention"].sources == ("query", "image", "slot") and "word slots (2)" in layers["attention"].role
     assert layers["slot"].sources == (TABLE_WEIGHT,) and layers["copy"].sources == ("hidden", "slot")
     assert layers["words"].sources == ("hidden", "copy")
 

@@ -105,7 +105,7 @@ def test_the_share_of_further_data_sets_is_told_where_it_is_set():
 def test_word_slots_are_told_where_there_are_some(tmp_path):
     plain = PRESETS["tiny"]
     slotted = replace(plain, decoder=replace(plain.decoder, word_slots=4, slot_floor=0.05))
-    row = ("Nouns that the CNN names (word slots)", "4, from a strength of 0.05 on")
+    row = ("Nouns that the CNN names (word slots)", "4, each with a strength of at least 0.05")
     assert told(slotted).items() - told(plain).items() == {row}
     assert shape_in_words(slotted.decoder) == shape_in_words(plain.decoder) + "; 4 word slots"
     checkpoint = small_checkpoint("word2vec", word_slots=2, beyond=("zebra",))
