@@ -98,19 +98,20 @@ def test_a_teacher_at_a_projector_reaches_everything(visit):
     page.locator(PAGES["how-it-works"]).last.wait_for()
 
 
-# Whether what has the focus, or what it lies in, looks otherwise than without.
+# Whether what has the focus, or what it lies in, looks otherwise than without; null if it was drawn anew meanwhile.
 _FOCUS_SEEN = """async () => {
     const focused = document.activeElement;
-    const around = [focused, focused.parentElement, focused.parentElement.parentElement];
+    const around = [focused, focused.parentElement, focused.parentElement?.parentElement];
+    const here = () => around.every(element => element?.isConnected);
     const look = async () => {
         await new Promise(resolve => setTimeout(resolve, 300));
-        return around.map(getComputedStyle).map(style => style.boxShadow + style.outline + style.borderColor).join();
+        return here() && around.map(getComputedStyle).map(style => style.boxShadow + style.outline + style.borderColor).join();
     };
     const seen = await look();
     focused.blur();
     const unseen = await look();
     focused.focus({focusVisible: true});
-    return seen !== unseen;
+    return here() ? seen !== unseen : null;
 }"""
 
 
@@ -120,8 +121,8 @@ def tab_to(page, name: str, inside: str = "body") -> None:
         && (document.activeElement.ariaLabel ?? document.activeElement.innerText).trim().startsWith(name)"""
     for _ in range(100):
         page.keyboard.press("Tab")
-        if page.evaluate(called, [name, inside]):
-            assert page.evaluate(_FOCUS_SEEN), name
+        if page.evaluate(called, [name, inside]) and (seen := page.evaluate(_FOCUS_SEEN)) is not None:
+            assert seen, name
             return
     pytest.fail(f"Tab does not lead to {name}")
 

@@ -155,7 +155,7 @@ def test_what_if_lets_every_decoder_go_on_from_the_same_words_about_the_same_pho
 def test_your_own_words_are_judged_by_every_decoder(app):
     found = say(app.run(), "A red zebra, a circle!")
     assert re.search(r'<p class="verdict">(Learned|Word2Vec|FastText) finds it likeliest: 1 in .*Then ', found)
-    assert "reads “some unknown word”: zebra." in found
+    assert "reads “some unknown word” in its place: zebra." in found
     table = found[found.index('<table class="plain">') :]
     assert re.findall(r'<th scope="row">(.*?)</th>', table)[:-1] == ["a", "red", "zebra", "a", "circle", "<i>end</i>"]
     assert table.count("<td>unknown</td>") == len(VARIANTS)
@@ -166,7 +166,7 @@ def test_words_that_cannot_be_judged_have_no_verdict(app):
     app.run()
     for text, rows in (("zzzqq flurbel", 0), ("zzzqq", 0), ("a zzzqq flurbel", 4)):
         found = say(app, text)
-        assert "unknown word”: zzzqq" in found and 'class="verdict"' not in found
+        assert "unknown word” in its place: zzzqq" in found and 'class="verdict"' not in found
         assert len(re.findall(r'<th scope="row">', found)) == rows and "sentence</th>" not in found
         assert ("Most of these words are unknown" in found) == (rows > 0)
     for text in ("", "   ", "?!", "…"):
