@@ -42,7 +42,7 @@ class Sentences:
         return cls(*zip(*found, strict=True)) if found else cls((), ())
 
     def draw(self, random: np.random.Generator, count: int, like: WordSlots) -> tuple[list[tuple[int, ...]], WordSlots]:
-        """Some sentences with their slots, which are as many and as strong as those of a photograph of `like`.
+        """Draw sentences and fill their word slots; number and probabilities of the slots are a photograph's, drawn from `like`.
 
         The strongest hold the sentence's nouns in a random order; a weak one may hold a noun of another sentence.
         """

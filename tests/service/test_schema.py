@@ -48,7 +48,7 @@ def kept(load):
 
 
 def contradictory(case):
-    """Whether the beam is below the number of captions, or decoders without slots are told words: no schema excludes it."""
+    """Whether a request has a beam below the number of captions, or `tell` for decoders without slots; no schema excludes it."""
     query = case.query or {}
     beam, top = (str(query.get(name)) for name in ("beam", "top"))
     return "tell" in query or (beam.isdecimal() and top.isdecimal() and int(beam) < int(top))

@@ -51,7 +51,7 @@ _SLOT_TEXTS = {
     "slot": ("Word slots", "Reads the {slots} strongest nouns of the CNN’s own classifier: word vectors and probabilities."),
     "attention": ("Attention", "Mixes the regions ({regions}) and word slots ({slots}) that fit the query, in {heads} heads."),
     "copy": ("Copying", "How likely the next word is a copy from each slot, or from none."),
-    "words": ("Softmax", "Gives every word a score, turns the scores into probabilities, and mixes them with those of copies."),
+    "words": ("Softmax", "Gives every word a probability; the chance of copying a slot’s word is added to that word."),
 }
 _COPYING = ("slot_key", "slot_bias", "copy_query", "copy_gate")  # the parts of the layer "copy"
 
