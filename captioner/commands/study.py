@@ -11,7 +11,7 @@ from captioner.commands import arguments, card, choices
 from captioner.commands.report import in_turn, note, print_json, print_table
 from captioner.config import CONTROLS
 from captioner.errors import CheckpointError, ConfigError, TrainingError
-from captioner.experiments.plans import ABLATION, MOST_SEEDS, PLANS, RECIPES, SEEDS, Plan, repeated_seeds
+from captioner.experiments.plans import ABLATION, FLICKR8K, MOST_SEEDS, PLANS, RECIPES, SEEDS, Plan, repeated_seeds
 from captioner.presets import PRESETS
 from captioner.training.worker_group import refuse_several
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from captioner.experiments.runner import ExperimentRunner
 
 SUMMARY = "run or report an experiment: the three decoders with several seeds, or older recipes"
-_FOR_SEEDS, _FOR_OTHERS = "for --plan seeds", "for the other plans"
-_COUNTS = ("seeds", "reward_seeds", "control_seeds", "frozen_seeds")
+_FOR_SEEDS, _FOR_OTHERS = "for --plan seeds", f"for --plan {RECIPES.name} or {ABLATION.name}"
+_COUNTS = ("seeds", "reward_seeds", "control_seeds")
 _IN_TABLE = {RECIPES.name: "95% intervals in brackets", ABLATION.name: "means over seeds"}
 _PARTS = "; ".join(f"{name}: {', '.join(plan.parts)}" for name, plan in PLANS.items())
 
@@ -37,8 +37,8 @@ class Request(arguments.Request):
     description = "Train and score the missing trials of an experiment, and report all; without --data, only report."
     interrupted = arguments.RESUMABLE.format("the command")
     plan: str = arguments.option(
-        "seeds: the three decoders with several seeds, and controls; recipes: older recipes; ablation: word slots and further "
-        "data sets (default: seeds)",
+        "seeds: the three decoders with several seeds; flickr8k: the same on Flickr8k alone, without word slots, with controls "
+        "and on the original CNN; recipes: older recipes; ablation: word slots and further data sets (default: seeds)",
         choices=tuple(PLANS),
         default=SEEDS,
     )
@@ -54,10 +54,9 @@ class Request(arguments.Request):
     runs: Path | None = arguments.path("where to train (default: runs/study within that)")
     cache: Path | None = arguments.cache()
     preset: str | None = arguments.option(f"{', '.join(PRESETS)} (default: triptych)", "NAME", group=_FOR_SEEDS)
-    seeds: int | None = _count("of the three decoders in the first stage", 5)
+    seeds: int | None = _count("of the three decoders in the first stage", 3)
     reward_seeds: int | None = _count("of the same in the reward stage", 3)
-    control_seeds: int | None = _count(f"of the controls {', '.join(CONTROLS)}", 2)
-    frozen_seeds: int | None = _count("on the original CNN, if there is a preset called NAME-frozen", 2)
+    control_seeds: int | None = _count(f"of the controls {', '.join(CONTROLS)}", 0)
     ship: bool = arguments.switch("make each decoder's best seed on dev the one that all commands use", group=_FOR_SEEDS)
     encoder: str | None = arguments.option("as for train (default: the presets')", "NAME", group=_FOR_OTHERS)
     encoder_weights: Path | None = arguments.encoder_weights(group=_FOR_OTHERS)
@@ -88,8 +87,8 @@ def run(options: Request) -> int:
 
 
 def _plan(options: Request) -> Plan:
-    other = _FOR_OTHERS if options.plan == SEEDS else _FOR_SEEDS
-    wrong = [item.name for item in fields(options) if item.metadata.get("group") == other]
+    others = {SEEDS: [_FOR_OTHERS], FLICKR8K.name: [_FOR_SEEDS, _FOR_OTHERS]}.get(options.plan, [_FOR_SEEDS])
+    wrong = [item.name for item in fields(options) if item.metadata.get("group") in others]
     given = [name for name in wrong if not (getattr(options, name) is None or getattr(options, name) is False)]
     if given:
         names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
@@ -158,7 +157,7 @@ def _conclude(runner: "ExperimentRunner") -> list["Record"]:
 
     records = read_records(runner.out, runner.plan)
     if runner.plan.preset:
-        save_study(runner.out, conclude(records, runner.plan))
+        save_study(runner.out, conclude(records, runner.plan), runner.plan)
     return records
 
 
@@ -201,7 +200,7 @@ def _print_recipes(records: Sequence["Record"], options: Request) -> None:
     from captioner.figures.recipes import dimensions_question, recipe_table, recipe_text
 
     try:
-        study = read_study(options.checkpoints)
+        study = read_study(options.checkpoints, FLICKR8K)
     except CheckpointError as error:  # The recipes' own records can be reported without it.
         note(str(error))
         study = None

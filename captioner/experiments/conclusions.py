@@ -5,7 +5,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -13,10 +13,10 @@ import numpy as np
 
 from captioner.config import CONTROLS, STAGES, VARIANTS, Variant, find_variant
 from captioner.errors import CheckpointError
-from captioner.experiments.plans import SPLITS, Plan, Trial
+from captioner.experiments.own_words import Words, own_words, own_words_by_chance
+from captioner.experiments.plans import FLICKR8K, PLANS, SEEDS, SPLITS, Plan, Trial
 from captioner.experiments.records import Record, find_file
 from captioner.scoring.bootstrap import Estimate, percentiles
-from captioner.scoring.caption_style import unique_words
 from captioner.storage import read_as, write_json
 
 STUDY = "study.json"
@@ -29,7 +29,6 @@ _COSTS, _OWN = ("seconds", "cores", "epochs", "best_epoch"), "own"  # The costs 
 
 Spread = tuple[float, float | None]  # mean and standard deviation over seeds; a single seed has no deviation
 Member = tuple[str, bool]  # the variant of a group, and whether it is on the original encoder
-Words = dict[str, dict[str, int]]  # by variant
 
 
 @dataclass(frozen=True)
@@ -92,27 +91,40 @@ class Study:
     moves: dict[str, Moves]  # by variant
     own_words: dict[str, tuple[Words, ...]]  # by stage, for each seed: words that only one variant uses, and how often
     own_words_by_chance: dict[str, dict[str, float]]  # by stage and variant: how many, where only the seeds differ
+    photographs: dict[str, int] = field(default_factory=dict)  # by split, those of further data sets too
 
     def __post_init__(self) -> None:
         names = {group.name for group in self.groups} | {name for pair in self.pairs for name, _ in pair.groups}
         rows = itertools.chain(self.own_words_by_chance.values(), *self.own_words.values())
         known = names <= {*VARIANTS, *CONTROLS} and all({*row} == {*VARIANTS} for row in rows)
-        moved = {*self.moves} <= {*VARIANTS} and all({*one.numbers} == {*SPLITS} for one in self.moves.values())
+        moved = {*self.moves} <= {*VARIANTS} and all({*SPLITS} <= {*one.numbers} for one in self.moves.values())
         if not (self.groups and known and moved and {*self.own_words} == {*STAGES}) or self.planned < self.finished:
             raise ValueError("is incomplete")
+
+    @property
+    def further_tests(self) -> dict[str, int]:
+        """The test splits of further data sets, such as "wide test", with the number of their photographs."""
+        return {split: count for split, count in self.photographs.items() if split.endswith(" test")}
 
     def stage(self, stage: str) -> list[Group]:
         return [group for group in self.groups if group.stage == stage]
 
 
-def read_study(folder: Path) -> Study | None:
-    """The study beside these decoders, or beside the folders of their stages; None if there is none."""
-    path = find_file(folder, STUDY)
-    return read_as(path, Study, "run python -m captioner study, which makes it anew") if path else None
+def read_study(folder: Path, plan: Plan) -> Study | None:
+    """The conclusions of a plan beside these decoders, or beside the folders of their stages; None if there are none."""
+    path = find_file(folder, str(Path(plan.place, STUDY)))
+    advice = f"run python -m captioner study --plan {plan.name} --data DIR, which makes it anew"
+    return read_as(path, Study, advice) if path else None
 
 
-def save_study(folder: Path, study: Study) -> None:
-    write_json(folder / STUDY, asdict(study))
+def read_studies(folder: Path) -> tuple[Study, ...]:
+    """All studies beside these decoders, the latest first."""
+    found = (read_study(folder, plan) for plan in (PLANS[SEEDS], FLICKR8K))
+    return tuple(study for study in found if study)
+
+
+def save_study(folder: Path, study: Study, plan: Plan) -> None:
+    write_json(folder / plan.place / STUDY, asdict(study))
 
 
 def conclude(finished: Sequence[Record], plan: Plan) -> Study:
@@ -127,6 +139,7 @@ def conclude(finished: Sequence[Record], plan: Plan) -> Study:
         moves=moves(own),
         own_words=own_words(own),
         own_words_by_chance=own_words_by_chance(own),
+        photographs={split: len(finished[0].scores[split].cider) for split in _splits(finished)},
     )
 
 
@@ -139,11 +152,16 @@ def _groups(finished: Sequence[Record]) -> dict[Trial, list[Record]]:
 
 
 def _group(trial: Trial, records: Sequence[Record], own: str) -> Group:
-    numbers = {split: _spread([_numbers(record, split) for record in records]) for split in SPLITS}
+    numbers = {split: _spread([_numbers(record, split) for record in records]) for split in _splits(records)}
     numbers[_OWN] = _spread([{name: getattr(record, name) for name in _COSTS} for record in records])
     metrics = [name for name in records[0].scores["test"].metrics if name in numbers["test"]]
     values = {name: tuple(record.metric("test", name) for record in records) for name in metrics}
     return Group(trial.stage, trial.variant, trial.preset != own, tuple(record.seed for record in records), numbers, values)
+
+
+def _splits(records: Sequence[Record]) -> list[str]:
+    """The splits, of any data set, that all were scored on."""
+    return [split for split in records[0].scores if all(split in record.scores for record in records)]
 
 
 def _numbers(record: Record, split: str) -> dict[str, float]:
@@ -207,41 +225,10 @@ def moves(own: Sequence[Record]) -> dict[str, Moves]:
         seeds = sorted(set(before) & set(after))
         if seeds:
             earlier, later = ([stage[seed] for seed in seeds] for stage in (before, after))
-            found[variant] = Moves(tuple(seeds), {split: _moved(earlier, later, split) for split in SPLITS})
+            found[variant] = Moves(tuple(seeds), {split: _moved(earlier, later, split) for split in _splits(earlier + later)})
     return found
 
 
 def _moved(before: Sequence[Record], after: Sequence[Record], split: str) -> dict[str, tuple[float, float]]:
     earlier, later = (_spread([_numbers(record, split) for record in group]) for group in (before, after))
     return {name: (earlier[name][0], later[name][0]) for name in later if name in earlier}
-
-
-def own_words(own: Sequence[Record]) -> dict[str, tuple[Words, ...]]:
-    """By stage, for each seed: the test captions' words that no other of the three decoders ever uses."""
-    found = {}
-    for stage in STAGES:
-        used = _used(own, stage)
-        seeds = sorted(set.intersection(*map(set, used.values())))
-        found[stage] = tuple(unique_words({name: words[seed] for name, words in used.items()}) for seed in seeds)
-    return found
-
-
-def own_words_by_chance(own: Sequence[Record]) -> dict[str, dict[str, float]]:
-    """The same count among three seeds of *one* variant, mean over all choices of three: what chance alone gives."""
-    used = {stage: _used(own, stage) for stage in STAGES}
-    enough = {stage: rows for stage, rows in used.items() if min(map(len, rows.values())) >= len(VARIANTS)}
-    return {stage: {name: _alone(list(words.values())) for name, words in rows.items()} for stage, rows in enough.items()}
-
-
-def _alone(runs: Sequence[Mapping[str, int]]) -> float:
-    threes = ({str(number): words for number, words in enumerate(three)} for three in itertools.combinations(runs, 3))
-    return fmean(len(words) for three in threes for words in unique_words(three).values())
-
-
-def _used(own: Sequence[Record], stage: str) -> dict[str, dict[int, dict[str, int]]]:
-    """By variant and seed: how often each word occurs in the test captions."""
-    found: dict[str, dict[int, dict[str, int]]] = {name: {} for name in VARIANTS}
-    for record in own:
-        if record.stage == stage and record.variant in VARIANTS:
-            found[record.variant][record.seed] = record.scores["test"].used
-    return found

@@ -13,7 +13,7 @@ from captioner.config import CONTROLS, FIRST, JOINED, REWARD, STANDARD, VARIANTS
 from captioner.presets import OLDER_RECIPES, PRESETS, find_preset
 
 SPLITS = ("dev", "test")  # Trials are scored on these.
-SEEDS = "seeds"  # The plan of the repeated-seeds comparison.
+SEEDS = "seeds"  # The plan whose best runs ship.
 MOST_SEEDS = 99
 CHOSEN_WITH = 1  # The seed that recipe and search were chosen with.
 DIMENSIONS, ENDS = (10, 50, 100, 300), (10, 300)
@@ -98,7 +98,7 @@ Rows = Mapping[Trial, int]  # how many seeds each trial is repeated with
 class Plan:
     """The rows of an experiment, in named parts, and what is done with them.
 
-    `preset`: the recipe whose best seeds can be shipped. Its diverged runs are tried again; in other plans they are results.
+    `preset`: the recipe whose seeds are compared. Its diverged runs are tried again; in other plans they are results.
     `choose_search`: choose beam and length preference on dev, once for each stage, rather than use the preset's own.
     `needs`: the fields of a record that its readers require.
     """
@@ -116,6 +116,11 @@ class Plan:
         found = (replace(row, seed=seed) for rows in wanted for seed in seeds for row, most in rows.items() if seed <= most)
         return list(dict.fromkeys(found))
 
+    @property
+    def place(self) -> str:
+        """The folder of its conclusions and histories; those of the runs that ship lie beside the shipped decoders."""
+        return "" if self.name == SEEDS else self.name
+
     @cached_property
     def order(self) -> dict[Trial, int]:
         """The position of every trial: the planned ones, then the same with more seeds."""
@@ -128,18 +133,19 @@ def _rows(preset: str, variants: Iterable[str], seeds: int = 1, stage: str = FIR
     return {Trial(preset, name, stage): seeds for name in variants}
 
 
-def repeated_seeds(
-    preset: str = "triptych", seeds: int = 5, reward_seeds: int = 3, control_seeds: int = 2, frozen_seeds: int = 2
-) -> Plan:
-    """The comparison of the three decoders: several seeds, controls, and the same on the original encoder.
+def repeated_seeds(preset: str = "triptych", seeds: int = 3, reward_seeds: int = 3, control_seeds: int = 0) -> Plan:
+    """The comparison of the three decoders over several seeds, with controls.
 
     Each seed goes through both stages before the next one starts, so that an interrupted comparison has whole seeds.
     """
     ours = _rows(preset, VARIANTS, seeds) | _rows(preset, VARIANTS, min(seeds, reward_seeds), REWARD)
     parts = {"three": ours, "controls": _rows(preset, CONTROLS, control_seeds)}
-    twin = f"{preset}-frozen"  # It differs in its encoder alone, which is not fine-tuned.
-    parts |= {"original": _rows(twin, VARIANTS, frozen_seeds)} if twin in PRESETS else {}
     return Plan(SEEDS, parts, preset, choose_search=True, needs=("seconds", "cores", "best_epoch", "loss", "cider"))
+
+
+# The former study: the recipe for Flickr8k alone, with controls and on the original encoder.
+_FORMER = repeated_seeds("flickr8k", 5, 3, 2)
+FLICKR8K = replace(_FORMER, name="flickr8k", parts={**_FORMER.parts, "original": _rows("triptych-frozen", VARIANTS, 2)})
 
 
 def _changed(preset: str, variant: str, **decoder: Any) -> Trial:
@@ -167,9 +173,13 @@ RECIPES = Plan(
 
 
 def _shortened(variant: str, word_slots: int, other_share: float) -> Trial:
-    """Five epochs on whole photographs. A share of 0 leaves out the further data sets; their words and vectors stay."""
+    """Five epochs on whole photographs. A share of 0 leaves out the further data sets; their words and vectors stay.
+
+    Sentences without photographs teach word slots alone.
+    """
     found = find_preset("triptych")
-    training = replace(found.training, epochs=5, views=1, other_share=other_share)
+    sentences = found.training.sentences if word_slots else 0
+    training = replace(found.training, epochs=5, views=1, other_share=other_share, sentences=sentences)
     return Trial.of(replace(found, decoder=replace(found.decoder, word_slots=word_slots), training=training), variant)
 
 
@@ -182,4 +192,4 @@ ABLATION = Plan(
     },
     needs=("trained_on", "words", "intervals"),
 )
-PLANS: dict[str, Plan] = {plan.name: plan for plan in (repeated_seeds(), RECIPES, ABLATION)}
+PLANS: dict[str, Plan] = {plan.name: plan for plan in (repeated_seeds(), FLICKR8K, RECIPES, ABLATION)}

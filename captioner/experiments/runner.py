@@ -75,8 +75,8 @@ class ExperimentRunner:
         return self.runs / trial.label / trial.place
 
     def _kept(self, trial: Trial) -> Path:
-        """The folder of the trial's history, beside the shipped decoders if it has their preset."""
-        return self.out / ("" if trial.label == self.plan.preset else trial.label) / trial.place
+        """The folder of the trial's history, below the plan's; trials of another preset than the plan's lie apart."""
+        return self.out / self.plan.place / ("" if trial.label == self.plan.preset else trial.label) / trial.place
 
     def _inputs(self, trial: Trial) -> RunInputs:
         key = (trial.settings.up_to(trial.stage), trial.stage, trial.splits)

@@ -34,6 +34,7 @@ GLOSSARY: dict[str, str] = {
     "breaks off": "share of captions that end in a word that needs another, such as “with a”",
     "repeats itself or breaks off": "share of captions with either flaw",
     "says a word twice": "share of captions that use a noun, verb or adjective twice, such as “a pizza on top of a pizza”",
+    "names the object": "share of labelled photographs, held out of training, whose caption names the labelled object",
     "seen in training": "share of captions that occur word for word among the training captions",
     "rare words found": f"recall of rare words ({RARE[0]} to {RARE[1]} occurrences in the training captions) that people used "
     "for the photograph; for people, of those that the others used; the rows below split it by frequency",
@@ -42,6 +43,7 @@ GLOSSARY: dict[str, str] = {
     "seed": "the start of the random numbers; each seed is a separate run from scratch",
     "minutes, cores": "training time of one run without the word vectors' own, and the number of CPU cores",
     "attention": "the weight of each region of the photograph before a word",
+    "word slots": "nouns of the CNN's own classes that a decoder attends to and may copy",
     "fine-tuned CNN": "the CNN after it was trained once together with decoders on the training photographs, then frozen",
     "original CNN": "the CNN as trained on ImageNet's 1,000 kinds of things, not fine-tuned",
 } | {one.title: f"a control: {one.explanation}" for one in CONTROLS.values()}

@@ -135,8 +135,9 @@ def _text_or_none(value: Any) -> str | None:
 
 
 def _scores(folder: Path) -> dict[str, Any]:
-    """The scores of every evaluated split, validated as for the page."""
-    scored = [split for split in SPLITS if split in load_scores(folder.parent, folder.name)]
+    """The scores of every evaluated split of any data set, validated as for the page."""
+    stored = load_scores(folder.parent, folder.name)
+    scored = [name for split in SPLITS for name in stored if name.split()[-1] == split]
     entries = {split: read_entry(folder.parent, folder.name, split) for split in scored}
     return {
         split: dict(entry.setting)
@@ -181,7 +182,10 @@ def write_card(folder: Path, card: Data | None = None) -> None:
 
 def markdown(card: Data) -> str:
     decoders = {find_variant(name): decoder for name, decoder in card["decoders"].items()}
-    scored = [(split, one, it["scores"][split]) for split in SPLITS for one, it in decoders.items() if split in it["scores"]]
+    names = dict.fromkeys(name for it in decoders.values() for name in it["scores"])
+    scored = [
+        (name.split()[-1], one, it["scores"][name]) for name in names for one, it in decoders.items() if name in it["scores"]
+    ]
     data = [decoder["data"] for decoder in decoders.values() if decoder["data"]]
 
     def agreed(macro: Callable[[Any], str], part: str = "") -> str:

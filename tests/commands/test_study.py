@@ -95,7 +95,7 @@ def test_the_recipes_are_told_as_tables_and_sentences(tmp_path, capsys):
     assert "35 of 35 trials" in told and all(f"\n{preset}\n" in told for preset in OLDER_RECIPES)
     assert "0.500 (0.470 to 0.530)" in told and "seconds of the fastest epoch" in told
     with_study = len(told)
-    (tmp_path / "study.json").write_text("{}")
+    (tmp_path / "flickr8k" / "study.json").write_text("{}")
     assert main(["study", "--plan", "recipes", "--checkpoints", str(tmp_path)]) == 0
     without = capsys.readouterr()
     assert len(without.out) < with_study and "35 of 35 trials" in without.out and "study.json" in without.err
@@ -118,9 +118,10 @@ def test_the_ablation_is_told_as_a_table_for_each_choice_of_data(tmp_path, capsy
         (["--ship"], "leave out --ship"),
         (["--plan", "recipes", "--encoder", "VGG16", "--encoder-weights", "vgg16.h5"], "--encoder and --encoder-weights"),
         (["--encoder", "VGG16"], "--encoder cannot be used with --plan seeds"),
+        (["--plan", "flickr8k", "--ship", "--encoder", "VGG16"], "--ship and --encoder cannot be used with --plan flickr8k"),
         (["--plan", "recipes", "--seeds", "0", "--ship"], "--seeds and --ship cannot be used with --plan recipes"),
-        (["--data", "shapes", "--part", "table"], "'seeds' has no part 'table'; choose one of three, controls, original"),
-        (["--plan", "parrots"], "seeds, recipes, ablation"),
+        (["--data", "shapes", "--part", "table"], "'seeds' has no part 'table'; choose one of three, controls."),
+        (["--plan", "parrots"], "seeds, flickr8k, recipes, ablation"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(tmp_path, capsys, given, told):

@@ -10,17 +10,16 @@ from captioner.config import FIRST, REWARD, VARIANTS
 from captioner.errors import CheckpointError
 from captioner.experiments.conclusions import (
     conclude,
-    own_words,
-    own_words_by_chance,
     pairs,
+    read_studies,
     read_study,
     save_study,
     seed_difference,
 )
-from captioner.experiments.plans import repeated_seeds
-from support.study_factory import scores, trial_record, write_study
+from captioner.experiments.plans import FLICKR8K, PLANS, SEEDS
+from support.study_factory import scores, trial_record, wide_record, write_study, write_wide_study
 
-PLAN = repeated_seeds()
+PLAN = PLANS[SEEDS]
 
 
 def record(variant, seed, cider, stage=FIRST, preset="triptych", dev=None, **test):
@@ -107,32 +106,37 @@ def test_only_the_same_photographs_are_compared():
         conclude(finished, PLAN)
 
 
-def test_words_that_only_one_of_the_three_uses():
-    used = {"learned": {"a": 3, "dog": 2}, "word2vec": {"a": 1, "puppy": 1}, "fasttext": {"a": 9, "dog": 1}}
-    finished = [record(name, 1, [0.5], used=words) for name, words in used.items()]
-    finished += [record("learned", 2, [0.5]), record("random", 1, [0.5], used={"puppy": 1})]
-    assert own_words(finished) == {FIRST: ({"learned": {}, "word2vec": {"puppy": 1}, "fasttext": {}},), REWARD: ()}
-
-
-def test_words_that_luck_alone_gives_to_one_training():
-    """Three trainings of the same vectors: of a, b, c, d the words c and d are one's alone, so 2 of 3 trainings have one."""
-    used = {1: {"a": 1, "b": 1}, 2: {"a": 2, "b": 1, "c": 1}, 3: {"a": 1, "d": 5}, 4: {"a": 1, "d": 1}}
-    four = [record(name, seed, [0.5], used=words if name == "learned" else {"a": 1})
-            for seed, words in used.items() for name in VARIANTS]  # fmt: skip
-    assert own_words_by_chance(four[:9]) == {FIRST: {"learned": pytest.approx(2 / 3), "word2vec": 0, "fasttext": 0}}
-    assert own_words_by_chance(four[:8]) == {}  # Of one there are but two.
-    # Of the four threes: 1 2 3 has c and d; 1 2 4 c and d; 1 3 4 b; 2 3 4 b and c.
-    assert own_words_by_chance(four)[FIRST]["learned"] == pytest.approx((2 + 2 + 1 + 2) / 12)
-
-
 def test_the_study_comes_back(tmp_path):
     runs = [(name, seed, stage) for name in VARIANTS for seed in (1, 2) for stage in (FIRST, REWARD)]
     finished = [record(name, seed, [0.1 * seed, 0.2], stage) for name, seed, stage in runs]
     study = conclude(finished, PLAN)
-    save_study(tmp_path, study)
-    assert read_study(tmp_path) == study and study.finished == 12 and len(study.pairs) == 6
-    assert study.planned == len(PLAN.trials())
-    assert read_study(tmp_path / FIRST) == study and read_study(tmp_path / "mine") is None  # Above its stages, and only there.
+    save_study(tmp_path, study, PLAN)
+    assert read_study(tmp_path, PLAN) == study and study.finished == 12 and len(study.pairs) == 6
+    assert study.planned == len(PLAN.trials()) == 18 and study.photographs == {"dev": 2, "test": 2}
+    assert read_study(tmp_path / FIRST, PLAN) == study  # Above its stages, and only there.
+    assert read_study(tmp_path / "mine", PLAN) is read_study(tmp_path, FLICKR8K) is None
+
+
+def test_studies_come_back_with_the_latest_first(tmp_path):
+    assert read_studies(tmp_path) == ()
+    former = write_study(tmp_path)
+    assert read_studies(tmp_path / FIRST) == (former,)
+    latest = write_wide_study(tmp_path)
+    assert read_studies(tmp_path) == (latest, former)
+
+
+def test_a_further_data_set_has_numbers_of_its_own():
+    """Only where all runs of a group were scored on it; pairs are of the first data set."""
+    finished = [wide_record(stage, name, seed) for stage in (FIRST, REWARD) for name in VARIANTS for seed in (1, 2)]
+    found = conclude(finished, PLAN)
+    assert found.photographs == {"dev": 40, "test": 40, "wide dev": 5, "wide test": 5} and found.further_tests == {"wide test": 5}
+    numbers = found.groups[0].numbers
+    assert numbers["wide test"]["cider"] == pytest.approx((numbers["test"]["cider"][0] - 0.1, numbers["test"]["cider"][1]))
+    before, after = found.moves["learned"].numbers["wide test"]["cider"]
+    assert after - before == pytest.approx(0.1)
+    mixed = conclude([*finished[1:], record("learned", 1, [0.5] * 40, preset="triptych")], PLAN)
+    assert mixed.further_tests == {} and "wide test" not in mixed.groups[0].numbers
+    assert mixed.groups[1].numbers.keys() == numbers.keys()
 
 
 def test_a_study_keeps_its_groups_in_order(tmp_path):
@@ -169,8 +173,9 @@ def test_a_study_keeps_its_groups_in_order(tmp_path):
 )
 def test_a_damaged_file_is_refused(tmp_path, damage):
     write_study(tmp_path)
-    data = json.loads((tmp_path / "study.json").read_text())
+    path = tmp_path / "flickr8k" / "study.json"
+    data = json.loads(path.read_text())
     damage(data)
-    (tmp_path / "study.json").write_text(json.dumps(data))
-    with pytest.raises(CheckpointError, match="study.json.*run python -m captioner study"):
-        read_study(tmp_path)
+    path.write_text(json.dumps(data))
+    with pytest.raises(CheckpointError, match="study.json.*run python -m captioner study --plan flickr8k"):
+        read_studies(tmp_path)

@@ -3,8 +3,9 @@
 from collections import Counter
 from dataclasses import replace
 
-from captioner.config import CONTROLS, FIRST, REWARD, VARIANTS
-from captioner.experiments.plans import PLANS, RECIPES, Trial, overrides, repeated_seeds
+from captioner.config import CONTROLS, FIRST, REWARD, STAGES, VARIANTS
+from captioner.experiments import plans
+from captioner.experiments.plans import ABLATION, FLICKR8K, PLANS, RECIPES, SEEDS, Trial, overrides, repeated_seeds
 from captioner.presets import OLDER_RECIPES, PRESETS
 from support.recipe_factory import dimensions
 
@@ -23,18 +24,23 @@ def test_the_seeds_go_through_both_stages_one_after_the_other():
     assert repeated_seeds("tiny", 1, 5, 0).trials()[-1].seed == 1  # No second stage without a first.
 
 
-def test_the_seeds_end_with_the_same_on_the_original_encoder():
-    plan = repeated_seeds("triptych", 1, 0, 0, 2)
-    frozen = [trial for trial in plan.trials() if trial.preset != "triptych"]
-    assert plan.trials()[-6:] == frozen == plan.trials(["original"])
+def test_the_study_on_flickr8k_ends_with_the_same_on_the_original_encoder():
+    frozen = [trial for trial in FLICKR8K.trials() if trial.preset != "flickr8k"]
+    assert FLICKR8K.trials()[-6:] == frozen == FLICKR8K.trials(["original"]) and len(FLICKR8K.trials()) == 38
     assert names(frozen) == [("triptych-frozen", FIRST, name, seed) for seed in (1, 2) for name in VARIANTS]
-    assert PRESETS["triptych-frozen"].encoder == "efficientnet-lite2" and PRESETS["triptych"].encoder.endswith("-adapted")
-    assert "original" not in repeated_seeds("tiny").parts  # It has no such twin.
+    own, original = PRESETS["flickr8k"], PRESETS["triptych-frozen"]
+    assert replace(original, name=own.name, encoder=own.encoder) == own and own.encoder != original.encoder
+
+
+def test_the_plan_that_ships_has_three_seeds_of_the_three_alone():
+    found = Counter((trial.stage, trial.variant) for trial in PLANS[SEEDS].trials())
+    assert found == {(stage, name): 3 for stage in STAGES for name in VARIANTS}
+    assert PLANS[SEEDS].place == "" and FLICKR8K.place == "flickr8k"
 
 
 def test_a_plan_knows_its_trials_with_more_seeds():
-    plan = repeated_seeds("triptych", 1, 0, 0, 0)
-    more = repeated_seeds("triptych", 9, 9, 9, 9).trials()
+    plan = repeated_seeds("triptych", 1, 0, 0)
+    more = repeated_seeds("triptych", 9, 9, 9).trials()
     assert set(more) <= set(plan.order) and list(plan.order)[:3] == plan.trials()
     assert Trial("tiny", "learned") not in plan.order
     assert Trial("triptych", "learned", overrides=(("decoder.units", 8),)) not in plan.order
@@ -53,6 +59,16 @@ def test_the_recipes_have_every_trial_once():
     assert {dimensions(one) for one in question if one.variant == "random"} == {10, 300}
     told = [(one.settings.decoder.activation, one.splits) for one in notes]
     assert told == [("tanh", "standard"), ("relu", "standard"), ("tanh", "7000-1000")]
+
+
+def test_the_ablation_reads_sentences_with_word_slots_alone(monkeypatch):
+    """Without slots they would be refused."""
+    triptych = PRESETS["triptych"]
+    decoder, training = replace(triptych.decoder, word_slots=4), replace(triptych.training, sentences=48)
+    monkeypatch.setitem(PRESETS, "triptych", replace(triptych, decoder=decoder, training=training))
+    settings = [plans._shortened("learned", slots, 1.0).settings for slots in (0, 4)]
+    assert [(one.decoder.word_slots, one.training.sentences) for one in settings] == [(0, 0), (4, 48)]
+    assert len(ABLATION.trials()) == 24
 
 
 def test_no_two_trials_are_trained_in_one_folder():

@@ -1,18 +1,18 @@
 """Records that come back as they were saved, or are refused with a reason."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from captioner.config import FIRST, REWARD, STAGES
 from captioner.errors import CheckpointError
-from captioner.experiments.plans import RECIPES, repeated_seeds
+from captioner.experiments.plans import FLICKR8K, RECIPES, repeated_seeds
 from captioner.experiments.records import keep, read_kept, read_records, save_record, stored
 from support.recipe_factory import gave_up, record, write_recipes
 from support.study_factory import record as seed_record
 from support.study_factory import scores, trial_record
 
-SEEDS = repeated_seeds()
 ONE = record(RECIPES.trials()[0])
 TEST = stored(ONE)["scores"]["test"]
 
@@ -32,15 +32,15 @@ def test_records_come_back_in_the_order_of_the_plan(tmp_path):
 
 def test_more_seeds_than_were_asked_for_are_not_forgotten(tmp_path):
     for stage, name, seed in ((FIRST, "learned", 1), (REWARD, "word2vec", 7), (FIRST, "random", 3)):
-        save_record(tmp_path, SEEDS, seed_record(stage, name, seed))
-    found = read_records(tmp_path, repeated_seeds("triptych", 1, 0, 0, 0))
+        save_record(tmp_path, FLICKR8K, seed_record(stage, name, seed))
+    found = read_records(tmp_path, replace(FLICKR8K, parts=repeated_seeds("flickr8k", 1, 0, 0).parts))
     assert [(one.stage, one.variant, one.seed) for one in found] == [
         (FIRST, "learned", 1), (REWARD, "word2vec", 7), (FIRST, "random", 3)]  # fmt: skip
 
 
 def test_what_the_command_prints_of_a_record():
     row = seed_record(REWARD, "fasttext", 4).row
-    assert (row["preset"], row["stage"], row["variant"], row["seed"]) == ("triptych", REWARD, "fasttext", 4)
+    assert (row["preset"], row["stage"], row["variant"], row["seed"]) == ("flickr8k", REWARD, "fasttext", 4)
     assert (row["seconds"], row["epochs"], row["best_epoch"], row["overrides"]) == (300, 4, 3, {})
     assert row["dev"]["loss"] == 2.7 and row["dev"]["wording"]["flawed"] == 0.02
     assert row["dev"]["cider"] == pytest.approx(0.24, abs=0.1)
@@ -102,7 +102,7 @@ DAMAGES_OF_SEEDS = [
 
 
 @pytest.mark.parametrize(
-    ("plan", "change"), [*((RECIPES, change) for change in DAMAGES), *((SEEDS, change) for change in DAMAGES_OF_SEEDS)]
+    ("plan", "change"), [*((RECIPES, change) for change in DAMAGES), *((FLICKR8K, change) for change in DAMAGES_OF_SEEDS)]
 )
 def test_damaged_records_are_refused(tmp_path, plan, change):
     save_record(tmp_path, plan, ONE if plan is RECIPES else seed_record(FIRST, "learned", 1))

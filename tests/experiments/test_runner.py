@@ -91,6 +91,13 @@ def test_every_trial_has_a_record(runner, records):
         assert exists(folder_of(runner, record.trial).parent / "encoder")  # It does not ship.
 
 
+def test_histories_lie_beside_what_ships_or_below_their_plan(runner):
+    other = altered(runner, plan=replace(PLAN, name="other"))
+    assert runner._kept(FIRST_ONE) == runner.out / "first/seeds/1/learned"
+    assert other._kept(FIRST_ONE) == runner.out / "other/first/seeds/1/learned"
+    assert other._kept(Trial("small", "learned")) == runner.out / "other/small/first/seeds/1/learned"
+
+
 def test_a_record_says_what_the_decoder_does(runner, records):
     """Against the decoder's own folder, evaluated anew."""
     for record in (records[1], records[4]):

@@ -149,7 +149,7 @@ def test_dropout_at_the_words_alone_leaves_all_else(features):
         assert np.array_equal(*found) == alike
 
 
-@pytest.mark.parametrize(("preset", "count"), [("triptych", 2_351_380), ("tiny", 57_412)])
+@pytest.mark.parametrize(("preset", "count"), [("flickr8k", 2_351_380), ("tiny", 57_412)])
 def test_parameter_counts(preset, count):
     """Worked out by hand for 100 words and 1280 channels: table, image, starts, LSTM, query, hidden, words."""
     from captioner.model.decoder import Decoder

@@ -125,6 +125,17 @@ def test_the_text_says_what_the_card_says(folder):
     assert settings["Memory (LSTM units)"] == "8" and "Otherwise than usual" not in settings
 
 
+def test_a_further_data_set_has_its_scores(folder):
+    for name in VARIANTS:
+        stored = json.loads((folder / name / "scores.json").read_text())
+        wide = stored["test"] | {"data": "wide", "images": 120}
+        (folder / name / "scores.json").write_text(json.dumps(stored | {"wide test": wide, "labelled": {"named": 0.5}}))
+    card = read_card(folder)
+    assert list(card["decoders"]["learned"]["scores"]) == ["test", "wide test", "dev"]
+    _, *scored = rows(markdown(card), "Scores")
+    assert [row[0] for row in scored[::3]] == ["1,000 of flickr8k, test", "120 of wide, test", "1,000 of flickr8k, dev"]
+
+
 def test_the_switches_of_older_recipes_are_told(tmp_path):
     for name in VARIANTS:
         older = {"image_entry": "merge", "pooling": "blocks", "activation": "relu", "dropout_at": "words", "layers": 2}

@@ -4,20 +4,14 @@ import json
 import re
 import shutil
 import statistics
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS
-from captioner.config_io import to_json
 from captioner.errors import CheckpointError
-from captioner.experiments.records import Record, Scores, stored
-from captioner.presets import PRESETS
 from captioner.reports.readme import README, YARDSTICKS, pages, render
-from captioner.storage import write_json
-from support.recipe_factory import write_recipes
-from support.study_factory import record, write_study
+from support.study_factory import record, wide_record, write_study, write_wide_study
 
 HISTORY = {
     "best_epoch": 2,
@@ -100,16 +94,6 @@ def test_the_pages_say_what_the_files_say(page):
     assert not re.findall(r"\w-\n\w+", text)  # It would be shown with a space after the hyphen.
 
 
-def test_the_study_is_told_stage_by_stage(folder: Path):
-    empty = render("<!-- figures: study -->\n<!-- end -->\n", folder)
-    assert "no finished run yet" in empty
-    write_study(folder)
-    text = render(empty, folder)
-    assert text.count("| Word2Vec | ") == 2 and text.index("**First stage**") < text.index("**Reward**")
-    told = " ".join(text.split())
-    assert "13 of 14 runs" in told and "excludes 0" in told and "Word2Vec scores highest" in told
-
-
 def test_the_summary_has_repeated_and_shipped_runs(folder: Path):
     marks = "<!-- figures: summary -->\n<!-- end -->\n"
     write_study(folder)
@@ -118,39 +102,26 @@ def test_the_summary_has_repeated_and_shipped_runs(folder: Path):
     mean, deviation = statistics.fmean(runs), statistics.stdev(runs)
     assert f"| Word2Vec | 2 | {mean:.3f} ({deviation:.3f}) |" in text and "| 0.500 (0.400 to 0.600) |" in text
     assert all(title in text for title in YARDSTICKS.values())
-
-
-def test_older_recipes_are_told_from_their_records(folder: Path):
-    """Before there are any, a sentence; then a row for each of the table, and what follows from them."""
-    marks = "<!-- figures: ancestors -->\n<!-- end -->\n<!-- figures: question -->\n<!-- end -->\n"
-    empty = " ".join(render(marks, folder).split())
-    assert "### An open question A well-known" in empty and "To answer this, train" in empty and "3.63" in empty
-    assert "No older recipe was trained" in empty
-    write_recipes(folder)
+    write_wide_study(folder)
     text = render(marks, folder)
-    rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert len(rows) == 1 + 15 + 1 + 10 and rows[0].startswith("| recipe | vectors | test CIDEr |")
-    assert rows[2].startswith("| course | Word2Vec | 0.500 (0.470 to 0.530) |")
-    assert "### An open question, answered" in text and "It was the dimensions. Here" in text
-    assert render(text, folder) == text
+    mean = statistics.fmean(wide_record(FIRST, "learned", seed).metric("wide test", "cider") for seed in (1, 2))
+    assert "| stage | embedding | runs | test CIDEr | wide test CIDEr, 5 photographs | test BLEU-4 |" in text
+    assert f" | {mean:.3f} (" in text and len({line.count("|") for line in text.splitlines() if line.startswith("|")}) == 1
 
 
-def test_kept_runs_have_a_row_with_what_sets_them_apart(folder: Path):
-    preset = PRESETS["tiny"]
-    other = replace(preset, encoder="vgg16", embedding=replace(preset.embedding, window=7))
-    score = Scores({"cider": 0.51234, "bleu4": 0.2, "rouge_l": 0.4}, 5, 1.0)
-    plain, changed = (
-        Record(variant, FIRST, 1, to_json(one.up_to(FIRST)), "shapes", one.encoder, name=name, losses=((3.0, 2.75), (2.9, 2.5)),
-               seconds=180.0, scores={"dev": score})
-        for variant, name, one in (("learned", "a-plain", preset), ("fasttext", "b-changed", other))
-    )  # fmt: skip
-    write_json(folder / "trials" / "tried.json", {"trials": [stored(plain), stored(changed)]})
-    rows = [line for line in render("<!-- figures: tried -->\n<!-- end -->\n", folder).splitlines() if line.startswith("| ")]
-    figures = "first | 2 | 2.500 | beam 5, 1 | 0.5123 | 0.2000 | 0.4000 | 3 |  |"
-    assert rows[1:] == [
-        f"| a-plain | tiny | Learned | {figures}",
-        f"| b-changed | tiny, but encoder vgg16, vectors' window 7 | FastText | {figures}"
-    ]  # fmt: skip
+def test_a_further_data_set_has_its_column(folder: Path):
+    """Where all decoders were scored on it."""
+    marks = "<!-- figures: results -->\n<!-- end -->\n"
+    for name in VARIANTS:
+        assert "wide" not in render(marks, folder)
+        path = folder / FIRST / name / "scores.json"
+        scores = json.loads(path.read_text())
+        wide = {"metrics": {"cider": 0.3}, "intervals": {"cider": [0.2, 0.4]}}
+        path.write_text(json.dumps(scores | {"wide test": wide, "wide dev": wide}))
+    text = render(marks, folder)
+    assert "| decoder | test CIDEr | wide test CIDEr | test BLEU-4 |" in text
+    assert "| Word2Vec | 0.500 (0.400 to 0.600) | 0.300 (0.200 to 0.400) | 0.500 (0.400 to 0.600) |" in text
+    assert "| one sentence for all | 0.500 (0.400 to 0.600) |  | 0.500 (0.400 to 0.600) |" in text
 
 
 def test_the_readme_is_short_and_begins_with_the_two_commands():

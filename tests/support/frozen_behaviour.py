@@ -28,7 +28,7 @@ STAGES = ("first", "reward")
 SAMPLES = ("camera.png", "motorcycle_left.png", "chelsea.png", "astronaut.png", "rocket.jpg", "coffee.png")
 SHAPES, SIDE = 200, 96
 # Commands that report committed records, under names that stay when a command is renamed.
-RECORDS = {"study": ("study",), "ancestors": ("study", "--plan", "recipes")}
+RECORDS = {"study": ("study", "--plan", "flickr8k"), "ancestors": ("study", "--plan", "recipes")}
 SCORED = ("evaluate", "--data", "shapes", "--split", "test")  # 100 pictures, with the decoders' own search.
 LOG_PROBABILITY, OTHER = 1e-4, 1e-6  # Tolerances.
 ABSENT = object()

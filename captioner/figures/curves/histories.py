@@ -1,6 +1,6 @@
 """Training histories: find runs, read their histories, and combine seeds into curves.
 
-A run is a folder that holds `learned/`, `word2vec/`, `fasttext/`; further seeds of it lie beside them in `seeds/<seed>/`.
+A run is a folder that holds `learned/`, `word2vec/`, `fasttext/`; further seeds of it, or all, lie in `seeds/<seed>/`.
 """
 
 import glob
@@ -172,11 +172,17 @@ def find_runs(folders: Sequence[Path]) -> list[Path]:
 def _runs_below(top: Path) -> Iterator[Path]:
     for place, folders, _ in os.walk(top):
         folder = Path(place)
-        if any(os.path.isfile(folder / name / HISTORY) for name in VARIANTS):
+        if any(_histories(folder, name) for name in VARIANTS):
             yield folder
         deep = len(folder.parts) - len(top.parts) == _DEPTH
         inner = (name for name in folders if name not in (*VARIANTS, SEEDS) and not name.startswith("."))
         folders[:] = [] if deep else sorted(inner)
+
+
+def _histories(folder: Path, name: str) -> list[str]:
+    """The histories of a decoder in a run: its own, then those of further seeds."""
+    own = [f"{name}/{HISTORY}"] if os.path.isfile(folder / name / HISTORY) else []
+    return own + sorted(glob.glob(f"{SEEDS}/*/{name}/{HISTORY}", root_dir=folder))
 
 
 def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list[CheckpointError]]:
@@ -187,8 +193,7 @@ def read_run(folder: Path, alive: bool | None = None) -> tuple[list[Curve], list
     curves, problems = [], []
     for name in VARIANTS:
         histories = []
-        seeds = sorted(glob.glob(f"{SEEDS}/*/{name}/{HISTORY}", root_dir=folder))
-        for path in (f"{name}/{HISTORY}", *seeds):
+        for path in _histories(folder, name) or [f"{name}/{HISTORY}"]:
             try:
                 found = _judged(read_history(folder / path), alive)
                 if found.seed not in {history.seed for history in histories}:  # The shipped decoder is one of the seeds.

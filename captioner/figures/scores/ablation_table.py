@@ -3,31 +3,53 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
+from typing import TYPE_CHECKING
 
+from captioner.config import STAGES
 from captioner.data.datasets import names_in
 from captioner.experiments.plans import ABLATION, Trial
 from captioner.experiments.records import Record
 from captioner.figures.style import listed, number
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "What word slots and further data sets bring"
+_CONDITIONS = (
+    "Shortened recipe: the first stage alone, {epochs} epochs on whole photographs. The shares of captions are means over the "
+    "test sets; different captions are counted over all of them."
+)
 _WORDING = {"flawed": "repeats itself or breaks off", "says_twice": "says a word twice"}
 Row = dict[str, str]
 
 
-def rows(records: Sequence[Record]) -> list[Row]:
-    """Means over the seeds of each decoder, in the order of the plan; a run that diverged has none."""
+def rows(records: Sequence[Record], shipped: Sequence[Record] = ()) -> list[Row]:
+    """Means over the seeds of each decoder: in the order of the plan, then of the recipe that ships; not of diverged runs."""
     groups: dict[Trial, list[Record]] = {}
-    for record in sorted(records, key=lambda one: ABLATION.order[one.trial]):
-        if record.gave_up:
-            continue
-        groups.setdefault(replace(record.trial, seed=1), []).append(record)
+    for record in (*sorted(records, key=lambda one: ABLATION.order[one.trial]), *shipped):
+        if not record.gave_up:
+            groups.setdefault(replace(record.trial, seed=1), []).append(record)
     return [_row(group) for group in groups.values()]
+
+
+def as_table(records: Sequence[Record], shipped: Sequence[Record]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(rows(records, shipped)).fillna("").set_index("recipe")
+
+
+def conditions(records: Sequence[Record]) -> str:
+    """How the runs of the plan were trained."""
+    return _CONDITIONS.format(epochs=records[0].trial.settings.training.epochs)
 
 
 def _row(group: Sequence[Record]) -> Row:
     first, settings = group[0], group[0].trial.settings
     sets = names_in(first.data)
     used = sets if settings.training.other_share else sets[:1]
-    row = {"trained on": listed(used), "word slots": str(settings.decoder.word_slots or "none"), "vectors": first.title}
+    planned = first.trial in ABLATION.order
+    row = {"recipe": "shortened" if planned else f"shipped, {STAGES[first.stage].title.lower()}"}
+    row |= {"trained on": listed(used), "word slots": str(settings.decoder.word_slots or "none"), "vectors": first.title}
     row["seeds"] = str(len(group))
     tests = [split for split in first.scores if split.split()[-1] == "test"]
     for split in tests:

@@ -98,6 +98,7 @@ def in_short() -> str:
     hard = next(system for system in PUBLISHED if system.title.startswith("Hard attention"))
     return (
         f"Published captioners with a frozen CNN reach CIDEr {lowest} to {highest} on this data. Compare these with the "
-        "decoders on the original CNN, not with those on a CNN fine-tuned on the same photographs. Hard attention "
+        "decoders on the original CNN (study on Flickr8k alone), not with those on a CNN fine-tuned on the same photographs. "
+        "Hard attention "
         f"(Xu et al., 2015) reaches BLEU-4 {hard.metrics['bleu4']} by {OTHER_BLEU}: only roughly comparable."
     )

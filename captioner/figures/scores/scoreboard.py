@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,16 @@ TITLES = {
 }
 
 
+@dataclass(frozen=True)
+class Stored(ScoreSummary):
+    """Scores as `evaluate` stores them."""
+
+    data: str
+    images: int
+    beam: int
+    length_preference: float
+
+
 @dataclass(frozen=True, eq=False)
 class Entry:
     """One decoder's scores on a split, and the setting they belong to."""
@@ -38,6 +48,7 @@ class Entry:
     variant: Variant
     score: ScoreSummary
     setting: Mapping[str, Any]  # data, images, beam, length_preference
+    further: Mapping[str, Stored] = field(default_factory=dict)  # on the same split of further data sets, by their names
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +71,12 @@ class Board:
     def metrics(self) -> dict[str, str]:
         """Titles by name of the metrics that every decoder has."""
         return {name: title for name, title in TITLES.items() if all(name in entry.score.metrics for entry in self.entries)}
+
+    @property
+    def further(self) -> dict[str, int]:
+        """The further data sets on which every decoder was scored, with the number of their photographs."""
+        first, *others = (entry.further for entry in self.entries)
+        return {name: found.images for name, found in first.items() if all(name in one for one in others)}
 
 
 @dataclass(frozen=True)
@@ -87,14 +104,6 @@ class TriedBeams:
     def by_beam(self) -> list[Trial]:
         """The trials with the chosen length preference, which a beam of 1 does not use."""
         return [trial for trial in self.trials if trial.beam == 1 or trial.length_preference == self.length_preference]
-
-
-@dataclass(frozen=True)
-class _Stored(ScoreSummary):
-    data: str
-    images: int
-    beam: int
-    length_preference: float
 
 
 def read_board(folder: Path, split: str) -> tuple[Board | None, list[CheckpointError]]:
@@ -131,15 +140,20 @@ def read_beams(folder: Path) -> TriedBeams:
 def read_entry(folder: Path, name: str, split: str) -> Entry:
     """One decoder's scores on a split."""
     stored, variant = load_scores(folder, name), find_variant(name)
-    title = variant.title
+    title, remedy = variant.title, f"run {_advice(folder, split)}"
     if split not in stored:
-        raise CheckpointError(f"{title} has no scores on {split} yet; run {_advice(folder, split)}.")
-    what, remedy = f"The scores of {title} on {split}", f"run {_advice(folder, split)}"
-    found = parse_as(stored[split], _Stored, what, remedy)
+        raise CheckpointError(f"{title} has no scores on {split} yet; {remedy}.")
+    found = _checked(stored[split], f"The scores of {title} on {split}", remedy)
+    more = [_checked(stored[key], f"The scores of {title} on {key}", remedy) for key in stored if key.endswith(f" {split}")]
+    setting = {key: getattr(found, key) for key in ("data", "images", "beam", "length_preference")}
+    return Entry(variant, ScoreSummary(found.metrics, found.intervals), setting, {one.data: one for one in more})
+
+
+def _checked(scores: Any, what: str, remedy: str) -> Stored:
+    found = parse_as(scores, Stored, what, remedy)
     if VERDICT_METRIC not in found.metrics or min(found.images, found.beam) < 1:
         raise CheckpointError(f"{what} are damaged; {remedy}.")
-    setting = {key: getattr(found, key) for key in ("data", "images", "beam", "length_preference")}
-    return Entry(variant, ScoreSummary(found.metrics, found.intervals), setting)
+    return found
 
 
 def _comparison(folder: Path, split: str, entries: list[Entry]) -> Comparison:

@@ -26,6 +26,7 @@ COLUMNS = {
     ("test", "strangest_cider"): ("CIDEr, strangest fifth", _SCORE),
     ("test", "others_cider"): ("CIDEr, the others", _SCORE),
 }
+_FIRST = ("test", "cider")
 _ROW = 44
 
 
@@ -67,7 +68,9 @@ def as_table(study: Study, stage: str) -> pd.DataFrame:
 
 def cells(group: Group) -> dict[str, str]:
     """The table's row of a group."""
-    values = {title: (group.numbers[split].get(name), form) for (split, name), (title, form) in COLUMNS.items()}
+    further = {(split, "cider"): (f"{split} CIDEr", _SCORE) for split in group.numbers if " " in split}
+    columns = {_FIRST: COLUMNS[_FIRST]} | further | COLUMNS
+    values = {title: (group.numbers[split].get(name), form) for (split, name), (title, form) in columns.items()}
     own = group.numbers["own"]
     minutes = tuple(None if part is None else part / 60 for part in own["seconds"])
     values |= {"epoch kept, of its stage": (own["best_epoch"], "{:.1f}"), "minutes": (minutes, _COUNT)}

@@ -35,7 +35,7 @@ def show() -> None:
         folder = stages.choose()
         split = choose_one("Photographs", SPLITS, key="split", help=_SPLIT)
     board, problems = read_board(folder, split)
-    trainings = study.read(folder)
+    trainings, former = study.read(folder)
     over_all = study.verdict(trainings, folder)
     say(over_all, "verdict")
     if board:
@@ -44,11 +44,13 @@ def show() -> None:
         say(f"No decoder has been scored on the {split} photographs yet.", "verdict")
         _refuse(problems)
     study.show(trainings, folder)
+    study.show_ablation(folder)
+    study.show_former(former, folder)
     _show_beams(folder)
     _show_gauge(folder)
     if board is None or board.data == PUBLISHED_ON[0]:
         _show_published()
-    recipes.show(folder, trainings)
+    recipes.show(folder, former or trainings)
     st.header("What the figures mean", anchor=False)
     with st.expander("Every figure in one line"):
         st.html(cards.glossary())

@@ -7,9 +7,10 @@ from captioner.config import VARIANTS, Variant
 from captioner.figures.curves.histories import History
 from captioner.figures.decoder.settings_in_words import Facts
 from captioner.figures.glossary import GLOSSARY
-from captioner.figures.scores.scoreboard import Board
+from captioner.figures.scores.scoreboard import TITLES, VERDICT_METRIC, Board
 from captioner.figures.scores.stage_changes import Change
 from captioner.figures.style import number
+from captioner.scoring.baselines import ScoreSummary
 from captioner.scoring.caption_style import BANDS, CaptionStyle
 from captioner.scoring.comparison import PEOPLE
 from captioner.views import cards
@@ -26,7 +27,8 @@ def score_table(board: Board, facts: Mapping[str, Facts]) -> str:
     """A column per decoder: metrics with intervals, then parameters and training."""
     rows: dict[str, Cells] = {}
     for name, title in board.metrics.items():
-        rows[title] = tuple(_score(entry.score.metrics[name], entry.score.intervals.get(name)) for entry in board.entries)
+        rows[title] = tuple(_score(entry.score, name) for entry in board.entries)
+        rows |= _further_sets(board) if name == VERDICT_METRIC else {}
     columns = [facts[entry.variant.name] for entry in board.entries]
     rows["dev loss, epoch kept"] = tuple(_loss(one.history) for one in columns)
     rows["trainable parameters"] = tuple(f"{one.parameters.trainable:,}" if one.parameters else "" for one in columns)
@@ -34,6 +36,16 @@ def score_table(board: Board, facts: Mapping[str, Facts]) -> str:
     rows["seconds an epoch"] = tuple(_seconds(one.history) for one in columns)
     caption = f"Scores on {board.images:,} {board.split} photographs, 95% intervals below them"
     return _table(caption, [entry.variant for entry in board.entries], rows)
+
+
+def _further_sets(board: Board) -> dict[str, Cells]:
+    """CIDEr on the same split of further data sets."""
+    return {
+        f"{TITLES[VERDICT_METRIC]} on {name}, {images:,} photographs": tuple(
+            _score(entry.further[name], VERDICT_METRIC) for entry in board.entries
+        )
+        for name, images in board.further.items()
+    }
 
 
 def change_table(changes: Mapping[str, Sequence[Change]], variants: Sequence[Variant], of: str) -> str:
@@ -86,7 +98,8 @@ def _head(head: Variant | str) -> str:
     return html.escape(head) if isinstance(head, str) else html.escape(head.title) + cards.rule(head)
 
 
-def _score(value: float, ends: tuple[float, float] | None) -> str:
+def _score(score: ScoreSummary, metric: str) -> str:
+    value, ends = score.metrics[metric], score.intervals.get(metric)
     return f"<b>{number(value)}</b>" + (f"<small>{number(ends[0])} to {number(ends[1])}</small>" if ends else "")
 
 

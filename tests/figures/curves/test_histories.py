@@ -113,6 +113,16 @@ def test_seeds_are_a_mean_within_a_band_as_far_as_all_have_come(tmp_path):
     assert learned.best.epoch == 2 and len(word2vec.histories) == 1
 
 
+def test_seeds_alone_are_a_run(tmp_path):
+    """As in the study on Flickr8k, whose decoders do not ship."""
+    for seed in (1, 2):
+        for name in VARIANTS:
+            write(tmp_path / "study" / "first" / "seeds" / str(seed), name, history(name, seed=seed))
+    (run,) = find_runs([tmp_path])
+    curves, problems = read_run(run)
+    assert run == tmp_path / "study" / "first" and not problems and [len(curve.histories) for curve in curves] == [2, 2, 2]
+
+
 def test_a_damaged_seed_is_told_and_the_others_are_drawn(tmp_path):
     run = write_seeds(tmp_path)
     write(run / "seeds" / "3", "learned", "{}")

@@ -14,7 +14,7 @@ def test_the_rows_are_means_over_the_seeds():
     data = ("flickr8k", "flickr8k, wide and made")
     assert keys == [(trained, slots, kind) for trained in data for slots in ("none", "4") for kind in kinds]
     assert found[-1] == {
-        "trained on": "flickr8k, wide and made", "word slots": "4", "vectors": "FastText", "seeds": "2",
+        "recipe": "shortened", "trained on": "flickr8k, wide and made", "word slots": "4", "vectors": "FastText", "seeds": "2",
         "flickr8k test CIDEr": "0.622", "wide test CIDEr": "0.422", "names the object": "32.2%",
         "repeats itself or breaks off": "2.0%", "says a word twice": "16.2%", "different captions": "1,403",
     }  # fmt: skip

@@ -39,6 +39,19 @@ def test_a_metric_counts_when_every_decoder_has_it(folder):
     assert "meteor" not in read_board(folder, "test")[0].metrics
 
 
+def test_a_further_data_set_counts_when_every_decoder_was_scored_on_it(folder):
+    for name in VARIANTS:
+        assert read_board(folder, "test")[0].further == {}
+        stored = json.loads((folder / name / "scores.json").read_text())
+        wide = stored["test"] | {"data": "wide", "images": 120}
+        write_json(folder / name / "scores.json", stored | {"wide test": wide, "labelled": {"named": 0.5}})
+    board, problems = read_board(folder, "test")
+    assert board.further == {"wide": 120} and board.data == "flickr8k" and not problems
+    assert read_board(folder, "dev")[0].further == {}
+    write_json(folder / "learned" / "scores.json", stored | {"wide test": {}})
+    assert "The scores of Learned on wide test: 'metrics' is missing" in str(read_board(folder, "test")[1][0])
+
+
 def test_without_any_scores_there_is_no_board(tiny_run):
     board, problems = read_board(tiny_run, "test")
     assert board is None and len(problems) == len(VARIANTS)

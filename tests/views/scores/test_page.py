@@ -8,13 +8,14 @@ import pytest
 
 from captioner.config import SHIPPED, VARIANTS
 from captioner.figures.glossary import GLOSSARY
+from captioner.figures.scores import ablation_table, study_chart
 from captioner.presets import OLDER_RECIPES
 from captioner.storage import write_json
 from captioner.views.launch_options import FOLDER_VARIABLE
 from support.app_driver import open_view, refusals, shown
 from support.factories import summary, write_all, write_curve, write_scores
-from support.recipe_factory import write_recipes
-from support.study_factory import write_study
+from support.recipe_factory import write_ablation, write_recipes
+from support.study_factory import write_study, write_wide_study
 
 pytestmark = pytest.mark.slow
 
@@ -69,9 +70,27 @@ def test_trainings_with_several_seeds_have_their_part(folder):
     assert "best run on dev. On 1,000 test photographs, FastText" in beside(page)
     assert "(seed 1)" not in beside(page) and shown(page).count('class="verdict"') == 1
     assert any(text.startswith("CIDEr on test of every run; Learned 0.5") for text in charts(page))
-    (folder / "study.json").write_text("{}")
+    (folder / "flickr8k" / "study.json").write_text("{}")
     (told,) = refusals(open_view("scores").run())
     assert "study.json" in told
+
+
+def test_a_later_study_comes_first_and_the_former_in_short(folder):
+    write_all(folder)
+    former, latest = write_study(folder, planned=14), write_wide_study(folder)
+    write_ablation(folder)
+    page = open_view("scores").run()
+    assert not refusals(page)
+    headers = [one.value for one in page.header]
+    parts = ["Trained again and again: is it the vectors, or luck?", ablation_table.TITLE, "The study on Flickr8k alone"]
+    assert [one for one in headers if one in parts] == parts
+    wide, short = (study_chart.as_table(one, "first") for one in (latest, former))
+    tables = [frame.value for frame in page.dataframe]
+    assert any(table.equals(wide) for table in tables) and any(table.equals(short) for table in tables)
+    assert "wide test CIDEr" in wide and "wide test CIDEr" not in short
+    (ablation,) = (table for table in tables if "word slots" in table)
+    assert list(ablation.index) == ["shortened"] * 12 + ["shipped, first stage"] * 3 + ["shipped, reward"] * 3
+    assert "13 runs of the recipe before this one" in beside(page) and beside(page).count("Controls, mean test CIDEr") == 1
 
 
 def test_older_recipes_have_their_part(folder):
@@ -82,10 +101,10 @@ def test_older_recipes_have_their_part(folder):
     assert "No older recipe was trained on these data" in beside(page)
     assert "python -m captioner study --plan recipes --part question --data DIR" in beside(page)
     write_recipes(folder)
-    assert "This project’s own recipe" not in beside(open_view("scores").run())
+    assert "This project’s recipe" not in beside(open_view("scores").run())
     write_study(folder)
     page = open_view("scores").run()
-    assert "This project’s own recipe reaches a mean test CIDEr after the first stage of" in beside(page)
+    assert "This project’s recipe for Flickr8k alone reaches a mean test CIDEr after the first stage of" in beside(page)
     assert not refusals(page) and "course CIDEr 0.500 (Merge, 2018: 0.469)" in beside(page)
     assert "It was the dimensions. Here FastText with 10" in beside(page) and "To answer this" not in beside(page)
     assert beside(page).index("It was the dimensions") < beside(page).index("compared after 4 epochs")

@@ -1,12 +1,13 @@
 """The tables of scores as HTML."""
 
 import re
+from dataclasses import replace
 
 from captioner.config import VARIANTS
 from captioner.figures.curves.histories import Epoch, History
 from captioner.figures.decoder.settings_in_words import Facts
 from captioner.figures.glossary import GLOSSARY
-from captioner.figures.scores.scoreboard import Board, Entry
+from captioner.figures.scores.scoreboard import Board, Entry, Stored
 from captioner.model.blueprint import Parameters
 from captioner.scoring.baselines import ScoreSummary
 from captioner.scoring.caption_style import CaptionStyle
@@ -40,6 +41,15 @@ def test_a_column_per_decoder_with_scores_intervals_and_facts():
         "seconds an epoch": ["101", ""],
     }
     assert "Scores on 1,000 test photographs" in table and table.count('<th scope="col">') == 2
+
+
+def test_a_further_data_set_has_a_row_below_the_same_figure():
+    own = board()
+    wide = Stored({"cider": 0.3}, {"cider": (0.2, 0.4)}, "wide", 120, 5, 1.0)
+    entries = tuple(replace(entry, further={"wide": wide}) for entry in own.entries)
+    table = score_cards.score_table(replace(own, entries=entries), dict.fromkeys(("learned", "fasttext"), Facts()))
+    assert list(cells(table)) == ["CIDEr", "CIDEr on wide, 120 photographs", "METEOR"]
+    assert cells(table)["CIDEr on wide, 120 photographs"] == ["0.300  0.200 to 0.400"] * 2
 
 
 def test_what_no_decoder_knows_has_no_row():
