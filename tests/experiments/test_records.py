@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from captioner.config import FIRST, REWARD, STAGES
+from captioner.config import FIRST, REWARD, SHIPPED, STAGES
 from captioner.errors import CheckpointError
 from captioner.experiments.plans import FLICKR8K, RECIPES, repeated_seeds
 from captioner.experiments.records import keep, read_kept, read_records, save_record, stored
@@ -28,6 +28,11 @@ def test_records_come_back_in_the_order_of_the_plan(tmp_path):
     save_record(tmp_path, RECIPES, gave_up(trials[3]))  # In place of the one that is there.
     found = read_records(tmp_path, RECIPES)
     assert len(found) == 5 and "became nan" in found[3].gave_up and found[3].losses == ((5.0, 4.5),)
+
+
+def test_the_records_on_flickr8k_are_those_of_their_plan():
+    """Whatever becomes of the preset that ships."""
+    assert [one.trial for one in read_records(SHIPPED, FLICKR8K)] == FLICKR8K.trials()
 
 
 def test_more_seeds_than_were_asked_for_are_not_forgotten(tmp_path):

@@ -26,7 +26,7 @@ def test_a_study_is_told_stage_by_stage(tmp_path: Path):
     write_wide_study(tmp_path)
     again, latest = render(empty, tmp_path).split("<!-- figures: study -->\n")
     assert again == former and "12 of 18 runs" in latest
-    assert latest.count("| test CIDEr | wide test CIDEr | wide dev CIDEr |") == 2
+    assert latest.count("| test CIDEr | wide test CIDEr |") == 2
     assert "Controls, mean" not in latest and "Fine-tuning the CNN" not in latest
 
 

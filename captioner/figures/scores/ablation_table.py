@@ -5,7 +5,6 @@ from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from captioner.config import STAGES
 from captioner.data.datasets import names_in
 from captioner.experiments.plans import ABLATION, Trial
 from captioner.experiments.records import Record
@@ -48,7 +47,7 @@ def _row(group: Sequence[Record]) -> Row:
     sets = names_in(first.data)
     used = sets if settings.training.other_share else sets[:1]
     planned = first.trial in ABLATION.order
-    row = {"recipe": "shortened" if planned else f"shipped, {STAGES[first.stage].title.lower()}"}
+    row = {"recipe": "shortened" if planned else f"shipped, {first.stage}"}
     row |= {"trained on": listed(used), "word slots": str(settings.decoder.word_slots or "none"), "vectors": first.title}
     row["seeds"] = str(len(group))
     tests = [split for split in first.scores if split.split()[-1] == "test"]

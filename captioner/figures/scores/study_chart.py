@@ -26,7 +26,6 @@ COLUMNS = {
     ("test", "strangest_cider"): ("CIDEr, strangest fifth", _SCORE),
     ("test", "others_cider"): ("CIDEr, the others", _SCORE),
 }
-_FIRST = ("test", "cider")
 _ROW = 44
 
 
@@ -68,14 +67,21 @@ def as_table(study: Study, stage: str) -> pd.DataFrame:
 
 def cells(group: Group) -> dict[str, str]:
     """The table's row of a group."""
-    further = {(split, "cider"): (f"{split} CIDEr", _SCORE) for split in group.numbers if " " in split}
-    columns = {_FIRST: COLUMNS[_FIRST]} | further | COLUMNS
-    values = {title: (group.numbers[split].get(name), form) for (split, name), (title, form) in columns.items()}
+    values = {title: (group.numbers[split].get(name), form) for (split, name), (title, form) in _columns(group).items()}
     own = group.numbers["own"]
     minutes = tuple(None if part is None else part / 60 for part in own["seconds"])
     values |= {"epoch kept, of its stage": (own["best_epoch"], "{:.1f}"), "minutes": (minutes, _COUNT)}
     shown = {title: told(*value, form) for title, (value, form) in values.items() if value}
     return {"seeds": str(len(group.seeds))} | shown | {"cores": f"{own['cores'][0]:.2g}"}
+
+
+def _columns(group: Group) -> dict[tuple[str, str], tuple[str, str]]:
+    """The columns, with the CIDEr of further data sets after that on the same split of the first."""
+    found = {}
+    for (split, name), column in COLUMNS.items():
+        same = [key for key in group.numbers if name == "cider" and key.endswith(f" {split}")]
+        found |= {(split, name): column} | {(key, name): (f"{key} CIDEr", _SCORE) for key in same}
+    return found
 
 
 def told(mean: float, deviation: float | None, form: str) -> str:

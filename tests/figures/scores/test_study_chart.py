@@ -7,7 +7,7 @@ import pytest
 
 from captioner.config import FIRST, REWARD, VARIANTS
 from captioner.figures.scores import study_chart as charts
-from support.study_factory import record, write_study
+from support.study_factory import record, wide_record, write_study, write_wide_study
 
 
 @pytest.fixture
@@ -24,6 +24,14 @@ def test_means_and_deviations_are_those_of_the_runs(study):
             assert table.loc[variant.title, "test CIDEr"] == told
             assert table.loc[variant.title, "minutes"].startswith("5")
             assert table.loc[variant.title, "seeds"] == str(len(values))
+
+
+def test_the_cider_of_a_further_data_set_stands_beside_that_of_the_first(tmp_path):
+    table = charts.as_table(write_wide_study(tmp_path), REWARD)
+    ciders = [name for name in table if name.endswith(" CIDEr")]
+    assert ciders == ["test CIDEr", "wide test CIDEr", "dev CIDEr", "wide dev CIDEr"]
+    values = [wide_record(REWARD, "learned", seed).metric("wide dev", "cider") for seed in (1, 2)]
+    assert table.loc["Learned", "wide dev CIDEr"] == f"{np.mean(values):.3f} ({np.std(values, ddof=1):.3f})"
 
 
 def test_the_chart_has_a_ring_for_every_run(study):

@@ -89,7 +89,7 @@ def test_a_later_study_comes_first_and_the_former_in_short(folder):
     assert any(table.equals(wide) for table in tables) and any(table.equals(short) for table in tables)
     assert "wide test CIDEr" in wide and "wide test CIDEr" not in short
     (ablation,) = (table for table in tables if "word slots" in table)
-    assert list(ablation.index) == ["shortened"] * 12 + ["shipped, first stage"] * 3 + ["shipped, reward"] * 3
+    assert list(ablation.index) == ["shortened"] * 12 + ["shipped, first"] * 3 + ["shipped, reward"] * 3
     assert "13 runs of the recipe before this one" in beside(page) and beside(page).count("Controls, mean test CIDEr") == 1
 
 
