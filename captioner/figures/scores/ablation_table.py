@@ -57,7 +57,8 @@ def _row(group: Sequence[Record]) -> Row:
     if named := [one.named for one in group if one.named is not None]:
         row["names the object"] = _share(named)
     wording = [one.scores[split].wording for one in group for split in tests]
-    row |= {title: _share([found[name] or 0 for found in wording]) for name, title in _WORDING.items()}
+    measured = {name: title for name, title in _WORDING.items() if all(name in found for found in wording)}
+    row |= {title: _share([found[name] or 0 for found in wording]) for name, title in measured.items()}
     distinct = [sum(one.scores[split].wording["distinct_captions"] or 0 for split in tests) for one in group]
     return row | {"different captions": f"{fmean(distinct):,.0f}"}
 
