@@ -82,6 +82,13 @@ class Examples:
         features, slots = self.photographs(chosen, views)
         return features, slots[:2], pack([self.captions[index] for index in chosen])
 
+    def mixed_batch(self, chosen: Sequence[int], views: Sequence[str], random: np.random.Generator, count: int) -> Batch:
+        """The same with sentences as further photographs, which have slots but no features."""
+        features, slots = self.photographs(chosen, views)
+        sentences, drawn = self.sentences.draw(random, count, slots)
+        together = tuple(np.concatenate(pair) for pair in zip(slots[:2], drawn[:2], strict=True))
+        return features, together, pack([*(self.captions[index] for index in chosen), *([one] for one in sentences)])
+
 
 def batches(
     examples: Examples, config: TrainingConfig, seed: int, epoch: int, views: Sequence[str], shard: Shard = Shard()
@@ -89,23 +96,15 @@ def batches(
     """The batches of one epoch, or a shard of each; None where a batch has too few photographs for all shards."""
     random = np.random.default_rng((seed, epoch))
     dropping = random if shard.count == 1 else np.random.default_rng((seed, epoch, shard.number + 1))
+    sentences = len(range(config.sentences)[shard.own])
     for chosen, names in shuffled(examples, config.images_per_batch, views, random, config.other_share):
-        own = examples.batch(chosen[shard.own], names[shard.own]) if len(chosen) > shard.number else None
-        if own and examples.sentences:
-            own = with_sentences(own, examples, chosen[shard.own], dropping, len(range(config.sentences)[shard.own]))
+        part, own = (chosen[shard.own], names[shard.own]), None
+        if len(chosen) > shard.number:
+            own = examples.mixed_batch(*part, dropping, sentences) if examples.sentences else examples.batch(*part)
         if own and config.word_dropout:
             words = own[2].words
             words[dropping.random(len(words)) < config.word_dropout] = UNKNOWN
         yield own
-
-
-def with_sentences(batch: Batch, examples: Examples, chosen: Sequence[int], random: np.random.Generator, count: int) -> Batch:
-    """The batch with sentences as further photographs, which have slots but no features."""
-    features, slots, _ = batch
-    captions, drawn = examples.sentences.draw(random, count, WordSlots(*slots))
-    together = tuple(np.concatenate(pair) for pair in zip(slots, drawn[:2], strict=True))
-    packed = pack([*(examples.captions[image] for image in chosen), *([caption] for caption in captions)])
-    return features, together, packed
 
 
 def shuffled(
