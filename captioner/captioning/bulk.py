@@ -33,9 +33,9 @@ def entries(
     config: SearchConfig,
     top: int = 1,
     told: Sequence[str] | None = None,
+    notes: Sequence[str] = (),
 ) -> Iterator[dict[str, Any]]:
-    """One JSON record per picture, in their order."""
-    notes = captioner.check_told(told)
+    """One JSON record per picture, in their order; `notes` are sentences about the `told` words."""
     for place, found in caption_all(captioner, places, read, config, told):
         yield entry(place, found, captioner.stage, top, told, notes)
 
@@ -55,10 +55,7 @@ def entry(
     told: Sequence[str] | None = None,
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The JSON record of one picture, shared by command line and service: its best captions, or the error.
-
-    `notes` are sentences about the `told` words.
-    """
+    """The JSON record of one picture, shared by command line and service: its best captions, or the error."""
     if isinstance(found, ImageError):
         return {"image": image, "error": str(found)}
     captions = {name: [caption.to_json() for caption in best[:top]] for name, best in found.items()}

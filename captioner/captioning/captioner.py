@@ -89,6 +89,10 @@ class Captioner:
     def variants(self) -> tuple[str, ...]:
         return tuple(self.decoders)
 
+    @property
+    def word_slots(self) -> int:
+        return self._config.word_slots
+
     def see(self, pictures: Sequence[np.ndarray]) -> Seen:
         """Features and classes of checked pictures of any size, uint8 (height, width, 3)."""
         return self.encoder.see(np.stack([resize(picture, self.encoder.size) for picture in pictures]))
@@ -223,7 +227,7 @@ class Captioner:
         """A step's numbers as attention to the regions, attention to the slots, and the probability of copying each."""
         if attention is None:
             return None, None, None
-        regions, count = self.encoder.regions, self._config.word_slots
+        regions, count = self.encoder.regions, self.word_slots
         grid = attention[:, :regions].reshape(len(attention), self.encoder.rows, self.encoder.columns)
         if not count:
             return grid, None, None

@@ -82,7 +82,7 @@ def run(options: Request) -> int:
         raise ConfigError(f"--format {options.format} is not JSON; leave it out, or leave out --json and --out.")
     top = options.top or (1 if options.format == FORMATS[0] else TOP)
     config = best_of(choices.search_config(options, None), top, options.beam)
-    load = cache(partial(_load, options))
+    load = cache(lambda: choices.captioner(options, choices.variants(options.variant)))
     places = [place for given in options.files for place in _pictures(given)]
     size = picture_size(choices.decoders(options))
     wanted = Wanted(size, config, top, options.tell)
@@ -90,13 +90,6 @@ def run(options: Request) -> int:
         return _write_lines(options, load, places, wanted)
     entries = _entries(load, places, wanted)
     return _print_list(entries) if options.json else _report(entries, FORMS[options.format])
-
-
-def _load(options: Request) -> "Captioner":
-    captioner = choices.captioner(options, choices.variants(options.variant))
-    for sentence in captioner.check_told(options.tell):
-        note(sentence)
-    return captioner
 
 
 def _write_lines(options: Request, load: Load, places: list[str], wanted: Wanted) -> int:
@@ -153,7 +146,10 @@ def _captioned(load: Load, places: list[str], wanted: Wanted) -> Iterable[Entry]
         except ImageError as error:
             yield entry(place, error, "", wanted.top)
         else:
-            yield from entries(load(), places[number:], read, wanted.config, wanted.top, wanted.told)
+            notes = load().check_told(wanted.told)
+            for sentence in notes:
+                note(sentence)
+            yield from entries(load(), places[number:], read, wanted.config, wanted.top, wanted.told, notes)
             return
 
 
