@@ -164,14 +164,14 @@ def _photographs(request: Request, how: dict[str, Any]) -> Photographs:
 
 
 def _add_labelled(folder: Path, found: Photographs, how: dict[str, Any]) -> None:
-    from captioner.data.labels import load_labels
+    from captioner.data.labels import load_labels, mark
 
     labelled = load_labels(folder)
     if labelled.missing:
         note(f"{labelled.name}: labels without a photograph: {len(labelled.missing)}")
     train = _readable(labelled.train, f"the labelled photographs of {labelled.name}")
     found.train += train
-    how["labels"] = {"name": labelled.name, "photographs": len(train)}
+    how["labels"] = {"name": labelled.name, "photographs": len(train), "mark": mark([*labelled.train, *labelled.held_out])}
     if labelled.held_out:
         found.compared["labelled, held out"] = _readable(labelled.held_out, f"those held out of {labelled.name}")
 

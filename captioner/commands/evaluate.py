@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.commands import arguments, card, choices, evaluation_output
-from captioner.commands.evaluation_output import Labelled, Scored
+from captioner.commands.evaluation_output import Scored
 from captioner.commands.report import note, print_json
 from captioner.config import JOINED, STANDARD, SearchConfig
 from captioner.errors import ConfigError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
     from captioner.data.datasets import Dataset, Record
     from captioner.scoring.evaluation import BeamTrials, Subjects
+    from captioner.scoring.labelled import LabelledEvaluation
     from captioner.vision.feature_cache import FeatureCache
 
 SPLITS = ("dev", "test")
@@ -95,20 +96,16 @@ def _with_split(sets: Sequence["Dataset"], split: str) -> list["Dataset"]:
     return kept
 
 
-def _score_labelled(options: Request, captioner: "Captioner", cache: "FeatureCache", config: SearchConfig) -> Labelled:
+def _score_labelled(
+    options: Request, captioner: "Captioner", cache: "FeatureCache", config: SearchConfig
+) -> "LabelledEvaluation":
     """How many of the photographs that are held out for it have captions that name their object."""
     from captioner.data.labels import load_labels
-    from captioner.scoring.evaluation import caption_all
-    from captioner.scoring.object_names import share_named
+    from captioner.scoring.labelled import LabelledSubjects
 
-    found = load_labels(options.labels)
-    failed = cache.fill(found.held_out)
-    records = [record for record in found.held_out if record.name not in failed]
-    _report_failed(failed, len(records))
-    labels = {record.name: record.label for record in records}
-    captions = caption_all(captioner, records, cache, replace(config, alternatives=0), captioner.variants)
-    shares = {name: share_named(texts, labels) for name, texts in captions.items()}
-    return Labelled(found.name, config, captions, shares)
+    subjects = LabelledSubjects.of(load_labels(options.labels).held_out, cache)
+    _report_failed(subjects.failed, len(subjects.records))
+    return subjects.evaluate(captioner, config)
 
 
 def _keep(options: Request, scored: Sequence[Scored]) -> None:
@@ -212,7 +209,7 @@ def _compare(folder: Path, one: Scored, training: Sequence["Record"]) -> None:
     save_comparison(folder, one.split, compare(of, evaluation, one.subjects, training))
 
 
-def _store_labelled(options: Request, labelled: Labelled) -> None:
+def _store_labelled(options: Request, labelled: "LabelledEvaluation") -> None:
     from captioner.scoring.evaluation import add_scores
 
     for name in labelled.shares:

@@ -1,15 +1,16 @@
 """The output of `evaluate`: scores by data set, tried search settings, and how often captions name the object of a label."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from captioner.commands.report import print_table, with_interval
-from captioner.config import SearchConfig, find_variant
+from captioner.config import find_variant
 
 if TYPE_CHECKING:
     from captioner.data.datasets import Dataset
     from captioner.scoring.evaluation import BeamTrial, BeamTrials, Evaluation, Subjects
+    from captioner.scoring.labelled import LabelledEvaluation
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,23 +24,9 @@ class Scored:
     stage: str
 
 
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """Captions of labelled photographs by variant, and the share of them that name the object."""
-
-    data: str
-    config: SearchConfig
-    captions: Mapping[str, Mapping[str, str]]
-    shares: Mapping[str, float]
-
-    def summary(self, variant: str) -> dict[str, Any]:
-        from captioner.scoring.evaluation import setting
-
-        captions, named = self.captions[variant], self.shares[variant]
-        return {"data": self.data, "images": len(captions), **setting(self.config), "named": named}
-
-
-def to_json(scored: Sequence[Scored], tried: "BeamTrials | None", labelled: Labelled | None) -> dict[str, Any]:
+def to_json(
+    scored: Sequence[Scored], tried: "BeamTrials | None", labelled: "LabelledEvaluation | None"
+) -> dict[str, Any]:
     """The results of a single data set, or the results of several by name."""
     sets = {one.data.name: _set_to_json(one) for one in scored}
     result: dict[str, Any] = {"sets": sets} if len(sets) > 1 else dict(*sets.values())
@@ -62,7 +49,7 @@ def _set_to_json(one: Scored) -> dict[str, Any]:
     return result | {"differences": pairs_to_json(evaluation.differences)}
 
 
-def print_text(scored: Sequence[Scored], tried: "BeamTrials | None", labelled: Labelled | None) -> None:
+def print_text(scored: Sequence[Scored], tried: "BeamTrials | None", labelled: "LabelledEvaluation | None") -> None:
     """The tried settings, then one block for each data set, then the labels."""
     if tried:
         _print_trials(tried)
@@ -74,7 +61,7 @@ def print_text(scored: Sequence[Scored], tried: "BeamTrials | None", labelled: L
         _print_labelled(labelled)
 
 
-def _print_labelled(labelled: Labelled) -> None:
+def _print_labelled(labelled: "LabelledEvaluation") -> None:
     images = len(next(iter(labelled.captions.values())))
     print(f"{labelled.data}, labels: {images} photographs held out of training, {_setting(labelled)}\n")
     print_table({find_variant(name).title: {"names the object": f"{share:.3f}"} for name, share in labelled.shares.items()})
@@ -98,7 +85,7 @@ def _print_set(one: Scored) -> None:
         )
 
 
-def _setting(found: "Evaluation | BeamTrial | Labelled") -> str:
+def _setting(found: "Evaluation | BeamTrial | LabelledEvaluation") -> str:
     return f"beam {found.config.beam}, length preference {found.config.length_preference:g}"
 
 

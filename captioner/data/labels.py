@@ -5,8 +5,9 @@ accepts in a caption is left to `captioner.scoring.object_names`.
 """
 
 import hashlib
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,12 @@ class LabelledSet:
     train: tuple[Labelled, ...]
     held_out: tuple[Labelled, ...]
     missing: tuple[str, ...] = ()
+
+
+def mark(records: Sequence[Labelled]) -> str:
+    """The name of the set, and a hash of the names and labels of these of its photographs."""
+    rows = [(record.name, record.label) for record in records]
+    return f"{records[0].origin}-{hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:8]}"
 
 
 def load_labels(folder: str | Path) -> LabelledSet:

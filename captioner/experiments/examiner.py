@@ -22,8 +22,8 @@ from captioner.model.checkpoints import Checkpoint
 from captioner.model.word_slots import SlotFinder
 from captioner.scoring import familiarity
 from captioner.scoring.caption_style import TrainingCaptions, occurrences
-from captioner.scoring.evaluation import Evaluation, Subjects, caption_all, evaluate
-from captioner.scoring.object_names import share_named
+from captioner.scoring.evaluation import Evaluation, Subjects, evaluate
+from captioner.scoring.labelled import LabelledSubjects
 from captioner.training.batches import Examples
 from captioner.training.run_inputs import RunInputs
 from captioner.training.trainer import losses_of, mean_loss
@@ -43,7 +43,7 @@ class Examiner:
     subjects: Mapping[str, Subjects]  # by split, or data set and split
     known: TrainingCaptions
     unfamiliar: Mapping[str, np.ndarray]  # by split: a mask of the fifth that is least like the training photographs
-    labelled: tuple[Labelled, ...]  # photographs that are held out
+    labelled: LabelledSubjects | None  # photographs that are held out
     cache: FeatureCache
 
     @classmethod
@@ -55,9 +55,8 @@ class Examiner:
             split: _highest(familiarity.novelty(cache.pooled(part.records), *known)) for split, part in subjects.items()
         }
         read = [caption for record in inputs.train for caption in record.captions]
-        failed = cache.fill(labelled)
-        readable = tuple(record for record in labelled if record.name not in failed)
-        return cls(subjects, TrainingCaptions.of(read), unfamiliar, readable, cache)
+        own = LabelledSubjects.of(labelled, cache) if labelled else None
+        return cls(subjects, TrainingCaptions.of(read), unfamiliar, own, cache)
 
     def of_split(self, split: str) -> list[Subjects]:
         """The photographs of a split, by data set."""
@@ -68,6 +67,11 @@ class Examiner:
         """A hash of the test photographs and their captions."""
         pictures = [(test.cache.key(record), record.captions) for test in self.of_split("test") for record in test.records]
         return hashlib.sha256(json.dumps(pictures).encode()).hexdigest()[:8]
+
+    @property
+    def labels(self) -> str:
+        """The mark of the labelled photographs; empty without any."""
+        return self.labelled.mark if self.labelled else ""
 
     def examine(self, checkpoint: Checkpoint, encoder: Encoder, search: SearchConfig, label: str) -> dict[str, Any]:
         """Score the decoder; the result is a part of its record's fields."""
@@ -93,9 +97,8 @@ class Examiner:
         """The share of the labelled photographs whose caption names the object."""
         if not self.labelled:
             return None
-        found = caption_all(captioner, self.labelled, self.cache, config, captioner.variants, f"{label}, labelled")
-        (captions,) = found.values()
-        return share_named(captions, {record.name: record.label for record in self.labelled})
+        (share,) = self.labelled.evaluate(captioner, config, f"{label}, labelled").shares.values()
+        return share
 
     def _scores(self, found: Evaluation, variant: str, split: str, loss: float) -> Scores:
         captions, scores, unfamiliar = found.captions[variant], found.scores[variant], self.unfamiliar[split]

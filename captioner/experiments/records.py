@@ -74,6 +74,7 @@ class Record:
     frozen: int | None = None
     ms_per_caption: float | None = None
     named: float | None = None  # share of captions of labelled photographs that name the object
+    labels: str = ""  # the mark of these photographs
     scores: dict[str, Scores] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -60,11 +60,13 @@ class ExperimentRunner:
         return record
 
     def check(self, record: Record) -> None:
-        """Refuse a record that was made with other data, settings or another encoder."""
-        if record.made_with != self._made_with(record.trial):
+        """Refuse a record that was made with other data, labels, settings or another encoder."""
+        made_with = self._made_with(record.trial), self._examiner(record.trial).labels
+        if (record.made_with, record.labels) != made_with:
             raise TrainingError(
-                f"The record of {record.trial} was made with other data, text, settings or another encoder; give the same "
-                "--data, --corpus and --encoder again, or keep this experiment in a folder of its own with --checkpoints."
+                f"The record of {record.trial} was made with other data, labels, text, settings or another encoder; give the "
+                "same --data, --labels, --corpus and --encoder again, or keep this experiment in a folder of its own with "
+                "--checkpoints."
             )
 
     def run_folder(self, trial: Trial) -> Path:
@@ -154,6 +156,7 @@ class ExperimentRunner:
             data=self.dataset.name,
             encoder=self.encoder_of(settings.encoder).name,
             made_with=self._made_with(trial),
+            labels=self._examiner(trial).labels,
             **facts,
         )
 

@@ -8,6 +8,7 @@ import pytest
 
 from captioner.config import VARIANTS, SearchConfig
 from captioner.data.datasets import shapes
+from captioner.data.labels import load_labels, mark
 from captioner.experiments.records import read_kept
 from captioner.model.checkpoints import load_all, save
 from captioner.scoring.metrics import METRICS
@@ -45,11 +46,15 @@ def test_how_many_captions_name_the_object(run, data, tiny_run, tmp_path):
     for name, found in answer["labelled"].items():
         hits = [any(word in text for word in ("circle", "star")) for text in found["captions"].values()]
         assert len(hits) == found["images"] == 4 and found["named"] == sum(hits) / 4
+        assert found["labels"] == mark(load_labels(labelled).held_out)
         stored = json.loads((folder / name / "scores.json").read_text())["labelled"]
         assert stored == {key: value for key, value in found.items() if key != "captions"} and stored["data"] == "named"
     status, output, _ = run(*command, "--data", data, "--split", "dev", "--variant", "learned")
     assert status == 0 and output.startswith("flickr8k, dev: 16") and "\nnamed, labels: 4 photographs held out of" in output
     assert list(json.loads((folder / "learned" / "scores.json").read_text())) == ["labelled", "dev"]
+    (labelled / "labels.tsv").write_text(f"{records[0].name}\tcircle\n")
+    status, output, errors = run(*command)
+    assert status == 2 and not output and "0 are held out, and none of these is readable" in errors
     for wrong in ([], ["--data", data], ["--split", "dev", "--labels", labelled]):
         status, output, errors = run("evaluate", "--checkpoints", folder, *wrong)
         assert status == 2 and not output and "Give --data with --split, or --labels, or all three." in errors

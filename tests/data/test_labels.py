@@ -2,7 +2,7 @@
 
 import pytest
 
-from captioner.data.labels import held_out, load_labels
+from captioner.data.labels import held_out, load_labels, mark
 from captioner.errors import DatasetError
 
 
@@ -24,6 +24,15 @@ def test_every_photograph_is_in_one_part(tmp_path):
     assert len(names) == 30 and {record.origin for record in found.train} == {"own"}
     record = found.held_out[0]
     assert record.label == "room with chair, desk" and record.captions == () and record.read().decode().startswith(record.name)
+
+
+def test_the_mark_follows_from_names_and_labels(tmp_path):
+    marks = []
+    for lines in (("a.jpg\tcat", "b.jpg\tdog"), ("b.jpg\tdog", "a.jpg\tcat"), ("a.jpg\tcat", "b.jpg\tcat"), ("a.jpg\tcat",)):
+        write(tmp_path, *lines)
+        found = load_labels(tmp_path)
+        marks.append(mark([*found.train, *found.held_out]))
+    assert marks[0] == marks[1] and len(set(marks)) == 3 and all(one.startswith(f"{found.name}-") for one in marks)
 
 
 def test_a_tenth_is_held_out_by_label_and_name_alone():

@@ -30,7 +30,7 @@ def subjects(tmp_path):
 def test_the_loss_is_that_of_the_mixture_with_word_slots(subjects, eager):
     """A zebra is outside the vocabulary: Word2Vec copies it, Learned takes it for an unknown word."""
     texts = [text for record in subjects.records for text in record.captions]
-    examiner = Examiner({"test": subjects}, TrainingCaptions.of(texts), {"test": np.arange(3) == 0}, (), subjects.cache)
+    examiner = Examiner({"test": subjects}, TrainingCaptions.of(texts), {"test": np.arange(3) == 0}, None, subjects.cache)
     for name, checkpoint in slotted_checkpoints().items():
         captioner, gains = Captioner.of({name: checkpoint}, Recogniser()), []
         for record in subjects.records:

@@ -10,7 +10,7 @@ import pytest
 from captioner.captioning.captioner import Captioner
 from captioner.config import CONTROLS, FIRST, JOINED, REWARD, VARIANTS, RewardConfig, SearchConfig
 from captioner.data.images import read
-from captioner.data.labels import Labelled
+from captioner.data.labels import Labelled, mark
 from captioner.errors import TrainingError
 from captioner.experiments.plans import Plan, Trial, repeated_seeds
 from captioner.experiments.records import read_records
@@ -120,7 +120,7 @@ def test_a_decoder_with_word_slots_is_examined_with_them(runner, tmp_path):
     plan = Plan("slots", {"own": {SLOTTED: 1}})
     (tmp_path / "corpus.txt").write_text("a zebra on a table\n" * 5)
     sources, folders = Sources((tmp_path / "corpus.txt",)), {name: tmp_path / name for name in ("cache", "runs", "out")}
-    labelled = tuple(Labelled(one.name, (), one.source, "", "circle") for one in runner.dataset.split("train"))
+    labelled = tuple(Labelled(one.name, (), one.source, "own", "circle") for one in runner.dataset.split("train"))
     mine = altered(runner, plan=plan, encoder_of=lambda _name: Recogniser(), sources=sources, labelled=labelled, **folders)
     record = mine.run(SLOTTED)
     assert record.scores["dev"].loss == pytest.approx(record.losses[record.best_epoch - 1][1], abs=0.01)
@@ -128,7 +128,11 @@ def test_a_decoder_with_word_slots_is_examined_with_them(runner, tmp_path):
     captioner = Captioner(Recogniser(), {"word2vec": checkpoint})
     captions = captioner.caption([read(one.read()) for one in labelled], SMALL.search)
     assert record.named == sum("circle" in found["word2vec"][0].words for found in captions) / 12
-    assert "zebra" in checkpoint.table.words
+    assert "zebra" in checkpoint.table.words and record.labels == mark(labelled)
+    mine.check(record)
+    for other in (labelled[:-1], (*labelled[:-1], replace(labelled[-1], label="star")), ()):
+        with pytest.raises(TrainingError, match="was made with other data, labels, text"):
+            altered(mine, labelled=other).check(record)
 
 
 def test_what_is_kept_of_a_training_is_what_its_files_say(recipes, narrow):

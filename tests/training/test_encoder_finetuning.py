@@ -15,6 +15,7 @@ from captioner.config import ADAPTED, LITE2, SHIPPED, AdaptationConfig
 from captioner.data import datasets
 from captioner.data.datasets import shapes
 from captioner.data.images import read
+from captioner.data.labels import load_labels, mark
 from captioner.model.checkpoints import load_all
 from captioner.model.checkpoints import save as save_checkpoint
 from captioner.model.decoder import Decoder
@@ -288,6 +289,8 @@ def test_the_command_continues_a_fine_tuned_encoder_with_labels(tensorflow, tmp_
     assert set(weights) == set(before) and {"conv_head/kernel"} <= moved <= {"conv_head/kernel", "conv_head/bias"}
     how = read_json(tmp_path / "encoder" / "how.json")
     assert how["encoder"] == {"name": ADAPTED, "fingerprint": encoder.fingerprint}
-    assert how["labels"] == {"name": tmp_path.name.lower(), "photographs": 27} and how["settings"]["distillation"] == 1
+    found = load_labels(tmp_path)
+    marked = mark([*found.train, *found.held_out])
+    assert how["labels"] == {"name": found.name, "photographs": 27, "mark": marked} and how["settings"]["distillation"] == 1
     assert {name: found["photographs"] for name, found in how["agreement"].items()} == {"shapes dev": 2, "labelled, held out": 3}
     assert all(found["divergence"] < 0.1 for found in how["agreement"].values())
