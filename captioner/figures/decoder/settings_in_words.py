@@ -185,6 +185,7 @@ def _own_rows(settings: Settings) -> list[tuple[str, str]]:
         return [
             ("Captions drawn per photograph", str(reward.samples)),
             ("Scores of words divided by (temperature)", f"{reward.temperature:g}"),
+            *([("Reward less for a repetition or a cut-off end", f"{reward.flaw_penalty:g}")] if reward.flaw_penalty else []),
             ("Left out by chance (dropout)", f"of the photograph {reward.feature_dropout:g}"),
         ]
     read = f"{training.sentences} sentences of the extra text, with their nouns in word slots"

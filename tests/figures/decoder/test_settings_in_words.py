@@ -9,7 +9,7 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
-from captioner.config import FIRST, SHIPPED, VARIANTS, DecoderConfig
+from captioner.config import FIRST, REWARD, SHIPPED, VARIANTS, DecoderConfig
 from captioner.errors import CheckpointError
 from captioner.figures.decoder.settings_in_words import (
     Facts,
@@ -59,6 +59,14 @@ def test_after_reward_its_settings_are_said(tiny_run, tmp_path):
     assert rows["Captions drawn per photograph"] == str(reward.samples) and rows["At most"].startswith(f"{reward.epochs} epochs")
 
 
+def test_the_penalty_for_flaws_is_told_where_there_is_one():
+    plain = PRESETS["tiny"]
+    fined = replace(plain, reward=replace(plain.reward, flaw_penalty=0.3))
+    row = ("Reward less for a repetition or a cut-off end", "0.3")
+    assert told(fined, stage=REWARD).items() - told(plain, stage=REWARD).items() == {row}
+    assert told(fined) == told(plain), "The first stage has no reward."
+
+
 def test_where_they_differ_each_has_its_own(run):
     path = run / "word2vec" / "config.json"
     config = json.loads(path.read_text())
@@ -67,10 +75,10 @@ def test_where_they_differ_each_has_its_own(run):
     assert dict(in_words(read_all(run)[0]))["Seed"] == "Learned 1, Word2Vec 7, FastText 1"
 
 
-def told(*presets) -> dict[str, str]:
+def told(*presets, stage=FIRST) -> dict[str, str]:
     """The rows of decoders that were made with these presets, alike in all else."""
     pairs = zip(VARIANTS.values(), presets, strict=False)
-    return dict(in_words([Settings(variant, 1, preset, MARK, 100, Parameters(1, 0)) for variant, preset in pairs]))
+    return dict(in_words([Settings(variant, 1, preset, MARK, 100, Parameters(1, 0), stage) for variant, preset in pairs]))
 
 
 SWITCHES = [item.name for item in fields(DecoderConfig) if item.metadata.get("switch")]
