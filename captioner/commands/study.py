@@ -1,6 +1,6 @@
 """`study`: runs the missing trials of an experiment, and reports the finished ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from itertools import groupby
@@ -16,14 +16,12 @@ from captioner.presets import PRESETS
 from captioner.training.worker_group import refuse_several
 
 if TYPE_CHECKING:
-    from captioner.experiments.conclusions import Study
     from captioner.experiments.records import Record
     from captioner.experiments.runner import ExperimentRunner
 
 SUMMARY = "run or report an experiment: the three decoders with several seeds, or older recipes"
 _FOR_SEEDS, _FOR_OTHERS = "for --plan seeds", f"for --plan {RECIPES.name} or {ABLATION.name}"
 _COUNTS = ("seeds", "reward_seeds", "control_seeds")
-_IN_TABLE = {RECIPES.name: "95% intervals in brackets", ABLATION.name: "means over seeds"}
 _PARTS = "; ".join(f"{name}: {', '.join(plan.parts)}" for name, plan in PLANS.items())
 
 
@@ -82,7 +80,10 @@ def run(options: Request) -> int:
     if options.json:
         print_json([record.row for record in records])
     else:
-        _print_text(plan, records, options)
+        planned = len({*plan.trials(), *(record.trial for record in records)})
+        cells, show = _TABLES[plan.name]
+        print(f"{len(records)} of {planned} trials; {cells}")
+        show(records, plan, out)
     return 0
 
 
@@ -161,33 +162,22 @@ def _conclude(runner: "ExperimentRunner") -> list["Record"]:
     return records
 
 
-def _print_text(plan: Plan, records: Sequence["Record"], options: Request) -> None:
-    from captioner.experiments.conclusions import conclude
-
-    finished, planned = len(records), len({*plan.trials(), *(record.trial for record in records)})
-    if plan.preset:
-        print(f"{finished} of {planned} trials; mean over seeds, standard deviation in brackets\n")
-        _print_study(conclude(records, plan))
-    else:
-        print(f"{finished} of {planned} trials; {_IN_TABLE[plan.name]}")
-        _print_ablation(records) if plan == ABLATION else _print_recipes(records, options)
-
-
-def _print_study(study: "Study") -> None:
-    from captioner.experiments.conclusions import SIGNIFICANCE_RULE
+def _print_study(records: Sequence["Record"], plan: Plan, _folder: Path) -> None:
+    from captioner.experiments.conclusions import SIGNIFICANCE_RULE, conclude
     from captioner.figures.scores.study_chart import cells
     from captioner.figures.scores.study_text import gap
 
+    study = conclude(records, plan)
     for stage in dict.fromkeys(group.stage for group in study.groups):
-        print_table({f"{stage}: {group.title}": cells(group) for group in study.stage(stage)})
         print()
-    print(SIGNIFICANCE_RULE)
+        print_table({f"{stage}: {group.title}": cells(group) for group in study.stage(stage)})
+    print(f"\n{SIGNIFICANCE_RULE}")
     for pair in study.pairs:
         found, significant = gap(pair), "significant" if pair.counts else "not significant"
         print(f"  {pair.stage}: {found.better} above {found.worse} by {found}, {significant}")
 
 
-def _print_ablation(records: Sequence["Record"]) -> None:
+def _print_ablation(records: Sequence["Record"], _plan: Plan, _folder: Path) -> None:
     from captioner.figures.scores import ablation_table
 
     for data, rows in groupby(ablation_table.rows(records), key=lambda row: row.pop("trained on")):
@@ -195,12 +185,12 @@ def _print_ablation(records: Sequence["Record"]) -> None:
         print_table({f"{row.pop('vectors')}, word slots: {row.pop('word slots')}": row for row in rows})
 
 
-def _print_recipes(records: Sequence["Record"], options: Request) -> None:
+def _print_recipes(records: Sequence["Record"], _plan: Plan, folder: Path) -> None:
     from captioner.experiments.conclusions import read_study
     from captioner.figures.recipes import dimensions_question, recipe_table, recipe_text
 
     try:
-        study = read_study(options.checkpoints, FLICKR8K)
+        study = read_study(folder, FLICKR8K)
     except CheckpointError as error:  # The recipes' own records can be reported without it.
         note(str(error))
         study = None
@@ -213,3 +203,13 @@ def _print_recipes(records: Sequence["Record"], options: Request) -> None:
     if len(found):
         print()
         print_table(dimensions_question.as_table(found).to_dict("index"))
+
+
+_OVER_SEEDS = "mean over seeds, standard deviation in brackets"
+# What the cells of each plan's tables are, and what prints them.
+_TABLES: dict[str, tuple[str, Callable[[Sequence["Record"], Plan, Path], None]]] = {
+    SEEDS: (_OVER_SEEDS, _print_study),
+    FLICKR8K.name: (_OVER_SEEDS, _print_study),
+    RECIPES.name: ("95% intervals in brackets", _print_recipes),
+    ABLATION.name: ("means over seeds", _print_ablation),
+}

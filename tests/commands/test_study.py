@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from captioner.__main__ import main
+from captioner.commands import study
 from captioner.config import VARIANTS, SearchConfig
 from captioner.errors import TrainingError
 from captioner.experiments import plans
@@ -85,6 +86,10 @@ def test_the_recipes_are_trained_and_told(eager, tmp_path, monkeypatch, capsys):
     assert main([*command, "--data", "shapes"]) == 0 and "2 of 2 trials are finished" in capsys.readouterr().err
     assert (tmp_path / "trials/recipes.json").read_bytes() == before
     assert main(command[:-1]) == 0 and "2 of 2 trials" in capsys.readouterr().out
+
+
+def test_every_plan_has_a_table():
+    assert set(study._TABLES) == set(plans.PLANS)
 
 
 def test_the_recipes_are_told_as_tables_and_sentences(tmp_path, capsys):
