@@ -128,14 +128,16 @@ class Captioner:
         variants: Sequence[str] | None = None,
         beginning: Sequence[str] = (),
         told: Sequence[str] | None = None,
+        words: list[tuple[SeenWord, ...]] | None = None,
     ) -> list[dict[str, list[Caption]]]:
         """The same from what the CNN saw, of any float type.
 
-        Every caption starts with the words of `beginning`. `told` words are put into the slots, see `words_seen`.
+        Every caption starts with the words of `beginning`. `told` words are put into the slots, see `words_seen`, or each
+        picture's own `words`.
         """
         if not len(seen.features):
             return []
-        names, shown = self._names(variants), _Shown.of(seen, self.words_seen(seen, told))
+        names, shown = self._names(variants), _Shown.of(seen, words or self.words_seen(seen, told))
         columns = list(self._pool.map(lambda name: self._captions(name, shown, config, beginning), names))
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 

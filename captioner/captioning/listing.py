@@ -49,7 +49,7 @@ def write(stream: TextIO, text: str) -> None:
 
 
 def _no_room(error: OSError) -> ConfigError:
-    return ConfigError(f"Cannot write the captions ({error.strerror}); make room, and resume with --out and --skip-done.")
+    return ConfigError(f"Cannot write the captions ({error.strerror}); make room and resume; caption needs --skip-done for that.")
 
 
 def read_done(path: Path, wanted: Callable[[Entry], bool]) -> set[str]:

@@ -17,7 +17,7 @@ from captioner.errors import ConfigError
 from captioner.model.checkpoints import load
 from captioner.model.word_slots import SlotFinder
 from captioner.training.batches import Examples
-from captioner.training.pseudo_captions import told, write_captions
+from captioner.training.pseudo_captions import choose, told, write_captions
 from captioner.training.run import Run, Start
 from captioner.training.run_inputs import RunInputs, Sources
 from captioner.training.self_critical import Writer
@@ -118,7 +118,8 @@ def test_what_decoders_write_when_told_the_label_is_a_data_set(run, inputs, data
     pairs = zip(dataset.split("test"), labels.values(), strict=True)
     photographs = [Labelled(one.name, (), one.source, "", label) for one, label in pairs]
     assert not inputs.cache.fill(photographs)
-    found = dict(write_captions(captioner(run), photographs, inputs.cache, SearchConfig()))
+    lines = write_captions(captioner(run), photographs, inputs.cache, SearchConfig(), tmp_path / "direct", {})
+    found = choose(photographs, {line["image"]: line for line in lines})
     assert set(found) == set(photographs)
     for record, texts in found.items():
         noun = told(record.label)[0].removesuffix("s")
@@ -134,7 +135,7 @@ def test_what_decoders_write_when_told_the_label_is_a_data_set(run, inputs, data
     made = load_dataset(tmp_path / "Made")
     assert made.name == "made" and list(made.splits) == ["train"] and made.notes == ()
     assert {one.name: one.captions for one in made.split("train")} == {
-        record.name: texts for record, texts in found.items() if record.name in learned_from
+        record.name: tuple(texts) for record, texts in found.items() if record.name in learned_from
     }
     assert made.split("train")[0].read() in {record.read() for record in photographs}
     assert {one.origin for one in join([dataset, made]).split("train")} == {"", "made"}
