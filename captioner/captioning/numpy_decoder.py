@@ -139,9 +139,11 @@ class NumpyDecoder:
 
     def _inputs(self, slots: SlotMemory | None, words: np.ndarray) -> np.ndarray:
         """The words' share of the first layer's gates, (rows, 4 * units)."""
-        if slots is None or slots.gates is None:
+        if slots is None:
             return self.gates[words]
         inputs = self.gates[np.minimum(words, self.vocabulary - 1)]
+        if slots.gates is None:  # A wide beam may still hold an empty slot's impossible word.
+            return inputs
         beyond = np.flatnonzero(words >= self.vocabulary)
         images = beyond // (len(words) // len(slots.gates))
         inputs[beyond] = slots.gates[images, words[beyond] - self.vocabulary]

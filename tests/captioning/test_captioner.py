@@ -235,6 +235,14 @@ def test_a_copied_word_outside_the_vocabulary_is_followed_by_its_slot(slotted, t
     assert twice.words == ("zebra", "<unk>") and min(twice.word_log_probabilities) > -1000, "A word is copied once."
 
 
+def test_a_beam_may_be_wider_than_the_vocabulary(slotted):
+    """It then holds continuations that are impossible, some by a slot without a word."""
+    few, many = (slotted.caption(coloured("dog"), SearchConfig(beam=beam, maximum_words=5))[0] for beam in (8, 12))
+    for name, captions in many.items():
+        assert len(captions) == 12 and all(caption.log_probability > -np.inf for caption in captions)
+        assert captions[0].text == few[name][0].text
+
+
 def test_a_beginning_has_the_words_of_each_photographs_own_slots(slotted):
     seen = slotted.see(coloured("dog", "zebra"))
     together = slotted.caption_seen(seen, GREEDY, beginning=("the", "zebra"))
