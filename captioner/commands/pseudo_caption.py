@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
     from captioner.data.labels import Labelled, LabelledSet
 
+MOST = 12
 SUMMARY = "caption labelled photographs, with their labels in word slots, as a data set to train on"
 
 
@@ -26,14 +27,14 @@ class Request(arguments.Decoders):
     interrupted = "Interrupted. Re-run the command to continue."
     labels: Path = arguments.path("folder of labelled photographs", required=True)
     beam: int | None = arguments.beam()
-    share: float = arguments.option(
-        "keep this share of the good captions, those with the highest mean log-probability per word (default: 1)",
-        "X",
-        type=arguments.number(float, 0.01, 1),
-        default=1.0,
+    most: int = arguments.option(
+        f"captions of one object to keep, the likeliest per word first (default: {MOST})",
+        "N",
+        type=arguments.number(int, 1, 1000),
+        default=MOST,
     )
     out: Path = arguments.path(
-        "folder for the data set; an interrupted one is continued, and another --share needs no new captions", required=True
+        "folder for the data set; an interrupted one is continued, and another --most needs no new captions", required=True
     )
     cache: Path | None = arguments.cache()
 
@@ -46,10 +47,10 @@ def run(options: Request) -> int:
     config = replace(choices.search_config(options, options.beam), alternatives=0)
     how = _how(options, captioner, found, config)
     records, written = _written(options, captioner, found.train, config, how)
-    chosen = choose(records, written, options.share)
+    chosen = choose(records, written, options.most)
     if not chosen:
         raise DatasetError("No caption names its photograph's object; train the decoders longer, or with more word slots.")
-    save(options.out, chosen, how | {"share": options.share})
+    save(options.out, chosen, how | {"most": options.most})
     counts = {"photographs": len(records), "kept": len(chosen), "captions": sum(map(len, chosen.values()))}
     if options.json:
         print_json({"out": str(options.out)} | counts)

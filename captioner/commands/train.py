@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from captioner.commands import arguments, card, choices
 from captioner.commands.report import note, print_json, print_table
-from captioner.config import CONTROLS, FIRST, REWARD, SPLITTINGS, STAGES, VARIANTS, Preset
+from captioner.config import ADAPTED, CONTROLS, FIRST, LITE2, REWARD, SPLITTINGS, STAGES, VARIANTS, Preset
 from captioner.config_io import changed, to_json
 from captioner.data.dataset_formats import SHAPES
 from captioner.errors import TrainingError
@@ -76,6 +76,8 @@ def run(request: Request) -> int:
     if request.photographs:
         data = data.shortened(request.photographs)
     note(f"{data.name}: {len(data.split('train')):,} training photographs, {len(data.split('dev')):,} dev photographs.")
+    if request.stage == FIRST and preset.training.sentences and not request.corpus:
+        note("Without --corpus there are no sentences to teach the use of word slots.")
     out = request.out or _default_folder(preset, data.name, request)
     workers = _join()
     left = workers.share(lambda: _left_to_train(out, names, request.resume), lambda left: json.dumps(left).encode(), json.loads)
@@ -114,6 +116,8 @@ def _preset(request: Request, names: tuple[str, ...]) -> Preset:
 
         preset = replace(preset, encoder=find_encoder(request.encoder))
     fewer = {"epochs": str(ON_SHAPES[preset.name])} if request.data == [SHAPES] and preset.name in ON_SHAPES else {}
+    if request.stage == FIRST and preset.encoder not in (LITE2, ADAPTED):
+        fewer |= {"word_slots": "0", "sentences": "0"}  # The encoder has no classifier whose nouns could fill them.
     return changed(preset, request.stage, fewer | choices.settings(request.settings, "--epochs", "epochs", request.epochs))
 
 

@@ -6,6 +6,7 @@ is left to `captioner.scoring.object_names`.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -83,8 +84,11 @@ def _captioned(captioner: "Captioner", records: Sequence[Labelled], cache: Featu
         yield entry(record.name, captions, captioner.stage, 1, own)
 
 
-def choose(records: Sequence[Labelled], written: Mapping[str, Entry], share: float = 1.0) -> Chosen:
-    """The likeliest share of the captions that are good enough to learn from, each once per photograph."""
+def choose(records: Sequence[Labelled], written: Mapping[str, Entry], most: int) -> Chosen:
+    """The captions that are good enough to learn from, each once per photograph; of every object the likeliest few.
+
+    Without that bound, the 118 breeds of dogs would be most of what is learned.
+    """
     names = {label: accepted(label, noun_of(label)) for label in {record.label for record in records}}
     likelihoods: dict[tuple[Labelled, str], float] = {}
     for record in records:
@@ -92,13 +96,14 @@ def choose(records: Sequence[Labelled], written: Mapping[str, Entry], share: flo
             if is_good(caption, names[record.label]):
                 key = record, caption["text"]
                 likelihoods[key] = max(_likelihood(caption), likelihoods.get(key, -math.inf))
-    count = math.ceil(share * len(likelihoods))
-    likeliest = set(sorted(likelihoods, key=likelihoods.__getitem__, reverse=True)[:count])
+    counts: Counter[str] = Counter()
     chosen: Chosen = {}
-    for record, text in likelihoods:
-        if (record, text) in likeliest:
+    for record, text in sorted(likelihoods, key=likelihoods.__getitem__, reverse=True):
+        thing = noun_of(record.label) or record.label
+        counts[thing] += 1
+        if counts[thing] <= most:
             chosen.setdefault(record, []).append(text)
-    return chosen
+    return {record: chosen[record] for record in records if record in chosen}
 
 
 def is_good(caption: Mapping[str, Any], names: set[tuple[str, ...]]) -> bool:

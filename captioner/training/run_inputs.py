@@ -76,7 +76,8 @@ class RunInputs:
 
     def reads_sentences(self, variant: str) -> bool:
         """Whether a decoder learns from sentences of the extra text, which controls for the captions alone do not."""
-        return self.stage == FIRST and self.preset.training.sentences > 0 and not variant.endswith("-captions")
+        wanted = self.stage == FIRST and self.preset.training.sentences > 0 and not variant.endswith("-captions")
+        return wanted and bool(self.sources.corpus)
 
     def files(self, variant: str) -> list[tuple[str, Path]]:
         """The files of text and vectors that a decoder learns from, each with its role."""

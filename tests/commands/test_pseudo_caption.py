@@ -1,7 +1,6 @@
 """`pseudo-caption`: what it refuses, and how it continues and chooses among the captions that are in its folder already."""
 
 import json
-import math
 import shutil
 from pathlib import Path
 
@@ -90,16 +89,16 @@ def test_an_interrupted_folder_is_continued(pseudo_caption, together, tmp_path, 
     assert both[0] == both[1] and names[0] == names[1] and len(names[0]) == photographs
 
 
-def test_another_share_chooses_among_the_same_captions(pseudo_caption, together, tmp_path):
+def test_another_bound_chooses_among_the_same_captions(pseudo_caption, together, tmp_path):
     assert pseudo_caption("made")[0] == 0
     captions, how = tmp_path / "made" / "captions.train.txt", tmp_path / "made" / "how.json"
     every, made = captions.read_text().splitlines(), json.loads(how.read_text())
     together.clear()
-    status, output, errors = pseudo_caption("made", "--share", 0.3, "--json")
+    status, output, errors = pseudo_caption("made", "--most", 1, "--json")
     kept = captions.read_text().splitlines()
     assert status == 0 and not together, errors
-    assert len(kept) == json.loads(output)["captions"] == math.ceil(0.3 * len(every)) < len(every)
-    assert json.loads(how.read_text()) == made | {"share": 0.3} and made["share"] == 1
+    assert len(kept) == json.loads(output)["captions"] == len({one.label for one in load_labels(tmp_path).train}) < len(every)
+    assert json.loads(how.read_text()) == made | {"most": 1} and made["most"] == 12
 
 
 def test_captions_of_other_decoders_labels_or_settings_are_not_mixed(pseudo_caption, tmp_path):

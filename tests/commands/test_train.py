@@ -94,6 +94,20 @@ def test_another_encoder_is_loaded_by_name(cli, monkeypatch, tmp_path):
     assert status == 2 and "no encoder 'AlexNet'; choose one of efficientnet-lite2, " in errors
 
 
+def test_an_encoder_without_a_classifier_has_no_word_slots(cli, monkeypatch):
+    asked = []
+
+    def prepare(request, data, preset, out, workers):
+        asked.append((preset.encoder, preset.decoder.word_slots, preset.training.sentences))
+        raise EncoderError("Stopped here.")
+
+    monkeypatch.setattr("captioner.commands.train._prepare", prepare)
+    for encoder in ("ResNet152", "efficientnet-lite2"):
+        errors = cli("train", "--data", "shapes", "--preset", "triptych", "--encoder", encoder)[2]
+        assert ("Without --corpus there are no sentences" in errors) == (encoder == "efficientnet-lite2")
+    assert asked == [("resnet152", 0, 0), ("efficientnet-lite2", 4, 32)]
+
+
 def test_shapes_have_their_own_preset_and_folder(cli, monkeypatch):
     asked = []
     monkeypatch.setattr("captioner.commands.train._left_to_train", lambda out, *_: asked.append(out) or [])

@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import replace
 
 from captioner.config import CONTROLS, FIRST, REWARD, STAGES, VARIANTS
-from captioner.experiments import plans
 from captioner.experiments.plans import ABLATION, FLICKR8K, PLANS, RECIPES, SEEDS, Trial, overrides, repeated_seeds
 from captioner.presets import OLDER_RECIPES, PRESETS
 from support.recipe_factory import dimensions
@@ -61,14 +60,10 @@ def test_the_recipes_have_every_trial_once():
     assert told == [("tanh", "standard"), ("relu", "standard"), ("tanh", "7000-1000")]
 
 
-def test_the_ablation_reads_sentences_with_word_slots_alone(monkeypatch):
-    """Without slots they would be refused."""
-    triptych = PRESETS["triptych"]
-    decoder, training = replace(triptych.decoder, word_slots=4), replace(triptych.training, sentences=48)
-    monkeypatch.setitem(PRESETS, "triptych", replace(triptych, decoder=decoder, training=training))
-    settings = [plans._shortened("learned", slots, 1.0).settings for slots in (0, 4)]
-    assert [(one.decoder.word_slots, one.training.sentences) for one in settings] == [(0, 0), (4, 48)]
-    assert len(ABLATION.trials()) == 24
+def test_the_ablation_has_every_combination_and_no_sentences():
+    settings = [trial.settings for trial in ABLATION.trials()]
+    kinds = {(one.decoder.word_slots, one.training.other_share, one.training.sentences) for one in settings}
+    assert kinds == {(0, 0.0, 0), (0, 1.0, 0), (4, 0.0, 0), (4, 1.0, 0)} and len(settings) == 24
 
 
 def test_no_two_trials_are_trained_in_one_folder():

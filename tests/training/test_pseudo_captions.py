@@ -18,11 +18,11 @@ def caption(text, likelihood=-1.0, finished=True):
     return {"text": text, "words": words, "log_probability": likelihood * (len(words) + 1), "end_log_probability": end}
 
 
-CAT, DOG = (Labelled(f"{noun}.png", (), None, "own", noun) for noun in ("cat", "dog"))
+CAT, TABBY, DOG = (Labelled(f"{noun}.png", (), None, "own", noun) for noun in ("cat", "tabby", "dog"))
 
 
 def written(**captions):
-    """What decoders wrote for the cat, the dog or both."""
+    """What decoders wrote, by label."""
     return {
         f"{noun}.png": {"captions": {str(number): [one] for number, one in enumerate(found)}} for noun, found in captions.items()
     }
@@ -33,21 +33,22 @@ def test_a_caption_names_the_object_once_and_is_whole():
         caption("a dog on a bed"), caption("a cat chases a cat"), caption("a cat sleeps"), caption("a cat on the"),
         caption("a cat on the bed", finished=False), caption("a cat and a bed and a bed"),
     )  # fmt: skip
-    assert choose([CAT], written(cat=bad)) == {}
+    assert choose([CAT], written(cat=bad), 9) == {}
     good = caption("two cats on a bed")
-    assert choose([CAT], written(cat=[*bad, good, good])) == {CAT: ["two cats on a bed"]}
+    assert choose([CAT], written(cat=[*bad, good, good]), 9) == {CAT: ["two cats on a bed"]}
 
 
-def test_the_likeliest_share_is_kept_whatever_the_length():
+def test_the_likeliest_of_every_object_are_kept_whatever_their_length():
+    """A tabby is a cat."""
     cat = [caption("a cat on a very large bed", -0.5), caption("the cat on a bed", -0.9), caption("a dog on a bed", -0.1)]
-    dog = [caption("a dog on grass", -0.6), caption("a dog on a bed", -1.5), caption("a dog on a bed", -0.7)]
-    found = written(cat=cat, dog=dog)
-    texts = [caption["text"] for caption in (cat[0], dog[0], dog[1], cat[1])]
-    for count in range(1, 5):
-        chosen = choose([CAT, DOG], found, count / 4)
-        assert sorted(text for own in chosen.values() for text in own) == sorted(texts[:count])
-    assert list(chosen.items()) == [(CAT, [texts[0], texts[3]]), (DOG, [texts[1], texts[2]])]
-    assert choose([CAT, DOG], found, 0.01) == {CAT: texts[:1]}, "One caption at the least."
+    tabby = [caption("a cat on a dog", -0.7), caption("a cat on a bed", -1.5)]
+    dog = [caption("a dog on grass", -1.6)]
+    records, found = [CAT, TABBY, DOG], written(cat=cat, tabby=tabby, dog=dog)
+    own = {DOG: ["a dog on grass"]}
+    assert choose(records, found, 1) == {CAT: ["a cat on a very large bed"]} | own
+    assert choose(records, found, 2) == {CAT: ["a cat on a very large bed"], TABBY: ["a cat on a dog"]} | own
+    every = choose(records, found, 4)
+    assert every[CAT] == ["a cat on a very large bed", "the cat on a bed"] and len(every[TABBY]) == 2 and [*every] == records
 
 
 def test_photographs_of_many_labels_are_captioned_at_once_as_each_alone(tmp_path):

@@ -101,6 +101,7 @@ def test_sentences_are_read_in_the_first_stage_by_every_decoder(data, eager, tmp
     assert first.files("learned") == first.files("word2vec") == [("corpus", tmp_path / "corpus.txt")]
     assert data(REWARD).files("learned") == [] and not data(REWARD).reads_sentences("learned")
     assert first.files("word2vec-captions") == []
+    assert not data(sources=Sources()).reads_sentences("learned"), "There are none without extra text."
     losses = []
     for count in (0, 3):
         first.preset = replace(first.preset, training=replace(first.preset.training, sentences=count))
