@@ -119,7 +119,7 @@ def test_what_decoders_write_when_told_the_label_is_a_data_set(run, inputs, data
     photographs = [Labelled(one.name, (), one.source, "", label) for one, label in pairs]
     assert not inputs.cache.fill(photographs)
     lines = write_captions(captioner(run), photographs, inputs.cache, SearchConfig(), tmp_path / "direct", {})
-    found = choose(photographs, {line["image"]: line for line in lines})
+    found = choose(photographs, {line["image"]: line for line in lines}, 9)
     assert set(found) == set(photographs)
     for record, texts in found.items():
         noun = told(record.label)[0].removesuffix("s")
