@@ -91,7 +91,7 @@ class Study:
     moves: dict[str, Moves]  # by variant
     own_words: dict[str, tuple[Words, ...]]  # by stage, for each seed: words that only one variant uses, and how often
     own_words_by_chance: dict[str, dict[str, float]]  # by stage and variant: how many, where only the seeds differ
-    photographs: dict[str, int] = field(default_factory=dict)  # by split, those of further data sets too
+    photographs: dict[str, int] = field(default_factory=dict)  # how many, by split; every data set has its own splits
 
     def __post_init__(self) -> None:
         names = {group.name for group in self.groups} | {name for pair in self.pairs for name, _ in pair.groups}

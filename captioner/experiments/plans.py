@@ -118,7 +118,7 @@ class Plan:
 
     @property
     def place(self) -> str:
-        """The folder of its conclusions and histories; those of the runs that ship lie beside the shipped decoders."""
+        """The folder of its conclusions and histories. The plan whose runs ship has no folder of its own."""
         return "" if self.name == SEEDS else self.name
 
     @cached_property

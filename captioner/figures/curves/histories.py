@@ -180,7 +180,7 @@ def _runs_below(top: Path) -> Iterator[Path]:
 
 
 def _histories(folder: Path, name: str) -> list[str]:
-    """The histories of a decoder in a run: its own, then those of further seeds."""
+    """The histories of one decoder of a run, the run's own seed first."""
     own = [f"{name}/{HISTORY}"] if os.path.isfile(folder / name / HISTORY) else []
     return own + sorted(glob.glob(f"{SEEDS}/*/{name}/{HISTORY}", root_dir=folder))
 
