@@ -81,6 +81,20 @@ def follow(step: Step, state: State, ids: Sequence[int], alternatives: int = Sea
     return search(step, state, 1, config, prefix=ids)[0][0]
 
 
+def rate(step: Step, state: State, captions: Sequence[Sequence[int]]) -> np.ndarray:
+    """The log-probabilities of several whole captions of one image, (captions,), each with its end word."""
+    order = sorted(range(len(captions)), key=lambda number: -len(captions[number]))
+    targets = [[*captions[number], END] for number in order]  # longest first, so that those that go on are the first rows
+    rows, words, found = np.zeros(len(captions), int), np.full(len(captions), START, np.int32), np.zeros(len(captions))
+    for place in range(len(targets[0]) if targets else 0):
+        going = sum(place < len(words) for words in targets)
+        scores, normalisers, state, _ = step(tuple(part[rows[:going]] for part in state), words[:going], np.zeros(1, np.int32))
+        words = np.array([targets[row][place] for row in range(going)], np.int32)
+        found[:going] += scores[np.arange(going), words] - normalisers[:, 0]
+        rows = np.arange(going)
+    return found[np.argsort(order)]
+
+
 def check(config: SearchConfig) -> None:
     """Refuse settings that no search can follow."""
     limit = MAXIMUM_LENGTH_PREFERENCE

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from captioner.captioning.beam_search import follow, search
+from captioner.captioning.beam_search import follow, rate, search
 from captioner.captioning.caption import Caption
 from captioner.captioning.hypotheses import Hypothesis
 from captioner.captioning.numpy_decoder import NumpyDecoder, Session
@@ -163,6 +163,16 @@ class Captioner:
 
         names = self._names(variants)
         return dict(zip(names, self._pool.map(judge, names), strict=True))
+
+    def rate(self, seen: Seen, sentences: Sequence[Sequence[str]], told: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """The log-probability of each whole sentence for one picture, by decoder."""
+        shown = _Shown.of(seen, self.words_seen(seen, told))
+
+        def judge(name: str) -> np.ndarray:
+            session, reader = self._session(name, shown), self._readers[name]
+            return rate(session.step, session.state, [reader.encode(words, shown.words[0]) for words in sentences])
+
+        return dict(zip(self.variants, self._pool.map(judge, self.variants), strict=True))
 
     def tree(
         self, seen: Seen, variant: str, config: SearchConfig, beginning: Sequence[str] = (), told: Sequence[str] | None = None

@@ -1,36 +1,43 @@
-"""Pseudo-captions: what decoders with word slots write for labelled photographs when told the label, filtered, as a data set.
+"""Pseudo-captions: for labelled photographs, people's sentences that name the object and fit the photograph, as a data set.
 
-The data set's folder also keeps everything that the decoders wrote, in the form of `caption --out`, so that an interrupted
-command continues and another filter needs no new captions. Labels are read by `captioner.data.labels`, and what a label accepts
-is left to `captioner.scoring.object_names`.
+Decoders with word slots, told the label, say how well a sentence fits. Labels are read by `captioner.data.labels`, and what a
+label accepts is left to `captioner.scoring.object_names`.
 """
 
-import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from captioner.captioning.bulk import entry
-from captioner.captioning.listing import Entry, Listing, read_done
-from captioner.config import SearchConfig
+import numpy as np
+
 from captioner.data.dataset_formats import BY_SPLIT, OWN_PHOTOGRAPHS
 from captioner.data.labels import Labelled
-from captioner.errors import ConfigError
 from captioner.scoring.caption_style import is_cut, says_twice
-from captioner.scoring.object_names import accepted, last_words, named, noun_of
-from captioner.storage import read_as, write_bytes, write_json
+from captioner.scoring.object_names import accepted, forms, last_words, named, noun_of
+from captioner.storage import write_bytes, write_json
+from captioner.training.sentences import LONGEST, SHORTEST
+from captioner.vision.encoder import Seen
 from captioner.vision.feature_cache import FeatureCache
 
 if TYPE_CHECKING:
     from captioner.captioning.captioner import Captioner
 
-WRITTEN, HOW = "written.jsonl", "how.json"
-_SHORTEST = 4  # words; a lone noun teaches no sentence
-_AT_ONCE = 50  # photographs
+HOW = "how.json"
+_RATED = 60  # sentences of a photograph, drawn from those that name its object
+_USUAL = 0.5  # share of a sentence's log-probability without a photograph that is taken off; it is high if it fits anything
+_AT_ONCE = 50  # photographs whose features are read together
 
-Chosen = dict[Labelled, list[str]]  # captions by photograph
+Words = tuple[str, ...]
+
+
+class Fitting(NamedTuple):
+    """A sentence and how well it fits a photograph."""
+
+    record: Labelled
+    sentence: Words
+    fit: float
 
 
 def told(label: str) -> list[str]:
@@ -43,87 +50,74 @@ def told(label: str) -> list[str]:
     return [noun] if noun else last_words(label)
 
 
-def read_written(folder: Path, how: Mapping[str, Any]) -> dict[str, Entry]:
-    """The captions in a folder by photograph, none in a new folder; refuse a folder that was not made like this."""
-    if not folder.exists():
-        return {}
-    made = read_as(folder / HOW, dict[str, Any], "give another name") if (folder / HOW).is_file() else {}
-    if {name: made.get(name) for name in how} != how:
-        raise ConfigError(f"There is a folder {folder} already, from other decoders, labels or settings; give another name.")
-
-    written: dict[str, Entry] = {}
-
-    def keep(found: Entry) -> bool:
-        written[found["image"]] = found
-        return True
-
-    return {name: written[name] for name in read_done(folder / WRITTEN, keep)}
-
-
-def write_captions(
-    captioner: "Captioner",
-    records: Sequence[Labelled],
-    cache: FeatureCache,
-    config: SearchConfig,
-    folder: Path,
-    how: Mapping[str, Any],
-) -> Iterator[Entry]:
-    """Photograph after photograph, what every decoder writes; it is in the folder before it is yielded."""
-    write_json(folder / HOW, how)
-    with closing(Listing(folder / WRITTEN, resume=True)) as listing:
-        for first in range(0, len(records), _AT_ONCE):
-            for found in _captioned(captioner, records[first : first + _AT_ONCE], cache, config):
-                listing.add(found)
-                yield found
+def naming(lines: Iterable[Sequence[str]], labels: Iterable[str]) -> dict[str, list[Words]]:
+    """By label, the sentences that name its object: whole ones of usual length that say no content word twice."""
+    names = {label: accepted(label, noun_of(label)) for label in labels}
+    ends = {form for own in names.values() for name in own for form in forms(name[-1])}
+    by_word: dict[str, list[Words]] = defaultdict(list)
+    for sentence in dict.fromkeys(map(tuple, lines)):
+        if SHORTEST <= len(sentence) <= LONGEST and not says_twice(sentence) and not is_cut(sentence):
+            for word in ends.intersection(sentence):
+                by_word[word].append(sentence)
+    found = {}
+    for label, own in names.items():
+        maybe = dict.fromkeys(sentence for name in own for form in sorted(forms(name[-1])) for sentence in by_word[form])
+        found[label] = [sentence for sentence in maybe if named(" ".join(sentence), own)]
+    return found
 
 
-def _captioned(captioner: "Captioner", records: Sequence[Labelled], cache: FeatureCache, config: SearchConfig) -> Iterator[Entry]:
-    seen, words = cache.seen(records), [told(record.label)[: captioner.word_slots] for record in records]
-    slots = [captioner.words_seen(seen.part([place]), own)[0] for place, own in enumerate(words)]
-    for record, own, captions in zip(records, words, captioner.caption_seen(seen, config, words=slots), strict=True):
-        yield entry(record.name, captions, captioner.stage, 1, own)
+def rated(
+    captioner: "Captioner", records: Sequence[Labelled], cache: FeatureCache, sentences: Mapping[str, Sequence[Words]]
+) -> Iterator[list[Fitting]]:
+    """Photograph after photograph, some of its label's sentences and how well they fit."""
+    for first in range(0, len(records), _AT_ONCE):
+        several = records[first : first + _AT_ONCE]
+        seen = cache.seen(several)
+        for place, record in enumerate(several):
+            words = told(record.label)[: captioner.word_slots]
+            known = [one for one in sentences[record.label] if all(word in captioner.vocabulary or word in words for word in one)]
+            drawn = random.Random(record.name).sample(known, min(len(known), _RATED))
+            yield list(map(Fitting, [record] * len(drawn), drawn, fits(captioner, seen.part([place]), words, drawn)))
 
 
-def choose(records: Sequence[Labelled], written: Mapping[str, Entry], most: int) -> Chosen:
-    """The captions that are good enough to learn from, each once per photograph; of every object the likeliest few.
+def fits(captioner: "Captioner", seen: Seen, words: Sequence[str], sentences: Sequence[Words]) -> list[float]:
+    """How well each sentence fits one photograph: per word, its log-probability less a share of that of an empty photograph.
+
+    The end counts as a word. The decoders' mean is taken.
+    """
+    if not sentences:
+        return []
+    empty = Seen(np.zeros_like(seen.features))
+    for_it, for_none = (
+        sum(captioner.rate(*given).values()) for given in ((seen, sentences, words), (empty, sentences, [""]))
+    )
+    lengths = np.array([len(sentence) + 1 for sentence in sentences])
+    return ((for_it - _USUAL * for_none) / lengths / len(captioner.variants)).tolist()
+
+
+def choose(fitting: Iterable[Fitting], most: int) -> dict[Labelled, Words]:
+    """The best sentence of each photograph; no sentence twice, and of every object the few photographs that it fits best.
 
     Without that bound, the 118 breeds of dogs would be most of what is learned.
     """
-    names = {label: accepted(label, noun_of(label)) for label in {record.label for record in records}}
-    likelihoods: dict[tuple[Labelled, str], float] = {}
-    for record in records:
-        for (caption,) in written[record.name]["captions"].values():
-            if is_good(caption, names[record.label]):
-                key = record, caption["text"]
-                likelihoods[key] = max(_likelihood(caption), likelihoods.get(key, -math.inf))
+    chosen: dict[Labelled, Words] = {}
+    used: set[Words] = set()
     counts: Counter[str] = Counter()
-    chosen: Chosen = {}
-    for record, text in sorted(likelihoods, key=likelihoods.__getitem__, reverse=True):
+    for record, sentence, _ in sorted(fitting, key=lambda one: -one.fit):
         thing = noun_of(record.label) or record.label
-        counts[thing] += 1
-        if counts[thing] <= most:
-            chosen.setdefault(record, []).append(text)
-    return {record: chosen[record] for record in records if record in chosen}
+        if record not in chosen and sentence not in used and counts[thing] < most:
+            chosen[record] = sentence
+            used.add(sentence)
+            counts[thing] += 1
+    return chosen
 
 
-def is_good(caption: Mapping[str, Any], names: set[tuple[str, ...]]) -> bool:
-    """Whether a caption is a sentence that names the object, ends, and says no content word twice."""
-    words, finished = caption["words"], caption["end_log_probability"] is not None
-    whole = finished and len(words) >= _SHORTEST and not is_cut(words)
-    return whole and named(caption["text"], names) and not says_twice(words)
-
-
-def _likelihood(caption: Mapping[str, Any]) -> float:
-    """The mean log-probability of the words and the end."""
-    return caption["log_probability"] / (len(caption["words"]) + 1)
-
-
-def save(folder: Path, chosen: Chosen, how: Mapping[str, Any]) -> None:
+def save(folder: Path, chosen: Mapping[Labelled, Words], how: Mapping[str, Any]) -> None:
     """Write a data set with a split for training alone, with copies of the photographs, and how it was made."""
     pictures = folder / OWN_PHOTOGRAPHS
-    pictures.mkdir(parents=True, exist_ok=True)
+    pictures.mkdir(parents=True)
     for record in chosen:
         (pictures / record.name).write_bytes(record.read())
-    lines = (f"{record.name}#{number}\t{text}\n" for record, texts in chosen.items() for number, text in enumerate(texts))
+    lines = sorted(f"{record.name}#0\t{' '.join(sentence)}\n" for record, sentence in chosen.items())
     write_bytes(folder / BY_SPLIT.format("train"), "".join(lines).encode())
     write_json(folder / HOW, how)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from captioner.captioning.beam_search import follow, search
+from captioner.captioning.beam_search import follow, rate, search
 from captioner.captioning.hypotheses import take_best
 from captioner.config import SearchConfig
 from captioner.errors import CheckpointError, ConfigError
@@ -355,6 +355,15 @@ def test_a_caption_without_an_end_is_followed_to_its_last_word():
     table, _ = markov(7, size=8)
     followed = follow(table_of(table[0]), (np.zeros((1, 1)),), [A, B])
     assert followed.ids == (A, B) and not followed.finished and len(followed.log_probabilities) == 2
+
+
+def test_captions_are_rated_together_as_they_are_followed_one_by_one():
+    """Of any lengths, in any order, each with its end."""
+    table, state = markov(9, size=8)[0][0], (np.zeros((1, 1)),)
+    captions = [[A], [C, C, A], [], [B, A, C, B], [C, B, A]]
+    alone = [follow(table_of(table), state, [*caption, END]).log_probability for caption in captions]
+    assert rate(table_of(table), state, captions) == pytest.approx(alone)
+    assert rate(table_of(table), state, []).shape == (0,)
 
 
 def test_a_prefix_serves_every_image_of_a_batch():

@@ -12,12 +12,12 @@ from captioner.captioning.captioner import Captioner
 from captioner.config import REWARD, RewardConfig, SearchConfig
 from captioner.data.datasets import Dataset, Record, join
 from captioner.data.datasets import load as load_dataset
-from captioner.data.labels import Labelled, load_labels
+from captioner.data.labels import load_labels
 from captioner.errors import ConfigError
 from captioner.model.checkpoints import load
 from captioner.model.word_slots import SlotFinder
 from captioner.training.batches import Examples
-from captioner.training.pseudo_captions import choose, told, write_captions
+from captioner.training.pseudo_captions import told
 from captioner.training.run import Run, Start
 from captioner.training.run_inputs import RunInputs, Sources
 from captioner.training.self_critical import Writer
@@ -112,33 +112,25 @@ def test_a_word_can_be_told_and_the_decoder_without_its_vector_says_so(run, data
             one.check_told(wrong)
 
 
-def test_what_decoders_write_when_told_the_label_is_a_data_set(run, inputs, dataset, tmp_path, monkeypatch, capsys):
-    """Learned has no vector for the zebra's word, and its captions of zebras are left out; a label may be a phrase."""
+def test_sentences_about_a_labelled_photograph_are_a_data_set(run, inputs, dataset, tmp_path, monkeypatch, capsys):
+    """A label may be a phrase, and its word may be outside the captions' vocabulary."""
     labels = {"dog": "pair of dogs", "cat": "cat", "zebra": "zebra"}
-    pairs = zip(dataset.split("test"), labels.values(), strict=True)
-    photographs = [Labelled(one.name, (), one.source, "", label) for one, label in pairs]
-    assert not inputs.cache.fill(photographs)
-    lines = write_captions(captioner(run), photographs, inputs.cache, SearchConfig(), tmp_path / "direct", {})
-    found = choose(photographs, {line["image"]: line for line in lines}, 9)
-    assert set(found) == set(photographs)
-    for record, texts in found.items():
-        noun = told(record.label)[0].removesuffix("s")
-        assert texts and all(text.split().count(noun) == 1 for text in texts), record.label
-    assert len(found[photographs[2]]) == 1
-    (tmp_path / "labels.tsv").write_text("".join(f"{one.name}\t{one.label}\n" for one in photographs))
-    shutil.copytree(photographs[0].source.parent, tmp_path / "labelled")
+    rows = zip(dataset.split("test"), labels.values(), strict=True)
+    (tmp_path / "labels.tsv").write_text("".join(f"{one.name}\t{label}\n" for one, label in rows))
+    shutil.copytree(dataset.split("test")[0].source.parent, tmp_path / "labelled")
     monkeypatch.setattr("captioner.captioning.captioner.load_encoder", lambda name, **_: Recogniser())
-    given = {"--labels": tmp_path, "--checkpoints": run, "--out": tmp_path / "Made", "--cache": tmp_path / "cache"}
-    assert main(["pseudo-caption", *(str(part) for pair in given.items() for part in pair)]) == 0
-    learned_from = {one.name for one in load_labels(tmp_path).train}
-    assert f"of {len(learned_from)} of {len(learned_from)} photographs" in capsys.readouterr().out
-    made = load_dataset(tmp_path / "Made")
-    assert made.name == "made" and list(made.splits) == ["train"] and made.notes == ()
-    assert {one.name: one.captions for one in made.split("train")} == {
-        record.name: tuple(texts) for record, texts in found.items() if record.name in learned_from
-    }
-    assert made.split("train")[0].read() in {record.read() for record in photographs}
-    assert {one.origin for one in join([dataset, made]).split("train")} == {"", "made"}
+    monkeypatch.setattr("captioner.training.pseudo_captions.SHORTEST", 4)
+    corpus, made = inputs.sources.corpus[0], tmp_path / "Made"
+    given = {"--labels": tmp_path, "--checkpoints": run, "--corpus": corpus, "--out": made, "--cache": tmp_path / "cache"}
+    assert main(["pseudo-caption", "--variant", "word2vec", *(str(part) for pair in given.items() for part in pair)]) == 0
+    learned_from = {one.name: one.label for one in load_labels(tmp_path).train}
+    assert f"Kept {len(learned_from)} of {len(learned_from)} photographs" in capsys.readouterr().out
+    found = load_dataset(made)
+    assert found.name == "made" and list(found.splits) == ["train"] and found.notes == ()
+    for one in found.split("train"):
+        noun = told(learned_from[one.name])[0].removesuffix("s")
+        assert one.captions[0] in {f"a {noun} {verb} on grass" for verb in ("sits", "runs")}, "Nobody eats in the captions."
+    assert {one.origin for one in join([dataset, found]).split("train")} == {"", "made"}
 
 
 def test_greedy_captions_of_the_training_graph_are_those_of_the_search(run, inputs, dataset):
