@@ -29,7 +29,7 @@ PRESETS: dict[str, Preset] = {
             "triptych",
             encoder=ADAPTED,
             decoder=replace(_DECODER, word_slots=4),
-            training=replace(_TRAINING, epochs=6, shortest_caption=4, sentences=32),
+            training=replace(_TRAINING, shortest_caption=4, sentences=32),
             reward=_REWARD,
         ),
         # The recipe of the study on Flickr8k alone, and the same on the original CNN, for comparison with models that do not
