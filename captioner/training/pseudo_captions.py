@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HOW = "how.json"
 _RATED = 60  # sentences of a photograph, drawn from those that name its object
 _USUAL = 0.5  # share of a sentence's log-probability without a photograph that is taken off; it is high if it fits anything
+_LEAST = -0.8  # fit of a sentence that is kept; of those below, most tell of people who are not in the photograph
 _AT_ONCE = 50  # photographs whose features are read together
 
 Words = tuple[str, ...]
@@ -96,16 +97,16 @@ def fits(captioner: "Captioner", seen: Seen, words: Sequence[str], sentences: Se
 
 
 def choose(fitting: Iterable[Fitting], most: int) -> dict[Labelled, Words]:
-    """The best sentence of each photograph; no sentence twice, and of every object the few photographs that it fits best.
+    """The best sentence of each photograph, if it fits; no sentence twice, and of every object the `most` that fit best.
 
     Without that bound, the 118 breeds of dogs would be most of what is learned.
     """
     chosen: dict[Labelled, Words] = {}
     used: set[Words] = set()
     counts: Counter[str] = Counter()
-    for record, sentence, _ in sorted(fitting, key=lambda one: -one.fit):
+    for record, sentence, fit in sorted(fitting, key=lambda one: -one.fit):
         thing = noun_of(record.label) or record.label
-        if record not in chosen and sentence not in used and counts[thing] < most:
+        if fit >= _LEAST and record not in chosen and sentence not in used and counts[thing] < most:
             chosen[record] = sentence
             used.add(sentence)
             counts[thing] += 1

@@ -21,6 +21,7 @@ def pseudo_caption(cli, tmp_path, monkeypatch):
         save(tmp_path / "run" / name, checkpoint, {})
     monkeypatch.setattr("captioner.captioning.captioner.load_encoder", lambda *_, **__: Recogniser())
     monkeypatch.setattr("captioner.training.pseudo_captions._AT_ONCE", 5)
+    monkeypatch.setattr("captioner.training.pseudo_captions._LEAST", -99)  # Untrained decoders find nothing fitting.
     (tmp_path / "labelled").mkdir()
     rows = [(f"{noun}-{number}.png", noun) for number in range(6) for noun in ("dog", "cat")]
     for number, (name, noun) in enumerate(rows):

@@ -28,11 +28,16 @@ def test_sentences_of_usual_length_that_name_the_object_and_say_nothing_twice():
 def test_each_photograph_gets_its_best_sentence_no_sentence_twice_and_each_object_a_few_photographs():
     """A tabby is a cat."""
     first, second, third = (tuple(text.split()) for text in ("a cat on grass", "the cat sits", "a cat runs"))
-    fitting = [Fitting(CAT, first, -1), Fitting(CAT, second, -2), Fitting(TABBY, first, -3), Fitting(TABBY, third, -4)]
-    fitting.append(Fitting(DOG, second, -5))
+    fitting = [Fitting(CAT, first, 0.1), Fitting(CAT, second, 0), Fitting(TABBY, first, -0.1), Fitting(TABBY, third, -0.2)]
+    fitting.append(Fitting(DOG, second, -0.3))
     assert choose(fitting, 2) == {CAT: first, TABBY: third, DOG: second}
     assert choose(reversed(fitting), 1) == {CAT: first, DOG: second}
     assert choose([], 1) == {}
+
+
+def test_a_photograph_that_no_sentence_fits_is_left_out():
+    fitting = [Fitting(CAT, ("a", "cat"), -0.79), Fitting(DOG, ("a", "dog"), -0.81)]
+    assert choose(fitting, 1) == {CAT: ("a", "cat")}
 
 
 def test_a_sentence_fits_that_is_likelier_for_the_photograph_than_for_none():
