@@ -15,11 +15,13 @@ SUMMARY = "choose people's sentences for labelled photographs, as a data set to 
 class Request(arguments.Decoders):
     description = (
         "Find a sentence for each of the labelled photographs that are not held out: of the text's sentences that name its "
-        "object, the one that decoders with word slots, told the label, find most fitting. The photographs and their sentences "
-        "become a data set with training photographs alone, for train --data."
+        "object, the one that decoders with word slots, told the label, find most fitting. Only photographs that show people get "
+        "sentences about people, as far as the captions of --data teach to tell. The photographs and their sentences become a "
+        "data set with training photographs alone, for train --data."
     )
     interrupted = "Interrupted. Nothing was written."
     labels: Path = arguments.path("folder of labelled photographs", required=True)
+    data: list[str] = arguments.datasets()
     corpus: list[Path] = arguments.repeatable(
         "text with one sentence per line, .txt or .txt.gz; repeatable", "FILE", type=Path, required=True
     )
@@ -39,7 +41,7 @@ def run(options: Request) -> int:
     from captioner.progress import Progress
     from captioner.scoring.comparison import fingerprint
     from captioner.training.embedding_tables import Sources
-    from captioner.training.pseudo_captions import choose, naming, rated, save
+    from captioner.training.pseudo_captions import choose, naming, rated, save, shows_people
     from captioner.vision.feature_cache import FeatureCache
     from captioner.vocabulary import tokenize
     from embeddings.corpus import read_lines
@@ -50,15 +52,15 @@ def run(options: Request) -> int:
     found, captioner = load_labels(options.labels), choices.captioner(options, choices.variants(options.variant))
     if not captioner.word_slots:
         raise ConfigError("Decoders without word slots cannot be told a label; choose decoders that have some.")
-    cache = FeatureCache(choices.cache(options.cache), captioner.encoder)
-    for reason in (failed := cache.fill(found.train)).values():
+    cache, captioned = FeatureCache(choices.cache(options.cache), captioner.encoder), choices.dataset(options.data).split("train")
+    for reason in (failed := cache.fill([*found.train, *captioned])).values():
         note(f"Left out: {reason}")
-    records = [record for record in found.train if record.name not in failed]
+    records, captioned = ([record for record in part if record.name not in failed] for part in (found.train, captioned))
     lines = (tokenize(line) for path in options.corpus for line in read_lines(path))
     sentences = naming(lines, {record.label for record in records})
     fitting = []
     with Progress("sentences", len(records), "photographs") as bar:
-        for several in rated(captioner, records, cache, sentences):
+        for several in rated(captioner, records, cache, sentences, shows_people(records, captioned, cache)):
             fitting += several
             bar.advance()
     chosen = choose(fitting, options.most)

@@ -1,7 +1,8 @@
 """Pseudo-captions: for labelled photographs, people's sentences that name the object and fit the photograph, as a data set.
 
-Decoders with word slots, told the label, say how well a sentence fits. Labels are read by `captioner.data.labels`, and what a
-label accepts is left to `captioner.scoring.object_names`.
+Decoders with word slots, told the label, say how well a sentence fits. They have seen mostly people, so whether a photograph
+shows some is left to a linear classifier of its features, which learns from captioned photographs. Labels are read by
+`captioner.data.labels`, and what a label accepts is left to `captioner.scoring.object_names`.
 """
 
 import random
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from captioner.data.dataset_formats import BY_SPLIT, OWN_PHOTOGRAPHS
+from captioner.data.datasets import Record
 from captioner.data.labels import Labelled
+from captioner.errors import DatasetError
 from captioner.scoring.caption_style import is_cut, says_twice
 from captioner.scoring.object_names import accepted, forms, last_words, named, noun_of
 from captioner.storage import write_bytes, write_json
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
 HOW = "how.json"
 _RATED = 60  # sentences of a photograph, drawn from those that name its object
 _USUAL = 0.5  # share of a sentence's log-probability without a photograph that is taken off; it is high if it fits anything
-_LEAST = -0.8  # fit of a sentence that is kept; of those below, most tell of people who are not in the photograph
+_LEAST = -0.8  # fit of a sentence that is kept; below it, most tell of other things
+_PERSON = "person"  # a label
 _AT_ONCE = 50  # photographs whose features are read together
 
 Words = tuple[str, ...]
@@ -67,16 +71,41 @@ def naming(lines: Iterable[Sequence[str]], labels: Iterable[str]) -> dict[str, l
     return found
 
 
+def shows_people(records: Sequence[Record], captioned: Sequence[Record], cache: FeatureCache) -> np.ndarray:
+    """Whether each photograph shows people, learned from photographs with captions; no photograph's own caption counts."""
+    from sklearn.linear_model import LogisticRegression
+
+    tells = np.array([np.mean([tells_of_people(caption) for caption in record.captions]) >= 0.5 for record in captioned])
+    if tells.all() or not tells.any():
+        raise DatasetError("The captions of --data tell of people in all photographs or in none; add others.")
+    return LogisticRegression(max_iter=1000).fit(cache.pooled(captioned), tells).predict(cache.pooled(records))
+
+
+def tells_of_people(caption: str) -> bool:
+    """Whether a caption has a word for a person.
+
+    >>> tells_of_people("two women ride"), tells_of_people("a dog runs")
+    (True, False)
+    """
+    return named(caption, accepted(_PERSON))
+
+
 def rated(
-    captioner: "Captioner", records: Sequence[Labelled], cache: FeatureCache, sentences: Mapping[str, Sequence[Words]]
+    captioner: "Captioner",
+    records: Sequence[Labelled],
+    cache: FeatureCache,
+    sentences: Mapping[str, Sequence[Words]],
+    with_people: np.ndarray,
 ) -> Iterator[list[Fitting]]:
-    """Photograph after photograph, some of its label's sentences and how well they fit."""
+    """Photograph after photograph, some of its label's sentences and how well they fit; of people only if it shows some."""
+    of_people = {one: tells_of_people(" ".join(one)) for one in {one for several in sentences.values() for one in several}}
     for first in range(0, len(records), _AT_ONCE):
         several = records[first : first + _AT_ONCE]
         seen = cache.seen(several)
         for place, record in enumerate(several):
             words = told(record.label)[: captioner.word_slots]
-            known = [one for one in sentences[record.label] if all(word in captioner.vocabulary or word in words for word in one)]
+            possible = (one for one in sentences[record.label] if with_people[first + place] or not of_people[one])
+            known = [one for one in possible if all(word in captioner.vocabulary or word in words for word in one)]
             drawn = random.Random(record.name).sample(known, min(len(known), _RATED))
             yield list(map(Fitting, [record] * len(drawn), drawn, fits(captioner, seen.part([place]), words, drawn)))
 

@@ -28,8 +28,19 @@ def pseudo_caption(cli, tmp_path, monkeypatch):
         Image.new("RGB", (40, 40 + number), COLOURS[noun]).save(tmp_path / "labelled" / name)
     (tmp_path / "labels.tsv").write_text("".join(f"{name}\t{noun}\n" for name, noun in rows))
     (tmp_path / "text.txt").write_text("\n".join(TEXT))
-    command = ["pseudo-caption", "--labels", tmp_path, "--checkpoints", tmp_path / "run", "--cache", tmp_path / "cache"]
+    _captioned(tmp_path / "captioned")
+    command = ["pseudo-caption", "--labels", tmp_path, "--data", tmp_path / "captioned"]
+    command += ["--checkpoints", tmp_path / "run", "--cache", tmp_path / "cache"]
     return lambda out, *more, text="text.txt": cli(*command, "--corpus", tmp_path / text, "--out", tmp_path / out, *more)
+
+
+def _captioned(folder):
+    """A data set with captions of a dog, a cat and a person with a zebra."""
+    (folder / "photographs").mkdir(parents=True)
+    for noun, colour in COLOURS.items():
+        Image.new("RGB", (50, 50), colour).save(folder / "photographs" / f"{noun}.png")
+    lines = ("dog.png#0\ta dog runs", "cat.png#0\tthe cat sits on grass", "zebra.png#0\ta man and a zebra")
+    (folder / "captions.train.txt").write_text("\n".join(lines) + "\n")
 
 
 def test_every_photograph_gets_a_sentence_of_its_own_that_names_its_object(pseudo_caption, tmp_path):
@@ -65,7 +76,7 @@ def test_decoders_without_word_slots_cannot_be_told(run, data, tiny_run, tmp_pat
     (tmp_path / "labels.tsv").write_text("a.png\tcircle\n")
     (tmp_path / "labelled" / "a.png").write_bytes(next((data / "Flicker8k_Dataset").glob("train*")).read_bytes())
     (tmp_path / "text.txt").write_text("a red circle is in the centre\n")
-    command = ["pseudo-caption", "--labels", tmp_path, "--checkpoints", tiny_run, "--corpus", tmp_path / "text.txt"]
-    status, output, errors = run(*command, "--out", tmp_path / "new")
+    command = ["pseudo-caption", "--labels", tmp_path, "--data", data, "--checkpoints", tiny_run]
+    status, output, errors = run(*command, "--corpus", tmp_path / "text.txt", "--out", tmp_path / "new")
     assert status == 2 and not output and "Decoders without word slots cannot be told a label" in errors
     assert not (tmp_path / "new").exists()

@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from captioner.captioning.captioner import Captioner
+from captioner.data.datasets import Record
 from captioner.data.labels import Labelled
-from captioner.training.pseudo_captions import Fitting, choose, fits, naming
+from captioner.errors import DatasetError
+from captioner.training.pseudo_captions import Fitting, choose, fits, naming, rated, shows_people
 from captioner.vision.encoder import Seen
-from support.fakes import COLOURS, Recogniser, slotted_checkpoints
+from captioner.vision.feature_cache import FeatureCache
+from captioner.vocabulary import Vocabulary
+from support.fakes import COLOURS, Recogniser, StubEncoder, slotted_checkpoints
 
 CAT, TABBY, DOG = (Labelled(f"{noun}.png", (), None, "own", noun) for noun in ("cat", "tabby", "dog"))
 
@@ -55,3 +60,30 @@ def test_a_sentence_fits_that_is_likelier_for_the_photograph_than_for_none():
     found = fits(captioner, seen, ["dog"], sentences)
     assert found == pytest.approx(expected, rel=1e-4) and found[1] > found[2]
     assert fits(captioner, seen, ["dog"], []) == []
+
+
+def test_photographs_of_people_are_told_by_their_features(tmp_path):
+    """Bright photographs have captions about people, dark ones about dogs."""
+    bright, dark = ("a woman sits", "two boys", "a dog"), ("a dog", "a man", "a cat")
+    shown = {"white": (255, ()), "black": (0, ()), "light": (200, bright), "dim": (20, dark), "lighter": (240, bright)}
+    for name, (value, _) in shown.items():
+        Image.new("RGB", (40, 40), (value,) * 3).save(tmp_path / f"{name}.png")
+    records = [Record(f"{name}.png", texts, tmp_path / f"{name}.png") for name, (_, texts) in shown.items() if texts]
+    cache = FeatureCache(tmp_path / "cache", StubEncoder())
+    labelled = [Labelled(f"{name}.png", (), tmp_path / f"{name}.png", "own", "cat") for name in ("white", "black")]
+    cache.fill([*records, *labelled])
+    assert shows_people(labelled, records, cache).tolist() == [True, False]
+    with pytest.raises(DatasetError, match="in all photographs or in none"):
+        shows_people(labelled, records[::2], cache)
+
+
+def test_only_photographs_of_people_get_sentences_about_people(tmp_path):
+    captioner, cache = Captioner(Recogniser(), slotted_checkpoints()), FeatureCache(tmp_path / "cache", Recogniser())
+    Image.new("RGB", (40, 40), COLOURS["cat"]).save(tmp_path / "cat.png")
+    record = Labelled("cat.png", (), tmp_path / "cat.png", "own", "cat")
+    cache.fill([record])
+    sentences = {"cat": [("the", "cat", "sits"), ("a", "cat", "sits", "on", "the", "boy")]}
+    captioner.vocabulary = Vocabulary((*captioner.vocabulary.words, "boy"))
+    for people in (True, False):
+        found = [one.sentence for several in rated(captioner, [record], cache, sentences, np.array([people])) for one in several]
+        assert set(found) == {sentences["cat"][0], *([sentences["cat"][1]] if people else [])}
