@@ -15,9 +15,9 @@ SUMMARY = "choose people's sentences for labelled photographs, as a data set to 
 class Request(arguments.Decoders):
     description = (
         "Find a sentence for each of the labelled photographs that are not held out: of the text's sentences that name its "
-        "object, the one that decoders with word slots, told the label, find most fitting. Only photographs that show people get "
-        "sentences about people, as far as the captions of --data teach to tell. The photographs and their sentences become a "
-        "data set with training photographs alone, for train --data."
+        "object, the one that decoders with word slots, told the label, find most fitting. Only photographs that show people, "
+        "dogs or cats get sentences about them, as far as the captions of --data teach to tell. The photographs and their "
+        "sentences become a data set with training photographs alone, for train --data."
     )
     interrupted = "Interrupted. Nothing was written."
     labels: Path = arguments.path("folder of labelled photographs", required=True)
@@ -41,7 +41,7 @@ def run(options: Request) -> int:
     from captioner.progress import Progress
     from captioner.scoring.comparison import fingerprint
     from captioner.training.embedding_tables import Sources
-    from captioner.training.pseudo_captions import choose, naming, rated, save, shows_people
+    from captioner.training.pseudo_captions import choose, naming, rated, save, showing
     from captioner.vision.feature_cache import FeatureCache
     from captioner.vocabulary import tokenize
     from embeddings.corpus import read_lines
@@ -60,7 +60,7 @@ def run(options: Request) -> int:
     sentences = naming(lines, {record.label for record in records})
     fitting = []
     with Progress("sentences", len(records), "photographs") as bar:
-        for several in rated(captioner, records, cache, sentences, shows_people(records, captioned, cache)):
+        for several in rated(captioner, records, cache, sentences, showing(records, captioned, cache)):
             fitting += several
             bar.advance()
     chosen = choose(fitting, options.most)

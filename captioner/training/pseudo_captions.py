@@ -1,7 +1,7 @@
 """Pseudo-captions: for labelled photographs, people's sentences that name the object and fit the photograph, as a data set.
 
-Decoders with word slots, told the label, say how well a sentence fits. They have seen mostly people, so whether a photograph
-shows some is left to a linear classifier of its features, which learns from captioned photographs. Labels are read by
+Decoders with word slots, told the label, say how well a sentence fits. They have seen mostly people and dogs, so whether a
+photograph shows some is left to linear classifiers of its features, which learn from captioned photographs. Labels are read by
 `captioner.data.labels`, and what a label accepts is left to `captioner.scoring.object_names`.
 """
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 HOW = "how.json"
 _RATED = 60  # sentences of a photograph, drawn from those that name its object
-_USUAL = 0.5  # share of a sentence's log-probability without a photograph that is taken off; it is high if it fits anything
+_COMMON = 0.5  # share of a sentence's log-probability without a photograph that is taken off; it is high if it fits anything
 _LEAST = -0.8  # fit of a sentence that is kept; below it, most tell of other things
-_PERSON = "person"  # a label
+USUAL = ("person", "dog", "cat")  # what sentences often tell of
 _AT_ONCE = 50  # photographs whose features are read together
 
 Words = tuple[str, ...]
@@ -71,23 +71,27 @@ def naming(lines: Iterable[Sequence[str]], labels: Iterable[str]) -> dict[str, l
     return found
 
 
-def shows_people(records: Sequence[Record], captioned: Sequence[Record], cache: FeatureCache) -> np.ndarray:
-    """Whether each photograph shows people, learned from photographs with captions; no photograph's own caption counts."""
+def showing(records: Sequence[Record], captioned: Sequence[Record], cache: FeatureCache) -> dict[str, np.ndarray]:
+    """For each of the usual things, whether each photograph shows it, learned from photographs with captions."""
     from sklearn.linear_model import LogisticRegression
 
-    tells = np.array([np.mean([tells_of_people(caption) for caption in record.captions]) >= 0.5 for record in captioned])
-    if tells.all() or not tells.any():
-        raise DatasetError("The captions of --data tell of people in all photographs or in none; add others.")
-    return LogisticRegression(max_iter=1000).fit(cache.pooled(captioned), tells).predict(cache.pooled(records))
+    features, own = cache.pooled(captioned), cache.pooled(records)
+    found = {}
+    for thing in USUAL:
+        told_of = np.array([np.mean([tells_of(caption, thing) for caption in record.captions]) >= 0.5 for record in captioned])
+        if told_of.all() or not told_of.any():
+            raise DatasetError(f"The captions of --data tell of a {thing} in all photographs or in none; add others.")
+        found[thing] = LogisticRegression(max_iter=1000).fit(features, told_of).predict(own)
+    return found
 
 
-def tells_of_people(caption: str) -> bool:
-    """Whether a caption has a word for a person.
+def tells_of(caption: str, thing: str) -> bool:
+    """Whether a caption has a word for a thing.
 
-    >>> tells_of_people("two women ride"), tells_of_people("a dog runs")
+    >>> tells_of("two women ride", "person"), tells_of("a dog runs", "person")
     (True, False)
     """
-    return named(caption, accepted(_PERSON))
+    return named(caption, accepted(thing))
 
 
 def rated(
@@ -95,16 +99,21 @@ def rated(
     records: Sequence[Labelled],
     cache: FeatureCache,
     sentences: Mapping[str, Sequence[Words]],
-    with_people: np.ndarray,
+    shown: Mapping[str, np.ndarray],
 ) -> Iterator[list[Fitting]]:
-    """Photograph after photograph, some of its label's sentences and how well they fit; of people only if it shows some."""
-    of_people = {one: tells_of_people(" ".join(one)) for one in {one for several in sentences.values() for one in several}}
+    """Photograph after photograph, some of its label's sentences and how well they fit.
+
+    Of the usual things, sentences tell only of those that it shows, and of what its label says.
+    """
+    all_of_them = {one for several in sentences.values() for one in several}
+    tell = {one: {thing for thing in USUAL if tells_of(" ".join(one), thing)} for one in all_of_them}
     for first in range(0, len(records), _AT_ONCE):
         several = records[first : first + _AT_ONCE]
         seen = cache.seen(several)
         for place, record in enumerate(several):
             words = told(record.label)[: captioner.word_slots]
-            possible = (one for one in sentences[record.label] if with_people[first + place] or not of_people[one])
+            seen_things = {thing for thing in USUAL if shown[thing][first + place] or tells_of(" ".join(words), thing)}
+            possible = (one for one in sentences[record.label] if tell[one] <= seen_things)
             known = [one for one in possible if all(word in captioner.vocabulary or word in words for word in one)]
             drawn = random.Random(record.name).sample(known, min(len(known), _RATED))
             yield list(map(Fitting, [record] * len(drawn), drawn, fits(captioner, seen.part([place]), words, drawn)))
@@ -122,7 +131,7 @@ def fits(captioner: "Captioner", seen: Seen, words: Sequence[str], sentences: Se
         sum(captioner.rate(*given).values()) for given in ((seen, sentences, words), (empty, sentences, [""]))
     )
     lengths = np.array([len(sentence) + 1 for sentence in sentences])
-    return ((for_it - _USUAL * for_none) / lengths / len(captioner.variants)).tolist()
+    return ((for_it - _COMMON * for_none) / lengths / len(captioner.variants)).tolist()
 
 
 def choose(fitting: Iterable[Fitting], most: int) -> dict[Labelled, Words]:

@@ -8,10 +8,9 @@ from captioner.captioning.captioner import Captioner
 from captioner.data.datasets import Record
 from captioner.data.labels import Labelled
 from captioner.errors import DatasetError
-from captioner.training.pseudo_captions import Fitting, choose, fits, naming, rated, shows_people
+from captioner.training.pseudo_captions import USUAL, Fitting, choose, fits, naming, rated, showing
 from captioner.vision.encoder import Seen
 from captioner.vision.feature_cache import FeatureCache
-from captioner.vocabulary import Vocabulary
 from support.fakes import COLOURS, Recogniser, StubEncoder, slotted_checkpoints
 
 CAT, TABBY, DOG = (Labelled(f"{noun}.png", (), None, "own", noun) for noun in ("cat", "tabby", "dog"))
@@ -62,28 +61,41 @@ def test_a_sentence_fits_that_is_likelier_for_the_photograph_than_for_none():
     assert fits(captioner, seen, ["dog"], []) == []
 
 
-def test_photographs_of_people_are_told_by_their_features(tmp_path):
-    """Bright photographs have captions about people, dark ones about dogs."""
-    bright, dark = ("a woman sits", "two boys", "a dog"), ("a dog", "a man", "a cat")
-    shown = {"white": (255, ()), "black": (0, ()), "light": (200, bright), "dim": (20, dark), "lighter": (240, bright)}
-    for name, (value, _) in shown.items():
-        Image.new("RGB", (40, 40), (value,) * 3).save(tmp_path / f"{name}.png")
+def test_what_a_photograph_shows_is_told_by_its_features(tmp_path):
+    """Bright photographs have captions about people, red ones about dogs, green ones about cats."""
+    person, dog, cat = ("a woman sits", "two boys", "a dog"), ("a dog", "a puppy", "a man"), ("a cat", "cats", "a lawn")
+    shown = {
+        "white": ((255, 255, 255), ()),
+        "red": ((255, 0, 0), ()),
+        "light": ((220, 220, 220), person),
+        "pink": ((230, 60, 60), dog),
+        "green": ((10, 240, 10), cat),
+        "lighter": ((240, 240, 240), person),
+        "dark": ((240, 30, 20), dog),
+    }
+    for name, (colour, _) in shown.items():
+        Image.new("RGB", (40, 40), colour).save(tmp_path / f"{name}.png")
     records = [Record(f"{name}.png", texts, tmp_path / f"{name}.png") for name, (_, texts) in shown.items() if texts]
     cache = FeatureCache(tmp_path / "cache", StubEncoder())
-    labelled = [Labelled(f"{name}.png", (), tmp_path / f"{name}.png", "own", "cat") for name in ("white", "black")]
+    labelled = [Labelled(f"{name}.png", (), tmp_path / f"{name}.png", "own", "ball") for name in ("white", "red")]
     cache.fill([*records, *labelled])
-    assert shows_people(labelled, records, cache).tolist() == [True, False]
-    with pytest.raises(DatasetError, match="in all photographs or in none"):
-        shows_people(labelled, records[::2], cache)
+    found = showing(labelled, records, cache)
+    assert {thing: own.tolist() for thing, own in found.items()} == {
+        "person": [True, False],
+        "dog": [False, True],
+        "cat": [False] * 2,
+    }
+    with pytest.raises(DatasetError, match="a cat in all photographs or in none"):
+        showing(labelled, [records[0], records[1]], cache)
 
 
-def test_only_photographs_of_people_get_sentences_about_people(tmp_path):
+def test_sentences_tell_of_the_usual_things_only_where_they_are(tmp_path):
     captioner, cache = Captioner(Recogniser(), slotted_checkpoints()), FeatureCache(tmp_path / "cache", Recogniser())
     Image.new("RGB", (40, 40), COLOURS["cat"]).save(tmp_path / "cat.png")
     record = Labelled("cat.png", (), tmp_path / "cat.png", "own", "cat")
     cache.fill([record])
-    sentences = {"cat": [("the", "cat", "sits"), ("a", "cat", "sits", "on", "the", "boy")]}
-    captioner.vocabulary = Vocabulary((*captioner.vocabulary.words, "boy"))
-    for people in (True, False):
-        found = [one.sentence for several in rated(captioner, [record], cache, sentences, np.array([people])) for one in several]
-        assert set(found) == {sentences["cat"][0], *([sentences["cat"][1]] if people else [])}
+    alone, with_dog = ("the", "cat", "sits"), ("a", "cat", "sits", "on", "the", "dog")
+    for dog in (True, False):
+        shown = {thing: np.array([dog and thing == "dog"]) for thing in USUAL}
+        several = rated(captioner, [record], cache, {"cat": [alone, with_dog]}, shown)
+        assert {one.sentence for found in several for one in found} == {alone, *([with_dog] if dog else [])}
