@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 HOW = "how.json"
 _RATED = 60  # sentences of a photograph, drawn from those that name its object
 _COMMON = 0.5  # share of a sentence's log-probability without a photograph that is taken off; it is high if it fits anything
-_LEAST = -0.8  # fit of a sentence that is kept; below it, most tell of other things
+_LEAST = -1.0  # fit of a sentence that is kept; below it, most tell of other things
 USUAL = ("person", "dog", "cat")  # what sentences often tell of
 _AT_ONCE = 50  # photographs whose features are read together
 

@@ -40,7 +40,7 @@ def test_each_photograph_gets_its_best_sentence_no_sentence_twice_and_each_objec
 
 
 def test_a_photograph_that_no_sentence_fits_is_left_out():
-    fitting = [Fitting(CAT, ("a", "cat"), -0.79), Fitting(DOG, ("a", "dog"), -0.81)]
+    fitting = [Fitting(CAT, ("a", "cat"), -0.99), Fitting(DOG, ("a", "dog"), -1.01)]
     assert choose(fitting, 1) == {CAT: ("a", "cat")}
 
 
