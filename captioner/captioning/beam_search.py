@@ -70,7 +70,7 @@ def search(
     if (given := np.shape(prefix)[-1]) > config.maximum_words:
         raise ConfigError(f"A caption may have {config.maximum_words} words, but its beginning has {given}; shorten it.")
     prefixes = np.broadcast_to(np.asarray(prefix, np.int32), (images, given))
-    run = _Search(step, config, np.unique(np.asarray(forbidden, dtype=np.intp)), prefixes, trace)
+    run = Search(step, config, np.unique(np.asarray(forbidden, dtype=np.intp)), prefixes, trace)
     run.grow(state)
     return [run.lattice.read(leaves, run.beam, config.length_preference) for leaves in run.leaves]
 
@@ -130,7 +130,7 @@ class Choices(NamedTuple):
     gains: np.ndarray
 
 
-class _Search:
+class Search:
     """One search: the live images, and the finished hypotheses of each."""
 
     def __init__(
@@ -206,7 +206,7 @@ class _Search:
         parents, words, sums, gains = choices
         ends = words == END
         self._finish(live, parents, ends & (sums > -np.inf), gains)
-        kept = ends.argsort(axis=1, kind="stable")[:, : self.beam]
+        kept = self._kept(choices)
         if self.trace is not None:
             self.trace.note(self._considered(choices, kept[0]))
         kept = kept + np.arange(0, words.size, words.shape[1])[:, None]
@@ -217,6 +217,10 @@ class _Search:
         kept = kept.ravel()
         self.lattice.layers.append(Layer(words.take(kept).astype(np.int32), parents.take(kept), gains.take(kept)))
         return live, sums
+
+    def _kept(self, choices: Choices) -> np.ndarray:
+        """The places of the choices that live on, (live, rows of each image); they do not end, if there are enough."""
+        return (choices.words == END).argsort(axis=1, kind="stable")[:, : self.beam]
 
     def _force(self, live: np.ndarray, totals: np.ndarray, words: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Add the prefixes' words, and nothing else, to the one hypothesis of each image."""
