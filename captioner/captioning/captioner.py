@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from captioner.captioning.beam_search import follow, rate, search
+from captioner.captioning.beam_search import FORBIDDEN, follow, rate, search
 from captioner.captioning.caption import Caption
+from captioner.captioning.forced_search import force
 from captioner.captioning.hypotheses import Hypothesis
 from captioner.captioning.numpy_decoder import NumpyDecoder, Session
 from captioner.captioning.search_trace import Candidate, Trace
@@ -140,6 +141,29 @@ class Captioner:
         names, shown = self._names(variants), _Shown.of(seen, words or self.words_seen(seen, told))
         columns = list(self._pool.map(lambda name: self._captions(name, shown, config, beginning), names))
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def force(
+        self,
+        seen: Seen,
+        word: str,
+        config: SearchConfig = SearchConfig(),
+        variants: Sequence[str] | None = None,
+        told: Sequence[str] | None = None,
+    ) -> dict[str, Caption | None]:
+        """Each decoder's best caption with a word for one picture; None if it can neither choose the word nor copy it."""
+        shown = _Shown.of(seen, self.words_seen(seen, told))
+
+        def find(name: str) -> Caption | None:
+            start = time.perf_counter()
+            (number,) = self._readers[name].encode([word], shown.words[0])
+            if number in FORBIDDEN:
+                return None
+            session = self._session(name, shown)
+            best = force(session.step, session.state, number, config)[0]
+            return self._caption(name, best, (time.perf_counter() - start) * 1000, shown.words[0])
+
+        names = self._names(variants)
+        return dict(zip(names, self._pool.map(find, names), strict=True))
 
     def follow(
         self,

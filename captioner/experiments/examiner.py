@@ -17,6 +17,7 @@ from captioner.captioning.captioner import Captioner
 from captioner.config import SearchConfig
 from captioner.data.datasets import Record as Photograph
 from captioner.data.labels import Labelled
+from captioner.experiments.object_naming import ObjectNaming
 from captioner.experiments.records import Scores
 from captioner.model.checkpoints import Checkpoint
 from captioner.model.word_slots import SlotFinder
@@ -45,6 +46,7 @@ class Examiner:
     unfamiliar: Mapping[str, np.ndarray]  # by split: a mask of the fifth that is least like the training photographs
     labelled: LabelledSubjects | None  # photographs that are held out
     cache: FeatureCache
+    naming: ObjectNaming | None = None  # of objects that were withheld from training
 
     @classmethod
     def of(cls, splits: Mapping[str, Sequence[Photograph]], inputs: RunInputs, labelled: Sequence[Labelled] = ()) -> "Examiner":
@@ -56,7 +58,8 @@ class Examiner:
         }
         read = [caption for record in inputs.train for caption in record.captions]
         own = LabelledSubjects.of(labelled, cache) if labelled else None
-        return cls(subjects, TrainingCaptions.of(read), unfamiliar, own, cache)
+        naming = ObjectNaming(subjects, own.records if own else (), cache) if inputs.withheld.words else None
+        return cls(subjects, TrainingCaptions.of(read), unfamiliar, own, cache, naming)
 
     def of_split(self, split: str) -> list[Subjects]:
         """The photographs of a split, by data set."""
@@ -79,14 +82,15 @@ class Examiner:
         decoder = checkpoint.build()
         trainable = sum(int(np.prod(variable.shape)) for variable in decoder.trainable_variables)
         finder, known = SlotFinder.of(decoder.config, checkpoint.table.words), Vocabulary(checkpoint.table.words)
-        scores = {}
+        found, scores = {}, {}
         for split, subjects in self.subjects.items():
-            found = evaluate(captioner, subjects, config, label=f"{label}, {split}")
+            found[split] = evaluate(captioner, subjects, config, label=f"{label}, {split}")
             examples = Examples.of(subjects.records, known, subjects.cache, finder)
-            scores[split] = self._scores(found, checkpoint.variant, split, mean_loss(losses_of(decoder), examples))
+            scores[split] = self._scores(found[split], checkpoint.variant, split, mean_loss(losses_of(decoder), examples))
         return {
             "scores": scores,
             "named": self._named(captioner, config, label),
+            "objects": self.naming.examine(captioner, checkpoint.variant, found) if self.naming else (),
             "words": len(checkpoint.vocabulary),
             "trainable": trainable,
             "frozen": decoder.count_params() - trainable,

@@ -75,6 +75,8 @@ class Record:
     ms_per_caption: float | None = None
     named: float | None = None  # share of captions of labelled photographs that name the object
     labels: str = ""  # the mark of these photographs
+    part: str = ""  # of the training photographs, empty for all
+    objects: tuple[dict[str, Any], ...] = ()  # for each object that was withheld and each search, how it is named
     scores: dict[str, Scores] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,7 +86,7 @@ class Record:
     @cached_property
     def trial(self) -> Trial:
         settings = preset_from_json(self.settings)
-        return Trial.of(settings, find_variant(self.variant).name, find_stage(self.stage).name, self.seed, self.splits)
+        return Trial.of(settings, find_variant(self.variant).name, find_stage(self.stage).name, self.seed, self.splits, self.part)
 
     @property
     def title(self) -> str:

@@ -19,6 +19,7 @@ from captioner.errors import CheckpointError, DivergedError, TrainingError
 from captioner.experiments.examiner import Examiner
 from captioner.experiments.plans import CHOSEN_WITH, Plan, Trial
 from captioner.experiments.records import Record, save_record, taken
+from captioner.experiments.withheld import Part
 from captioner.model.checkpoints import HISTORY, finished_history, load
 from captioner.scoring.evaluation import choose_beam, save_beam
 from captioner.storage import exists, load_folder, read_bytes, read_json, save_folder, write_json
@@ -81,14 +82,16 @@ class ExperimentRunner:
         return self.out / self.plan.place / ("" if trial.label == self.plan.preset else trial.label) / trial.place
 
     def _inputs(self, trial: Trial) -> RunInputs:
-        key = (trial.settings.up_to(trial.stage), trial.stage, trial.splits)
+        key = (trial.settings.up_to(trial.stage), trial.stage, *_data_of(trial))
         if key not in self._opened:
             data, encoder = resplit(self.dataset, trial.splits), self.encoder_of(trial.settings.encoder)
-            self._opened[key] = RunInputs(data, encoder, self.cache, trial.settings, self.sources, trial.stage)
+            kept, withheld = Part.read(trial.part).divide(data.split("train"), trial.seed)
+            data = replace(data, splits=data.splits | {"train": kept})
+            self._opened[key] = RunInputs(data, encoder, self.cache, trial.settings, self.sources, trial.stage, withheld=withheld)
         return self._opened[key]
 
     def _examiner(self, trial: Trial) -> Examiner:
-        key = (trial.settings.encoder, trial.splits)
+        key = (trial.settings.encoder, *_data_of(trial))
         if key not in self._opened:
             parts = [by_set(self.dataset, split) for split in trial.scored_on]
             splits = {name: records for part in parts for name, records in part.items()}
@@ -152,6 +155,7 @@ class ExperimentRunner:
             stage=trial.stage,
             seed=trial.seed,
             splits=trial.splits,
+            part=trial.part,
             settings=to_json(settings),
             data=self.dataset.name,
             encoder=self.encoder_of(settings.encoder).name,
@@ -207,6 +211,11 @@ class ExperimentRunner:
             )
         save_folder(goal, load_folder(source), {HISTORY: read_bytes(source / HISTORY, _LARGEST_HISTORY)})
         return trial.seed
+
+
+def _data_of(trial: Trial) -> tuple[str, str, int]:
+    """What decides which photographs a trial learns from."""
+    return trial.splits, trial.part, trial.seed if trial.part else 0
 
 
 def _is_whole(folder: Path) -> bool:

@@ -5,8 +5,8 @@ Training one of the decoders is left to `captioner.training.run`, the word table
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +29,14 @@ from captioner.vocabulary import Vocabulary, tokenize
 from embeddings.corpus import read_lines
 
 
+@dataclass(frozen=True)
+class Withheld:
+    """What decoders are not taught: photographs, from whose captions vectors may learn, and words that no sentence may have."""
+
+    records: tuple[Record, ...] = ()
+    words: frozenset[str] = frozenset()
+
+
 class RunInputs:
     """Photographs, features, vocabulary and text of a run, prepared once for all its decoders."""
 
@@ -41,7 +49,9 @@ class RunInputs:
         sources: Sources = Sources(),
         stage: str = FIRST,
         workers: SingleWorker = SingleWorker(),
+        withheld: Withheld = Withheld(),
     ):
+        self.withheld = withheld
         self.encoder, self.preset, self.sources, self.stage, self.workers = encoder, preset, sources, stage, workers
         self.data_name = dataset.name
         provenance.code()  # Cached now: the files may change in the hours before the first run records it.
@@ -53,8 +63,8 @@ class RunInputs:
         self.failed = failed
         self.vocabulary = Vocabulary.build(self._captions(), preset.training.minimum_count)
 
-    def _captions(self) -> Iterator[list[str]]:
-        return (tokenize(caption) for record in self.train for caption in record.captions)
+    def _captions(self, withheld: Sequence[Record] = ()) -> Iterator[list[str]]:
+        return (tokenize(caption) for record in (*self.train, *withheld) for caption in record.captions)
 
     def _fill(self, dataset: Dataset) -> dict[str, str]:
         """Compute missing features: each worker its shard first, then whatever is still missing."""
@@ -67,8 +77,8 @@ class RunInputs:
         return self.cache.fill(dev) | self.cache.fill(train, self.views)
 
     def text(self, captions_only: bool = False) -> list[list[str]]:
-        """The training captions and every line of the extra text, as words; not kept, for they may be large."""
-        return [*self._captions(), *([] if captions_only else self.extra_text())]
+        """The training captions, withheld ones too, and every line of the extra text, as words; not kept: they may be large."""
+        return [*self._captions(self.withheld.records), *([] if captions_only else self.extra_text())]
 
     def extra_text(self) -> Iterator[list[str]]:
         """Every line of the extra text, as words."""
@@ -88,7 +98,8 @@ class RunInputs:
         """The extra text as examples; `vocabulary` holds every word that has a row in the table."""
         if not finder.count:
             raise ConfigError("Sentences of the extra text teach the use of word slots; set word_slots=4, say, or sentences=0.")
-        found = Sentences.of(self.extra_text(), vocabulary, finder)
+        lines = (line for line in self.extra_text() if self.withheld.words.isdisjoint(line))
+        found = Sentences.of(lines, vocabulary, finder)
         if not found.captions:
             raise ConfigError(
                 "The extra text has no sentence to learn from; give --corpus a text that uses the nouns of word slots, or set "
@@ -117,6 +128,9 @@ class RunInputs:
             facts.append(["content words that are said twice cost the penalty", sorted(FUNCTION_WORDS)])
         if self.preset.decoder.word_slots:
             facts.append(["nouns", nouns().noun_of_class])
+        if self.withheld != Withheld():
+            captions = [record.captions for record in self.withheld.records]
+            facts.append(["withheld", captions, sorted(self.withheld.words)])
         pictures = [(self.cache.key(record), record.captions) for record in (*self.train, *self.dev)]
         return hashlib.sha256(json.dumps([facts, pictures]).encode()).hexdigest()[:16]
 
