@@ -1,0 +1,65 @@
+"""How objects are named, against the captions of the Captioner and counts by hand."""
+
+import pytest
+from PIL import Image
+
+from captioner.captioning.captioner import Captioner
+from captioner.config import SearchConfig
+from captioner.data.datasets import Record
+from captioner.data.labels import Labelled
+from captioner.experiments import object_naming
+from captioner.experiments.object_naming import FORCED, FREE, ObjectNaming
+from captioner.experiments.withheld import Unseen
+from captioner.scoring.evaluation import Subjects, evaluate
+from captioner.vision.feature_cache import FeatureCache
+from support.fakes import COLOURS, Recogniser, slotted_checkpoints
+
+CONFIG = SearchConfig(beam=2, maximum_words=8)
+ZEBRA, DOG = Unseen("zebra", "zebra", frozenset({"zebra", "zebras"})), Unseen("dog", "dog", frozenset({"dog"}))
+
+
+@pytest.fixture
+def naming(tmp_path, monkeypatch):
+    """A dog, a cat and a zebra with captions, one more zebra that people call something else, and one with a label alone."""
+    monkeypatch.setattr(object_naming, "OBJECTS", (ZEBRA, DOG))
+    shown = {"dog": "dog", "cat": "cat", "zebra": "zebra", "horse": "zebra", "labelled": "zebra"}
+    paths = {}
+    for number, (name, noun) in enumerate(shown.items()):
+        paths[name] = tmp_path / f"{name}.png"
+        Image.new("RGB", (40, 40 + number), COLOURS[noun]).save(paths[name])
+    records = [Record(f"{name}.png", (f"a {name} sits", f"the {name} runs"), paths[name]) for name in shown if name != "labelled"]
+    cache = FeatureCache(tmp_path / "cache", Recogniser())
+    labelled = [Labelled("labelled.png", (), paths["labelled"], "own", "zebra")]
+    cache.fill(labelled)
+    return ObjectNaming({"test": Subjects.of(records, cache)}, labelled, cache)
+
+
+@pytest.mark.parametrize("variant", ["learned", "word2vec"])
+def test_naming_is_counted_over_photographs_that_people_name_or_label_and_whose_slots_hold_the_noun(naming, variant):
+    """Word2Vec can be made to copy the zebra, for which Learned has no vector."""
+    captioner = Captioner.of({variant: slotted_checkpoints()[variant]}, Recogniser())
+    free = evaluate(captioner, naming.subjects["test"], CONFIG)
+    rows = naming.examine(captioner, variant, {"test": free})
+    assert [(row["search"], row["object"]) for row in rows] == [
+        (search, one) for search in (FREE, FORCED) for one in ("zebra", "dog")
+    ]
+    by_place = {(row["search"], row["object"]): row for row in rows}
+    assert [by_place[FREE, one]["photographs"] for one in ("zebra", "dog")] == [2, 1]
+    texts = free.captions[variant]
+    own = captioner.caption_seen(naming.cache.seen(naming.labelled), CONFIG)[0][variant][0].text
+    said = ["zebra" in texts["zebra.png"].split(), "zebra" in own.split()]
+    assert by_place[FREE, "zebra"]["named"] == sum(said) / 2
+    assert by_place[FORCED, "zebra"]["named"] == (1 if variant == "word2vec" else 0)
+    assert by_place[FORCED, "dog"]["named"] == 1 >= by_place[FORCED, "dog"]["sound"]
+    assert by_place[FREE, "dog"]["cider_object"] == pytest.approx(free.scores[variant].cider[0])
+    named = [name for name, text in texts.items() if "dog" in text.split()]
+    assert by_place[FREE, "dog"]["f1"] == pytest.approx(2 * ("dog.png" in named) / (1 + len(named)))
+
+
+def test_decoders_without_word_slots_are_not_forced(naming):
+    from captioner.model.checkpoints import EncoderMark
+    from support.fakes import small_checkpoint
+
+    captioner = Captioner.of({"learned": small_checkpoint("learned", mark=EncoderMark.of(Recogniser()))}, Recogniser())
+    rows = naming.examine(captioner, "learned", {"test": evaluate(captioner, naming.subjects["test"], CONFIG)})
+    assert {row["search"] for row in rows} == {FREE}
