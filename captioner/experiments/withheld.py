@@ -29,7 +29,7 @@ class Unseen:
 _NAMES = {
     "bicycle": (
         "bike",
-        "bicycle bicycles bicyclist bicyclists bicycling bike bikes biker bikers biking cyclist cyclists cycling",
+        "bicycle bicycles bicyclist bicyclists bike bikes biker bikers biking cyclist cyclists cycling",
     ),
     "motorcycle": (
         "motorcycle",
