@@ -11,7 +11,19 @@ from captioner.commands import arguments, card, choices
 from captioner.commands.report import in_turn, note, print_json, print_table
 from captioner.config import CONTROLS
 from captioner.errors import CheckpointError, ConfigError, TrainingError
-from captioner.experiments.plans import ABLATION, FLICKR8K, MOST_SEEDS, PLANS, RECIPES, SEEDS, Plan, repeated_seeds
+from captioner.experiments.plans import (
+    ABLATION,
+    FLICKR8K,
+    MOST_SEEDS,
+    PLANS,
+    RECIPES,
+    SEEDS,
+    SHOTS,
+    SIZE,
+    UNSEEN,
+    Plan,
+    repeated_seeds,
+)
 from captioner.presets import PRESETS
 from captioner.training.worker_group import refuse_several
 
@@ -36,7 +48,8 @@ class Request(arguments.Request):
     interrupted = arguments.RESUMABLE.format("the command")
     plan: str = arguments.option(
         "seeds: the three decoders with several seeds; flickr8k: the same on Flickr8k alone, without word slots, with controls "
-        "and on the original CNN; recipes: older recipes; ablation: word slots and further data sets (default: seeds)",
+        "and on the original CNN; recipes: older recipes; ablation: word slots and further data sets; unseen: objects that no "
+        "training caption names; shots: a few photographs of them; size: fewer training photographs (default: seeds)",
         choices=tuple(PLANS),
         default=SEEDS,
     )
@@ -78,7 +91,7 @@ def run(options: Request) -> int:
             f"No trial of the plan '{plan.name}' is finished in {out}; give --data, and --corpus, to train and score them."
         )
     if options.json:
-        print_json([record.row for record in records])
+        print_json(_rows(records, plan))
     else:
         planned = len({*plan.trials(), *(record.trial for record in records)})
         cells, show = _TABLES[plan.name]
@@ -162,6 +175,15 @@ def _conclude(runner: "ExperimentRunner") -> list["Record"]:
     return records
 
 
+def _rows(records: Sequence["Record"], plan: Plan) -> list[dict[str, Any]]:
+    """A row for each record or, where objects were withheld, for each object of it."""
+    from captioner.figures.scores import naming_table
+
+    if "objects" in plan.needs:
+        return list(naming_table.by_object(records, plan.name))
+    return [record.row for record in records]
+
+
 def _print_study(records: Sequence["Record"], plan: Plan, _folder: Path) -> None:
     from captioner.experiments.conclusions import SIGNIFICANCE_RULE, conclude
     from captioner.figures.scores.study_chart import cells
@@ -183,6 +205,23 @@ def _print_ablation(records: Sequence["Record"], _plan: Plan, _folder: Path) -> 
     for data, rows in groupby(ablation_table.rows(records), key=lambda row: row.pop("trained on")):
         print(f"\nTrained on {data}\n")
         print_table({f"{row.pop('vectors')}, word slots: {row.pop('word slots')}": row for row in rows})
+
+
+def _print_naming(records: Sequence["Record"], plan: Plan, _folder: Path) -> None:
+    from captioner.figures.scores import naming_table
+
+    for heads, rows in groupby(naming_table.rows(records), key=lambda row: (row.pop("word slots"), row.pop("search"))):
+        print("\nWord slots: {}, search: {}\n".format(*heads))
+        print_table({f"{row.pop('vectors')}, {row.pop('photographs of each object')} of each": row for row in rows})
+    print(f"\nExpected before the first run: {plan.expectation}")
+
+
+def _print_sizes(records: Sequence["Record"], plan: Plan, _folder: Path) -> None:
+    from captioner.figures.scores import size_table
+
+    print()
+    print_table(size_table.by_size(records))
+    print(f"\nExpected before the first run: {plan.expectation}")
 
 
 def _print_recipes(records: Sequence["Record"], _plan: Plan, folder: Path) -> None:
@@ -212,4 +251,7 @@ _TABLES: dict[str, tuple[str, Callable[[Sequence["Record"], Plan, Path], None]]]
     FLICKR8K.name: (_OVER_SEEDS, _print_study),
     RECIPES.name: ("95% intervals in brackets", _print_recipes),
     ABLATION.name: ("means over seeds", _print_ablation),
+    UNSEEN.name: ("means over seeds", _print_naming),
+    SHOTS.name: ("means over seeds", _print_naming),
+    SIZE.name: ("mean test CIDEr over seeds, standard deviation in brackets", _print_sizes),
 }

@@ -97,6 +97,7 @@ class ObjectNaming:
             "search": search,
             "object": one.name,
             "photographs": len(shown),
+            "says": [int(says) for says in named],  # photograph by photograph, the same for every decoder
             "named": _mean(named),
             "sound": _mean([says and is_sound(text) for says, text in zip(named, captions, strict=True)]),
             "f1": self._f1(one, texts),

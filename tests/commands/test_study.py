@@ -15,7 +15,7 @@ from captioner.presets import OLDER_RECIPES, PRESETS
 from captioner.scoring.metrics import METRICS
 from captioner.training import run as runs
 from support.fakes import StubEncoder, small_dataset, small_preset
-from support.recipe_factory import write_ablation, write_recipes
+from support.recipe_factory import write_ablation, write_recipes, write_withheld
 from support.study_factory import write_study
 
 
@@ -113,6 +113,28 @@ def test_the_ablation_is_told_as_a_table_for_each_choice_of_data(tmp_path, capsy
     assert told.startswith("24 of 24 trials; means over seeds\n\nTrained on flickr8k\n")
     assert told.count("\nTrained on ") == 2 and "\nTrained on flickr8k, wide and made\n" in told
     assert told.count("Word2Vec, word slots: none") == told.count("FastText, word slots: 4") == 2
+
+
+def test_plans_that_withhold_objects_are_told_with_what_was_expected(tmp_path, capsys):
+    for plan, trials, heads in ((plans.UNSEEN, 24, 4), (plans.SHOTS, 18, 2)):
+        write_withheld(tmp_path, plan)
+        assert main(["study", "--plan", plan.name, "--checkpoints", str(tmp_path)]) == 0
+        told = capsys.readouterr().out
+        assert f"{trials} of {trials} trials" in told and told.count("\nWord slots: ") == heads
+        assert "50.0%" in told, "2 of 4 photographs"
+        assert plan.expectation in told
+    assert main(["study", "--plan", "shots", "--checkpoints", str(tmp_path), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 18 * 4 and rows[0].keys() >= {"plan", "variant", "slots", "search", "object", "shots", "seed", "f1"}
+    assert {row["shots"] for row in rows} == {1, 5, 20} and "says" not in rows[0]
+
+
+def test_sizes_are_told_as_a_row_for_each_embedding(tmp_path, capsys):
+    write_withheld(tmp_path, plans.SIZE)
+    assert main(["study", "--plan", "size", "--checkpoints", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "60 of 60 trials" in told and "3,000" in told and "all 5,999" in told
+    assert told.count("0.520 (0.010)") == 20, "the mean of 0.51, 0.52 and 0.53"
 
 
 @pytest.mark.parametrize(

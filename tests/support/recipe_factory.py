@@ -5,7 +5,7 @@ from pathlib import Path
 
 from captioner.config import STANDARD, find_variant
 from captioner.config_io import to_json
-from captioner.experiments.plans import ABLATION, RECIPES, Trial
+from captioner.experiments.plans import ABLATION, RECIPES, Plan, Trial
 from captioner.experiments.records import TRIALS, Record, Scores, stored
 from captioner.storage import write_json
 
@@ -36,6 +36,7 @@ def record(trial: Trial, width=WIDTH, embedding=EMBEDDING, both=0.0, seed=SEED, 
         stage=trial.stage,
         seed=trial.seed,
         splits=trial.splits,
+        part=trial.part,
         settings=to_json(trial.settings.up_to(trial.stage)),
         data="flickr8k",
         encoder="efficientnet-lite2",
@@ -66,9 +67,7 @@ def ablation_record(trial: Trial) -> Record:
     wording = {"flawed": 0.02, "says_twice": 0.04 + gain, "distinct_captions": 700 + trial.seed}
     bases = {"dev": 0.5, "test": 0.5, "wide dev": 0.3, "wide test": 0.3}
     one = record(trial).scores["dev"]
-    scores = {
-        split: replace(one, metrics=one.metrics | {"cider": base + gain}, wording=wording) for split, base in bases.items()
-    }
+    scores = {split: replace(one, metrics=one.metrics | {"cider": base + gain}, wording=wording) for split, base in bases.items()}
     return replace(record(trial), data="flickr8k+wide+made", scores=scores, named=0.2 + gain)
 
 
@@ -81,3 +80,16 @@ def write_recipes(folder: Path, parts=("table", "question", "notes"), **figures)
     records = [record(trial, **figures) for trial in RECIPES.trials(parts)]
     write_json(folder / TRIALS / "recipes.json", {"trials": [stored(one) for one in records]})
     return records
+
+
+def write_withheld(folder: Path, plan: Plan) -> None:
+    """Records of a plan that withholds photographs: two objects, of whose 3 and 1 photographs the decoder names 2 and 0."""
+    rows = [
+        {"search": search, "object": name, "photographs": count, "says": [1] * said + [0] * (count - said), "named": said / count}
+        | {"sound": said / count, "f1": said / 10, "cider_object": 0.2 * count, "cider_other": 0.5}
+        for search in ("free", "forced")
+        for name, count, said in (("cat", 3, 2), ("bus", 1, 0))
+    ]
+    objects = tuple(rows) if plan.needs == ("objects",) else ()
+    found = [record(trial, cider=0.5 + trial.seed / 100, objects=objects) for trial in plan.trials()]
+    write_json(folder / TRIALS / f"{plan.name}.json", {"trials": [stored(one) for one in found]})
