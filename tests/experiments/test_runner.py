@@ -12,9 +12,11 @@ from captioner.config import CONTROLS, FIRST, JOINED, REWARD, VARIANTS, RewardCo
 from captioner.data.images import read
 from captioner.data.labels import Labelled, mark
 from captioner.errors import TrainingError
+from captioner.experiments import object_naming, withheld
 from captioner.experiments.plans import Plan, Trial, repeated_seeds
 from captioner.experiments.records import read_records
 from captioner.experiments.runner import ExperimentRunner
+from captioner.experiments.withheld import Unseen
 from captioner.model.checkpoints import load, load_all
 from captioner.presets import PRESETS
 from captioner.scoring.evaluation import Subjects, choose_beam, evaluate
@@ -133,6 +135,26 @@ def test_a_decoder_with_word_slots_is_examined_with_them(runner, tmp_path):
     for other in (labelled[:-1], (*labelled[:-1], replace(labelled[-1], label="star")), ()):
         with pytest.raises(TrainingError, match="was made with other data, labels, text"):
             altered(mine, labelled=other).check(record)
+
+
+def test_a_part_of_the_photographs_is_learned_from_and_withheld_objects_are_looked_for(runner, tmp_path, monkeypatch):
+    """Circles stand for an object; the extra text and the captions of the photographs left out still teach vectors."""
+    circle = (Unseen("circle", "zebra", frozenset({"circle"})),)
+    monkeypatch.setattr(withheld, "OBJECTS", circle)
+    monkeypatch.setattr(withheld, "WORDS", frozenset({"circle"}))
+    monkeypatch.setattr(object_naming, "OBJECTS", circle)
+    unseen, six = replace(SLOTTED, part="unseen"), replace(SLOTTED, part="6")
+    folders = {name: tmp_path / name for name in ("cache", "runs", "out")}
+    mine = altered(runner, plan=Plan("parts", {"own": {unseen: 1, six: 1}}), encoder_of=lambda _name: Recogniser(), **folders)
+    record, few = mine.run(unseen), mine.run(six)
+    kept = [one for one in runner.dataset.split("train") if not any("circle" in text.split() for text in one.captions)]
+    assert record.trained_on == len(kept) < 12 and few.trained_on == 6 and record.trial == unseen
+    checkpoint = load(folder_of(mine, unseen))
+    assert "circle" not in checkpoint.vocabulary and not few.objects
+    assert {(row["search"], row["object"]) for row in record.objects} == {("free", "circle"), ("forced", "circle")}
+    assert "circle" in {word for line in mine._inputs(unseen).text() for word in line}
+    assert [one.trial for one in read_records(mine.out, mine.plan)] == [unseen, six]
+    mine.check(record)
 
 
 def test_what_is_kept_of_a_training_is_what_its_files_say(recipes, narrow):
