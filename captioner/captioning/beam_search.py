@@ -95,6 +95,16 @@ def rate(step: Step, state: State, captions: Sequence[Sequence[int]]) -> np.ndar
     return found[np.argsort(order)]
 
 
+def follow_each(step: Step, state: State, captions: np.ndarray) -> np.ndarray:
+    """The log-probability of each word of one caption for each image, both (images, words); its end counts if it is given."""
+    images, words, found = np.arange(len(captions), dtype=np.int32), np.full(len(captions), START, np.int32), []
+    for following in captions.T:
+        scores, normalisers, state, _ = step(state, words, images)
+        words = following.astype(np.int32)
+        found.append(scores[images, words] - normalisers[:, 0])
+    return np.stack(found, axis=1)
+
+
 def check(config: SearchConfig) -> None:
     """Refuse settings that no search can follow."""
     limit = MAXIMUM_LENGTH_PREFERENCE

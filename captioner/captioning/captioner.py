@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from captioner.captioning.beam_search import FORBIDDEN, follow, rate, search
+from captioner.captioning.beam_search import FORBIDDEN, follow, follow_each, rate, search
 from captioner.captioning.caption import Caption
 from captioner.captioning.forced_search import force
 from captioner.captioning.hypotheses import Hypothesis
@@ -197,6 +197,13 @@ class Captioner:
             return rate(session.step, session.state, [reader.encode(words, shown.words[0]) for words in sentences])
 
         return dict(zip(self.variants, self._pool.map(judge, self.variants), strict=True))
+
+    def follow_each(self, seen: Seen, words: Sequence[str], variant: str) -> np.ndarray:
+        """The log-probabilities of the words of one caption for every picture, (pictures, words), as `follow` gives them."""
+        shown = _Shown.of(seen, self.words_seen(seen))
+        captions = np.array([self._readers[variant].encode(words, one) for one in shown.words])
+        session = self._session(variant, shown)
+        return follow_each(session.step, session.state, captions)
 
     def tree(
         self, seen: Seen, variant: str, config: SearchConfig, beginning: Sequence[str] = (), told: Sequence[str] | None = None
