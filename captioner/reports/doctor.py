@@ -17,13 +17,15 @@ from captioner.errors import TriptychError
 from captioner.runtime import cores
 
 if TYPE_CHECKING:
+    import numpy as np
     from packaging.requirements import Requirement
 
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements.txt"
 OLDEST_PYTHON = (3, 11)
 INSTALL = "pip install -r requirements.txt"
 CAPTIONS = "Captions"  # the section of requirements.txt for everything but training and testing
-_KNOWN, _SHOWS = "coffee.png", "espresso"  # A sample photograph, and a class that the CNN must recognise in it.
+_KNOWN = {"Cat": "cat", "Coffee": "coffee"}  # sample photographs, and the noun that the CNN must recognise in each
+_NOUNS = 4  # strongest nouns of a photograph that are considered
 _NEEDED_MB = 700  # A page with one visitor needs about two thirds of it.
 
 
@@ -156,25 +158,33 @@ def _left_in_container() -> int | None:
         return None
 
 
-def _encoder(decoders: Decoders) -> str:
-    """Check the encoder's files, and its classes for a known photograph."""
-    from captioner.data.images import read, resize
+def _known() -> dict[str, "np.ndarray"]:
+    from captioner.data.images import read
     from captioner.data.samples import SAMPLES
+
+    return {sample.title: read(sample.read(), sample.file) for sample in SAMPLES if sample.title in _KNOWN}
+
+
+def _encoder(decoders: Decoders) -> str:
+    """Check the encoder's files, and its nouns for known photographs."""
+    from captioner.data.images import resize
     from captioner.model.stage_folders import peek_settings
-    from captioner.vision.encoder import likeliest
+    from captioner.model.word_slots import strongest_nouns
     from captioner.vision.encoders import load_encoder
+    from captioner.vision.nouns import nouns
 
     name = peek_settings(decoders.folder, lambda config: config["encoder"]["name"], ADAPTED)
-    encoder = load_encoder(name, decoders.weights, decoders.folder)
-    sample = next(sample for sample in SAMPLES if sample.file == _KNOWN)
-    found = encoder.see(resize(read(sample.read(), sample.file), encoder.size)[None]).classes
-    if found is None:
-        return f"The files of {encoder.name} are intact."
-    classes = likeliest(found[0])
-    seen = ", ".join(f"{name} ({probability:.0%})" for name, probability in classes[:3])
-    if _SHOWS not in [name for name, _ in classes]:
-        raise _Failure(f"In a cup of {_SHOWS} the CNN sees {seen}.")
-    return f"The files of {encoder.name} are intact; in a cup of {_SHOWS} it sees {seen}."
+    encoder, says = load_encoder(name, decoders.weights, decoders.folder), []
+    for title, picture in _known().items():
+        seen = encoder.see(resize(picture, encoder.size)[None])
+        if seen.classes is None:
+            return f"The files of {encoder.name} are intact."
+        (numbers,), (values,) = strongest_nouns(seen, _NOUNS, floor=0)
+        found = [nouns().words[number] for number in numbers]
+        says.append(f"in {title} the CNN sees {', '.join(map('{} ({:.0%})'.format, found, values[:, 0]))}")
+        if _KNOWN[title] not in found:
+            raise _Failure(f"Of the samples, {says[-1]}.")
+    return f"The files of {encoder.name} are intact. Of the samples, {' and '.join(says)}."
 
 
 def _decoders(decoders: Decoders) -> str:
@@ -198,20 +208,20 @@ def _decoders(decoders: Decoders) -> str:
 
 
 def _caption(decoders: Decoders) -> str:
-    """Caption a sample with every decoder of the last stage."""
+    """Caption known photographs with every decoder of the last stage."""
     from captioner.captioning.captioner import Captioner
     from captioner.captioning.search_settings import load_search_config
-    from captioner.data.images import read
-    from captioner.data.samples import SAMPLES
     from captioner.model.stage_folders import stage_folder
 
     captioner = Captioner.load(folder := stage_folder(decoders.folder), weights=decoders.weights)
-    found = captioner.caption([read(SAMPLES[0].read(), SAMPLES[0].file)], load_search_config(folder))[0]
-    silent = [VARIANTS[name].title for name, captions in found.items() if not captions[0].words]
-    if silent:
-        raise _Failure(f"{' and '.join(silent)} wrote an empty caption for the sample {SAMPLES[0].title}.")
-    texts = " ".join(f"{VARIANTS[name].title}: “{captions[0].text}”." for name, captions in found.items())
-    return f"The sample {SAMPLES[0].title}, stage {captioner.stage}: {texts}"
+    pictures, says = _known(), f"Stage {captioner.stage}."
+    for title, found in zip(pictures, captioner.caption([*pictures.values()], load_search_config(folder)), strict=True):
+        silent = [VARIANTS[name].title for name, captions in found.items() if not captions[0].words]
+        if silent:
+            raise _Failure(f"{' and '.join(silent)} wrote an empty caption for the sample {title}.")
+        texts = (f"{VARIANTS[name].title} “{captions[0].text}”" for name, captions in found.items())
+        says += f" {title}: {', '.join(texts)}."
+    return says
 
 
 _GET_AGAIN = "Restore the folder checkpoints/ of this project; in a clone, run `git checkout checkpoints`."
