@@ -221,7 +221,7 @@ class Search:
             self.trace.note(self._considered(choices, kept[0]))
         kept = kept + np.arange(0, words.size, words.shape[1])[:, None]
         sums = np.where(ends, -np.inf, sums).take(kept)
-        going = self._going(live, totals, (sums > -np.inf).any(axis=1))
+        going = self._going(live, totals, np.asarray((sums > -np.inf).any(axis=1)))
         if not going.all():
             live, sums, kept = live[going], sums[going], kept[going]
         kept = kept.ravel()
