@@ -159,8 +159,9 @@ class Captioner:
             if number in FORBIDDEN:
                 return None
             session = self._session(name, shown)
-            best = force(session.step, session.state, number, config)[0]
-            return self._caption(name, best, (time.perf_counter() - start) * 1000, shown.words[0])
+            found = force(session.step, session.state, number, config)
+            milliseconds = (time.perf_counter() - start) * 1000
+            return self._caption(name, found[0], milliseconds, shown.words[0]) if found else None
 
         names = self._names(variants)
         return dict(zip(names, self._pool.map(find, names), strict=True))
@@ -198,9 +199,14 @@ class Captioner:
 
         return dict(zip(self.variants, self._pool.map(judge, self.variants), strict=True))
 
-    def follow_each(self, seen: Seen, words: Sequence[str], variant: str) -> np.ndarray:
-        """The log-probabilities of the words of one caption for every picture, (pictures, words), as `follow` gives them."""
-        shown = _Shown.of(seen, self.words_seen(seen))
+    def follow_each(
+        self, seen: Seen, words: Sequence[str], variant: str, slots: tuple[SeenWord, ...] | None = None
+    ) -> np.ndarray:
+        """The log-probabilities of the words of one caption for every picture, (pictures, words), as `follow` gives them.
+
+        `slots`: the words in the slots of all pictures, in place of their own.
+        """
+        shown = _Shown.of(seen, self.words_seen(seen) if slots is None else [slots] * len(seen.features))
         captions = np.array([self._readers[variant].encode(words, one) for one in shown.words])
         session = self._session(variant, shown)
         return follow_each(session.step, session.state, captions)

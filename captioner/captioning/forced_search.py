@@ -1,8 +1,11 @@
 """A search for the best captions of one photograph that say a given word.
 
 Two beams grow side by side: sentences that have said the word, and sentences that have not, which cannot end. Without the
-second, the word would be said as soon as it is likely, rather than where it fits.
+second, the word would be said as soon as it is likely, rather than where it fits. For the same reason the search goes on
+after enough sentences have ended, as long as one that has not ended is likelier.
 """
+
+import math
 
 import numpy as np
 
@@ -24,11 +27,12 @@ def force(step: Step, state: State, word: int, config: SearchConfig) -> list[Hyp
 
 
 class _ForcedSearch(Search):
-    """`said` tells of each row whether its sentence has the word."""
+    """`said`: one flag per row, whether its sentence has the word."""
 
     def __init__(self, step: Step, config: SearchConfig, word: int):
         super().__init__(step, config, np.array(FORBIDDEN), np.zeros((1, 0), np.int32))
         self.word, self.said = word, np.zeros(1, bool)
+        self.best = self.hope = -math.inf  # scores: of those that have ended, and of those that go on
 
     def _extend(
         self, live: np.ndarray, totals: np.ndarray, scores: np.ndarray, normalisers: np.ndarray
@@ -53,12 +57,23 @@ class _ForcedSearch(Search):
         self._says = self._says[chosen]
         return Choices(*(part[chosen][None] for part in (parents, words, sums, gains)))
 
+    def _lengthen(self, live: np.ndarray, totals: np.ndarray, choices: Choices) -> tuple[np.ndarray, np.ndarray]:
+        ended = choices.sums[0][: self.beam][choices.words[0][: self.beam] == END]
+        self.best = max(self.best, self._per_word(ended, len(self.lattice)))
+        return super()._lengthen(live, totals, choices)
+
     def _kept(self, choices: Choices) -> np.ndarray:
         going = choices.words[0] != END
-        places = [np.flatnonzero(going & self._says)[: self.beam], np.flatnonzero(~self._says)]
-        kept = np.concatenate(places)
-        self.said = self._says[kept]
+        kept = np.concatenate([np.flatnonzero(going & self._says)[: self.beam], np.flatnonzero(~self._says)])
+        self.said, self.hope = self._says[kept], self._per_word(choices.sums[0][kept], len(self.lattice) + 1)
         return kept[None]
+
+    def _going(self, live: np.ndarray, totals: np.ndarray, possible: np.ndarray) -> np.ndarray:
+        return super()._going(live, totals, possible) | (possible & (self.hope > self.best))
+
+    def _per_word(self, sums: np.ndarray, words: int) -> float:
+        """The best score of sentences with so many words, as if they ended at no further cost."""
+        return max(sums, default=-math.inf) / (words + 1) ** self.config.length_preference
 
     def _close(self, live: np.ndarray, totals: np.ndarray) -> None:
         """Only sentences with the word count, unless the beam is too short for any."""

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from captioner.experiments.records import Record
     from captioner.experiments.runner import ExperimentRunner
 
-SUMMARY = "run or report an experiment: the three decoders with several seeds, or older recipes"
-_FOR_SEEDS, _FOR_OTHERS = "for --plan seeds", f"for --plan {RECIPES.name} or {ABLATION.name}"
+SUMMARY = "run or report an experiment: many runs, trained, scored and recorded"
+_FOR_SEEDS, _FOR_OTHERS = "for --plan seeds", f"for every --plan but {SEEDS} and {FLICKR8K.name}"
 _COUNTS = ("seeds", "reward_seeds", "control_seeds")
 _PARTS = "; ".join(f"{name}: {', '.join(plan.parts)}" for name, plan in PLANS.items())
 
@@ -212,7 +212,7 @@ def _print_naming(records: Sequence["Record"], plan: Plan, _folder: Path) -> Non
 
     for heads, rows in groupby(naming_table.rows(records), key=lambda row: (row.pop("word slots"), row.pop("search"))):
         print("\nWord slots: {}, search: {}\n".format(*heads))
-        print_table({f"{row.pop('vectors')}, {row.pop('photographs of each object')} of each": row for row in rows})
+        print_table({f"{row.pop('vectors')}, shots: {row.pop('photographs of each object')}": row for row in rows})
     print(f"\nExpected before the first run: {plan.expectation}")
 
 

@@ -1,7 +1,8 @@
 """Is attention right? What the words of a caption lose when the regions that they attend to are covered.
 
 Deletion covers regions of the photograph in an order and insertion shows them in it, on a photograph otherwise covered. The
-better an order, the faster a caption loses, or gains, its probability. Orders: the decoder's attention; occlusion, the loss
+better an order, the faster a caption loses, or gains, its probability. Word slots keep the nouns of the whole photograph, so
+that only what the regions bring is measured. Orders: the decoder's attention; occlusion, the loss
 when a region alone is covered; and random.
 """
 
@@ -46,7 +47,10 @@ class Faithfulness:
 
 
 def measure(captioner: Captioner, pictures: Sequence[np.ndarray], config: SearchConfig) -> Iterator[dict[str, dict]]:
-    """Picture after picture, the curves of each decoder by way and order, (shares,); none for a caption of function words."""
+    """Picture after picture, the curves of each decoder by way and order, (shares,).
+
+    A picture is left out if the caption of any decoder has function words alone.
+    """
     for number, picture in enumerate(pictures):
         found = _of_picture(captioner, resize(picture, captioner.encoder.size), config, number)
         if found:
@@ -73,7 +77,8 @@ def _of_picture(captioner: Captioner, picture: np.ndarray, config: SearchConfig,
         return {}
 
     def values(name: str, seen: Seen) -> np.ndarray:
-        return captioner.follow_each(seen, captions[name].words, name)[:, content[name]].mean(axis=1)
+        caption = captions[name]
+        return captioner.follow_each(seen, caption.words, name, caption.words_seen)[:, content[name]].mean(axis=1)
 
     alone = _see(captioner, [covered(picture, one, rows, columns) for one in np.eye(regions, dtype=bool)])
     chance = np.random.default_rng(seed).permutation(regions)

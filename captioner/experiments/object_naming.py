@@ -1,6 +1,6 @@
 """How a decoder names objects that were withheld from its training, searching freely and when it must say the word.
 
-An object's photographs are those in which people name it, or whose label is its noun, and a slot holds its noun.
+An object's photographs are those in which at least one person names it, or whose label names it, and a slot holds its noun.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,17 @@ from captioner.model.word_slots import strongest_nouns
 from captioner.presets import find_preset
 from captioner.scoring.caption_style import is_cut, repeats, says_twice
 from captioner.scoring.evaluation import Evaluation, Subjects, caption_all
+from captioner.scoring.metrics import Scorer
 from captioner.scoring.object_names import noun_of
 from captioner.vision.feature_cache import FeatureCache
 from captioner.vision.nouns import nouns
 from captioner.vocabulary import tokenize
 
-FREE, FORCED = SEARCHES = ("free", "forced")
-_AT_ONCE = 50
+FREE, FORCED = "free", "forced"
+_LABELLED = "labelled"  # in place of a split
+_AT_ONCE, _DIGITS = 50, 4
 
+Photograph = Record | Labelled
 Texts = Mapping[str, Mapping[str, str]]  # captions by split, then by photograph
 
 
@@ -44,64 +47,66 @@ class ObjectNaming:
         config = next(iter(free.values())).config
         texts = {split: found.captions[variant] for split, found in free.items()}
         own = caption_all(captioner, self.labelled, self.cache, config, (variant,), "labelled")[variant] if self.labelled else {}
-        rows = self._rows(FREE, texts, own)
-        if not captioner.word_slots:
-            return rows
-        forced, forced_own = ({split: dict(found) for split, found in texts.items()}, dict(own))
-        for one, shown in self._shown.items():
-            for split, record in shown:
-                if text := _forced(captioner, variant, self.cache.seen([record]), one, config):
-                    (forced[split] if split else forced_own)[record.name] = text
-        return rows + self._rows(FORCED, forced, forced_own)
+        texts |= {_LABELLED: own}
+        rows = [self._row(FREE, one, texts) | {"f1": self._f1(one, texts)} for one in OBJECTS]
+        if captioner.word_slots:
+            rows += [self._row(FORCED, one, self._forced(captioner, variant, one, config, texts)) for one in OBJECTS]
+        return [row | {"cider_other": self._cider_other(texts)} for row in rows]
 
     @cached_property
-    def _shown(self) -> dict[Unseen, list[tuple[str, Record | Labelled]]]:
-        """The photographs of each object with their splits, empty for labelled ones."""
-        named = [
-            (one, split, record)
-            for split, subjects in self.subjects.items()
-            for record in subjects.records
+    def _named(self) -> dict[Unseen, list[tuple[str, Photograph]]]:
+        """The photographs in which people name each object, or whose labels name it, with their splits."""
+        held_out = [(split, record) for split, subjects in self.subjects.items() for record in subjects.records]
+        return {
+            one: [(split, record) for split, record in held_out if any(map(one.is_named, record.captions))]
+            + [(_LABELLED, record) for record in self.labelled if one.is_named(record.label) or noun_of(record.label) == one.noun]
             for one in OBJECTS
-            if any(map(one.is_named, record.captions))
-        ]
-        named += [(one, "", record) for record in self.labelled for one in OBJECTS if noun_of(record.label) == one.noun]
-        found: dict[Unseen, list[tuple[str, Record | Labelled]]] = {one: [] for one in OBJECTS}
-        for first in range(0, len(named), _AT_ONCE):
-            part = named[first : first + _AT_ONCE]
-            slots = find_preset("triptych").decoder
-            numbers, _ = strongest_nouns(self.cache.seen([record for *_, record in part]), slots.word_slots, slots.slot_floor)
-            for (one, split, record), held in zip(part, numbers, strict=True):
-                if nouns().words.index(one.noun) in held:
-                    found[one].append((split, record))
+        }
+
+    @cached_property
+    def _shown(self) -> dict[Unseen, list[tuple[str, Photograph]]]:
+        """Those of them of which a slot holds the object's noun."""
+        found = {}
+        for one, named in self._named.items():
+            number, held = nouns().words.index(one.noun), []
+            for first in range(0, len(named), _AT_ONCE):
+                part = named[first : first + _AT_ONCE]
+                slots = find_preset("triptych").decoder
+                numbers, _ = strongest_nouns(self.cache.seen([record for _, record in part]), slots.word_slots, slots.slot_floor)
+                held += [place for place, own in zip(part, numbers, strict=True) if number in own]
+            found[one] = held
         return found
 
-    def _rows(self, search: str, texts: Texts, own: Mapping[str, str]) -> list[dict[str, Any]]:
-        ciders = {
-            split: dict(zip(texts[split], subjects.scorer.score(list(texts[split].values())).cider.tolist(), strict=True))
-            for split, subjects in self.subjects.items()
-        }
-        of_objects = {(split, record.name) for shown in self._shown.values() for split, record in shown}
-        other = fmean(
-            value for split, found in ciders.items() for name, value in found.items() if (split, name) not in of_objects
-        )
-        return [self._row(search, one, texts, own, ciders) | {"cider_other": other} for one in OBJECTS]
+    def _forced(self, captioner: Captioner, variant: str, one: Unseen, config: SearchConfig, free: Texts) -> Texts:
+        """The captions with the object's photographs captioned anew; those that cannot be, and cut-off ones, stay."""
+        found, config = {split: dict(texts) for split, texts in free.items()}, replace(config, alternatives=0)
+        for split, record in self._shown[one]:
+            caption = captioner.force(self.cache.seen([record]), one.noun, config, (variant,))[variant]
+            if caption and caption.finished:
+                found[split][record.name] = caption.text
+        return found
 
-    def _row(
-        self, search: str, one: Unseen, texts: Texts, own: Mapping[str, str], ciders: Mapping[str, Mapping[str, float]]
-    ) -> dict[str, Any]:
-        shown = self._shown[one]
-        captions = [(texts[split] if split else own)[record.name] for split, record in shown]
+    def _row(self, search: str, one: Unseen, texts: Texts) -> dict[str, Any]:
+        """Shares of the photographs with people's captions, of which it keeps every value, and of the labelled ones."""
+        captioned = [(split, record) for split, record in self._shown[one] if split != _LABELLED]
+        labelled = [texts[split][record.name] for split, record in self._shown[one] if split == _LABELLED]
+        captions = [texts[split][record.name] for split, record in captioned]
         named = [one.is_named(text) for text in captions]
-        scored = [ciders[split][record.name] for split, record in shown if split]
+        sound = [says and is_sound(text) for says, text in zip(named, captions, strict=True)]
+        ciders = [self._scorer(split).cider(self._place(split, record), texts[split][record.name]) for split, record in captioned]
         return {
             "search": search,
             "object": one.name,
-            "photographs": len(shown),
-            "says": [int(says) for says in named],  # photograph by photograph, the same for every decoder
+            "photographs": len(captions),
             "named": _mean(named),
-            "sound": _mean([says and is_sound(text) for says, text in zip(named, captions, strict=True)]),
-            "f1": self._f1(one, texts),
-            "cider_object": _mean(scored),
+            "sound": _mean(sound),
+            "cider_object": _mean(ciders),
+            "labelled": len(labelled),
+            "labelled_named": _mean([one.is_named(text) for text in labelled]),
+            # Photograph by photograph, in the same order for every decoder.
+            "says": [int(says) for says in named],
+            "says_soundly": [int(one_of_them) for one_of_them in sound],
+            "ciders": [round(value, _DIGITS) for value in ciders],
         }
 
     def _f1(self, one: Unseen, texts: Texts) -> float | None:
@@ -114,6 +119,30 @@ class ObjectNaming:
         people, decoder, both = (int(sum(column)) for column in (*zip(*pairs, strict=True), [a and b for a, b in pairs]))
         return 2 * both / (people + decoder) if people + decoder else None
 
+    def _cider_other(self, texts: Texts) -> float:
+        """CIDEr of the photographs in which people name none of the objects."""
+        named = {(split, record.name) for own in self._named.values() for split, record in own}
+        return fmean(
+            self._scorer(split).cider(self._place(split, record), texts[split][record.name])
+            for split, subjects in self.subjects.items()
+            for record in subjects.records
+            if (split, record.name) not in named
+        )
+
+    def _scorer(self, split: str) -> Scorer:
+        return self.subjects[split].scorer
+
+    def _place(self, split: str, record: Photograph) -> int:
+        return self._places[split, record.name]
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, str], int]:
+        return {
+            (split, record.name): place
+            for split, subjects in self.subjects.items()
+            for place, record in enumerate(subjects.records)
+        }
+
 
 def is_sound(caption: str) -> bool:
     """Whether a caption repeats nothing and has an end.
@@ -123,12 +152,6 @@ def is_sound(caption: str) -> bool:
     """
     words = tokenize(caption)
     return not (repeats(words) or says_twice(words) or is_cut(words))
-
-
-def _forced(captioner: Captioner, variant: str, seen: Any, one: Unseen, config: SearchConfig) -> str | None:
-    """The best caption with the object's noun; None if the decoder can neither choose nor copy it."""
-    found = captioner.force(seen, one.noun, replace(config, alternatives=0), (variant,))[variant]
-    return found.text if found else None
 
 
 def _mean(values: Sequence[float]) -> float | None:

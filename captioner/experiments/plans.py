@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from captioner.config import CONTROLS, FIRST, JOINED, REWARD, STANDARD, VARIANTS, Preset
+from captioner.config import ADAPTED, CONTROLS, FIRST, JOINED, LITE2, REWARD, STANDARD, VARIANTS, Preset
 from captioner.presets import OLDER_RECIPES, PRESETS, find_preset
 
 SPLITS = ("dev", "test")  # Trials are scored on these.
@@ -180,11 +180,11 @@ RECIPES = Plan(
 )
 
 
-def _shortened(variant: str, word_slots: int, other_share: float = 1.0, sentences: int = 0, part: str = "") -> Trial:
-    """Five epochs on whole photographs. A share of 0 leaves out the further data sets; their words and vectors stay."""
+def _shortened(variant: str, word_slots: int, encoder: str = ADAPTED, part: str = "", **training: Any) -> Trial:
+    """Five epochs on whole photographs. An `other_share` of 0 leaves out the further data sets; their words and vectors stay."""
     found = find_preset("triptych")
-    training = replace(found.training, epochs=5, views=1, other_share=other_share, sentences=sentences)
-    settings = replace(found, decoder=replace(found.decoder, word_slots=word_slots), training=training)
+    shortened = replace(found.training, **{"epochs": 5, "views": 1, "sentences": 0} | training)
+    settings = replace(found, encoder=encoder, decoder=replace(found.decoder, word_slots=word_slots), training=shortened)
     return Trial.of(settings, variant, part=part)
 
 
@@ -193,46 +193,54 @@ def _shortened(variant: str, word_slots: int, other_share: float = 1.0, sentence
 ABLATION = Plan(
     "ablation",
     {
-        name: {_shortened(variant, slots, share): 2 for slots in (0, 4) for variant in VARIANTS}
+        name: {_shortened(variant, slots, other_share=share): 2 for slots in (0, 4) for variant in VARIANTS}
         for name, share in (("first set", 0.0), ("all sets", 1.0))
     },
     needs=("trained_on", "words", "intervals"),
 )
 
 
-def _with_slots(variant: str, part: str = "") -> Trial:
-    return _shortened(variant, 4, sentences=32, part=part)
-
-
-# The controlled variants of the plans below: the three, and vectors that mean nothing.
+# The three, and vectors that mean nothing.
 _FOUR = (*VARIANTS, "random")
+
+
+def _unseen(variant: str, word_slots: int = 4, shots: int = 0) -> Trial:
+    """On the original CNN: the other one was fine-tuned with captions of the objects."""
+    part = f"unseen+{shots}" if shots else "unseen"
+    return _shortened(variant, word_slots, LITE2, part, sentences=32 if word_slots else 0)
+
+
 UNSEEN = Plan(
     "unseen",
     {
-        "no slots": {_shortened(name, 0, part="unseen"): 3 for name in _FOUR},
-        "slots": {_with_slots(name, "unseen"): 3 for name in _FOUR},
+        "no slots": {_unseen(name, 0): 3 for name in _FOUR},
+        "slots": {_unseen(name): 3 for name in _FOUR},
     },
     needs=("objects",),
     expectation=(
         "No decoder without word slots names an object that it was never taught, for its output has no unit for the word. With "
-        "slots, Word2Vec and FastText name some, since their rows for these words lie near those of taught words; Learned none, "
-        "for it has no row; Random fewer than they, for its rows mean nothing. Forced to say the word, Word2Vec and FastText "
-        "write sound sentences more often than Random."
+        "slots, and sentences that teach their use, Word2Vec and FastText name some, since their rows for these words lie near "
+        "those of taught words; Learned none, for it has no row; Random fewer than they, for its rows mean nothing. Forced to "
+        "say the word, Word2Vec and FastText write sound sentences more often than Random."
     ),
 )
 SHOTS = Plan(
     "shots",
-    {str(count): {_with_slots(name, f"unseen+{count}"): 2 for name in VARIANTS} for count in (1, 5, 20)},
+    {str(count): {_unseen(name, shots=count): 2 for name in VARIANTS} for count in (1, 5, 20)},
     needs=("objects",),
     expectation=(
         "One photograph of each object is not enough for Learned, whose vocabulary needs a word five times; with five "
         "photographs it names some, with twenty it is within 0.05 of Word2Vec and FastText."
     ),
 )
-SIZES = (100, 300, 1000, 3000)
+# Photographs and epochs: with fewer photographs more epochs, of which dev chooses the best. 0 stands for all photographs.
+SIZES = {100: 60, 300: 30, 1000: 15, 3000: 8, 0: 5}
 SIZE = Plan(
     "size",
-    {str(size or "all"): {_with_slots(name, str(size or "")): 3 for name in _FOUR} for size in (*SIZES, 0)},
+    {
+        str(size or "all"): {_shortened(name, 4, part=str(size or ""), sentences=32, epochs=epochs): 3 for name in _FOUR}
+        for size, epochs in SIZES.items()
+    },
     needs=("intervals",),
     expectation=(
         "With 100 and 300 photographs Word2Vec and FastText are above Learned and Random, by 0.02 to 0.05 test CIDEr; from "

@@ -67,8 +67,10 @@ def starting_table(words: tuple[str, ...], preset: Preset, sources: Sources, tex
         table = build_table(words, SPECIAL_WORDS, vectors.lookup, decoder.row_scale, seed, vectors.source)
         subwords = getattr(vectors, "subwords", None)  # FastText's
         return table, {"subwords.safetensors": subwords.placed(table.placement).to_bytes()} if subwords else {}
-    table = learned_start(words, decoder.embedding_dimensions, decoder.row_scale, seed)
-    return (_marked_random(table, seed) if variant == "random" else table), {}
+    if variant == "random":  # Frozen, too: its rows for slots mean nothing, but they can be copied.
+        own = (*words, *(_beyond(words) if decoder.word_slots else ()))
+        return _marked_random(learned_start(own, decoder.embedding_dimensions, decoder.row_scale, seed), seed), {}
+    return learned_start(words, decoder.embedding_dimensions, decoder.row_scale, seed), {}
 
 
 def _beyond(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -83,9 +85,7 @@ def _marked_random(table: EmbeddingTable, seed: int) -> EmbeddingTable:
     return replace(table, origins=origins, source=f"Random rows from seed {seed}, which stay as they are.")
 
 
-def _from_text(
-    words: tuple[str, ...], preset: Preset, sources: Sources, text: Text, method: str, captions_only: bool
-) -> Any:
+def _from_text(words: tuple[str, ...], preset: Preset, sources: Sources, text: Text, method: str, captions_only: bool) -> Any:
     """Finished vectors, or else vectors trained here."""
     from embeddings import fasttext, word2vec
 

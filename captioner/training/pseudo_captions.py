@@ -1,7 +1,7 @@
 """Pseudo-captions: for labelled photographs, people's sentences that name the object and fit the photograph, as a data set.
 
-Decoders with word slots, told the label, say how well a sentence fits. They have seen mostly people and dogs, so whether a
-photograph shows some is left to linear classifiers of its features, which learn from captioned photographs. Labels are read by
+Decoders with word slots, told the label, say how well a sentence fits. They have seen mostly people and dogs, so
+linear classifiers on CNN features, trained on captioned photographs, decide whether a photograph shows a person, dog or cat. Labels are read by
 `captioner.data.labels`, and what a label accepts is left to `captioner.scoring.object_names`.
 """
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 HOW = "how.json"
 _RATED = 60  # sentences of a photograph, drawn from those that name its object
 _COMMON = 0.5  # share of a sentence's log-probability without a photograph that is taken off; it is high if it fits anything
-_LEAST = -1.0  # fit of a sentence that is kept; below it, most tell of other things
-USUAL = ("person", "dog", "cat")  # what sentences often tell of
+_LEAST = -1.0  # fit of a sentence that is kept; below it, most are about other things
+COMMON_SUBJECTS = ("person", "dog", "cat")  # of sentences and photographs
 _AT_ONCE = 50  # photographs whose features are read together
 
 Words = tuple[str, ...]
@@ -72,23 +72,23 @@ def naming(lines: Iterable[Sequence[str]], labels: Iterable[str]) -> dict[str, l
 
 
 def showing(records: Sequence[Record], captioned: Sequence[Record], cache: FeatureCache) -> dict[str, np.ndarray]:
-    """For each of the usual things, whether each photograph shows it, learned from photographs with captions."""
+    """For each of the common subjects, whether each photograph shows it, by a classifier trained on captioned photographs."""
     from sklearn.linear_model import LogisticRegression
 
     features, own = cache.pooled(captioned), cache.pooled(records)
     found = {}
-    for thing in USUAL:
-        told_of = np.array([np.mean([tells_of(caption, thing) for caption in record.captions]) >= 0.5 for record in captioned])
-        if told_of.all() or not told_of.any():
-            raise DatasetError(f"The captions of --data tell of a {thing} in all photographs or in none; add others.")
-        found[thing] = LogisticRegression(max_iter=1000).fit(features, told_of).predict(own)
+    for thing in COMMON_SUBJECTS:
+        mentioned = np.array([np.mean([mentions(caption, thing) for caption in record.captions]) >= 0.5 for record in captioned])
+        if mentioned.all() or not mentioned.any():
+            raise DatasetError(f"The captions of --data mention a {thing} in all photographs or in none; add others.")
+        found[thing] = LogisticRegression(max_iter=1000).fit(features, mentioned).predict(own)
     return found
 
 
-def tells_of(caption: str, thing: str) -> bool:
+def mentions(caption: str, thing: str) -> bool:
     """Whether a caption has a word for a thing.
 
-    >>> tells_of("two women ride", "person"), tells_of("a dog runs", "person")
+    >>> mentions("two women ride", "person"), mentions("a dog runs", "person")
     (True, False)
     """
     return named(caption, accepted(thing))
@@ -103,16 +103,16 @@ def rated(
 ) -> Iterator[list[Fitting]]:
     """Photograph after photograph, some of its label's sentences and how well they fit.
 
-    Of the usual things, sentences tell only of those that it shows, and of what its label says.
+    A sentence may mention only those common subjects that the photograph shows or that its label names.
     """
     all_of_them = {one for several in sentences.values() for one in several}
-    tell = {one: {thing for thing in USUAL if tells_of(" ".join(one), thing)} for one in all_of_them}
+    tell = {one: {thing for thing in COMMON_SUBJECTS if mentions(" ".join(one), thing)} for one in all_of_them}
     for first in range(0, len(records), _AT_ONCE):
         several = records[first : first + _AT_ONCE]
         seen = cache.seen(several)
         for place, record in enumerate(several):
             words = told(record.label)[: captioner.word_slots]
-            seen_things = {thing for thing in USUAL if shown[thing][first + place] or tells_of(" ".join(words), thing)}
+            seen_things = {thing for thing in COMMON_SUBJECTS if shown[thing][first + place] or mentions(" ".join(words), thing)}
             possible = (one for one in sentences[record.label] if tell[one] <= seen_things)
             known = [one for one in possible if all(word in captioner.vocabulary or word in words for word in one)]
             drawn = random.Random(record.name).sample(known, min(len(known), _RATED))

@@ -9,7 +9,7 @@ from PIL import Image
 from captioner.data.datasets import load as load_dataset
 from captioner.data.labels import load_labels
 from captioner.model.checkpoints import save
-from support.fakes import COLOURS, Recogniser, slotted_checkpoints
+from support.fakes import COLOURS, Recogniser, slotted_checkpoints, write_captioned
 
 TEXT = [f"the {noun} {verb} on grass" for noun in ("dog", "cat", "zebra", "bird") for verb in ("sits", "runs", "the grass")]
 
@@ -28,19 +28,10 @@ def pseudo_caption(cli, tmp_path, monkeypatch):
         Image.new("RGB", (40, 40 + number), COLOURS[noun]).save(tmp_path / "labelled" / name)
     (tmp_path / "labels.tsv").write_text("".join(f"{name}\t{noun}\n" for name, noun in rows))
     (tmp_path / "text.txt").write_text("\n".join(TEXT))
-    _captioned(tmp_path / "captioned")
+    write_captioned(tmp_path / "captioned")
     command = ["pseudo-caption", "--labels", tmp_path, "--data", tmp_path / "captioned"]
     command += ["--checkpoints", tmp_path / "run", "--cache", tmp_path / "cache"]
     return lambda out, *more, text="text.txt": cli(*command, "--corpus", tmp_path / text, "--out", tmp_path / out, *more)
-
-
-def _captioned(folder):
-    """A data set with captions of a dog, a cat and a person with a zebra."""
-    (folder / "photographs").mkdir(parents=True)
-    for noun, colour in COLOURS.items():
-        Image.new("RGB", (50, 50), colour).save(folder / "photographs" / f"{noun}.png")
-    lines = ("dog.png#0\ta dog runs", "cat.png#0\tthe cat sits on grass", "zebra.png#0\ta man and a zebra")
-    (folder / "captions.train.txt").write_text("\n".join(lines) + "\n")
 
 
 def test_every_photograph_gets_a_sentence_of_its_own_that_names_its_object(pseudo_caption, tmp_path):

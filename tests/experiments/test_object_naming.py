@@ -1,5 +1,8 @@
 """How objects are named, against the captions of the Captioner and counts by hand."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,9 +23,9 @@ ZEBRA, DOG = Unseen("zebra", "zebra", frozenset({"zebra", "zebras"})), Unseen("d
 
 @pytest.fixture
 def naming(tmp_path, monkeypatch):
-    """A dog, a cat and a zebra with captions, one more zebra that people call something else, and one with a label alone."""
+    """A dog, a cat, a zebra and a zebra with a dog that have captions, a zebra called something else, and one with a label."""
     monkeypatch.setattr(object_naming, "OBJECTS", (ZEBRA, DOG))
-    shown = {"dog": "dog", "cat": "cat", "zebra": "zebra", "horse": "zebra", "labelled": "zebra"}
+    shown = {"dog": "dog", "cat": "cat", "zebra": "zebra", "horse": "zebra", "zebra and dog": "zebra", "labelled": "zebra"}
     paths = {}
     for number, (name, noun) in enumerate(shown.items()):
         paths[name] = tmp_path / f"{name}.png"
@@ -45,15 +48,31 @@ def test_naming_is_counted_over_photographs_that_people_name_or_label_and_whose_
     ]
     by_place = {(row["search"], row["object"]): row for row in rows}
     assert [by_place[FREE, one]["photographs"] for one in ("zebra", "dog")] == [2, 1]
-    texts = free.captions[variant]
+    assert [by_place[FREE, one]["labelled"] for one in ("zebra", "dog")] == [1, 0]
+    texts, places = free.captions[variant], {record.name: place for place, record in enumerate(naming.subjects["test"].records)}
     own = captioner.caption_seen(naming.cache.seen(naming.labelled), CONFIG)[0][variant][0].text
-    said = ["zebra" in texts["zebra.png"].split(), "zebra" in own.split()]
-    assert by_place[FREE, "zebra"]["named"] == sum(said) / 2
-    assert by_place[FORCED, "zebra"]["named"] == (1 if variant == "word2vec" else 0)
-    assert by_place[FORCED, "dog"]["named"] == 1 >= by_place[FORCED, "dog"]["sound"]
-    assert by_place[FREE, "dog"]["cider_object"] == pytest.approx(free.scores[variant].cider[0])
-    named = [name for name, text in texts.items() if "dog" in text.split()]
-    assert by_place[FREE, "dog"]["f1"] == pytest.approx(2 * ("dog.png" in named) / (1 + len(named)))
+    assert by_place[FREE, "zebra"]["says"] == ["zebra" in texts[name].split() for name in ("zebra.png", "zebra and dog.png")]
+    assert by_place[FREE, "zebra"]["labelled_named"] == ("zebra" in own.split())
+    forced, records = by_place[FORCED, "zebra"], naming.subjects["test"].records
+    shown = [records[places[name]] for name in ("zebra.png", "zebra and dog.png")]
+    again = [captioner.force(naming.cache.seen([record]), "zebra", CONFIG)[variant] for record in shown]
+    assert all("zebra" in caption.words for caption in again) if variant == "word2vec" else again == [None, None]
+    assert forced["says"] == [
+        "zebra" in (caption.words if caption and caption.finished else texts[record.name].split())
+        for caption, record in zip(again, shown, strict=True)
+    ]
+    assert by_place[FREE, "dog"]["cider_object"] == pytest.approx(free.scores[variant].cider[places["dog.png"]])
+    others = [free.scores[variant].cider[places[name]] for name in ("cat.png", "horse.png")]
+    assert by_place[FREE, "dog"]["cider_other"] == pytest.approx(np.mean(others))
+    named = {name for name, text in texts.items() if "dog" in text.split()}
+    assert by_place[FREE, "dog"]["f1"] == pytest.approx(2 * len(named & {"dog.png", "zebra and dog.png"}) / (2 + len(named)))
+    assert "f1" not in forced, "only photographs of the object were forced"
+
+
+def test_a_label_names_an_object_by_any_of_its_words(naming):
+    records = [replace(naming.labelled[0], label=label) for label in ("zebra", "herd of zebras", "horse", "sorrel")]
+    found = replace(naming, labelled=records)._named[ZEBRA]
+    assert [record.label for split, record in found if split == "labelled"] == ["zebra", "herd of zebras"]
 
 
 def test_decoders_without_word_slots_are_not_forced(naming):

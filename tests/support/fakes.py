@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import save as save_tensors
 
 from captioner.config import FIRST, REWARD, VARIANTS, DecoderConfig, Preset
@@ -149,6 +150,15 @@ def slotted_checkpoints(**shape) -> dict[str, Checkpoint]:
         found[name] = small_checkpoint(name, mark=mark, beyond=beyond, word_slots=2, **shape)
         found[name].weights["copy_gate/bias"][:] = -50
     return found
+
+
+def write_captioned(folder: Path) -> None:
+    """A data set with captions of a dog, a cat and a person with a zebra."""
+    (folder / "photographs").mkdir(parents=True)
+    for noun, colour in COLOURS.items():
+        Image.new("RGB", (50, 50), colour).save(folder / "photographs" / f"{noun}.png")
+    lines = ("dog.png#0\ta dog runs", "cat.png#0\tthe cat sits on grass", "zebra.png#0\ta man and a zebra")
+    (folder / "captions.train.txt").write_text("\n".join(lines) + "\n")
 
 
 def write_stages(run: Path, folder: Path) -> Path:

@@ -8,7 +8,7 @@ from captioner.captioning.captioner import Captioner
 from captioner.data.datasets import Record
 from captioner.data.labels import Labelled
 from captioner.errors import DatasetError
-from captioner.training.pseudo_captions import USUAL, Fitting, choose, fits, naming, rated, showing
+from captioner.training.pseudo_captions import COMMON_SUBJECTS, Fitting, choose, fits, naming, rated, showing
 from captioner.vision.encoder import Seen
 from captioner.vision.feature_cache import FeatureCache
 from support.fakes import COLOURS, Recogniser, StubEncoder, slotted_checkpoints
@@ -89,13 +89,13 @@ def test_what_a_photograph_shows_is_told_by_its_features(tmp_path):
         showing(labelled, [records[0], records[1]], cache)
 
 
-def test_sentences_tell_of_the_usual_things_only_where_they_are(tmp_path):
+def test_sentences_mention_common_subjects_only_where_they_are(tmp_path):
     captioner, cache = Captioner(Recogniser(), slotted_checkpoints()), FeatureCache(tmp_path / "cache", Recogniser())
     Image.new("RGB", (40, 40), COLOURS["cat"]).save(tmp_path / "cat.png")
     record = Labelled("cat.png", (), tmp_path / "cat.png", "own", "cat")
     cache.fill([record])
     alone, with_dog = ("the", "cat", "sits"), ("a", "cat", "sits", "on", "the", "dog")
     for dog in (True, False):
-        shown = {thing: np.array([dog and thing == "dog"]) for thing in USUAL}
+        shown = {thing: np.array([dog and thing == "dog"]) for thing in COMMON_SUBJECTS}
         several = rated(captioner, [record], cache, {"cat": [alone, with_dog]}, shown)
         assert {one.sentence for found in several for one in found} == {alone, *([with_dog] if dog else [])}

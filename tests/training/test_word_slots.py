@@ -31,6 +31,7 @@ from support.fakes import (
     small_preset,
     stop_after_an_epoch,
     uncompiled,
+    write_captioned,
 )
 
 pytestmark = pytest.mark.slow
@@ -121,7 +122,9 @@ def test_sentences_about_a_labelled_photograph_are_a_data_set(run, inputs, datas
     monkeypatch.setattr("captioner.captioning.captioner.load_encoder", lambda name, **_: Recogniser())
     monkeypatch.setattr("captioner.training.pseudo_captions.SHORTEST", 4)
     corpus, made = inputs.sources.corpus[0], tmp_path / "Made"
-    given = {"--labels": tmp_path, "--checkpoints": run, "--corpus": corpus, "--out": made, "--cache": tmp_path / "cache"}
+    write_captioned(tmp_path / "captioned")
+    given = {"--labels": tmp_path, "--data": tmp_path / "captioned", "--checkpoints": run, "--corpus": corpus, "--out": made}
+    given["--cache"] = tmp_path / "cache"
     assert main(["pseudo-caption", "--variant", "word2vec", *(str(part) for pair in given.items() for part in pair)]) == 0
     learned_from = {one.name: one.label for one in load_labels(tmp_path).train}
     assert f"Kept {len(learned_from)} of {len(learned_from)} photographs" in capsys.readouterr().out

@@ -30,7 +30,7 @@ def by_object(records: Sequence[Record], plan: str) -> Iterator[dict[str, Any]]:
         part, slots = Part.read(record.part), record.trial.settings.decoder.word_slots
         own = {"plan": plan, "variant": record.variant, "slots": slots, "shots": part.shots, "seed": record.seed}
         for one in record.objects:
-            yield own | {name: value for name, value in one.items() if name != "says"}
+            yield own | {name: value for name, value in one.items() if not isinstance(value, list)}
 
 
 def _row(group: Sequence[Record], search: str) -> Row:
@@ -44,8 +44,8 @@ def _row(group: Sequence[Record], search: str) -> Row:
         "seeds": str(len(group)),
         "names the object": _share(own, "named"),
         "in a sound sentence": _share(own, "sound"),
-        "F1": number(fmean(one["f1"] or 0 for objects in own for one in objects)),
-        "CIDEr of their photographs": number(fmean(map(_cider, own))),
+        "F1": number(fmean(f1)) if (f1 := [one["f1"] for objects in own for one in objects if one.get("f1") is not None]) else "",
+        "CIDEr of their photographs": number(fmean(weighted(objects, "cider_object") for objects in own)),
         "CIDEr of all others": number(fmean(objects[0]["cider_other"] for objects in own)),
     }
 
@@ -58,7 +58,3 @@ def weighted(objects: Sequence[dict[str, Any]], name: str) -> float:
     """A share over all photographs of the objects together."""
     total = sum(one["photographs"] for one in objects)
     return sum((one[name] or 0) * one["photographs"] for one in objects) / total if total else 0.0
-
-
-def _cider(objects: Sequence[dict[str, Any]]) -> float:
-    return weighted([one for one in objects if one["cider_object"] is not None], "cider_object")
