@@ -83,7 +83,7 @@ def overlap(table_a: EmbeddingTable, table_b: EmbeddingTable, k: int = 10) -> li
     k = min(positive(k), len(words) - 1)
     if k < 1:
         raise EmbeddingError("The two tables have fewer than two words in common; compare tables of one vocabulary.")
-    pairs = zip(_nearest_rows(table_a, words, k), _nearest_rows(table_b, words, k), strict=True)
+    pairs = zip(nearest_rows(table_a, words, k), nearest_rows(table_b, words, k), strict=True)
     shares = [len(set(rows_a) & set(rows_b)) / k for rows_a, rows_b in pairs]
     return sorted(zip(words, shares, strict=True), key=lambda pair: -pair[1])
 
@@ -123,12 +123,13 @@ def _nearest(table: EmbeddingTable, vector: np.ndarray, k: int, without: set[str
     return [(words[place], float(cosines[place])) for place in order]
 
 
-def _nearest_rows(table: EmbeddingTable, words: list[str], k: int) -> Iterator[np.ndarray]:
+def nearest_rows(table: EmbeddingTable, words: Sequence[str], k: int) -> Iterator[np.ndarray]:
+    """For each of these words, the places among them of its k nearest others by cosine, in no order."""
     units = unit(table.vectors[[table.row(word) for word in words]])  # (words, dimensions)
     for start in range(0, len(words), _ROWS_AT_ONCE):
         cosines = units[start : start + _ROWS_AT_ONCE] @ units.T  # (some words, words)
         np.fill_diagonal(cosines[:, start:], -np.inf)
-        yield from np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+        yield from cosines.argmax(axis=1)[:, None] if k == 1 else np.argpartition(-cosines, k - 1, axis=1)[:, :k]
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

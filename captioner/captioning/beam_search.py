@@ -105,6 +105,14 @@ def follow_each(step: Step, state: State, captions: np.ndarray) -> np.ndarray:
     return np.stack(found, axis=1)
 
 
+def next_word(step: Step, state: State, words: Sequence[int]) -> np.ndarray:
+    """The probability of each word after the first words of one image's caption, (vocabulary,)."""
+    image = np.zeros(1, np.int32)
+    for word in (START, *words):
+        scores, normalisers, state, _ = step(state, np.array([word], np.int32), image)
+    return np.exp(scores[0] - normalisers[0])
+
+
 def check(config: SearchConfig) -> None:
     """Refuse settings that no search can follow."""
     limit = MAXIMUM_LENGTH_PREFERENCE

@@ -4,8 +4,9 @@ A photograph is encoded once for all decoders. Files are read by `captioner.data
 `captioner.captioning.beam_search`.
 """
 
+import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from captioner.captioning.beam_search import FORBIDDEN, follow, follow_each, rate, search
+from captioner.captioning.beam_search import FORBIDDEN, follow, follow_each, next_word, rate, search
 from captioner.captioning.caption import Caption
 from captioner.captioning.forced_search import force
 from captioner.captioning.hypotheses import Hypothesis
@@ -29,6 +30,7 @@ from captioner.vision.encoder import Encoder, Seen
 from captioner.vision.encoders import load_encoder
 from captioner.vision.keras_applications import APPLICATIONS, START_WITH
 from captioner.vocabulary import END, Vocabulary
+from embeddings.table import EmbeddingTable
 
 
 class Captioner:
@@ -80,6 +82,20 @@ class Captioner:
                 f"but this one is {encoder.name} ({encoder.fingerprint}); {todo}."
             )
         return cls(encoder, checkpoints)
+
+    def with_tables(self, tables: Mapping[str, EmbeddingTable]) -> "Captioner":
+        """The same decoders, some of them, by variant, with other vectors of the same words; nothing is loaded again.
+
+        What FastText composes of pieces stays as it was.
+        """
+        other = copy.copy(self)
+        other.checkpoints, other.decoders, other._readers = dict(self.checkpoints), dict(self.decoders), dict(self._readers)
+        self._names(tuple(tables))
+        for name, table in tables.items():
+            other.checkpoints[name] = self.checkpoints[name].with_table(table)
+            other.decoders[name] = self.decoders[name].with_vectors(table.vectors)
+            other._readers[name] = self._readers[name].with_table(table)
+        return other
 
     @property
     def stage(self) -> str:
@@ -133,8 +149,9 @@ class Captioner:
     ) -> list[dict[str, list[Caption]]]:
         """The same from what the CNN saw, of any float type.
 
-        Every caption starts with the words of `beginning`. `told` words are put into the slots, see `words_seen`, or each
-        picture's own `words`.
+        Every caption starts with the words of `beginning`: a word outside the vocabulary is scored as the unknown word, and
+        read by its vector if the decoder has one. `told` words are put into the slots, see `words_seen`, or each picture's
+        own `words`.
         """
         if not len(seen.features):
             return []
@@ -176,7 +193,7 @@ class Captioner:
     ) -> dict[str, Caption]:
         """Score given words for one picture: word probabilities and each decoder's alternatives.
 
-        An out-of-vocabulary word that no slot holds, or that is said again, gets the probability of the unknown word.
+        An out-of-vocabulary word that no slot holds, or that is said again, is read and scored as the unknown word.
         """
         shown = _Shown.of(seen, self.words_seen(seen, told))
 
@@ -211,6 +228,19 @@ class Captioner:
         session = self._session(variant, shown)
         return follow_each(session.step, session.state, captions)
 
+    def next_word(self, seen: Seen, words: Sequence[str], told: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """Each decoder's probabilities of the word that follows a beginning of one picture's caption, (vocabulary + slots,).
+
+        The beginning is read as `caption_seen` reads it.
+        """
+        shown = _Shown.of(seen, self.words_seen(seen, told))
+
+        def judge(name: str) -> np.ndarray:
+            session = self._session(name, shown, words)
+            return next_word(session.step, session.state, self._readers[name].encode(words, shown.words[0]))
+
+        return dict(zip(self.variants, self._pool.map(judge, self.variants), strict=True))
+
     def tree(
         self, seen: Seen, variant: str, config: SearchConfig, beginning: Sequence[str] = (), told: Sequence[str] | None = None
     ) -> tuple[list[Candidate], list[int]]:
@@ -235,14 +265,16 @@ class Captioner:
         """The steps of one decoder's search."""
         return self._session(variant, _Shown.of(seen, self.words_seen(seen, told)))
 
-    def _session(self, variant: str, shown: "_Shown") -> Session:
-        return self.decoders[variant].session(shown.features, self._readers[variant].read(shown.words))
+    def _session(self, variant: str, shown: "_Shown", beginning: Sequence[str] = ()) -> Session:
+        reader = self._readers[variant]
+        return self.decoders[variant].session(shown.features, reader.read(shown.words), reader.beyond(beginning))
 
     def _search(
         self, variant: str, shown: "_Shown", config: SearchConfig, beginning: Sequence[str], trace: Trace | None = None
     ) -> list[list[Hypothesis]]:
         """The hypotheses for each photograph, best first."""
-        session, prefix = self._session(variant, shown), [self._readers[variant].encode(beginning, one) for one in shown.words]
+        session = self._session(variant, shown, beginning)
+        prefix = [self._readers[variant].encode(beginning, one) for one in shown.words]
         return search(session.step, session.state, len(shown.features), config, prefix=prefix, trace=trace)
 
     def _captions(self, variant: str, shown: "_Shown", config: SearchConfig, beginning: Sequence[str]) -> list[list[Caption]]:

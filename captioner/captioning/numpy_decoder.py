@@ -3,6 +3,7 @@
 The same arithmetic as `captioner.model.decoder`, without TensorFlow's overhead, which exceeds the work of one photograph.
 """
 
+import copy
 import math
 from collections.abc import Mapping
 
@@ -30,7 +31,7 @@ from captioner.config import DecoderConfig
 from captioner.model.blueprint import NORM, TABLE_WEIGHT, block_means
 from captioner.model.checkpoints import Checkpoint
 from captioner.model.word_slots import WordSlots
-from captioner.vocabulary import PADDING
+from captioner.vocabulary import PADDING, UNKNOWN
 
 
 class NumpyDecoder:
@@ -45,11 +46,19 @@ class NumpyDecoder:
         self.starts = [self.parts[f"start_{part}{layer}"] for layer in layers for part in "hc" if "start_h0" in self.parts]
         self.recurrent = [Dense(arrays[f"lstm{layer}/recurrent_kernel"]) for layer in layers]
         self.norm = scale_and_shift(arrays) if f"{NORM}/scale" in arrays else None
-        self.gates = self.parts["lstm0"](self.vectors)  # (vocabulary, 4 * units): looked up at every step
+        # (vocabulary, 4 * units): looked up at every step
+        self.gates: np.ndarray | None = self.parts["lstm0"](self.vectors)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> "NumpyDecoder":
         return cls(checkpoint.preset.decoder, checkpoint.arrays(), checkpoint.encoder.regions)
+
+    def with_vectors(self, vectors: np.ndarray) -> "NumpyDecoder":
+        """The same decoder with other vectors of its words, of the same shape."""
+        other = copy.copy(self)
+        # One photograph needs the gates of few words; all of them would take longer than its captions.
+        other.vectors, other.gates = vectors, None
+        return other
 
     def vector(self, word: int, slots: WordSlots | None = None) -> np.ndarray:
         """The vector of a word, which may be the number of a slot after the vocabulary, of one photograph."""
@@ -58,9 +67,14 @@ class NumpyDecoder:
         slot = word - self.vocabulary
         return self.vectors[slots.rows[0, slot]] if slots.vectors is None else slots.vectors[0, slot]
 
-    def session(self, features: np.ndarray, slots: WordSlots | None = None) -> "Session":
-        """A search over the features of some photographs, (images, regions, channels), with their word slots."""
-        return Session(self, features, slots)
+    def session(
+        self, features: np.ndarray, slots: WordSlots | None = None, beyond: Mapping[int, np.ndarray] | None = None
+    ) -> "Session":
+        """A search over the features of some photographs, (images, regions, channels), with their word slots.
+
+        `beyond` are vectors of words outside the vocabulary, by place in the caption, to read in place of the unknown word's.
+        """
+        return Session(self, features, slots, beyond)
 
     def start(self, features: np.ndarray, slots: WordSlots | None = None) -> tuple[Memory, State]:
         """The photographs as `forward` takes them, and the first state, one row per photograph.
@@ -116,9 +130,11 @@ class NumpyDecoder:
             return state
         return state_after(self._read(self.parts["lstm0"](image), state))
 
-    def forward(self, memory: Memory, state: State, words: np.ndarray) -> Values:
-        """One word further. Rows are grouped by photograph, in equal numbers."""
+    def forward(self, memory: Memory, state: State, words: np.ndarray, beyond: np.ndarray | None = None) -> Values:
+        """One word further. Rows are grouped by photograph, in equal numbers; `beyond` is read in place of the unknown word."""
         inputs, look, hidden, said = self._inputs(memory.slots, words), None, None, None
+        if beyond is not None:
+            inputs[words == UNKNOWN] = self.parts["lstm0"](beyond[None])
         if self.config.additive:
             look = self._look_before(state[0], memory.grid)
             inputs += self.parts["context"](look.context)
@@ -140,14 +156,17 @@ class NumpyDecoder:
     def _inputs(self, slots: SlotMemory | None, words: np.ndarray) -> np.ndarray:
         """The words' share of the first layer's gates, (rows, 4 * units)."""
         if slots is None:
-            return self.gates[words]
-        inputs = self.gates[np.minimum(words, self.vocabulary - 1)]
+            return self._gates_of(words)
+        inputs = self._gates_of(np.minimum(words, self.vocabulary - 1))
         if slots.gates is None:  # A wide beam may still hold an empty slot's impossible word.
             return inputs
         beyond = np.flatnonzero(words >= self.vocabulary)
         images = beyond // (len(words) // len(slots.gates))
         inputs[beyond] = slots.gates[images, words[beyond] - self.vocabulary]
         return inputs
+
+    def _gates_of(self, words: np.ndarray) -> np.ndarray:
+        return self.parts["lstm0"](self.vectors[words]) if self.gates is None else self.gates[words]
 
     def _copying(self, sequence: np.ndarray, slots: SlotMemory, said: np.ndarray) -> np.ndarray:
         """The log-probabilities of copying nothing and of copying each word slot, (rows, 1 + slots)."""
@@ -194,8 +213,15 @@ class NumpyDecoder:
 class Session:
     """The steps of one search, over the photographs whose captions are not finished."""
 
-    def __init__(self, decoder: NumpyDecoder, features: np.ndarray, slots: WordSlots | None = None):
+    def __init__(
+        self,
+        decoder: NumpyDecoder,
+        features: np.ndarray,
+        slots: WordSlots | None = None,
+        beyond: Mapping[int, np.ndarray] | None = None,
+    ):
         self._decoder, self._live = decoder, np.arange(len(features))
+        self._beyond, self._place = beyond or {}, -1  # The start is read before the first word.
         self._memory, self.state = decoder.start(features, slots)
 
     def step(
@@ -205,7 +231,8 @@ class Session:
         if len(images) < len(self._live):
             self._memory, self._live = self._memory.part(np.searchsorted(self._live, images)), images
         slots = self._memory.slots
-        found = self._decoder.forward(self._memory, state, words)
+        found = self._decoder.forward(self._memory, state, words, self._beyond.get(self._place))
+        self._place += 1
         if slots is None or found.copying is None or found.attention is None:
             return found.logits, normaliser(found.logits), found.state, found.attention
         scores, normalisers = mixture(found.logits, found.copying, slots.columns.repeat(len(words) // len(images), axis=0))

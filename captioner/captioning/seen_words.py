@@ -1,5 +1,6 @@
 """The words that a photograph's slots hold: nouns that the CNN recognises, and words that a user tells."""
 
+import copy
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from captioner.vision.nouns import nouns
 from captioner.vocabulary import PADDING, UNKNOWN, tokenize
 from embeddings.errors import EmbeddingError
 from embeddings.subwords import SUBWORDS_FILE, Subwords
+from embeddings.table import EmbeddingTable
 
 _CERTAIN = 1.0  # the probability of a user's word
 
@@ -70,6 +72,12 @@ class SlotReader:
         self._table, self._subwords = checkpoint.table, checkpoint.extra.get(SUBWORDS_FILE)
         self._slots, self._vocabulary = checkpoint.preset.decoder.word_slots, checkpoint.vocabulary
 
+    def with_table(self, table: EmbeddingTable) -> "SlotReader":
+        """The same with another table; what FastText composes of pieces stays."""
+        other = copy.copy(self)
+        other._table = table
+        return other
+
     @cached_property
     def _pieces(self) -> Subwords | None:
         return Subwords.from_bytes(self._subwords) if self._subwords else None
@@ -88,6 +96,11 @@ class SlotReader:
         words = enumerate((one.word for one in seen), len(self._vocabulary))
         own = {word: number for number, word in words if word not in self._vocabulary and self.vector(word) is not None}
         return [self._vocabulary.id(word) if word in self._vocabulary else own.pop(word, UNKNOWN) for word in caption]
+
+    def beyond(self, caption: Sequence[str]) -> dict[int, np.ndarray]:
+        """The vectors, by place, of a caption's words that are outside the vocabulary, where this decoder has one."""
+        strange = {place: word for place, word in enumerate(caption) if word not in self._vocabulary}
+        return {place: vector for place, word in strange.items() if (vector := self.vector(word)) is not None}
 
     def read(self, words: Sequence[Sequence[SeenWord]]) -> WordSlots | None:
         """The slots of some pictures; words without a vector leave theirs empty."""

@@ -7,7 +7,7 @@ the folder of a stage.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,15 @@ class Checkpoint:
                 f"The weights of {self.variant} do not fit its settings: '{odd[0]}' is on one side only; copy it again."
             )
         return {name: _checked(given[name], shape, name, self.variant) for name, shape in shapes.items()}
+
+    def with_table(self, table: EmbeddingTable) -> "Checkpoint":
+        """The same decoder with another table of its words."""
+        if table.words != self.table.words or table.dimensions != self.table.dimensions:
+            raise CheckpointError(
+                f"{find_variant(self.variant).title} needs a table of its {len(self.table)} words in {self.table.dimensions} "
+                f"dimensions, but received one of {len(table)} words in {table.dimensions}; change its own table."
+            )
+        return replace(self, table=table)
 
     @property
     def parameters(self) -> Parameters:

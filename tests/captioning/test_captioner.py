@@ -11,7 +11,9 @@ from captioner.errors import CheckpointError, ConfigError
 from captioner.model.checkpoints import Checkpoint, EncoderMark, save
 from captioner.vision.encoder import Seen
 from captioner.vocabulary import END, PADDING, SPECIAL_WORDS, START, UNKNOWN, Vocabulary
+from embeddings.subwords import SUBWORDS_FILE, Pieces, keep
 from embeddings.table import learned_start
+from embeddings.table_changes import shuffled, squeezed
 from support.fakes import (
     COLOURS,
     MARK,
@@ -269,3 +271,103 @@ def test_the_tree_of_a_decoder_leads_to_its_caption(captioner, pictures):
         assert candidates[path[-1]].total == pytest.approx(found[0].log_probability, abs=1e-5)
     with pytest.raises(ConfigError, match="no decoder 'glove'"):
         captioner.tree(seen, "glove", config)
+
+
+def captions_of(captioner, pictures):
+    return [best[0] for found in captioner.caption(pictures, GREEDY) for best in found.values()]
+
+
+def check_alike(captions, others):
+    """The same words with the same probabilities, but for rounding."""
+    for one, other in zip(captions, others, strict=True):
+        assert (one.variant, one.text, one.log_probability, one.word_log_probabilities) == (other.variant, *plain(other))
+
+
+@pytest.mark.parametrize("kind", ["captioner", "slotted"])
+def test_other_tables_give_the_captions_of_decoders_that_were_built_with_them(kind, pictures, request):
+    from captioner.captioning.captioner import Captioner
+
+    own = request.getfixturevalue(kind)
+    pictures = coloured("dog", "cat", "zebra") if kind == "slotted" else pictures[:4]
+    tables = {name: shuffled(checkpoint.table, 1) for name, checkpoint in own.checkpoints.items()}
+    built = Captioner(own.encoder, {name: replace(own.checkpoints[name], table=table) for name, table in tables.items()})
+    before, expected = captions_of(own, pictures), captions_of(built, pictures)
+    assert [one.log_probability for one in before] != pytest.approx([one.log_probability for one in expected], abs=0.1)
+    check_alike(captions_of(own.with_tables(tables), pictures), expected)
+    check_alike(captions_of(own, pictures), before)
+    some = own.with_tables({"word2vec": tables["word2vec"]})
+    pairs = zip(before, expected, strict=True)
+    check_alike(captions_of(some, pictures), [other if one.variant == "word2vec" else one for one, other in pairs])
+
+
+def test_its_own_tables_and_all_their_directions_change_no_caption(captioner, pictures):
+    tables = {name: checkpoint.table for name, checkpoint in captioner.checkpoints.items()}
+    whole = {name: squeezed(table, table.dimensions) for name, table in tables.items()}
+    for given in ({}, tables, whole):
+        check_alike(captions_of(captioner.with_tables(given), pictures), captions_of(captioner, pictures))
+
+
+def test_a_table_of_other_words_or_dimensions_or_for_no_decoder_is_refused(captioner):
+    for wrong in (learned_start(WORDS.words[:-1], 6, 1.0, 1), learned_start(WORDS.words, 5, 1.0, 1)):
+        with pytest.raises(CheckpointError, match="Word2Vec needs a table of its 12 words in 6 dimensions"):
+            captioner.with_tables({"word2vec": wrong})
+    with pytest.raises(ConfigError, match="no decoder 'glove'"):
+        captioner.with_tables({"glove": captioner.checkpoints["learned"].table})
+
+
+@pytest.fixture(scope="module")
+def spelling():
+    """Decoders of which FastText composes unseen words of pieces."""
+    from captioner.captioning.captioner import Captioner
+
+    vectors = np.random.default_rng(8).normal(0, 2, (40, SMALL_DECODER.embedding_dimensions))
+    pieces = keep(Pieces(40, 3, 3), vectors, ["cattle"]).to_bytes()
+    found = {name: make(name, seed=seed) for seed, name in enumerate(VARIANTS)}
+    return Captioner(StubEncoder(), found | {"fasttext": replace(found["fasttext"], extra={SUBWORDS_FILE: pieces})})
+
+
+def reading(captioner, variant, vector):
+    """A captioner of which one decoder's row of the unknown word is this vector."""
+    table = captioner.checkpoints[variant].table
+    vectors = table.vectors.copy()
+    vectors[UNKNOWN] = vector
+    return captioner.with_tables({variant: replace(table, vectors=vectors)})
+
+
+def test_a_beginning_with_a_misspelt_word_is_read_by_its_pieces(spelling, pictures):
+    seen, config = spelling.see(pictures[:2]), SearchConfig(beam=3, maximum_words=9)
+    read, unknown = (spelling.caption_seen(seen, config, beginning=("the", word, "sits")) for word in ("catle", "<unk>"))
+    expected = reading(spelling, "fasttext", spelling._readers["fasttext"].vector("catle"))
+    for found, others in zip(read, expected.caption_seen(seen, config, beginning=("the", "<unk>", "sits")), strict=True):
+        for name, captions in found.items():
+            check_alike(captions, others[name])
+    for name in ("learned", "word2vec"):
+        check_alike(read[0][name], unknown[0][name])
+    one, other = (found[0]["fasttext"][0].word_log_probabilities for found in (read, unknown))
+    assert one[:2] == pytest.approx(other[:2]) and one[2] != pytest.approx(other[2], abs=1e-3)
+    candidates, path = spelling.tree(seen.part([0]), "fasttext", config, ("the", "catle", "sits"))
+    assert candidates[path[-1]].total == pytest.approx(read[0]["fasttext"][0].log_probability, abs=1e-4)
+
+
+def test_a_word_of_the_table_alone_is_read_by_its_row(slotted):
+    seen = slotted.see(coloured("dog", "zebra"))
+    together = slotted.caption_seen(seen, GREEDY, beginning=("the", "zebra"))
+    alone = [slotted.caption_seen(seen.part([number]), GREEDY, beginning=("the", "zebra"))[0] for number in (0, 1)]
+    row = slotted.checkpoints["word2vec"].table.vector("zebra")
+    expected = reading(slotted, "word2vec", row).caption_seen(seen, GREEDY, beginning=("the", "<unk>"))
+    check_alike(together[0]["word2vec"], expected[0]["word2vec"])
+    for one, other in zip(together, alone, strict=True):
+        check_alike(one["word2vec"], other["word2vec"])
+
+
+@pytest.mark.parametrize("kind", ["captioner", "slotted"])
+def test_the_next_words_probabilities_are_those_of_a_caption_that_is_followed(kind, pictures, request):
+    own, words = request.getfixturevalue(kind), ("the", "dog", "sits", "on", "grass")
+    seen = own.see(coloured("dog") if kind == "slotted" else pictures[:1])
+    followed = own.follow(seen, words)
+    for place, word in enumerate((*words, "<end>")):
+        for name, probabilities in own.next_word(seen, words[:place]).items():
+            assert probabilities.shape == (len(own.vocabulary) + own.word_slots,)
+            assert probabilities.sum() == pytest.approx(1, abs=1e-5)
+            gain = followed[name].word_log_probabilities[place]
+            assert probabilities[own.vocabulary.id(word)] == pytest.approx(np.exp(gain), abs=1e-5)
