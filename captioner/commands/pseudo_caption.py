@@ -15,9 +15,9 @@ SUMMARY = "choose people's sentences for labelled photographs, as a data set to 
 class Request(arguments.Decoders):
     description = (
         "Find a sentence for each of the labelled photographs that are not held out: of the text's sentences that name its "
-        "object, the one that decoders with word slots, told the label, find most fitting. Sentences mention a person, dog or cat "
-        "only if a classifier trained on the captions of --data finds one in the photograph. The photographs and their sentences "
-        "become a data set with training photographs alone, for train --data."
+        "object, the one that decoders with word slots, told the label, find most fitting. Sentences mention a person, dog or "
+        "cat only if a classifier trained on the captions of --data finds one in the photograph. The photographs and their "
+        "sentences become a data set with training photographs alone, for train --data."
     )
     interrupted = "Interrupted. Nothing was written."
     labels: Path = arguments.path("folder of labelled photographs", required=True)

@@ -1,8 +1,8 @@
 """Pseudo-captions: for labelled photographs, people's sentences that name the object and fit the photograph, as a data set.
 
-Decoders with word slots, told the label, say how well a sentence fits. They have seen mostly people and dogs, so
-linear classifiers on CNN features, trained on captioned photographs, decide whether a photograph shows a person, dog or cat. Labels are read by
-`captioner.data.labels`, and what a label accepts is left to `captioner.scoring.object_names`.
+Decoders with word slots, told the label, say how well a sentence fits. They have seen mostly people and dogs, so linear
+classifiers on CNN features, trained on captioned photographs, decide whether a photograph shows a person, dog or cat. Labels
+are read by `captioner.data.labels`, and what a label accepts is left to `captioner.scoring.object_names`.
 """
 
 import random
