@@ -190,16 +190,19 @@ class Captioner:
         variants: Sequence[str] | None = None,
         finished: bool = True,
         told: Sequence[str] | None = None,
+        by_vector: bool = False,
     ) -> dict[str, Caption]:
         """Score given words for one picture: word probabilities and each decoder's alternatives.
 
-        An out-of-vocabulary word that no slot holds, or that is said again, is read and scored as the unknown word.
+        An out-of-vocabulary word that no slot holds, or that is said again, is read and scored as the unknown word; with
+        `by_vector` it is read by its vector if the decoder has one.
         """
         shown = _Shown.of(seen, self.words_seen(seen, told))
 
         def judge(name: str) -> Caption:
             start = time.perf_counter()
-            session, ids = self._session(name, shown), self._readers[name].encode(words, shown.words[0]) + [END] * finished
+            session = self._session(name, shown, words if by_vector else ())
+            ids = self._readers[name].encode(words, shown.words[0]) + [END] * finished
             found = follow(session.step, session.state, ids)
             return self._caption(name, found, (time.perf_counter() - start) * 1000, shown.words[0])
 

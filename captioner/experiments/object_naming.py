@@ -48,7 +48,10 @@ class ObjectNaming:
         texts = {split: found.captions[variant] for split, found in free.items()}
         own = caption_all(captioner, self.labelled, self.cache, config, (variant,), "labelled")[variant] if self.labelled else {}
         texts |= {_LABELLED: own}
-        rows = [self._row(FREE, one, texts) | {"f1": self._f1(one, texts)} for one in OBJECTS]
+        rows = [
+            self._row(FREE, one, texts) | {"f1": self._f1(one, texts), "surprise_after": self._surprise(captioner, variant, one)}
+            for one in OBJECTS
+        ]
         if captioner.word_slots:
             rows += [self._row(FORCED, one, self._forced(captioner, variant, one, config, texts)) for one in OBJECTS]
         return [row | {"cider_other": self._cider_other(texts)} for row in rows]
@@ -108,6 +111,20 @@ class ObjectNaming:
             "says_soundly": [int(one_of_them) for one_of_them in sound],
             "ciders": [round(value, _DIGITS) for value in ciders],
         }
+
+    def _surprise(self, captioner: Captioner, variant: str, one: Unseen) -> float | None:
+        """Minus the mean log-probability of a word after the object's name, in people's captions of its photographs.
+
+        The name is read by its vector if the decoder has one.
+        """
+        found = []
+        for split, record in self._shown[one]:
+            for words in map(tokenize, record.captions):
+                names = [place for place, word in enumerate(words) if word in one.words]
+                if split != _LABELLED and names:
+                    caption = captioner.follow(self.cache.seen([record]), words, (variant,), by_vector=True)[variant]
+                    found.append(-fmean(caption.word_log_probabilities[names[0] + 1 :]))
+        return _mean(found)
 
     def _f1(self, one: Unseen, texts: Texts) -> float | None:
         """Over all photographs with people's captions, whatever their slots hold; None if neither names the object."""

@@ -371,3 +371,14 @@ def test_the_next_words_probabilities_are_those_of_a_caption_that_is_followed(ki
             assert probabilities.sum() == pytest.approx(1, abs=1e-5)
             gain = followed[name].word_log_probabilities[place]
             assert probabilities[own.vocabulary.id(word)] == pytest.approx(np.exp(gain), abs=1e-5)
+
+
+def test_following_by_vector_reads_a_word_outside_the_vocabulary_as_a_beginning_does(slotted):
+    """Word2Vec has a vector for the zebra, which no slot holds: it is scored as unknown, and the next word follows from it."""
+    seen, words = slotted.see([np.full((24, 24, 3), COLOURS["dog"], np.uint8)]), ("the", "zebra", "runs")
+    plain, read = (slotted.follow(seen, words, by_vector=by_vector) for by_vector in (False, True))
+    begun = slotted.next_word(seen, words[:2])
+    for name in slotted.variants:
+        first, second = (found[name].word_log_probabilities for found in (plain, read))
+        assert first[:2] == pytest.approx(second[:2]) and (first[2] == pytest.approx(second[2])) == (name == "learned")
+        assert np.exp(second[2]) == pytest.approx(begun[name][slotted.vocabulary.id("runs")], rel=1e-4)

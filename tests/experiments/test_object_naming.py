@@ -67,6 +67,10 @@ def test_naming_is_counted_over_photographs_that_people_name_or_label_and_whose_
     named = {name for name, text in texts.items() if "dog" in text.split()}
     assert by_place[FREE, "dog"]["f1"] == pytest.approx(2 * len(named & {"dog.png", "zebra and dog.png"}) / (2 + len(named)))
     assert "f1" not in forced, "only photographs of the object were forced"
+    followed = captioner.follow(naming.cache.seen([records[0]]), ["a", "dog", "sits"])[variant]
+    again = captioner.follow(naming.cache.seen([records[0]]), ["the", "dog", "runs"])[variant]
+    after = [-np.mean(caption.word_log_probabilities[2:]) for caption in (followed, again)]
+    assert by_place[FREE, "dog"]["surprise_after"] == pytest.approx(np.mean(after))
 
 
 def test_a_label_names_an_object_by_any_of_its_words(naming):
