@@ -39,8 +39,8 @@ def test_every_stage_is_measured_by_itself(clock, monkeypatch):
     decoder = captioner.decoders["word2vec"]
     start = decoder.session
 
-    def session(features, slots):
-        begun = start(features, slots)
+    def session(*given):
+        begun = start(*given)
         monkeypatch.setattr(begun, "step", clock.slow(begun.step, 0.5))
         return begun
 
