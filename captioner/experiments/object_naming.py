@@ -68,7 +68,7 @@ class ObjectNaming:
 
     @cached_property
     def _shown(self) -> dict[Unseen, list[tuple[str, Photograph]]]:
-        """Those of them of which a slot holds the object's noun."""
+        """The photographs of `_named` that have the object's noun in a slot."""
         found = {}
         for one, named in self._named.items():
             number, held = nouns().words.index(one.noun), []

@@ -218,10 +218,11 @@ UNSEEN = Plan(
     },
     needs=("objects",),
     expectation=(
-        "No decoder without word slots names an object that it was never taught, for its output has no unit for the word. With "
-        "slots, and sentences that teach their use, Word2Vec and FastText name some, since their rows for these words lie near "
-        "those of taught words; Learned none, for it has no row; Random fewer than they, for its rows mean nothing. Forced to "
-        "say the word, Word2Vec and FastText write sound sentences more often than Random."
+        "Decoders without word slots never name an object that they were not taught: their output has no unit for the word. With "
+        "slots, and sentences that teach their use, Word2Vec and FastText name some objects, because their rows for these words "
+        "lie near those of taught words. Learned names none, because it has no such row. Random names fewer than Word2Vec and "
+        "FastText, because its rows mean nothing. If the word is forced, Word2Vec and FastText write sound sentences more often "
+        "than Random."
     ),
 )
 SHOTS = Plan(
