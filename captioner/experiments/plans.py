@@ -220,9 +220,9 @@ UNSEEN = Plan(
     expectation=(
         "Decoders without word slots never name an object that they were not taught: their output has no unit for the word. With "
         "slots, and sentences that teach their use, Word2Vec and FastText name some objects, because their rows for these words "
-        "lie near those of taught words. Learned names none, because it has no such row. Random names fewer than Word2Vec and "
-        "FastText, because its rows mean nothing. If the word is forced, Word2Vec and FastText write sound sentences more often "
-        "than Random."
+        "lie near those of taught words. Learned cannot name them, because it has no such row. Random names fewer than "
+        "Word2Vec and FastText, because its rows mean nothing. If the word is forced, Word2Vec and FastText write sound "
+        "sentences more often than Random."
     ),
 )
 SHOTS = Plan(

@@ -72,6 +72,11 @@ def test_curves_begin_and_end_at_the_whole_and_the_covered_photograph(captioner,
             for order in ORDERS:
                 assert curves[DELETION, order][[0, -1]] == pytest.approx([whole, none], abs=1e-5)
                 assert curves[INSERTION, order][[0, -1]] == pytest.approx([none, whole], abs=1e-5)
+        attention = best.attention[content].mean(axis=0).ravel()
+        most = np.isin(np.arange(9), np.argsort(-attention, kind="stable")[:3])  # 0.3 of nine regions
+        seen = captioner.see([covered(small, most, 3, 3), covered(small, ~most, 3, 3)])
+        values = captioner.follow_each(seen, best.words, name)[:, content].mean(axis=1)
+        assert [curves[way, ATTENTION][SHARES.index(0.3)] for way in WAYS] == pytest.approx(values, abs=1e-5)
     together = gather(found)
     assert {one.variant for one in together} == {"learned", "word2vec"}
     assert together[0].curves[DELETION, RANDOM].shape == (len(found), len(SHARES))
